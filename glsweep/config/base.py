@@ -1,0 +1,78 @@
+"""The base of every configuration model, and the one way a YAML file is read."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from glsweep.errors import ConfigError
+
+
+class Settings(BaseModel):
+    """A frozen model in which a typo is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def content_hash(self) -> str:
+        """Return 10 hexadecimal digits that change when any value does."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:10]
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+def load_yaml(path: Path, model: type[AnySettings]) -> AnySettings:
+    """Read `path` safely and validate it.
+
+    Raises
+    ------
+    ConfigError
+        When the file is missing, is not YAML, or does not fit `model`; the message names
+        the file, the key, the value and what is wrong with it.
+    """
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); name an existing YAML file") from error
+    except yaml.YAMLError as error:
+        place = " ".join(str(error).split())
+        raise ConfigError(f"{path}: is not valid YAML ({place}); mend that line") from error
+    return validate(value, model, path)
+
+
+def validate(value: Any, model: type[AnySettings], path: Path) -> AnySettings:
+    """Validate a parsed value, naming `path` in the error."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_in_one_line(error, model)}") from error
+
+
+def _in_one_line(error: ValidationError, model: type[Settings]) -> str:
+    first, *others = error.errors()
+    key = ".".join(map(str, first["loc"])) or "the file"
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(_fields_at(model, first["loc"][:-1]))
+        text = f"{key}: unknown key; known here: {known}" if known else f"{key}: unknown key"
+    elif first["type"] == "missing":
+        text = f"{key}: is missing; add it"
+    else:
+        message = first["msg"].removeprefix("Value error, ")
+        text = f"{key}: {message[0].lower()}{message[1:]} (it is {_shortened(first['input'])})"
+    return text + (f" (and {len(others)} more)" if others else "")
+
+
+def _shortened(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _fields_at(model: type[Settings], location: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields of the model that lies at `location` below `model`."""
+    current: Any = model
+    for step in location:
+        field = getattr(current, "model_fields", {}).get(step)
+        current = field.annotation if field is not None else current
+    return sorted(getattr(current, "model_fields", {}))

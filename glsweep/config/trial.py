@@ -1,0 +1,74 @@
+"""One trial's configuration: every number that a search may vary."""
+
+from typing import Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from glsweep.config.base import Settings
+
+Architecture = Literal["unet", "attention_unet", "unetpp"]
+Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude"]
+Augmentation = Literal["none", "dihedral"]
+
+ARCHITECTURE_TITLES: dict[str, str] = {
+    "unet": "U-Net",
+    "attention_unet": "Attention U-Net",
+    "unetpp": "U-Net++",
+}
+
+
+class Stratum(NamedTuple):
+    """The trials that may be compared with each other: one (architecture, patch size)."""
+
+    architecture: str
+    patch_size_px: int
+
+    @property
+    def key(self) -> str:
+        """Name for files and tags, such as `unetpp-256`."""
+        return f"{self.architecture}-{self.patch_size_px}"
+
+    @property
+    def title(self) -> str:
+        """Name for people, such as `U-Net++ 256`."""
+        return f"{ARCHITECTURE_TITLES[self.architecture]} {self.patch_size_px}"
+
+
+class TrialParameters(Settings):
+    """Everything that decides a trial's result, apart from data and seed.
+
+    `fn_weight` and `fp_weight` are the focal Tversky loss's alpha and beta (field: alpha weighs
+    false negatives, Abraham & Khan 2019). `ds_weights` are U-Net++'s deep-supervision weights in
+    the order x01..x04, None for equal ones. `base_width` None is the published width.
+    """
+
+    architecture: Architecture
+    patch_size_px: int = Field(ge=16, multiple_of=16)
+    fn_weight: float = Field(ge=0)
+    fp_weight: float = Field(ge=0)
+    gamma: float = Field(gt=0)
+    bce_weight: float = Field(ge=0, le=1)
+    ds_weights: tuple[float, float, float, float] | None = None
+    base_width: int | None = Field(default=None, ge=2, multiple_of=2)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    batch_size: int = Field(ge=1)
+    gradient_clip: float = Field(gt=0)
+    channels: tuple[Channel, ...] = Field(min_length=1)
+    augmentation: Augmentation
+
+    @model_validator(mode="after")
+    def _fits_its_architecture(self) -> Self:
+        if self.ds_weights is not None:
+            if self.architecture != "unetpp":
+                raise ValueError("ds_weights exist for unetpp only; add `when: {architecture: unetpp}`")
+            if min(self.ds_weights) < 0 or sum(self.ds_weights) <= 0:
+                raise ValueError("ds_weights must not be negative and must not all be 0")
+        if self.fn_weight + self.fp_weight <= 0:
+            raise ValueError("fn_weight and fp_weight must not both be 0")
+        return self
+
+    @property
+    def stratum(self) -> Stratum:
+        """The group whose members this trial is compared with."""
+        return Stratum(self.architecture, self.patch_size_px)

@@ -1,0 +1,1 @@
+"""One file a network, and one function that builds any of them."""

@@ -1,0 +1,1 @@
+"""Training crops: where they are cut, how ground is split, and where they are kept."""

@@ -1,0 +1,1 @@
+"""Rasters and lines in, arrays out; the only user of rasterio."""

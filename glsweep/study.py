@@ -1,0 +1,185 @@
+"""A study is a directory: this names every file that a stage reads or writes."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from glsweep.config.base import load_yaml
+from glsweep.config.study import StudyConfig
+from glsweep.config.trial import Stratum
+from glsweep.errors import StudyError
+from glsweep.files import read_json, write_json, write_text
+
+Stage = Literal["simulate", "prepare", "sweep", "retrain", "calibrate", "evaluate", "report"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+
+@dataclass(frozen=True)
+class Study:
+    """The folder of one study and its frozen configuration."""
+
+    directory: Path
+    config: StudyConfig
+
+    @property
+    def config_yaml(self) -> Path:
+        """The frozen configuration."""
+        return self.directory / "study.yaml"
+
+    @property
+    def scenes(self) -> Path:
+        """Root of the scenes: the card's, or the simulated ones within the study."""
+        return self.config.card.root or self.directory / "scenes"
+
+    @property
+    def patches(self) -> Path:
+        """One folder of patches for each patch size."""
+        return self.directory / "patches"
+
+    @property
+    def data_json(self) -> Path:
+        """What was found in the scenes and lines, and how ground was split."""
+        return self.directory / "data.json"
+
+    @property
+    def sweep(self) -> Path:
+        """Ledger, checkpoints and winners of the sweep."""
+        return self.directory / "sweep"
+
+    @property
+    def ledger_jsonl(self) -> Path:
+        """Every event of the sweep, one JSON object a line."""
+        return self.sweep / "ledger.jsonl"
+
+    @property
+    def trials_csv(self) -> Path:
+        """One row a trial: parameters, outcome, best figure."""
+        return self.sweep / "trials.csv"
+
+    @property
+    def winners_json(self) -> Path:
+        """The best trial of each stratum."""
+        return self.sweep / "winners.json"
+
+    def member(self, stratum: Stratum) -> Path:
+        """Folder of a retrained winner: model.safetensors, card.json, history.csv."""
+        return self.directory / "members" / stratum.key
+
+    @property
+    def calibration_json(self) -> Path:
+        """Each member's threshold and the curve that chose it."""
+        return self.directory / "calibration.json"
+
+    @property
+    def table_csv(self) -> Path:
+        """The study's table on the test split."""
+        return self.directory / "table.csv"
+
+    @property
+    def table_json(self) -> Path:
+        """The same table with counts and baselines, and each network's example patches."""
+        return self.directory / "table.json"
+
+    @property
+    def figures(self) -> Path:
+        """The report's figures as PNG."""
+        return self.directory / "figures"
+
+    @property
+    def report_html(self) -> Path:
+        """The report, one self-contained page."""
+        return self.directory / "report.html"
+
+    @property
+    def mlflow_db(self) -> Path:
+        """MLflow's SQLite store, unless MLFLOW_TRACKING_URI names another."""
+        return self.directory / "mlflow.db"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """MLflow's artifacts when the store is the study's own."""
+        return self.directory / "mlartifacts"
+
+    def stage_record(self, stage: Stage) -> Path:
+        """The file whose existence says that `stage` is complete."""
+        return self.directory / "stages" / f"{stage}.json"
+
+    def is_done(self, stage: Stage) -> bool:
+        """Whether `stage` has been completed."""
+        return self.stage_record(stage).is_file()
+
+    def finish(self, stage: Stage, wall_s: float, summary: Mapping[str, Any]) -> None:
+        """Record that `stage` is complete, with what it found."""
+        record = {"stage": stage, "finished_unix_s": round(time.time()), "wall_s": round(wall_s, 2)}
+        write_json(self.stage_record(stage), {**record, "summary": dict(summary)})
+
+    def record(self, stage: Stage) -> dict[str, Any]:
+        """Return the record of a completed stage: `wall_s` and `summary`.
+
+        Raises
+        ------
+        StudyError
+            When the stage has not been completed.
+        """
+        if not self.is_done(stage):
+            raise StudyError(
+                f"{self.directory}: stage `{stage}` has not been run; "
+                f"run `python -m glsweep.run {stage} --study {self.directory}` first"
+            )
+        record: dict[str, Any] = read_json(self.stage_record(stage))
+        return record
+
+
+def open_study(directory: Path) -> Study:
+    """Open an existing study.
+
+    Raises
+    ------
+    StudyError
+        When the folder is not a study.
+    """
+    path = directory / "study.yaml"
+    if not path.is_file():
+        raise StudyError(f"{directory}: is not a study (no study.yaml); name a study or leave --study out")
+    return Study(directory, load_yaml(path, StudyConfig))
+
+
+def create_study(directory: Path, config: StudyConfig) -> Study:
+    """Open the study at `directory`, or make it with `config`.
+
+    Raises
+    ------
+    StudyError
+        When the folder holds a study of another configuration, or files that are no study.
+    """
+    if (directory / "study.yaml").is_file():
+        study = open_study(directory)
+        if study.config != config:
+            raise StudyError(
+                f"{directory}: holds a study of another configuration ({_difference(study.config, config)}); "
+                "name another folder with --study, or delete this one"
+            )
+        return study
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise StudyError(f"{directory}: exists and is not a study; name another folder with --study")
+    study = Study(directory, config)
+    write_text(study.config_yaml, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    return study
+
+
+def _difference(old: StudyConfig, new: StudyConfig) -> str:
+    before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
+    key = next(k for k in [*before, *after] if before.get(k) != after.get(k))
+    return f"{key}: {before.get(key)!r} there, {after.get(key)!r} here"
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict) or not value:
+        return {prefix: value}
+    return {
+        k: v for name, inner in value.items() for k, v in _flat(inner, f"{prefix}.{name}".lstrip(".")).items()
+    }

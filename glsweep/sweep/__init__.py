@@ -1,0 +1,1 @@
+"""The sweep; the only user of Ray."""

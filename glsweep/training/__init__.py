@@ -1,0 +1,1 @@
+"""Training one network: a generator that yields a report each epoch."""

@@ -1,0 +1,19 @@
+"""Settings that every test shares: one thread a process, so that tests run alike on any machine."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+GETZ = Path(__file__).resolve().parents[2] / "shared" / "data" / "getz"
+
+
+@pytest.fixture(scope="session")
+def getz() -> Path:
+    """Folder of the Getz scenes that lies beside the checkout."""
+    if not GETZ.is_dir():
+        pytest.skip(f"{GETZ} is not there")
+    return GETZ
