@@ -104,6 +104,11 @@ class Study:
         """MLflow's artifacts when the store is the study's own."""
         return self.directory / "mlartifacts"
 
+    @property
+    def tracking_json(self) -> Path:
+        """What tells this study's MLflow runs from those of any other study."""
+        return self.directory / "tracking.json"
+
     def stage_record(self, stage: Stage) -> Path:
         """The file whose existence says that `stage` is complete."""
         return self.directory / "stages" / f"{stage}.json"

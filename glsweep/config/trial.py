@@ -1,6 +1,6 @@
 """One trial's configuration: every number that a search may vary."""
 
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -9,12 +9,15 @@ from glsweep.config.base import Settings
 Architecture = Literal["unet", "attention_unet", "unetpp"]
 Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude"]
 Augmentation = Literal["none", "dihedral"]
+Outcome = Literal["completed", "stopped", "failed"]
 
 ARCHITECTURE_TITLES: dict[str, str] = {
     "unet": "U-Net",
     "attention_unet": "Attention U-Net",
     "unetpp": "U-Net++",
 }
+
+PUBLISHED_WIDTHS: dict[str, int] = {"unet": 4, "attention_unet": 4, "unetpp": 32}
 
 
 class Stratum(NamedTuple):
@@ -39,7 +42,8 @@ class TrialParameters(Settings):
 
     `fn_weight` and `fp_weight` are the focal Tversky loss's alpha and beta (field: alpha weighs
     false negatives, Abraham & Khan 2019). `ds_weights` are U-Net++'s deep-supervision weights in
-    the order x01..x04, None for equal ones. `base_width` None is the published width.
+    the order x01..x04, None for equal ones. `base_width` is the width of the first stage; left out,
+    it is the published one.
     """
 
     architecture: Architecture
@@ -49,13 +53,20 @@ class TrialParameters(Settings):
     gamma: float = Field(gt=0)
     bce_weight: float = Field(ge=0, le=1)
     ds_weights: tuple[float, float, float, float] | None = None
-    base_width: int | None = Field(default=None, ge=2, multiple_of=2)
+    base_width: int = Field(ge=2, multiple_of=2)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     batch_size: int = Field(ge=1)
     gradient_clip: float = Field(gt=0)
     channels: tuple[Channel, ...] = Field(min_length=1)
     augmentation: Augmentation
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_as_wide_as_published(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("base_width") is None:
+            return {**values, "base_width": PUBLISHED_WIDTHS.get(values.get("architecture", ""))}
+        return values
 
     @model_validator(mode="after")
     def _fits_its_architecture(self) -> Self:

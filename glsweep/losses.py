@@ -1,0 +1,138 @@
+"""The loss: binary cross-entropy and focal Tversky, weighed over all heads."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+# Below it the slope of x^(1/gamma), infinite at 0, is cut.
+SMALLEST_SHORTFALL = 1e-6
+
+
+def tversky_index(
+    probability: Tensor, target: Tensor, *, fn_weight: float, fp_weight: float, smooth: float = 1.0
+) -> Tensor:
+    """Return TI = (TP + s) / (TP + fn_weight FN + fp_weight FP + s), from sums over the whole batch.
+
+    An index for each image would give an empty patch no gradient. `fn_weight` is the alpha and
+    `fp_weight` the beta of Abraham & Khan 2019 (arXiv:1810.07842, eq. 3); some libraries swap them.
+
+    Parameters
+    ----------
+    probability, target : Tensor
+        One shape; probabilities, and 0 or 1, as float32.
+    fn_weight, fp_weight : float
+        Cost of a missed and of an invented pixel.
+    smooth : float
+        The s, which keeps the index defined on empty batches.
+    """
+    true_positive = (probability * target).sum()
+    false_negative = ((1 - probability) * target).sum()
+    false_positive = (probability * (1 - target)).sum()
+    union = true_positive + fn_weight * false_negative + fp_weight * false_positive
+    return (true_positive + smooth) / (union + smooth)
+
+
+def focal_tversky(
+    probability: Tensor,
+    target: Tensor,
+    *,
+    fn_weight: float,
+    fp_weight: float,
+    gamma: float,
+    smooth: float = 1.0,
+) -> Tensor:
+    """Return FTL = (1 - TI)^(1/gamma) (Abraham & Khan 2019, eq. 4); see `tversky_index`.
+
+    1 - TI is kept above `SMALLEST_SHORTFALL`, where the gradient would grow without bound.
+    """
+    index = tversky_index(probability, target, fn_weight=fn_weight, fp_weight=fp_weight, smooth=smooth)
+    return (1 - index).clamp_min(SMALLEST_SHORTFALL) ** (1 / gamma)
+
+
+def combined_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    fn_weight: float,
+    fp_weight: float,
+    gamma: float,
+    bce_weight: float,
+    smooth: float = 1.0,
+) -> Tensor:
+    """Return bce_weight * BCE + (1 - bce_weight) * FTL, in float32 whatever the logits are.
+
+    Parameters
+    ----------
+    logits : Tensor (N, H, W)
+        Any floating type.
+    target : Tensor (N, H, W)
+        1 on the line, 0 elsewhere; uint8, bool or floating.
+    fn_weight, fp_weight, gamma, smooth : float
+        See `focal_tversky`.
+    bce_weight : float
+        Share of the cross-entropy, which is a mean over all pixels.
+
+    Returns
+    -------
+    Tensor
+        A float32 scalar.
+    """
+    logits, target = logits.float(), target.float()
+    cross_entropy = binary_cross_entropy_with_logits(logits, target)
+    tversky = focal_tversky(
+        logits.sigmoid(), target, fn_weight=fn_weight, fp_weight=fp_weight, gamma=gamma, smooth=smooth
+    )
+    return bce_weight * cross_entropy + (1 - bce_weight) * tversky
+
+
+class GroundingLineLoss(nn.Module):
+    """The combined loss of every head, weighed by deep supervision.
+
+    Parameters
+    ----------
+    fn_weight, fp_weight, gamma, bce_weight, smooth : float
+        See `combined_loss`.
+    ds_weights : sequence of float, optional
+        Weights of the heads x01..x04, normalised to sum 1; None weighs them equally. A network
+        with one head has the weight 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        fn_weight: float,
+        fp_weight: float,
+        gamma: float,
+        bce_weight: float,
+        ds_weights: Sequence[float] | None = None,
+        smooth: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.settings = {
+            "fn_weight": fn_weight,
+            "fp_weight": fp_weight,
+            "gamma": gamma,
+            "bce_weight": bce_weight,
+            "smooth": smooth,
+        }
+        self.ds_weights = None if ds_weights is None else tuple(ds_weights)
+
+    @property
+    def exponent(self) -> float:
+        """The power to which 1 - TI is raised, 1 / gamma."""
+        return 1 / self.settings["gamma"]
+
+    def head_weights(self, heads: int) -> tuple[float, ...]:
+        """Return the weight of each of `heads` heads; they sum to 1."""
+        raw = (1.0,) * heads if self.ds_weights is None or heads == 1 else self.ds_weights
+        if len(raw) != heads:
+            raise ValueError(f"ds_weights {raw} cannot weigh {heads} heads; give one weight a head")
+        return tuple(weight / sum(raw) for weight in raw)
+
+    def forward(self, heads: tuple[Tensor, ...], target: Tensor) -> Tensor:
+        """Return the scalar loss of the heads' logits (N, 1, H, W) against `target` (N, H, W)."""
+        losses = [combined_loss(logits.squeeze(1), target, **self.settings) for logits in heads]
+        weights = self.head_weights(len(heads))
+        return torch.stack([w * loss for w, loss in zip(weights, losses, strict=True)]).sum()

@@ -1,0 +1,173 @@
+"""Counts at all thresholds at once, on the device: the figures that rank trials and choose tau."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from glsweep.metrics.counts import ThresholdCounts
+from glsweep.metrics.tolerance import disk_offsets, radius_px
+
+__all__ = ["ThresholdCounts", "Truth", "count_at_thresholds", "truth_within"]
+
+# Patches are counted in groups of about this many pixels, which bounds the memory for indices.
+_GROUP_PX = 2**22
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The true lines of N patches and their surroundings.
+
+    Attributes
+    ----------
+    mask : bool Tensor (N, S, S)
+        Pixels of the line.
+    near : bool Tensor (N, S, S)
+        Pixels whose centre is within the tolerance of a line pixel's; none in a line-free patch.
+    tolerance_m, posting_m : float
+        The tolerance, and a pixel's side, in metres.
+    """
+
+    mask: Tensor
+    near: Tensor
+    tolerance_m: float
+    posting_m: float
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+    def select(self, index: slice | Tensor) -> "Truth":
+        """Return the patches that a slice, indices or a bool mask name."""
+        return Truth(self.mask[index], self.near[index], self.tolerance_m, self.posting_m)
+
+    def to(self, device: torch.device | str) -> "Truth":
+        """Return the same on `device`."""
+        return Truth(self.mask.to(device), self.near.to(device), self.tolerance_m, self.posting_m)
+
+
+def truth_within(
+    mask: npt.NDArray[np.uint8], tolerance_m: float, posting_m: float, device: torch.device | str = "cpu"
+) -> Truth:
+    """Find the surroundings of the true lines, once for all the predictions that are to come.
+
+    Parameters
+    ----------
+    mask : uint8 array (N, S, S)
+        1 on the line, 0 elsewhere.
+    tolerance_m, posting_m : float
+        The tolerance, and a pixel's side, in metres.
+    device : torch.device or str
+        Where the result lies.
+    """
+    line = torch.tensor(mask, device=device) > 0
+    rim, shifts = _disk(line, tolerance_m, posting_m)
+    padded = pad(line, (rim, rim, rim, rim))
+    at = padded.flatten().nonzero().squeeze(1)
+    near = torch.zeros_like(padded)
+    for shift in shifts:
+        near.view(-1)[at + shift] = True
+    inner = near[:, rim : rim + line.shape[1], rim : rim + line.shape[2]]
+    return Truth(line, inner.contiguous(), tolerance_m, posting_m)
+
+
+def count_at_thresholds(probability: Tensor, truth: Truth, thresholds: Tensor) -> ThresholdCounts:
+    """Count hits and misses at every threshold, for about the cost of one.
+
+    A pixel is predicted positive where probability >= threshold, both as float32. Pixels are
+    sorted into the bins between thresholds and the bins' counts cumulated. A true pixel is found
+    where the largest probability within the tolerance reaches the threshold, since taking the
+    maximum and thresholding commute.
+
+    Parameters
+    ----------
+    probability : floating Tensor (N, S, S)
+        On the truth's device.
+    truth : Truth
+        Of the same patches.
+    thresholds : Tensor (T,)
+        Ascending.
+
+    Returns
+    -------
+    ThresholdCounts
+        On the CPU.
+
+    Raises
+    ------
+    ValueError
+        When shapes differ, a probability is NaN, or the thresholds do not ascend.
+    """
+    if probability.shape != truth.mask.shape:
+        raise ValueError(f"probability is {tuple(probability.shape)}, truth {tuple(truth.mask.shape)}")
+    if thresholds.ndim != 1 or not len(thresholds) or bool((thresholds.diff() < 0).any()):
+        raise ValueError(f"thresholds must be one ascending row, got {thresholds.tolist()}")
+    probability = probability.detach()
+    edges = thresholds.to(probability.device, torch.float32)
+    group = max(1, _GROUP_PX // max(1, probability[:1].numel()))
+    parts = [
+        _count_group(
+            probability[start : start + group].float(), truth.select(slice(start, start + group)), edges
+        )
+        for start in range(0, max(1, len(probability)), group)
+    ]
+    return ThresholdCounts.concatenate(parts)
+
+
+def _count_group(probability: Tensor, truth: Truth, edges: Tensor) -> ThresholdCounts:
+    if bool(probability.isnan().any()):
+        raise ValueError("probabilities hold NaN; the network diverged or its input does")
+    # 0 far, 1 near, 2 on the line: the line lies within its own surroundings.
+    kind = truth.mask.to(torch.uint8) + truth.near.to(torch.uint8)
+    far, near, on_line = _reached(probability, kind, 3, edges).unbind(dim=1)
+    found = _reached_within(probability, truth, edges)
+    return ThresholdCounts(
+        thresholds=edges.cpu(),
+        predicted=(far + near + on_line).cpu(),
+        true_positive=on_line.cpu(),
+        predicted_near=(near + on_line).cpu(),
+        line_found=found.cpu(),
+        line=truth.mask.sum(dim=(1, 2)).cpu(),
+        pixels=probability.shape[1] * probability.shape[2],
+    )
+
+
+def _reached(probability: Tensor, kind: Tensor, kinds: int, edges: Tensor) -> Tensor:
+    """Count, for each patch, kind of pixel and threshold, the pixels that reach it: (N, kinds, T)."""
+    patches, bins = len(probability), len(edges) + 1
+    patch = torch.arange(patches, dtype=torch.int32, device=edges.device).view(-1, 1, 1)
+    bin_ = torch.bucketize(probability, edges, right=True, out_int32=True)
+    key = (patch * kinds + kind) * bins + bin_
+    return _cumulated(key, (patches, kinds, bins))
+
+
+def _reached_within(probability: Tensor, truth: Truth, edges: Tensor) -> Tensor:
+    """Count the true pixels with a prediction within the tolerance, for each threshold: (N, T)."""
+    patches, bins = len(probability), len(edges) + 1
+    rim, shifts = _disk(truth.mask, truth.tolerance_m, truth.posting_m)
+    around = (rim, rim, rim, rim)
+    surface = pad(probability, around, value=-torch.inf)
+    at = pad(truth.mask, around).flatten().nonzero().squeeze(1)
+    best = torch.full(at.shape, -torch.inf, device=edges.device)
+    for shift in shifts:
+        torch.maximum(best, surface.view(-1)[at + shift], out=best)
+    patch = at // (surface.shape[1] * surface.shape[2])
+    return _cumulated(patch * bins + torch.bucketize(best, edges, right=True), (patches, bins))
+
+
+def _cumulated(key: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Count equal keys, then sum from each threshold's bin to the last: (..., T)."""
+    histogram = torch.bincount(key.flatten(), minlength=int(np.prod(shape))).view(shape)
+    return histogram.flip(-1).cumsum(-1).flip(-1)[..., 1:]
+
+
+def _disk(mask: Tensor, tolerance_m: float, posting_m: float) -> tuple[int, list[int]]:
+    """Return the rim that holds the disk, and the disk as shifts in the padded, flattened array.
+
+    Nothing lies farther than the patch's side, so that a rim never need be wider.
+    """
+    radius = min(radius_px(tolerance_m, posting_m), float(np.hypot(*mask.shape[1:])))
+    rim = int(radius)
+    return rim, (disk_offsets(radius) @ [mask.shape[2] + 2 * rim, 1]).tolist()

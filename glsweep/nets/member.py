@@ -1,0 +1,108 @@
+"""A member: a trained network's weights with the card that says how to use them."""
+
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from pydantic import Field
+from safetensors import SafetensorError
+from torch import nn
+
+from glsweep.config.base import Settings, validate
+from glsweep.config.trial import Architecture, Channel
+from glsweep.errors import StudyError
+from glsweep.files import read_json, replacing, write_json
+from glsweep.nets.build import build_network
+
+WEIGHTS = "model.safetensors"
+CARD = "card.json"
+
+
+class ModelCard(Settings):
+    """What must be known of a network before it may predict, and where it came from.
+
+    `tau` is the probability from which a pixel is line, None before calibration; `posting_m` and
+    `wavelength_m` are those of the training data; `parameters` are the trial's, `figures` those
+    of `best_epoch` and of the stages after it.
+    """
+
+    architecture: Architecture
+    patch_size_px: int = Field(ge=16, multiple_of=16)
+    base_width: int | None = None
+    channels: tuple[Channel, ...] = Field(min_length=1)
+    amplitude_scale: float = Field(gt=0)
+    posting_m: float = Field(gt=0)
+    wavelength_m: float = Field(gt=0)
+    tau: float | None = Field(default=None, ge=0, le=1)
+    data_card_hash: str
+    seed: int
+    trial_id: str
+    parameters: dict[str, Any]
+    best_epoch: int
+    figures: dict[str, float]
+    glsweep_version: str
+
+
+def save_member(folder: Path, network: nn.Module, card: ModelCard) -> None:
+    """Write `model.safetensors`, then `card.json`, each whole or not at all.
+
+    The card's presence means that the member is complete: an older one is removed first, so that
+    it never stands beside weights that are not its own.
+    """
+    (folder / CARD).unlink(missing_ok=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    with replacing(folder / WEIGHTS) as beside:
+        safetensors.torch.save_file(state, beside)
+    write_card(folder, card)
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write `card.json`, whole or not at all; the weights stay as they are."""
+    write_json(folder / CARD, card.model_dump(mode="json"))
+
+
+def load_card_of(folder: Path) -> ModelCard:
+    """Read a member's card.
+
+    Raises
+    ------
+    StudyError
+        When there is no card, or it is not JSON.
+    ConfigError
+        When a value is missing, unknown or bad.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        raise StudyError(f"{folder}: holds no complete member (no {CARD}); run the stage `retrain`")
+    try:
+        value = read_json(path)
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path}: is not readable JSON ({error}); run the stage `retrain` again") from error
+    return validate(value, ModelCard, path)
+
+
+def load_member(folder: Path) -> tuple[nn.Module, ModelCard]:
+    """Return a member's network, on the CPU and in evaluation mode, and its card.
+
+    Raises
+    ------
+    StudyError
+        When the card or the weights are missing or unreadable, or do not fit each other.
+    ConfigError
+        When the card has a bad value.
+    """
+    card = load_card_of(folder)
+    network = build_network(
+        card.architecture, in_channels=len(card.channels), base_width=card.base_width, seed=card.seed
+    )
+    path = folder / WEIGHTS
+    try:
+        network.load_state_dict(safetensors.torch.load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise StudyError(f"{path}: cannot be read ({error}); run the stage `retrain` again") from error
+    except RuntimeError as error:
+        raise StudyError(
+            f"{path}: does not fit its {CARD} ({card.architecture}, base_width {card.base_width}, "
+            f"{len(card.channels)} channels); take both files from one member"
+        ) from error
+    return network.eval(), card

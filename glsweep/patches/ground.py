@@ -1,0 +1,153 @@
+"""Where scenes and patches lie on the ground, in one map for all, and proof that splits share none."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from pyproj import CRS, Transformer
+from shapely import Polygon
+
+from glsweep.errors import DataError
+from glsweep.patches.strips import Strip
+from glsweep.scenes.catalogue import SceneEntry
+
+Points = npt.NDArray[np.float64]
+Polygons = npt.NDArray[np.object_]
+
+EDGE_PIECES = 64
+"""A straight edge is bent by a change of map; so many pieces follow the bend."""
+
+
+def footprint(entry: SceneEntry, crs: CRS) -> Polygon:
+    """Return the scene's outline in `crs`.
+
+    Raises
+    ------
+    DataError
+        When the outline cannot be expressed in `crs`.
+    """
+    outline = entry.ground()
+    move = _mover(entry, crs)
+    if move is None:
+        return outline
+    moved = shapely.transform(shapely.segmentize(outline, outline.length / 4 / EDGE_PIECES), move)
+    if not np.isfinite(shapely.get_coordinates(moved)).all():
+        raise DataError(
+            f"{entry.header.path}: cannot be placed in the first scene's map ({crs.name}); "
+            "reproject the scenes to one projection"
+        )
+    return moved
+
+
+def lines_within(entry: SceneEntry, outline: Polygon, crs: CRS) -> Polygons:
+    """Return the parts of the scene's lines that lie within `outline`, both in `crs`, as geometries."""
+    move = _mover(entry, crs)
+    lines = np.array(entry.lines, dtype=object)
+    moved = lines if move is None else shapely.transform(lines, move)
+    parts = shapely.get_parts(shapely.intersection(moved, outline))
+    return np.asarray(parts[shapely.length(parts) > 0])
+
+
+def window_outlines(
+    entry: SceneEntry, rows: npt.ArrayLike, cols: npt.ArrayLike, size_px: int, crs: CRS
+) -> Polygons:
+    """Return the outlines in `crs` of the windows whose upper left pixels are (`rows`, `cols`), (N,)."""
+    row, col = np.asarray(rows, np.float64), np.asarray(cols, np.float64)
+    far_row, far_col = row + size_px, col + size_px
+    corners = np.stack([col, row, far_col, row, far_col, far_row, col, far_row], axis=-1).reshape(-1, 4, 2)
+    moved = _to_map(entry, corners.reshape(-1, 2), crs).reshape(-1, 4, 2)
+    return np.asarray(shapely.polygons(moved))
+
+
+def window_origins(entry: SceneEntry, size_px: int, strip: Strip | None, crs: CRS) -> npt.NDArray[np.bool_]:
+    """Tell at which upper left pixels a window lies wholly within `strip` (None: anywhere).
+
+    Returns
+    -------
+    bool array (rows - size_px + 1, cols - size_px + 1)
+        Empty when the scene is smaller than a window.
+    """
+    rows, cols = entry.shape
+    shape = (max(0, rows - size_px + 1), max(0, cols - size_px + 1))
+    if strip is None or 0 in shape:
+        return np.ones(shape, np.bool_)
+    row, col = np.indices((rows + 1, cols + 1)).reshape(2, -1)
+    corners = _to_map(entry, np.column_stack([col, row]).astype(np.float64), crs)
+    along = corners[:, strip.axis].reshape(rows + 1, cols + 1)
+    within = (along >= strip.low) & (along <= strip.high)
+    n = size_px
+    return np.asarray(within[:-n, :-n] & within[n:, :-n] & within[:-n, n:] & within[n:, n:])
+
+
+def shared_pairs(left: Polygons, right: Polygons, least_area_m2: float) -> npt.NDArray[np.int64]:
+    """Return the pairs (of `left`, of `right`), (N, 2), that share more than `least_area_m2`."""
+    pairs = shapely.STRtree(right).query(left, predicate="intersects").T
+    areas = shapely.area(shapely.intersection(left[pairs[:, 0]], right[pairs[:, 1]]))
+    return np.asarray(pairs[areas > least_area_m2])
+
+
+def assert_no_shared_ground(
+    outlines: Mapping[str, Polygons], names: Mapping[str, list[str]], *, posting_m: float
+) -> int:
+    """Prove that no patch of one split shares ground with a patch of another.
+
+    Parameters
+    ----------
+    outlines : mapping of str to array of Polygon
+        The patches' outlines by split, in one map.
+    names : mapping of str to list of str
+        What each patch is called in an error.
+    posting_m : float
+        Side of a pixel in metres; a thousandth of a pixel's area is taken for rounding.
+
+    Returns
+    -------
+    int
+        The number of pairs of patches that the proof covers.
+
+    Raises
+    ------
+    DataError
+        When a pair shares ground.
+    """
+    pairs = 0
+    for one, other in itertools.combinations(outlines, 2):
+        shared = shared_pairs(outlines[one], outlines[other], negligible_area_m2(posting_m))
+        if len(shared):
+            first, second = shared[0]
+            raise DataError(
+                f"{names[one][first]} ({one}) and {names[other][second]} ({other}) share ground; "
+                "use `split: {rule: block}` in the data card"
+            )
+        pairs += len(outlines[one]) * len(outlines[other])
+    return pairs
+
+
+def negligible_area_m2(posting_m: float) -> float:
+    """Return the area that is taken for rounding: a thousandth of a pixel's."""
+    return posting_m**2 / 1000
+
+
+def common_map(entry: SceneEntry) -> CRS:
+    """Return the map of `entry`, in which all ground is compared."""
+    return CRS.from_user_input(entry.header.crs)
+
+
+def _to_map(entry: SceneEntry, corners: Points, crs: CRS) -> Points:
+    """Map (col, row) corners (N, 2) of `entry` to (x, y) in `crs`, (N, 2)."""
+    t = entry.header.transform
+    linear = np.array([[t.a, t.b], [t.d, t.e]])
+    points: Points = corners @ linear.T + (t.c, t.f)
+    move = _mover(entry, crs)
+    return points if move is None else move(points)
+
+
+def _mover(entry: SceneEntry, crs: CRS) -> Callable[[Any], Points] | None:
+    source = common_map(entry)
+    if source == crs:
+        return None
+    transformer = Transformer.from_crs(source, crs, always_xy=True)
+    return lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1]))

@@ -1,0 +1,129 @@
+"""Which windows become patches: one row a patch, before any pixel is copied."""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from glsweep.config.data_card import DataCard, Split
+from glsweep.config.space import PatchSettings
+from glsweep.errors import DataError
+from glsweep.patches.assignment import share_count
+from glsweep.patches.ground import window_origins
+from glsweep.patches.sampler import sample_positions
+from glsweep.patches.split import SPLITS, GroundSplit, Piece
+from glsweep.randomness import generator_for
+from glsweep.scenes.rasterize import line_mask
+
+
+class Quota(NamedTuple):
+    """Most patches of one size that a piece of ground may give."""
+
+    with_line: int
+    without_line: int
+
+
+COLUMNS = ("scene", "row", "col", "has_line", "valid_share", "split")
+
+
+def draw_index(
+    ground: GroundSplit, card: DataCard, settings: PatchSettings, sizes_px: Sequence[int], *, seed: int
+) -> dict[int, pd.DataFrame]:
+    """Draw the patches of every size; each scene is read once.
+
+    The limits hold for all scenes together: windows with a line are shared among the pieces of
+    ground in proportion to their length of line, windows without in proportion to their area.
+
+    Returns
+    -------
+    dict of int to DataFrame
+        By size, columns scene, row, col, has_line, valid_share, split.
+
+    Raises
+    ------
+    DataError
+        When a split gets no patch with a line.
+    """
+    quotas = {size_px: _quotas(ground.pieces, settings, size_px) for size_px in sizes_px}
+    rows: dict[int, list[tuple[str | float | None, ...]]] = {size_px: [] for size_px in sizes_px}
+    for entry in {piece.entry.name: piece.entry for piece in ground.pieces}.values():
+        scene = entry.read()
+        mask = line_mask(scene.lines, scene.shape, scene.transform, card.label)
+        here = [(n, piece) for n, piece in enumerate(ground.pieces) if piece.entry.name == entry.name]
+        for (number, piece), size_px in product(here, sizes_px):
+            quota = quotas[size_px][number]
+            origins = window_origins(entry, size_px, piece.strip, ground.crs)
+            drawn = sample_positions(
+                mask,
+                scene.valid,
+                origins,
+                size_px=size_px,
+                settings=settings,
+                limit_with_line=quota.with_line,
+                limit_without_line=quota.without_line,
+                generator=generator_for(seed, "patches", size_px, scene.name, str(piece.split)),
+            )
+            rows[size_px] += [(scene.name, *position, piece.split) for position in drawn]
+    indices = {size_px: pd.DataFrame(rows[size_px], columns=list(COLUMNS)) for size_px in sizes_px}
+    for size_px, index in indices.items():
+        if ground.rule == "patch":
+            index["split"] = share_out(index["has_line"], card.split, generator_for(seed, "share", size_px))
+        _check_lines(index, size_px, ground)
+    return indices
+
+
+def share_out(has_line: pd.Series, split: Split, generator: np.random.Generator) -> npt.NDArray[np.str_]:
+    """Share patches out at random, those with a line and those without apart (published protocol).
+
+    Parameters
+    ----------
+    has_line : bool series (N,)
+        Whether each patch holds a line.
+    split : Split
+        The fractions.
+    generator : numpy Generator
+        Source of randomness.
+
+    Returns
+    -------
+    str array (N,)
+        The split of each patch; each has a patch of each kind if there are three.
+    """
+    fractions = np.array([split.train, split.val, split.test])
+    shared = np.empty(len(has_line), "<U5")
+    for kind in (True, False):
+        members = np.flatnonzero(has_line.to_numpy(bool) == kind)
+        counts = share_count(len(members), fractions)
+        if len(members) >= len(SPLITS) and counts.min() == 0:
+            counts = 1 + share_count(len(members) - len(SPLITS), fractions)
+        shared[members] = generator.permutation(np.repeat(np.array(SPLITS), counts))
+    return shared
+
+
+def counts_by_split(index: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Count the patches of each split, with and without a line."""
+    counts: dict[str, dict[str, int]] = {}
+    for name in SPLITS:
+        has_line = index.loc[index["split"] == name, "has_line"].astype(bool)
+        counts[name] = {"with_line": int(has_line.sum()), "without_line": int((~has_line).sum())}
+    return counts
+
+
+def _quotas(pieces: Sequence[Piece], settings: PatchSettings, size_px: int) -> list[Quota]:
+    fits = np.array([size_px <= min(piece.entry.shape) for piece in pieces])
+    with_line = share_count(settings.with_line, fits * np.array([p.line_m for p in pieces]))
+    without_line = share_count(settings.without_line, fits * np.array([p.outline.area for p in pieces]))
+    return [Quota(*map(int, pair)) for pair in zip(with_line, without_line, strict=True)]
+
+
+def _check_lines(index: pd.DataFrame, size_px: int, ground: GroundSplit) -> None:
+    for name, counts in counts_by_split(index).items():
+        if counts["with_line"] == 0:
+            folder = ground.pieces[0].entry.header.path.parent
+            raise DataError(
+                f"{folder}: split {name} (rule {ground.rule}) has no patch of {size_px} px with a line; "
+                "use smaller patches, a smaller valid_share or more scenes"
+            )

@@ -1,0 +1,115 @@
+"""What a reader must know before believing a figure of this study."""
+
+from collections.abc import Iterator
+
+from glsweep.report.data_facts import SPLIT_TITLES, DataFacts
+from glsweep.report.results import Results
+from glsweep.report.sweep_facts import failure_reasons
+from glsweep.report.table import baselines_of, networks_of, patch_sizes
+from glsweep.report.words import counted, joined
+
+FEW_PATCHES = 30
+
+
+def cautions(results: Results, facts: DataFacts) -> list[str]:
+    """Return one plain sentence or two for each thing to mind, the gravest first."""
+    return [
+        *_about_the_split(facts),
+        *_about_the_baselines(results),
+        *_about_tau(results),
+        *_about_training(results),
+        *_about_the_test_split(results),
+        *_about_the_sweep(results),
+        *_about_the_scenes(facts),
+    ]
+
+
+def _about_the_split(facts: DataFacts) -> Iterator[str]:
+    if facts.rule == "patch":
+        shares = [
+            f"{share:.0%} of the {SPLIT_TITLES[split]} patches of {size} px"
+            for size, by_split in (facts.leak or {}).items()
+            for split, share in by_split.items()
+        ]
+        told = f" Here {joined(shares)} share ground with a training patch." if shares else ""
+        yield (
+            "The split leaks. Its rule is patch, which repeats the published protocol: overlapping "
+            f"patches fall into different splits, so test figures are too good.{told}"
+        )
+    elif facts.rule != facts.asked_rule:
+        yield (
+            f"The ground was split by the rule {facts.rule} instead of {facts.asked_rule}: {facts.reason}."
+        )
+
+
+def _about_the_baselines(results: Results) -> Iterator[str]:
+    for size in patch_sizes(results.table):
+        trivial = [
+            r["relaxed_f1"] for r in baselines_of(results.table, size) if r.get("relaxed_f1") is not None
+        ]
+        if not trivial:
+            continue
+        beaten = [
+            str(row["title"])
+            for row in networks_of(results.table, size)
+            if row.get("relaxed_f1") is None or row["relaxed_f1"] <= max(trivial)
+        ]
+        if beaten:
+            yield (
+                f"No better than a trivial predictor on relaxed F1: {joined(beaten)} (the best trivial one "
+                f"reaches {max(trivial):.3f})."
+            )
+
+
+def _about_tau(results: Results) -> Iterator[str]:
+    edges = [s for s in results.members if results.calibration.get(s.key, {}).get("on_grid_edge")]
+    if edges:
+        settings = results.config.space.calibration
+        named = joined([f"{s.title} (tau {results.calibration[s.key]['tau']:.2f})" for s in edges])
+        yield (
+            f"The best tau lies on the edge of the grid for {named}. The optimum may lie beyond "
+            f"{settings.lowest:g} to {settings.highest:g}; widen the calibration's grid in the search "
+            "space."
+        )
+
+
+def _about_training(results: Results) -> Iterator[str]:
+    budget = results.config.space.retraining.epochs
+    growing = [s.title for s, m in results.members.items() if m.card.get("best_epoch") == budget]
+    if growing:
+        yield (
+            f"Still improving when the budget of {counted(budget, 'epoch')} ended: {joined(growing)}. More "
+            "epochs may give better figures."
+        )
+
+
+def _about_the_test_split(results: Results) -> Iterator[str]:
+    for size in patch_sizes(results.table):
+        counts = {int(row["patches_with_line"]) for row in networks_of(results.table, size)}
+        few = min(counts, default=FEW_PATCHES)
+        if few < FEW_PATCHES:
+            yield (
+                f"Only {counted(few, 'test patch', 'test patches')} of {size} px "
+                f"{'holds' if few == 1 else 'hold'} a line: small differences between networks mean "
+                "nothing."
+            )
+
+
+def _about_the_sweep(results: Results) -> Iterator[str]:
+    reasons = failure_reasons(results)
+    if reasons:
+        told = "; ".join(f"{reason} ({count})" for reason, count in reasons.items())
+        yield f"{counted(sum(reasons.values()), 'trial')} failed: {told}."
+
+
+def _about_the_scenes(facts: DataFacts) -> Iterator[str]:
+    if facts.left_out:
+        named = joined([f"{name} ({reason})" for name, reason in facts.left_out.items()])
+        yield f"{counted(len(facts.left_out), 'scene was', 'scenes were')} left out: {named}."
+    if facts.rows_without_geometry:
+        yield (
+            f"{counted(facts.rows_without_geometry, 'row')} of the file of lines "
+            f"{'has' if facts.rows_without_geometry == 1 else 'have'} no geometry and could not be used."
+        )
+    for size, names in facts.too_small.items():
+        yield f"Smaller than a patch of {size} px, and so not in its figures: {joined(names)}."

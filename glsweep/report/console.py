@@ -1,0 +1,50 @@
+"""What is printed between and after the stages."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from glsweep.files import read_json
+from glsweep.report.data_facts import data_facts
+from glsweep.report.table import console_table
+from glsweep.report.words import counted, joined
+from glsweep.study import Study
+
+
+def print_data(findings: Mapping[str, Any], console: Console) -> None:
+    """Print what was found in scenes and lines, and how patches were drawn."""
+    facts = data_facts(findings)
+    lines = [f"{counted(len(facts.scenes), 'scene')}, {counted(facts.line_rows, 'row')} of lines"]
+    if facts.rows_without_geometry:
+        names = joined([f"{name} ({count})" for name, count in facts.null_rows_by_scene.items()])
+        lines.append(f"{counted(facts.rows_without_geometry, 'row')} without a geometry: {names}")
+    if facts.rows_without_scene:
+        lines.append(f"rows that name no scene here: {joined(sorted(facts.rows_without_scene))}")
+    lines += [f"left out: {name}, {reason}" for name, reason in facts.left_out.items()]
+    lines.append(f"split by rule `{facts.rule}`: {facts.reason}")
+    for row in facts.patches:
+        counts = f"{row.with_line} with a line, {row.without_line} without"
+        lines.append(f"{row.patch_size_px} px {row.split}: {counts}")
+    lines.append(facts.proof or "patches of different splits share ground: test figures are too good")
+    for line in lines:
+        console.print(f"  {line}", highlight=False, markup=False)
+
+
+def print_results(study: Study, console: Console) -> None:
+    """Print the table, what to mind about it, and where to look further."""
+    console.print(console_table(read_json(study.table_json)))
+    for caution in study.record("report")["summary"]["cautions"]:
+        console.print(f"[yellow]mind:[/yellow] {caution}", highlight=False)
+    console.print(f"report:  {study.report_html}", soft_wrap=True, highlight=False)
+    console.print(f"compare: {_mlflow_command(study)}", soft_wrap=True, highlight=False)
+
+
+def _mlflow_command(study: Study) -> str:
+    """Return the command, or the address, with which the runs are compared in a browser."""
+    server = os.environ.get("MLFLOW_TRACKING_URI")
+    if server and server.startswith("http"):
+        return f"experiment {study.config.name} at {server}"
+    store = server or f"sqlite:///{study.mlflow_db}"
+    return f"mlflow ui --backend-store-uri {store}"

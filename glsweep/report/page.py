@@ -1,0 +1,156 @@
+"""The report: figures as PNG, and one HTML page that holds all of them."""
+
+import base64
+import platform
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from glsweep.files import replacing, write_text
+from glsweep.report import table as tables
+from glsweep.report.calibration_curves import draw_calibration
+from glsweep.report.cautions import cautions
+from glsweep.report.data_facts import data_facts
+from glsweep.report.definitions import CITATIONS, EARLY_STOPPING, SIMULATION, Citation, definitions
+from glsweep.report.member_curves import draw_losses, draw_scores
+from glsweep.report.metric_bars import draw_distance_bars, draw_metric_bars
+from glsweep.report.parallel_coordinates import draw_parallel_coordinates
+from glsweep.report.results import Results, read_results
+from glsweep.report.sample_patches import draw_samples
+from glsweep.report.setup_facts import setup_facts
+from glsweep.report.style import DOTS_PER_INCH, Plate, house_style, png_bytes
+from glsweep.report.sweep_facts import common_parameters, outcome_rows, winner_rows
+from glsweep.report.sweep_progress import draw_progress
+from glsweep.report.table import best_value
+from glsweep.report.verdict import verdicts
+from glsweep.report.words import FIGURE_WORDS, duration, sentence
+from glsweep.study import Study
+
+HERE = Path(__file__).parent
+PACKAGES = ("glsweep", "torch", "ray", "mlflow", "numpy")
+
+
+def write_report(study: Study) -> dict[str, Any]:
+    """Write `study.figures` and `study.report_html` from the files of an evaluated study.
+
+    Returns
+    -------
+    dict
+        `report` (the page's file name), `figures` (how many), `cautions` (the sentences).
+
+    Raises
+    ------
+    StudyError
+        When the study has not been evaluated, or one of its files is missing.
+    """
+    results = read_results(study)
+    pictures: dict[str, dict[str, Any]] = {}
+    with house_style(), replacing(study.figures) as folder:
+        folder.mkdir()
+        for plate in draw_all(results):
+            png = png_bytes(plate.figure)
+            (folder / f"{plate.name}.png").write_bytes(png)
+            pictures[plate.name] = _picture(plate, png)
+    context = _context(results, pictures)
+    write_text(study.report_html, _render(context))
+    return {"report": study.report_html.name, "figures": len(pictures), "cautions": context["cautions"]}
+
+
+def draw_all(results: Results) -> Iterator[Plate]:
+    """Draw every figure of the report, one at a time."""
+    yield draw_metric_bars(results)
+    yield draw_distance_bars(results)
+    yield draw_losses(results)
+    yield draw_scores(results)
+    yield draw_calibration(results)
+    for stratum in results.members:
+        yield draw_samples(results, stratum)
+    yield draw_progress(results)
+    yield draw_parallel_coordinates(results)
+
+
+def _picture(plate: Plate, png: bytes) -> dict[str, Any]:
+    width_in, height_in = plate.figure.get_size_inches()
+    return {
+        "name": plate.name,
+        "title": plate.title,
+        "caption": plate.caption,
+        "alt": plate.alt,
+        "width": round(width_in * DOTS_PER_INCH),
+        "height": round(height_in * DOTS_PER_INCH),
+        "source": Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii"),
+    }
+
+
+def _render(context: dict[str, Any]) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(duration=duration, sentence=sentence)
+    style = Markup((HERE / "style.css").read_text(encoding="utf-8"))
+    return environment.get_template("page.html").render(style=style, **context)
+
+
+def _context(results: Results, pictures: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    config, facts = results.config, data_facts(results.data)
+    return {
+        "config": config,
+        "when": _when(results),
+        "stages": {stage: record["wall_s"] for stage, record in results.stages.items()},
+        "versions": {name: version(name) for name in PACKAGES} | {"Python": platform.python_version()},
+        "verdicts": verdicts(results),
+        "cautions": cautions(results, facts),
+        "sections": _table_sections(results),
+        "columns": (*tables.FIGURES, tables.TAU, *tables.COUNTS),
+        "tolerance_m": results.table["tolerance_m"],
+        "posting_m": results.table["posting_m"],
+        "definitions": definitions(results.table["tolerance_m"], results.table["posting_m"]),
+        "pictures": pictures,
+        "samples": [pictures[f"samples-{stratum.key}"] for stratum in results.members],
+        "outcomes": outcome_rows(results),
+        "winners": winner_rows(results),
+        "common": common_parameters(results),
+        "figure_word": FIGURE_WORDS[config.space.search.rank_by],
+        "setup": setup_facts(config),
+        "facts": facts,
+        "citations": _citations(results),
+    }
+
+
+def _when(results: Results) -> str:
+    """Return when the last stage that the report tells of was finished."""
+    last = max(record["finished_unix_s"] for record in results.stages.values())
+    return datetime.fromtimestamp(last, tz=UTC).strftime("%-d %B %Y, %H:%M UTC")
+
+
+def _table_sections(results: Results) -> list[dict[str, Any]]:
+    sections = []
+    for size in tables.patch_sizes(results.table):
+        networks = tables.networks_of(results.table, size)
+        sections.append(
+            {
+                "size": size,
+                "networks": networks,
+                "baselines": tables.baselines_of(results.table, size),
+                "best": {column.key: best_value(networks, column) for column in tables.COLUMNS},
+                "intervals": {row["title"]: tables.interval_text(row) for row in networks},
+            }
+        )
+    return sections
+
+
+def _citations(results: Results) -> list[Citation]:
+    config = results.config
+    own = [Citation(config.card.citation)] if config.card.citation else []
+    stopping = [EARLY_STOPPING] if config.space.search.scheduler.name == "asha" else []
+    simulated = [*SIMULATION] if config.card.simulation else []
+    return [*own, *CITATIONS, *stopping, *simulated]

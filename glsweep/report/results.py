@@ -1,0 +1,161 @@
+"""Everything a study has left on disk, read once for the report."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from glsweep.config.study import StudyConfig
+from glsweep.config.trial import ARCHITECTURE_TITLES, Stratum
+from glsweep.errors import StudyError
+from glsweep.files import read_json
+from glsweep.study import STAGES, Study
+
+TRIAL_NUMBERS = ("index", "patch_size_px", "rung_epoch", "epochs", "best_epoch", "best", "wall_s")
+TRIAL_FACTS = ("trial_id", "architecture", "outcome", "reason", *TRIAL_NUMBERS)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Patches of the test split with a member's answer.
+
+    Attributes
+    ----------
+    image : float32 array (K, 2, S, S)
+        Real and imaginary part; 0 where there is no data.
+    mask : uint8 array (K, S, S)
+        1 on the true line.
+    probability : float32 array (K, S, S)
+        The member's answer.
+    """
+
+    image: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.uint8]
+    probability: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A retrained winner: its card, its history (one row an epoch) and its example patches."""
+
+    card: dict[str, Any]
+    history: pd.DataFrame
+    examples: Examples
+
+
+@dataclass(frozen=True)
+class Results:
+    """A finished study in memory.
+
+    Attributes
+    ----------
+    trials : DataFrame
+        One row a trial; `TRIAL_NUMBERS` are numbers (NaN where empty), all other columns text.
+    epochs : DataFrame
+        One row an epoch that was reported, in the order in which they came: trial_id, epoch, figure.
+    members : dict
+        From stratum, ordered by patch size and architecture.
+    winners, calibration : dict
+        From a stratum's key, as their files hold them.
+    stages : dict
+        From the name of a completed stage before the report to its record, in order.
+    """
+
+    config: StudyConfig
+    data: dict[str, Any]
+    trials: pd.DataFrame
+    epochs: pd.DataFrame
+    winners: dict[str, dict[str, Any]]
+    members: dict[Stratum, Member]
+    calibration: dict[str, dict[str, Any]]
+    table: dict[str, Any]
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def parameter_columns(self) -> list[str]:
+        """Columns of `trials` that are hyperparameters, in the file's order."""
+        return [name for name in self.trials.columns if name not in TRIAL_FACTS]
+
+    @property
+    def trial_strata(self) -> list[Stratum]:
+        """Strata that have trials, ordered."""
+        pairs = zip(self.trials["architecture"], self.trials["patch_size_px"], strict=True)
+        return ordered({Stratum(str(name), int(size)) for name, size in pairs})
+
+    def trials_of(self, stratum: Stratum) -> pd.DataFrame:
+        """Rows of `trials` that belong to `stratum`."""
+        same_size = self.trials["patch_size_px"] == stratum.patch_size_px
+        return self.trials[same_size & (self.trials["architecture"] == stratum.architecture)]
+
+
+def ordered(strata: set[Stratum]) -> list[Stratum]:
+    """Return strata by patch size, then in the order in which architectures are named."""
+    names = list(ARCHITECTURE_TITLES)
+    return sorted(strata, key=lambda s: (s.patch_size_px, names.index(s.architecture)))
+
+
+def read_results(study: Study) -> Results:
+    """Read a study that has been evaluated.
+
+    Raises
+    ------
+    StudyError
+        When a stage that the report needs has not been run, or one of its files is missing.
+    """
+    study.record("evaluate")
+    try:
+        return _read(study)
+    except FileNotFoundError as error:
+        raise StudyError(
+            f"{error.filename}: is missing, though stage `evaluate` was completed; delete "
+            f"{study.directory / 'stages'} and run the study again"
+        ) from error
+
+
+def _read(study: Study) -> Results:
+    table = read_json(study.table_json)
+    strata = ordered({Stratum(row["architecture"], row["patch_size_px"]) for row in table["rows"]})
+    trials = read_trials(study.trials_csv)
+    rank_by = study.config.space.search.rank_by
+    return Results(
+        config=study.config,
+        data=read_json(study.data_json),
+        trials=trials,
+        epochs=pd.DataFrame(
+            _epoch_rows(study.ledger_jsonl, rank_by), columns=["trial_id", "epoch", "figure"]
+        ),
+        winners=read_json(study.winners_json),
+        members={stratum: _read_member(study.member(stratum)) for stratum in strata},
+        calibration=read_json(study.calibration_json),
+        table=table,
+        stages={s: study.record(s) for s in STAGES if s != "report" and study.is_done(s)},
+    )
+
+
+def read_trials(path: Path) -> pd.DataFrame:
+    """Read `trials.csv`: labels stay text (`none` is a label), numbers become numbers."""
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for name in TRIAL_NUMBERS:
+        values = frame[name] if name in frame else pd.Series("", index=frame.index)
+        frame[name] = pd.to_numeric(values, errors="coerce")
+    return frame
+
+
+def _epoch_rows(ledger: Path, rank_by: str) -> Iterator[tuple[str, int, float]]:
+    with ledger.open(encoding="utf-8") as lines:
+        for line in lines:
+            event: Mapping[str, Any] = json.loads(line)
+            if event.get("event") == "epoch":
+                value = event["figures"].get(rank_by)
+                yield str(event["trial_id"]), int(event["epoch"]), np.nan if value is None else float(value)
+
+
+def _read_member(folder: Path) -> Member:
+    with np.load(folder / "examples.npz", allow_pickle=False) as arrays:
+        examples = Examples(arrays["image"], arrays["mask"], arrays["probability"])
+    return Member(read_json(folder / "card.json"), pd.read_csv(folder / "history.csv"), examples)

@@ -1,0 +1,123 @@
+"""The study's table: for pandas, for the console, and (by its columns) for the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+from rich.table import Table
+
+from glsweep.report.words import DASH
+
+
+@dataclass(frozen=True)
+class Column:
+    """One figure of the table: its key in `table.json`, its heading, and which way is better."""
+
+    key: str
+    heading: str
+    decimals: int
+    better: Literal["high", "low"] | None = "high"
+
+    def text(self, value: float | None) -> str:
+        """Return `value` as the table shows it; a dash where there is none."""
+        return DASH if value is None or pd.isna(value) else f"{value:,.{self.decimals}f}"
+
+
+FIGURES = (
+    Column("relaxed_f1", "relaxed F1", 3),
+    Column("dice", "Dice", 3),
+    Column("precision", "P", 3),
+    Column("recall", "R", 3),
+    Column("bf", "BF", 3),
+    Column("iou_tol2", "IoU_tol2", 3),
+    Column("hd95_px", "HD95 px", 2, "low"),
+)
+TAU = Column("tau", "tau", 2, None)
+COUNTS = (
+    Column("patches_with_line", "with line", 0, None),
+    Column("patches_without_line", "without line", 0, None),
+    Column("parameters", "weights", 0, None),
+)
+INTERVAL = (Column("relaxed_f1_low", "low", 3, None), Column("relaxed_f1_high", "high", 3, None))
+COLUMNS = (*FIGURES, TAU, *INTERVAL, *COUNTS)
+
+Row = Mapping[str, Any]
+
+
+def patch_sizes(table: Mapping[str, Any]) -> list[int]:
+    """Patch sizes of the table in ascending order."""
+    return sorted({int(row["patch_size_px"]) for row in [*table["rows"], *table["baselines"]]})
+
+
+def networks_of(table: Mapping[str, Any], patch_size_px: int) -> list[Row]:
+    """Rows of networks with one patch size."""
+    return [row for row in table["rows"] if row["patch_size_px"] == patch_size_px]
+
+
+def baselines_of(table: Mapping[str, Any], patch_size_px: int) -> list[Row]:
+    """Rows of trivial predictors with one patch size."""
+    return [row for row in table["baselines"] if row["patch_size_px"] == patch_size_px]
+
+
+def best_value(rows: Sequence[Row], column: Column) -> float | None:
+    """Best figure of a column among networks of one patch size; None where nothing is compared."""
+    values = [row[column.key] for row in rows if row.get(column.key) is not None]
+    if len(values) < 2 or column.better is None:
+        return None
+    return float(max(values) if column.better == "high" else min(values))
+
+
+def interval_text(row: Row) -> str:
+    """Return the 95 % interval of the relaxed F1, or an empty text where it was not computed."""
+    low, high = (row.get(column.key) for column in INTERVAL)
+    return "" if low is None or high is None else f"{low:.3f}{DASH}{high:.3f}"
+
+
+def table_frame(table: Mapping[str, Any]) -> pd.DataFrame:
+    """Return `table.json` as a frame: networks, then baselines, of each patch size in turn.
+
+    Columns: model, kind (`network`, `all_line`, `no_line`, `untrained`), patch_size_px, then the
+    headings of `COLUMNS`. Figures of different patch sizes are of different test sets.
+    """
+    records = []
+    for size in patch_sizes(table):
+        for row in [*networks_of(table, size), *baselines_of(table, size)]:
+            facts = {"model": row["title"], "kind": row.get("kind", "network"), "patch_size_px": size}
+            records.append({**facts, **{column.heading: row.get(column.key) for column in COLUMNS}})
+    columns = ["model", "kind", "patch_size_px", *(column.heading for column in COLUMNS)]
+    return pd.DataFrame(records, columns=columns)
+
+
+def console_table(table: Mapping[str, Any]) -> Table:
+    """Return the table for a terminal: a section for each patch size, baselines dimmed, best bold."""
+    result = Table(
+        title="Test split",
+        caption="Patch sizes are different test sets: compare within a section only.",
+        box=None,  # every column fits a terminal of 80
+        padding=(0, 1, 0, 0),
+        header_style="bold",
+    )
+    result.add_column("model")
+    for heading in (*(column.heading for column in (*FIGURES, TAU)), "patches"):
+        result.add_column(heading.replace("_", "\n").replace(" ", "\n"), justify="right")
+    for size in patch_sizes(table):
+        networks = networks_of(table, size)
+        best = {column.key: best_value(networks, column) for column in FIGURES}
+        result.add_row(f"\n[bold]{size} px[/bold]")
+        for row in networks:
+            result.add_row(*_cells(row, best))
+        for row in baselines_of(table, size):
+            result.add_row(*_cells(row, {}), style="dim")
+    return result
+
+
+def _cells(row: Row, best: Mapping[str, float | None]) -> list[str]:
+    title = str(row["title"]).removesuffix(f" {row['patch_size_px']}")
+    figures = [
+        f"[bold]{column.text(row.get(column.key))}[/bold]"
+        if best.get(column.key) is not None and row.get(column.key) == best[column.key]
+        else column.text(row.get(column.key))
+        for column in (*FIGURES, TAU)
+    ]
+    return [title, *figures, f"{row['patches_with_line']}+{row['patches_without_line']}"]

@@ -1,0 +1,124 @@
+"""The stage `retrain`: each stratum's winner is trained in full, and its best epoch is kept."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from glsweep import __version__
+from glsweep.config.space import NoStopping
+from glsweep.config.trial import TrialParameters
+from glsweep.errors import StudyError
+from glsweep.files import read_json, replacing
+from glsweep.nets.build import build_network
+from glsweep.nets.member import ModelCard, save_member
+from glsweep.patches.store import open_patches
+from glsweep.randomness import seed_for
+from glsweep.spaces.plan import PlannedTrial
+from glsweep.study import Study
+from glsweep.sweep.checkpoints import CheckpointFolder
+from glsweep.sweep.cluster import connected
+from glsweep.sweep.console import ConsoleListener
+from glsweep.sweep.engine import Job, run_trials
+from glsweep.sweep.records import TrialRecord
+from glsweep.sweep.stage import split_arrays
+from glsweep.tracking.members import track_members
+from glsweep.training.fit import Schedule
+from glsweep.training.state import best_weights
+
+
+def retrain(study: Study, *, address: str | None, console: Console) -> dict[str, Any]:
+    """Train every winner in full and write its folder under `members/`; return a summary.
+
+    Members run through the engine of the sweep, on the same cluster, and continue where they were
+    cut off.
+    """
+    settings = study.config.space.retraining
+    won: dict[str, Any] = read_json(study.winners_json)
+    members = [plan_member(study, index, key, won[key]) for index, key in enumerate(sorted(won))]
+    folder = study.directory / "members"
+    job = Job(
+        trials=members,
+        schedule=Schedule(
+            settings.epochs,
+            study.config.space.search.tolerance_m,
+            settings.monitor,
+            patience=settings.patience,
+            keep_best=True,
+        ),
+        stopping=NoStopping(),
+        resources=study.config.space.resources,
+        ledger_jsonl=folder / "ledger.jsonl",
+        checkpoints=folder / "tune",
+    )
+    table = ConsoleListener(
+        console, members, figure=settings.monitor, epochs=settings.epochs, title="Retraining of the winners"
+    )
+    with connected(address), table:
+        records = run_trials(job, split_arrays(study, members), [table])
+    checkpoints = CheckpointFolder(job.checkpoints)
+    for member in members:
+        record = records.trials[member.trial_id]
+        if record.outcome == "failed":
+            raise StudyError(
+                f"{folder}: {member.stratum.title} could not be retrained ({record.reason}); "
+                f"lower `retraining.learning_rate`, or delete {job.ledger_jsonl} to try again"
+            )
+        checkpoint = checkpoints.newest(member.trial_id)
+        if checkpoint is not None:
+            _write_member(study, member, record, checkpoint, won[member.stratum.key]["trial_id"])
+    checkpoints.clear()
+    track_members(study)
+    return {m.stratum.key: {"epochs": len(records.trials[m.trial_id].epochs)} for m in members}
+
+
+def plan_member(study: Study, index: int, key: str, winner: dict[str, Any]) -> PlannedTrial:
+    """Return the winner's configuration with the optimiser's settings of full training."""
+    settings = study.config.space.retraining
+    chosen = TrialParameters.model_validate(winner["parameters"])
+    parameters = chosen.model_copy(
+        update={
+            "learning_rate": settings.learning_rate,
+            "weight_decay": settings.weight_decay,
+            "batch_size": settings.batch_size,
+            "gradient_clip": settings.gradient_clip,
+        }
+    )
+    seed = seed_for(study.config.seed, "member", key)
+    return PlannedTrial(trial_id=f"member-{key}", index=index, seed=seed, parameters=parameters)
+
+
+def _write_member(
+    study: Study, member: PlannedTrial, record: TrialRecord, checkpoint: Path, trial_id: str
+) -> None:
+    parameters, folder = member.parameters, study.member(member.stratum)
+    progress, weights = best_weights(checkpoint)
+    network = build_network(
+        parameters.architecture,
+        in_channels=len(parameters.channels),
+        base_width=parameters.base_width,
+        seed=member.seed,
+    )
+    network.load_state_dict(weights)
+    train = open_patches(study, parameters.patch_size_px).arrays("train")
+    card = ModelCard(
+        architecture=parameters.architecture,
+        patch_size_px=parameters.patch_size_px,
+        base_width=parameters.base_width,
+        channels=parameters.channels,
+        amplitude_scale=train.amplitude_scale,
+        posting_m=train.posting_m,
+        wavelength_m=study.config.card.wavelength_m,
+        data_card_hash=study.config.card.content_hash(),
+        seed=member.seed,
+        trial_id=trial_id,
+        parameters=parameters.model_dump(mode="json"),
+        best_epoch=progress.best_epoch,
+        figures=record.epochs[progress.best_epoch],
+        glsweep_version=__version__,
+    )
+    history = pd.DataFrame([{"epoch": epoch, **record.epochs[epoch]} for epoch in sorted(record.epochs)])
+    with replacing(folder / "history.csv") as beside:
+        history.to_csv(beside, index=False)
+    save_member(folder, network, card)

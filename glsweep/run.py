@@ -1,0 +1,125 @@
+"""The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.text import Text
+
+from glsweep.config.data_card import load_card
+from glsweep.config.space import load_space
+from glsweep.config.study import StudyConfig
+from glsweep.errors import GlsweepError, StudyError
+from glsweep.spaces.plan import PlannedTrial, plan_trials
+from glsweep.study import STAGES, Stage, Study, create_study, open_study
+
+PROJECT = Path(__file__).resolve().parents[1]
+DEMO_CARD = PROJECT / "datasets" / "demo.yaml"
+DEMO_SPACE = PROJECT / "search_spaces" / "demo.yaml"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every command takes.
+
+    With `--study` of an existing study alone, its own data, space and seed are used.
+    """
+
+    data: Path | None = None
+    """A data card (YAML), or a folder of scenes with their lines. Default: simulated scenes."""
+    space: Path | None = None
+    """A search space (YAML). Default: search_spaces/demo.yaml."""
+    study: Path | None = None
+    """The study's folder, made if missing. Default: studies/<data>-<space>."""
+    seed: int | None = None
+    """Decides every random draw. Default: 0."""
+    address: str | None = None
+    """A Ray cluster's address, such as `auto`. Default: Ray on this machine alone."""
+    debug: bool = False
+    """Show whole tracebacks."""
+
+
+COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
+    "study": (STAGES, "All stages in their order: the default command."),
+    "simulate": (("simulate",), "Simulate the scenes, if the data card says so."),
+    "prepare": (("prepare",), "Read scenes and lines, split the ground, cut the patches."),
+    "sweep": (("sweep",), "Run every trial of the search space and find each stratum's winner."),
+    "retrain": (("retrain",), "Train the winners in full."),
+    "calibrate": (("calibrate",), "Choose each member's threshold on validation."),
+    "evaluate": (("evaluate",), "Score members and baselines on the test split."),
+    "report": (("report",), "Write the page with the table and the figures."),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 2 for what a user can mend, 130 when interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
+        given.insert(0, "study")
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            {name: _command(stages, text) for name, (stages, text) in COMMANDS.items()},
+            prog="python -m glsweep.run",
+            description="Find the network that draws grounding lines best.",
+            args=given,
+        )
+    except GlsweepError as error:
+        if "--debug" in given:
+            raise
+        Console(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), str(error)))
+        return 2
+    except KeyboardInterrupt:
+        Console().print("[yellow]stopped; the same command continues where it was[/yellow]")
+        return 130
+    return 0
+
+
+def _command(stages: Sequence[Stage], text: str) -> Callable[[Options], None]:
+    def command(options: Annotated[Options, tyro.conf.arg(name="")]) -> None:
+        _run(stages, options)
+
+    command.__doc__ = text
+    return command
+
+
+def _run(stages: Sequence[Stage], options: Options) -> None:
+    from filelock import FileLock, Timeout
+
+    from glsweep.report.console import print_results
+    from glsweep.stages import Context, run_stages
+
+    console = Console()
+    study, trials = _open(options)
+    console.print(f"study [bold]{study.directory}[/bold]: {len(trials)} trials planned", highlight=False)
+    try:
+        with FileLock(study.directory / ".lock", timeout=0):
+            run_stages(study, stages, Context(trials, options.address, console))
+    except Timeout as error:
+        raise StudyError(f"{study.directory}: another process works on this study; wait for it") from error
+    if "report" in stages:
+        print_results(study, console)
+
+
+def _open(options: Options) -> tuple[Study, list[PlannedTrial]]:
+    """Find or make the study; everything that can be wrong is found before anything is written."""
+    asks_for_its_own = options.data is None and options.space is None and options.seed is None
+    if options.study is not None and asks_for_its_own and (options.study / "study.yaml").is_file():
+        study = open_study(options.study)
+        source = study.config_yaml
+    else:
+        source = options.space or DEMO_SPACE
+        card, space = load_card(options.data or DEMO_CARD), load_space(source)
+        name = card.name if card.name == space.name else f"{card.name}-{space.name}"
+        directory = options.study or Path("studies") / name
+        config = StudyConfig(name=directory.name, seed=options.seed or 0, card=card, space=space)
+        plan_trials(space, seed=config.seed, source=source)
+        study = create_study(directory, config)
+    return study, plan_trials(study.config.space, seed=study.config.seed, source=source)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

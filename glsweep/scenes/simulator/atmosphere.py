@@ -1,0 +1,47 @@
+"""What is in the phase besides the tide: air, orbits and water that moves under the ice."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from glsweep.scenes.simulator.spectrum import power_law_field
+
+ATMOSPHERE_SLOPE = -8 / 3
+
+
+def draw_atmosphere_rad(shape: tuple[int, int], generator: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Draw turbulent delay, 0.5 to 1.8 rad strong.
+
+    The density's slope of -8/3 is one of -5/3 along a profile: turbulence over more than two
+    kilometres (Hanssen 2001, sec. 4.7).
+    """
+    return generator.uniform(0.5, 1.8) * power_law_field(shape, ATMOSPHERE_SLOPE, generator)
+
+
+def draw_ramp_rad(shape: tuple[int, int], generator: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Draw the plane that imprecise orbits leave: up to a fringe over the scene, and any offset."""
+    row, col = np.indices(shape)
+    slope_row, slope_col = generator.uniform(-math.pi, math.pi, size=2)
+    offset = generator.uniform(-math.pi, math.pi)
+    return np.asarray(offset + slope_row * row / shape[0] + slope_col * col / shape[1])
+
+
+def draw_bulls_eyes_rad(
+    landward_px: npt.NDArray[np.float64], posting_m: float, generator: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Draw none to two subglacial lakes that fill or drain: round fringes on grounded ice.
+
+    They look like a belt of fringes, and no line is drawn around them.
+    """
+    phase_rad = np.zeros_like(landward_px)
+    row, col = np.indices(landward_px.shape)
+    for _ in range(generator.integers(0, 3)):
+        radius_px = generator.uniform(800, 2000) / posting_m
+        peak_rad = generator.choice([-1, 1]) * generator.uniform(3, 15)
+        places = np.argwhere(landward_px > 3 * radius_px)
+        if len(places):
+            centre = places[generator.integers(len(places))]
+            squared = (row - centre[0]) ** 2 + (col - centre[1]) ** 2
+            phase_rad += peak_rad * np.exp(-squared / (2 * radius_px**2))
+    return phase_rad

@@ -1,0 +1,46 @@
+"""Lines as analysts leave them: several rows a scene, none where there is no data."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import shapely
+from affine import Affine
+from shapely import LineString, Polygon
+from shapely.ops import substring
+
+SHORTEST_M, LONGEST_M = 5_000.0, 30_000.0
+
+
+def drawn_lines(
+    lines: Sequence[LineString],
+    footprint: Polygon,
+    transform: Affine,
+    generator: np.random.Generator,
+) -> tuple[LineString, ...]:
+    """Cut lines to the footprint, move them to the map, and cut them into strokes.
+
+    Parameters
+    ----------
+    lines : sequence of LineString
+        In (col, row) pixel coordinates.
+    footprint : Polygon
+        Where there is data, in the same coordinates.
+    transform : Affine
+        From (col, row) pixel corners to map coordinates.
+    generator : Generator
+        Source of randomness.
+    """
+    parts = shapely.get_parts(shapely.line_merge(shapely.intersection(list(lines), footprint)))
+    kept = [part for part in parts if part.geom_type == "LineString" and part.length > 1]
+    on_map = shapely.transform(kept, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
+    return tuple(stroke for line in on_map for stroke in _strokes(line, generator))
+
+
+def _strokes(line: LineString, generator: np.random.Generator) -> Iterator[LineString]:
+    start_m = 0.0
+    while start_m < line.length:
+        end_m = start_m + generator.uniform(SHORTEST_M, LONGEST_M)
+        if line.length - end_m < SHORTEST_M:
+            end_m = line.length
+        yield substring(line, start_m, end_m)
+        start_m = end_m

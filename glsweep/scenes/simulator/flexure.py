@@ -1,0 +1,94 @@
+"""The belt of fringes: ice bends between its bed and its floating level as an elastic beam."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+WATER_DENSITY_KG_M3 = 1027.0
+GRAVITY_M_S2 = 9.81
+POISSON_RATIO = 0.3
+# w'(x) = 2 A b exp(-bx) sin(bx) is greatest at bx = pi / 4; in units of A b.
+STEEPEST_SLOPE = 2 * math.exp(-math.pi / 4) * math.sin(math.pi / 4)
+
+
+@dataclass(frozen=True)
+class Beam:
+    """An ice shelf at its grounding line, as the radar looks at it.
+
+    Attributes
+    ----------
+    thickness_m : float
+        Ice thickness h.
+    young_pa : float
+        Young's modulus E.
+    amplitude_m : float
+        Differential tide A, the floating side's level between the two interferograms; signed.
+    incidence_rad : float
+        Angle between the line of sight and the vertical.
+    wavelength_m : float
+        The radar's.
+    """
+
+    thickness_m: float
+    young_pa: float
+    amplitude_m: float
+    incidence_rad: float
+    wavelength_m: float
+
+    @property
+    def rate_per_m(self) -> float:
+        """Spatial rate b = (3 rho_w g (1 - nu^2) / (E h^3))^(1/4)."""
+        load = 3 * WATER_DENSITY_KG_M3 * GRAVITY_M_S2 * (1 - POISSON_RATIO**2)
+        return float((load / (self.young_pa * self.thickness_m**3)) ** 0.25)
+
+    @property
+    def phase_per_m(self) -> float:
+        """Phase in radians for a metre of uplift, 4 pi / lambda * cos(incidence)."""
+        return 4 * math.pi / self.wavelength_m * math.cos(self.incidence_rad)
+
+    def phase_rad(self, distance_m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the unwrapped phase at each signed distance seaward of the line; 0 landward."""
+        return self.phase_per_m * uplift_m(distance_m, self.amplitude_m, self.rate_per_m)
+
+
+def uplift_m(
+    distance_m: npt.NDArray[np.float64], amplitude_m: float, rate_per_m: float
+) -> npt.NDArray[np.float64]:
+    """Return w(x) = A [1 - exp(-bx) (cos bx + sin bx)] for x > 0, and 0 elsewhere.
+
+    The solution of the beam on an elastic foundation, clamped at x = 0 (Holdsworth 1969; Vaughan
+    1995, eq. 1).
+
+    Parameters
+    ----------
+    distance_m : float array
+        Distance x from the grounding line, positive seaward.
+    amplitude_m : float
+        A, the level far from the line.
+    rate_per_m : float
+        b.
+    """
+    u = rate_per_m * np.maximum(distance_m, 0.0)
+    return np.asarray(amplitude_m * (1 - np.exp(-u) * (np.cos(u) + np.sin(u))))
+
+
+def draw_beam(generator: np.random.Generator, *, wavelength_m: float, posting_m: float) -> Beam:
+    """Draw a beam whose fringes the posting can resolve.
+
+    Thickness, stiffness, tide and incidence spread over what Antarctic shelves show. A tide whose
+    steepest fringe would be narrower than three pixels is weakened: sampled more coarsely, fringes
+    alias and nobody draws a line there.
+    """
+    beam = Beam(
+        thickness_m=float(generator.uniform(200, 1200)),
+        young_pa=float(generator.uniform(0.8e9, 3e9)),
+        amplitude_m=float(np.exp(generator.uniform(math.log(0.1), math.log(0.8)))),
+        incidence_rad=math.radians(float(generator.uniform(35, 45))),
+        wavelength_m=wavelength_m,
+    )
+    steepest = STEEPEST_SLOPE * beam.rate_per_m * beam.phase_per_m * posting_m
+    amplitude_m = max(0.05, min(beam.amplitude_m, 2 * math.pi / 3 / steepest))
+    sign = -1 if generator.random() < 0.5 else 1
+    return Beam(beam.thickness_m, beam.young_pa, sign * amplitude_m, beam.incidence_rad, wavelength_m)

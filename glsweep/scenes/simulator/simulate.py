@@ -1,0 +1,110 @@
+"""One simulated scene, from an outline to an interferogram with its lines."""
+
+import numpy as np
+import numpy.typing as npt
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+
+from glsweep.config.data_card import Simulation
+from glsweep.errors import ConfigError
+from glsweep.randomness import generator_for
+from glsweep.scenes.scene import Scene
+from glsweep.scenes.simulator.acquisition import draw_track, pixels_within, whole_footprint
+from glsweep.scenes.simulator.atmosphere import draw_atmosphere_rad, draw_bulls_eyes_rad, draw_ramp_rad
+from glsweep.scenes.simulator.drawing import drawn_lines
+from glsweep.scenes.simulator.flexure import Beam, draw_beam
+from glsweep.scenes.simulator.noise import draw_coherence, speckled_interferogram
+from glsweep.scenes.simulator.outline import draw_outline
+
+COLLAR_SHARE = 0.4
+
+
+def simulate_scene(
+    settings: Simulation,
+    *,
+    seed: int,
+    name: str,
+    origin_xy_m: tuple[float, float],
+    noise: float = 1.0,
+) -> Scene:
+    """Simulate a scene in which every line is where the ice begins to bend.
+
+    Parameters
+    ----------
+    settings : Simulation
+        Size, posting, wavelength, looks and CRS.
+    seed : int
+        With `name` it decides every draw; the outline and the beam are the same at any `noise`.
+    name : str
+        The scene's name.
+    origin_xy_m : tuple of float
+        Map coordinates of the upper left corner.
+    noise : float
+        0 gives the flexure's phase alone, with magnitude 1; 1 gives a realistic scene with speckle,
+        atmosphere, ramp, subglacial lakes, seams and (at times) collars; in between, all are
+        weakened alike.
+
+    Raises
+    ------
+    ConfigError
+        When the CRS is unknown or not projected.
+    """
+    shape = (settings.rows, settings.cols)
+    transform = Affine(settings.posting_m, 0, origin_xy_m[0], 0, -settings.posting_m, origin_xy_m[1])
+    outline = draw_outline(shape, settings.posting_m, generator_for(seed, name, "outline"))
+    phase_rad = scene_beam(settings, seed=seed, name=name).phase_rad(outline.seaward_px * settings.posting_m)
+    footprint = whole_footprint(shape)
+    if noise > 0:
+        track = draw_track(shape, generator_for(seed, name, "track"))
+        collar = generator_for(seed, name, "collar")
+        if collar.random() < COLLAR_SHARE:
+            footprint = track.draw_footprint(collar)
+        nuisance_rad = (
+            draw_atmosphere_rad(shape, generator_for(seed, name, "atmosphere"))
+            + draw_ramp_rad(shape, generator_for(seed, name, "ramp"))
+            + draw_bulls_eyes_rad(
+                -outline.seaward_px, settings.posting_m, generator_for(seed, name, "bull's-eyes")
+            )
+            + track.draw_seams_rad(settings.posting_m, generator_for(seed, name, "seams"))
+        )
+        coherence = draw_coherence(phase_rad, outline.seaward_px > 0, generator_for(seed, name, "coherence"))
+        interferogram = speckled_interferogram(
+            phase_rad + noise * nuisance_rad,
+            1 - noise * (1 - coherence),
+            looks=settings.looks,
+            generator=generator_for(seed, name, "speckle"),
+        )
+        interferogram[~pixels_within(footprint, shape)] = 0
+    else:
+        interferogram = _clean(phase_rad)
+    lines = drawn_lines(outline.lines, footprint, transform, generator_for(seed, name, "strokes"))
+    return Scene(name, interferogram, transform, projected_crs(settings), lines)
+
+
+def scene_beam(settings: Simulation, *, seed: int, name: str) -> Beam:
+    """Return the beam that bends in a scene, to compare with what is recovered from its phase."""
+    generator = generator_for(seed, name, "beam")
+    return draw_beam(generator, wavelength_m=settings.wavelength_m, posting_m=settings.posting_m)
+
+
+def projected_crs(settings: Simulation) -> CRS:
+    """Return the scenes' CRS.
+
+    Raises
+    ------
+    ConfigError
+        When it is unknown or not projected.
+    """
+    remedy = "name a projected one such as EPSG:3031"
+    try:
+        crs = CRS.from_user_input(settings.crs)
+    except CRSError as error:
+        raise ConfigError(f"simulation.crs: {settings.crs!r} is not known; {remedy}") from error
+    if not crs.is_projected:
+        raise ConfigError(f"simulation.crs: {settings.crs!r} is not projected; {remedy}")
+    return crs
+
+
+def _clean(phase_rad: npt.NDArray[np.float64]) -> npt.NDArray[np.complex64]:
+    return np.asarray(np.exp(1j * phase_rad), dtype=np.complex64)

@@ -1,0 +1,114 @@
+"""The stages of a study, in their order; a finished one is passed over."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from glsweep.spaces.plan import PlannedTrial, patch_sizes_px
+from glsweep.study import STAGES, Stage, Study
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage may use besides the study: the planned trials, a cluster, and the console."""
+
+    trials: Sequence[PlannedTrial]
+    address: str | None
+    console: Console
+
+
+def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
+    """Run those of `stages` that are not finished, and record each as it ends.
+
+    Raises
+    ------
+    StudyError
+        When the stage before one of them has not been run.
+    """
+    for stage in stages:
+        if study.is_done(stage):
+            wall_s = study.record(stage)["wall_s"]
+            context.console.print(f"[dim]{stage:<10} done before ({wall_s:.0f} s)[/dim]")
+            continue
+        before = STAGES.index(stage)
+        if before:
+            study.record(STAGES[before - 1])
+        context.console.print(f"[bold]{stage}[/bold]")
+        start_s = time.perf_counter()
+        summary = _RUNNERS[stage](study, context)
+        study.finish(stage, time.perf_counter() - start_s, summary)
+        context.console.print(f"[dim]{stage:<10} {time.perf_counter() - start_s:.0f} s[/dim]")
+
+
+def _simulate(study: Study, _context: Context) -> Mapping[str, Any]:
+    card = study.config.card
+    if card.simulation is None:
+        return {"skipped": f"the scenes of {card.name} are there"}
+    from glsweep.scenes.simulator.dataset import simulate_data
+
+    simulate_data(card.simulation, study.scenes, seed=study.config.seed)
+    return {"scenes": card.simulation.scenes}
+
+
+def _prepare(study: Study, context: Context) -> Mapping[str, Any]:
+    from glsweep.patches.prepare import prepare_patches
+    from glsweep.report.console import print_data
+
+    findings = prepare_patches(study, patch_sizes_px(context.trials))
+    print_data(findings, context.console)
+    return {"patches": findings["patches"]}
+
+
+def _sweep(study: Study, context: Context) -> Mapping[str, Any]:
+    from glsweep.sweep.stage import sweep
+
+    return sweep(study, context.trials, address=context.address, console=context.console)
+
+
+def _retrain(study: Study, context: Context) -> Mapping[str, Any]:
+    from glsweep.retrain import retrain
+
+    return retrain(study, address=context.address, console=context.console)
+
+
+def _calibrate(study: Study, context: Context) -> Mapping[str, Any]:
+    from glsweep.calibrate import calibrate
+
+    chosen = calibrate(study)
+    for key, choice in chosen.items():
+        context.console.print(f"  {key}: tau {choice['tau']:.2f}", highlight=False)
+        if choice["on_grid_edge"]:
+            context.console.print(
+                f"  [yellow]{key}: tau lies on the edge of the grid that was tried; a better one may lie "
+                "outside (`calibration` in the search space)[/yellow]"
+            )
+    return chosen
+
+
+def _evaluate(study: Study, _context: Context) -> Mapping[str, Any]:
+    from glsweep.evaluate import evaluate
+
+    return evaluate(study)
+
+
+def _report(study: Study, _context: Context) -> Mapping[str, Any]:
+    from glsweep.report.page import write_report
+    from glsweep.tracking.members import track_members
+
+    summary = write_report(study)
+    track_members(study)
+    return summary
+
+
+_RUNNERS: dict[Stage, Callable[[Study, Context], Mapping[str, Any]]] = {
+    "simulate": _simulate,
+    "prepare": _prepare,
+    "sweep": _sweep,
+    "retrain": _retrain,
+    "calibrate": _calibrate,
+    "evaluate": _evaluate,
+    "report": _report,
+}

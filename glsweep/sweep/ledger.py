@@ -1,0 +1,47 @@
+"""The ledger: every event of a sweep, one JSON object a line, appended and never changed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from glsweep.errors import StudyError
+from glsweep.sweep.events import EVENT, Event
+
+
+class Ledger:
+    """Appends events to a file so that each survives the death of the process, or is absent."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, event: Event) -> None:
+        """Write one event through to the disk."""
+        with self.path.open("ab") as file:
+            file.write(event.model_dump_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def replay(self) -> Iterator[Event]:
+        """Yield every event, after cutting off a last line that was not written whole.
+
+        Raises
+        ------
+        StudyError
+            When a whole line is no event.
+        """
+        if not self.path.is_file():
+            return
+        text = self.path.read_bytes()
+        whole = text[: text.rfind(b"\n") + 1]
+        if len(whole) < len(text):
+            os.truncate(self.path, len(whole))
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                yield EVENT.validate_json(line)
+            except ValidationError as error:
+                raise StudyError(
+                    f"{self.path}: line {number} is no event of a sweep; "
+                    "delete the file's folder to sweep anew"
+                ) from error

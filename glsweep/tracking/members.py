@@ -1,0 +1,37 @@
+"""Retrained winners in MLflow: their history, their card, and what later stages add."""
+
+import pandas as pd
+
+from glsweep.files import read_json
+from glsweep.study import Study
+from glsweep.tracking.tracker import Tracker
+
+
+def track_members(study: Study) -> None:
+    """Log every member's run, or bring it up to date with the stages that were completed since.
+
+    After retraining a run has the history, the weights and the card; after the evaluation also
+    the threshold and the test figures; after the report the figures, the table and the page.
+    """
+    tracker = Tracker.open(study)
+    rows = read_json(study.table_json)["rows"] if study.table_json.is_file() else []
+    tested = {row["stratum"]: row for row in rows}
+    shared = [path for path in (study.table_csv, study.report_html) if path.is_file()]
+    for folder in sorted((study.directory / "members").glob("*/card.json")):
+        member, card = folder.parent, read_json(folder)
+        figures = {f"best_epoch.{name}": value for name, value in card["figures"].items()}
+        if card["tau"] is not None:
+            figures["tau"] = card["tau"]
+        numbers = {k: v for k, v in tested.get(member.name, {}).items() if isinstance(v, int | float)}
+        figures |= {f"test.{name}": float(value) for name, value in numbers.items()}
+        tracker.log_member(
+            member.name,
+            parameters={**card["parameters"], "seed": card["seed"]},
+            history=pd.read_csv(member / "history.csv"),
+            figures=figures,
+            tags={"stratum": member.name, "trial_id": card["trial_id"]},
+            artifacts=[*sorted(p for p in member.iterdir() if p.is_file()), *shared],
+        )
+    drawn = [path for path in (study.figures,) if path.is_dir()]
+    if shared:
+        tracker.log_study_artifacts([*shared, *drawn])

@@ -1,0 +1,28 @@
+"""Probabilities of a trained network on patches."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from glsweep.config.trial import Channel
+from glsweep.patches.arrays import PatchArrays
+from glsweep.training.patches_on_device import place
+
+BATCH_PATCHES = 16
+
+
+@torch.inference_mode()
+def predict_patches(
+    network: nn.Module, patches: PatchArrays, channels: tuple[Channel, ...]
+) -> npt.NDArray[np.float32]:
+    """Return the final head's probability for each pixel, (N, S, S), from the network in eval mode."""
+    device = next(network.parameters()).device
+    placed = place(patches, device)
+    network.eval()
+    probability = np.empty(patches.mask.shape, np.float32)
+    for index in torch.arange(len(patches)).split(BATCH_PATCHES):
+        image, _ = placed.batch(index)
+        logits = network(placed.channels(image, channels))[-1]
+        probability[index.numpy()] = logits.squeeze(1).float().sigmoid().cpu().numpy()
+    return probability

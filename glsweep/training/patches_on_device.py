@@ -1,0 +1,67 @@
+"""Patches where the network can reach them: on the device when they fit, else batch by batch."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from glsweep.config.trial import Channel
+from glsweep.nets.channels import derive_channels
+from glsweep.patches.arrays import PatchArrays
+
+# Activations need room beside the patches; beyond this share of the free memory they stay on the host.
+STORE_SHARE_OF_DEVICE = 0.25
+
+
+@dataclass(frozen=True)
+class DevicePatches:
+    """One split's patches as tensors.
+
+    Attributes
+    ----------
+    image : float32 tensor (N, 2, S, S)
+    mask : uint8 tensor (N, S, S)
+    device : torch.device
+        Where batches are wanted; the tensors may lie on the host.
+    amplitude_scale : float
+        See `PatchArrays`.
+    """
+
+    image: Tensor
+    mask: Tensor
+    device: torch.device
+    amplitude_scale: float
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Gather patches onto the device: image (B, 2, S, S) and mask (B, S, S)."""
+        index = index.to(self.image.device)
+        return self.image[index].to(self.device), self.mask[index].to(self.device)
+
+    def channels(self, image: Tensor, channels: Sequence[Channel]) -> Tensor:
+        """Derive the network's input (B, C, S, S) from real and imaginary parts."""
+        return derive_channels(image, channels, self.amplitude_scale)
+
+
+def place(arrays: PatchArrays, device: torch.device) -> DevicePatches:
+    """Put a split's patches on `device` if they take a small part of its free memory."""
+    image, mask = _shared(arrays.image), _shared(arrays.mask)
+    if device.type == "cuda":
+        free_bytes, _ = torch.cuda.mem_get_info(device)
+        if image.nbytes + mask.nbytes <= STORE_SHARE_OF_DEVICE * free_bytes:
+            image, mask = image.to(device), mask.to(device)
+    return DevicePatches(image, mask, device, arrays.amplitude_scale)
+
+
+def _shared(array: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Tensor:
+    """Wrap an array without copying it."""
+    with warnings.catch_warnings():
+        # Arrays shared between trials are read-only; batches are gathered copies, so nothing writes.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)

@@ -1,0 +1,52 @@
+"""What one epoch of training tells its caller."""
+
+from dataclasses import asdict, dataclass
+
+from glsweep.config.space import Figure
+
+HIGHER_IS_BETTER: dict[Figure, bool] = {"relaxed_f1": True, "dice": True, "val_loss": False}
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """Figures of one epoch, on the final head, each at its own best threshold.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1.
+    train_loss, val_loss : float
+        The trial's own loss; it cannot rank trials whose losses differ.
+    relaxed_f1 : float
+        Pooled over validation, at the threshold `tau` where it is highest.
+    relaxed_precision, relaxed_recall : float
+        At the same threshold.
+    dice : float
+        Mean over validation patches, at the threshold where that mean is highest.
+    epoch_s : float
+        Wall time of the epoch with its validation.
+    last : bool
+        Whether training ends here, by budget or by patience.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    relaxed_f1: float
+    relaxed_precision: float
+    relaxed_recall: float
+    tau: float
+    dice: float
+    epoch_s: float
+    last: bool
+
+    def figures(self) -> dict[str, float]:
+        """Return every number but the epoch, by name."""
+        return {k: v for k, v in asdict(self).items() if k not in ("epoch", "last")}
+
+
+def is_better(figure: Figure, value: float, best: float | None) -> bool:
+    """Whether `value` improves on `best`, which is None before the first epoch."""
+    if best is None:
+        return True
+    return value > best if HIGHER_IS_BETTER[figure] else value < best

@@ -1,0 +1,118 @@
+"""The whole state of a training run, kept as one safetensors file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from glsweep.config.trial import TrialParameters
+from glsweep.errors import StudyError
+from glsweep.files import replacing
+from glsweep.nets.build import build_network
+
+
+@dataclass
+class Progress:
+    """How far a run has come, its best epoch by the monitored figure, and its last report.
+
+    The report is kept so that whoever resumes a run can repeat it: a report may be lost when the
+    listener dies between the writing of a checkpoint and the reading of the report.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_value: float | None = None
+    report: dict[str, Any] | None = None
+
+
+@dataclass
+class TrainingState:
+    """A network in training. `fit` changes it; whoever called `fit` may save it after each epoch.
+
+    `best_weights` is filled only when the best epoch's weights are to be kept.
+    """
+
+    network: nn.Module
+    optimizer: torch.optim.Adam
+    progress: Progress = field(default_factory=Progress)
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+def fresh_state(parameters: TrialParameters, *, seed: int, device: torch.device) -> TrainingState:
+    """Build the network and the optimiser of a trial that has not begun."""
+    network = build_network(
+        parameters.architecture,
+        in_channels=len(parameters.channels),
+        base_width=parameters.base_width,
+        seed=seed,
+    ).to(device)
+    optimizer = torch.optim.Adam(
+        network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay
+    )
+    return TrainingState(network, optimizer)
+
+
+def save_state(state: TrainingState, path: Path) -> None:
+    """Write network, optimiser, progress and best weights, whole or not at all."""
+    tensors = {f"network.{name}": tensor for name, tensor in state.network.state_dict().items()}
+    for index, moments in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{name}": tensor for name, tensor in moments.items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in state.best_weights.items()}
+    with replacing(path) as beside:
+        metadata = {"progress": json.dumps(asdict(state.progress))}
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata)
+
+
+def load_state(state: TrainingState, path: Path) -> None:
+    """Bring a fresh state to where the file at `path` left off.
+
+    Raises
+    ------
+    StudyError
+        When the file is cut short, or belongs to another network.
+    """
+    progress, tensors = read_tensors(path)
+    try:
+        state.network.load_state_dict(_below("network.", tensors))
+    except RuntimeError as error:
+        raise StudyError(f"{path}: does not fit this network; delete it to begin again") from error
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _below("adam.", tensors).items():
+        index, moment = name.split(".", 1)
+        moments.setdefault(int(index), {})[moment] = tensor
+    state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": moments})
+    state.best_weights = _below("best.", tensors)
+    state.progress = progress
+
+
+def read_tensors(path: Path) -> tuple[Progress, dict[str, Tensor]]:
+    """Read a saved state's progress and tensors, without building a network.
+
+    Raises
+    ------
+    StudyError
+        When the file is missing or cut short.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata: Mapping[str, Any] = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (OSError, SafetensorError) as error:
+        raise StudyError(f"{path}: is no whole checkpoint ({error}); delete it to begin again") from error
+    return Progress(**json.loads(metadata["progress"])), tensors
+
+
+def best_weights(path: Path) -> tuple[Progress, dict[str, Tensor]]:
+    """Return the progress and the best epoch's weights kept in a saved state."""
+    progress, tensors = read_tensors(path)
+    return progress, _below("best.", tensors)
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,140 @@
+"""The contract that every network keeps."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from glsweep.errors import ConfigError, DataError
+from glsweep.nets.blocks import ASPP
+from glsweep.nets.build import NETWORKS, build_network, count_parameters
+from glsweep.nets.unet import UNet
+
+PUBLISHED = {"unet": 68_901, "attention_unet": 69_528, "unetpp": 9_163_140}
+HEADS = {"unet": 1, "attention_unet": 1, "unetpp": 4}
+
+every_architecture = pytest.mark.parametrize("architecture", sorted(NETWORKS))
+
+
+def narrow(architecture: str, *, in_channels: int = 2, seed: int = 0) -> nn.Module:
+    return build_network(architecture, in_channels=in_channels, base_width=4, seed=seed)
+
+
+def noise(*shape: int, seed: int = 1) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@every_architecture
+def test_the_published_width_has_the_published_parameter_count(architecture):
+    assert count_parameters(build_network(architecture, in_channels=2, seed=0)) == PUBLISHED[architecture]
+
+
+def test_unetpp_of_base_width_four_has_144452_parameters():
+    assert count_parameters(narrow("unetpp")) == 144_452
+
+
+@every_architecture
+@pytest.mark.parametrize("base_width", [2, 6, 8])
+def test_a_wider_network_has_more_parameters_and_still_predicts(architecture, base_width):
+    network = build_network(architecture, in_channels=2, base_width=base_width, seed=0)
+    narrower = build_network(architecture, in_channels=2, base_width=base_width + 2, seed=0)
+    assert count_parameters(network) < count_parameters(narrower)
+    assert network(noise(1, 2, 32, 32))[-1].shape == (1, 1, 32, 32)
+
+
+@every_architecture
+@pytest.mark.parametrize("in_channels", [1, 3])
+def test_every_head_has_the_shape_of_a_non_square_input(architecture, in_channels):
+    heads = narrow(architecture, in_channels=in_channels)(noise(2, in_channels, 32, 80))
+    assert isinstance(heads, tuple)
+    assert [head.shape for head in heads] == [(2, 1, 32, 80)] * HEADS[architecture]
+
+
+@every_architecture
+@pytest.mark.parametrize("shape", [(30, 32), (32, 40)])
+def test_a_side_that_16_does_not_divide_is_refused_by_name(architecture, shape):
+    with pytest.raises(DataError, match=f"{shape[0]} x {shape[1]} px.*multiples of 16"):
+        narrow(architecture)(noise(1, 2, *shape))
+
+
+@every_architecture
+def test_gradients_reach_every_parameter(architecture):
+    network = narrow(architecture)
+    sum((head * noise(2, 1, 48, 48, seed=2)).sum() for head in network(noise(2, 2, 48, 48))).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        # A bias before batch normalisation has none by construction.
+        if parameter.ndim > 1:
+            assert parameter.grad.abs().max() > 0, name
+
+
+@every_architecture
+def test_a_bfloat16_forward_pass_stays_finite(architecture):
+    with torch.autocast("cpu", torch.bfloat16):
+        heads = narrow(architecture)(noise(2, 2, 32, 32))
+    assert all(head.isfinite().all() for head in heads)
+
+
+@every_architecture
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(architecture):
+    first, same, other = (narrow(architecture, seed=seed).state_dict() for seed in (5, 5, 6))
+    assert all(torch.equal(first[name], same[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+@every_architecture
+def test_building_leaves_the_global_generator_as_it_was(architecture):
+    before = torch.get_rng_state()
+    narrow(architecture, seed=7)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@every_architecture
+def test_evaluation_does_not_mix_the_patches_of_a_batch(architecture):
+    network, batch = narrow(architecture).eval(), noise(3, 2, 32, 32)
+    with torch.no_grad():
+        together = network(batch)[-1]
+        alone = torch.cat([network(patch[None])[-1] for patch in batch])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_unetpp_heads_are_ordered_from_x01_to_x04():
+    network = narrow("unetpp").eval()
+    before = network(noise(1, 2, 32, 32))
+    with torch.no_grad():
+        network.nodes["x13"][0].weight.add_(1.0)  # feeds x04 alone
+    after = network(noise(1, 2, 32, 32))
+    assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True, True, True, False]
+
+
+def test_an_attention_gate_only_weakens_its_skip():
+    gate = narrow("attention_unet").decoder[0].gate.eval()
+    skip = noise(1, 32, 4, 4)
+    gated = gate(noise(1, 16, 4, 4, seed=3), skip)
+    assert (gated.abs() <= skip.abs()).all()
+    assert torch.equal(gated.sign(), skip.sign())
+
+
+def test_the_aspp_rates_can_be_given_and_cost_no_parameters():
+    assert count_parameters(ASPP(8, (1, 2, 3))) == count_parameters(ASPP(8))
+    scaled = UNet(2, aspp_rates=(1, 2, 3))
+    assert [branch.dilation for branch in scaled.bottleneck.branches] == [(1, 1), (1, 1), (2, 2), (3, 3)]
+
+
+def test_on_an_8_px_map_a_rate_of_12_sees_its_centre_tap_alone():
+    aspp = ASPP(4)
+    features = noise(1, 4, 8, 8)
+    before = aspp(features)
+    with torch.no_grad():
+        for branch in aspp.branches[2:]:  # rates 12 and 18
+            kept = branch.weight[:, :, 1, 1].clone()
+            if branch.dilation[0] >= 8:
+                branch.weight.zero_()[:, :, 1, 1] = kept
+    torch.testing.assert_close(aspp(features), before)
+
+
+def test_an_unknown_architecture_or_an_odd_width_is_refused():
+    with pytest.raises(ConfigError, match="'resnet' is unknown; known here: unet"):
+        build_network("resnet", in_channels=2, seed=0)
+    with pytest.raises(ConfigError, match="base_width: 5"):
+        build_network("unet", in_channels=2, base_width=5, seed=0)

@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from made_scenes import settings
+
+from glsweep.patches.sampler import Coverage, sample_positions, window_sums
+
+
+def scene(shape=(60, 90), seed=0):
+    """A slanted line, and a corner without data that it crosses."""
+    mask = np.zeros(shape, np.uint8)
+    cols = np.arange(shape[1])
+    mask[np.clip(5 + cols // 3, 0, shape[0] - 1), cols] = 1
+    valid = np.random.default_rng(seed).random(shape) > 0.05
+    valid[:, :20] = False
+    return mask, valid
+
+
+def sample(mask, valid, size_px=16, seed=0, limits=(20, 20), origins=None, **changes):
+    if origins is None:
+        origins = np.ones((mask.shape[0] - size_px + 1, mask.shape[1] - size_px + 1), np.bool_)
+    return sample_positions(
+        mask,
+        valid,
+        origins,
+        size_px=size_px,
+        settings=settings(**changes),
+        limit_with_line=limits[0],
+        limit_without_line=limits[1],
+        generator=np.random.default_rng(seed),
+    )
+
+
+def window(values, position, size_px=16):
+    return values[position.row : position.row + size_px, position.col : position.col + size_px]
+
+
+def test_window_sums_equal_a_plain_count():
+    values = np.random.default_rng(1).random((9, 13)) > 0.5
+    sums = window_sums(values, 4)
+    assert sums.shape == (6, 10)
+    for row, col in np.ndindex(sums.shape):
+        assert sums[row, col] == values[row : row + 4, col : col + 4].sum()
+
+
+def test_what_is_said_of_a_patch_holds_in_its_window():
+    mask, valid = scene()
+    positions = sample(mask, valid)
+    assert {p.has_line for p in positions} == {True, False}
+    for p in positions:
+        assert window(mask * valid, p).any() == p.has_line
+        assert window(valid, p).mean() == pytest.approx(p.valid_share)
+        assert p.valid_share >= 0.2
+        if not p.has_line:
+            assert not window(mask, p).any(), "a line without data below it is no line-free ground"
+
+
+def test_a_line_wholly_without_data_gives_no_patch():
+    mask, valid = scene()
+    valid[:, :] = True
+    valid[mask > 0] = False
+    positions = sample(mask, valid)
+    assert positions
+    assert not any(p.has_line or window(mask, p).any() for p in positions)
+
+
+@pytest.mark.parametrize("limits", [(0, 0), (1, 0), (0, 3), (7, 4)])
+def test_the_limits_are_obeyed(limits):
+    positions = sample(*scene(), limits=limits)
+    assert sum(p.has_line for p in positions) == limits[0]
+    assert sum(not p.has_line for p in positions) == limits[1]
+
+
+def test_a_crowded_scene_ends_though_the_limit_is_far():
+    positions = sample(*scene(), limits=(500, 500), box_px=16, box_coverage=0, fresh_share=1)
+    assert 0 < len(positions) < 60
+
+
+def test_patches_lie_only_where_windows_may():
+    mask, valid = scene()
+    origins = np.zeros((45, 75), np.bool_)
+    origins[::7, ::5] = True
+    positions = sample(mask, valid, origins=origins)
+    assert positions
+    assert all(origins[p.row, p.col] for p in positions)
+
+
+def test_a_scene_smaller_than_a_patch_gives_none():
+    mask, valid = scene((60, 90))
+    assert sample(mask, valid, size_px=64, origins=np.ones((0, 27), np.bool_)) == []
+
+
+def test_the_same_generator_draws_the_same_patches():
+    assert sample(*scene(), seed=3) == sample(*scene(), seed=3)
+    assert sample(*scene(), seed=3) != sample(*scene(), seed=4)
+
+
+def kept_slowly(candidates, shape, size_px, rule, limit):
+    """The docstring of PatchSettings, pixel by pixel, counting coverage anew each time."""
+    kept = []
+
+    def times(row, col):
+        return sum(0 <= row - r < size_px and 0 <= col - c < size_px for r, c in kept)
+
+    for r, c in candidates:
+        centre_row, centre_col = r + size_px // 2, c + size_px // 2
+        box = [
+            times(row, col)
+            for row, col in np.ndindex(shape)
+            if 0 <= row - centre_row + rule.box_px // 2 < rule.box_px
+            and 0 <= col - centre_col + rule.box_px // 2 < rule.box_px
+        ]
+        fresh = [times(r + i, c + j) < rule.fresh_coverage for i in range(size_px) for j in range(size_px)]
+        wanted = sum(box) <= rule.box_coverage or np.mean(fresh) >= rule.fresh_share
+        if len(kept) < limit and (r, c) not in kept and wanted:
+            kept.append((r, c))
+    return kept
+
+
+@given(
+    candidates=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 12)), max_size=25),
+    box_px=st.integers(1, 9),
+    box_coverage=st.integers(0, 40),
+    fresh_share=st.floats(0, 1),
+    fresh_coverage=st.integers(1, 3),
+    limit=st.integers(0, 12),
+)
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_the_coverage_rule_keeps_what_its_slow_twin_keeps(candidates, limit, **rule):
+    shape, size_px = (14, 18), 6
+    chosen = settings(**rule)
+    array = np.array(candidates, np.int64).reshape(-1, 2)
+    kept = Coverage(shape, size_px, chosen).keep(array, limit)
+    assert kept == kept_slowly(candidates, shape, size_px, chosen, limit)
+
+
+def test_what_the_rule_refuses_is_refused():
+    mask, valid = np.ones((40, 40), np.uint8), np.ones((40, 40), np.bool_)
+    one = sample(mask, valid, size_px=40, limits=(5, 0))
+    assert [(p.row, p.col) for p in one] == [(0, 0)], "no window twice"
+    apart = sample(
+        mask, valid, size_px=20, limits=(50, 0), box_px=1, box_coverage=0, fresh_share=1, fresh_coverage=1
+    )
+    for n, p in enumerate(apart):
+        centre = (p.row + 10, p.col + 10)
+        assert not any(0 <= centre[0] - q.row < 20 and 0 <= centre[1] - q.col < 20 for q in apart[:n])

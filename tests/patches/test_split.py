@@ -1,0 +1,234 @@
+import itertools
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import assume, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from made_scenes import POSTING_M, entry_at, settings
+from rasterio.crs import CRS
+from rasterio.features import geometry_mask
+
+from glsweep.config.data_card import Split
+from glsweep.errors import DataError
+from glsweep.patches.assignment import share_count, share_groups
+from glsweep.patches.ground import (
+    assert_no_shared_ground,
+    common_map,
+    footprint,
+    window_origins,
+    window_outlines,
+)
+from glsweep.patches.sampler import sample_positions
+from glsweep.patches.split import SPLITS, group_overlapping, split_ground
+from glsweep.patches.strips import Strip, cut_at_quantiles
+from glsweep.scenes.rasterize import line_mask
+
+FRACTIONS = np.array([0.7, 0.15, 0.15])
+
+
+def windows_by_split(ground, size_px, seed):
+    """Windows drawn from each piece, as (entry, row, col) by split."""
+    drawn = {name: [] for name in SPLITS}
+    for n, piece in enumerate(ground.pieces):
+        entry = piece.entry
+        positions = sample_positions(
+            line_mask(entry.lines, entry.shape, entry.header.transform, "all_touched"),
+            np.ones(entry.shape, np.bool_),
+            window_origins(entry, size_px, piece.strip, ground.crs),
+            size_px=size_px,
+            settings=settings(),
+            limit_with_line=6,
+            limit_without_line=6,
+            generator=np.random.default_rng([seed, n]),
+        )
+        drawn[piece.split] += [(entry, p.row, p.col) for p in positions]
+    return drawn
+
+
+scene_places = st.lists(
+    st.tuples(
+        st.integers(0, 180), st.integers(0, 180), st.integers(24, 60), st.integers(24, 60), st.booleans()
+    ),
+    min_size=1,
+    max_size=7,
+)
+
+
+@given(places=scene_places, rule=st.sampled_from(["scene", "block"]), seed=st.integers(0, 99))
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_no_pixel_of_ground_is_shared_between_splits(places, rule, seed):
+    entries = [
+        entry_at(f"s{n}", left, -top, (rows, cols), line_cols=(2.5, 3.5) if steep else None)
+        for n, (left, top, rows, cols, steep) in enumerate(places)
+    ]
+    try:
+        ground = split_ground(entries, Split(rule=rule), largest_patch_px=16, seed=seed)
+    except DataError as error:
+        assert "km wide" in str(error)
+        assume(False)
+        return
+    # Every window is painted on the one grid that all scenes lie on.
+    painted = {name: np.zeros((240, 240), np.bool_) for name in SPLITS}
+    for name, windows in windows_by_split(ground, 16, seed).items():
+        for entry, row, col in windows:
+            left = round(entry.header.transform.c / POSTING_M) + col
+            top = round(-entry.header.transform.f / POSTING_M) + row
+            painted[name][top : top + 16, left : left + 16] = True
+    for one, other in itertools.combinations(SPLITS, 2):
+        assert not (painted[one] & painted[other]).any()
+
+
+@given(
+    places=st.lists(
+        st.tuples(st.integers(0, 90), st.integers(0, 90), st.floats(0, 360)), min_size=3, max_size=6
+    ),
+    rule=st.sampled_from(["scene", "block"]),
+)
+@hypothesis_settings(max_examples=25, deadline=None)
+def test_no_ground_is_shared_between_splits_of_turned_scenes(places, rule):
+    entries = [entry_at(f"s{n}", x, y, (40, 50), degrees=d) for n, (x, y, d) in enumerate(places)]
+    try:
+        ground = split_ground(entries, Split(rule=rule), largest_patch_px=8, seed=1)
+    except DataError:
+        assume(False)
+        return
+    shape, transform = (900, 900), entry_at("grid", -100, 200, (1, 1)).header.transform
+    fine = transform @ transform.scale(0.34)
+    painted = {}
+    for name, windows in windows_by_split(ground, 8, 1).items():
+        outlines = [window_outlines(e, [row], [col], 8, ground.crs)[0] for e, row, col in windows]
+        assume(outlines)
+        painted[name] = geometry_mask(outlines, shape, fine, invert=True)
+    for one, other in itertools.combinations(SPLITS, 2):
+        assert not (painted[one] & painted[other]).any()
+
+
+def chain(count, shape=(40, 60), step_px=40):
+    """Scenes that overlap their neighbours in a row."""
+    return [entry_at(f"s{n}", n * step_px, 0, shape) for n in range(count)]
+
+
+def test_scenes_that_overlap_stay_together():
+    apart = [entry_at("far", 1000, 0, (40, 60)), entry_at("farther", 2000, 0, (40, 60))]
+    ground = split_ground([*chain(3), *apart], Split(), largest_patch_px=16, seed=0)
+    assert ground.rule == "scene"
+    assert {p.split for p in ground.pieces if p.entry.name.startswith("s")} == {"train"}
+    assert sorted(p.split for p in ground.pieces) == ["test", "train", "train", "train", "val"]
+
+
+def test_scenes_that_only_touch_are_not_one_group():
+    touching = [entry_at("a", 0, 0, (40, 60)), entry_at("b", 60, 0, (40, 60))]
+    outlines = [footprint(e, common_map(e)) for e in touching]
+    assert len(set(group_overlapping(outlines))) == 2
+
+
+def test_too_few_groups_fall_back_to_blocks_and_say_so():
+    ground = split_ground(chain(5, step_px=50), Split(), largest_patch_px=16, seed=0)
+    assert ground.rule == "block"
+    assert "there are 1" in ground.reason
+    km = ground.findings()["line_km"]
+    assert np.allclose(np.array(list(km.values())) / sum(km.values()), FRACTIONS, atol=0.01)
+
+
+def test_the_ground_does_not_depend_on_the_patch_size():
+    small = split_ground(chain(6, step_px=58), Split(), largest_patch_px=16, seed=4)
+    large = split_ground(chain(6, step_px=58), Split(), largest_patch_px=32, seed=4)
+    assert small == large
+
+
+@pytest.mark.parametrize("rule", ["scene", "block"])
+def test_the_seed_decides_the_split(rule):
+    entries = [entry_at(f"s{n}", 100 * n, 0, (40, 60)) for n in range(9)]
+
+    def splits(seed):
+        ground = split_ground(entries, Split(rule=rule), largest_patch_px=16, seed=seed)
+        return [(p.entry.name, p.split) for p in ground.pieces]
+
+    assert splits(0) == splits(0)
+    assert len({str(splits(seed)) for seed in range(6)}) > 1
+
+
+def test_scenes_of_another_projection_are_compared_in_one_map():
+    here = entry_at("polar", 0, 0, (60, 60))
+    other_crs = CRS.from_string("+proj=laea +lat_0=-90 +lon_0=10 +datum=WGS84 +units=m")
+    there = entry_at("turned", -20, 20, (60, 60), crs=other_crs)
+    crs = common_map(here)
+    assert len(set(group_overlapping([footprint(here, crs), footprint(there, crs)]))) == 1
+    moved = footprint(there, crs)
+    inside = window_outlines(there, [0, 44], [0, 44], 16, crs)
+    assert (shapely.area(shapely.intersection(inside, moved)) > 0.999 * shapely.area(inside)).all()
+    strip = Strip(0, *np.quantile([moved.bounds[0], moved.bounds[2]], [0.3, 0.7]))
+    origins = window_origins(there, 16, strip, crs)
+    row, col = np.nonzero(origins)
+    assert 0 < len(row) < origins.size
+    bounds = shapely.bounds(window_outlines(there, row, col, 16, crs))
+    assert (bounds[:, 0] >= strip.low).all()
+    assert (bounds[:, 2] <= strip.high).all()
+
+
+def test_a_patch_larger_than_every_scene_is_refused_by_name():
+    entries = [entry_at("small", 0, 0, (40, 60)), entry_at("larger", 0, 900, (200, 300))]
+    with pytest.raises(DataError, match=r"patch_size_px 256 is larger than scene larger \(200 x 300\)"):
+        split_ground(entries, Split(), largest_patch_px=256, seed=0)
+
+
+def test_a_block_narrower_than_a_patch_is_refused():
+    with pytest.raises(DataError, match=r"block for (val|test) is .* km wide, a patch of 32 px 3.2 km"):
+        split_ground([entry_at("only", 0, 0, (40, 60))], Split(), largest_patch_px=32, seed=0)
+
+
+def test_shared_ground_is_found():
+    entry = entry_at("a", 0, 0, (64, 64))
+    crs = common_map(entry)
+    outlines = {
+        "train": window_outlines(entry, [0, 0], [0, 16], 16, crs),
+        "test": window_outlines(entry, [16, 15], [0, 31], 16, crs),
+    }
+    names = {"train": ["a 0 0", "a 0 16"], "test": ["a 16 0", "a 15 31"]}
+    with pytest.raises(DataError, match=r"a 0 16 \(train\) and a 15 31 \(test\) share ground"):
+        assert_no_shared_ground(outlines, names, posting_m=POSTING_M)
+    outlines["test"] = window_outlines(entry, [16], [0], 16, crs)
+    assert assert_no_shared_ground(outlines, names, posting_m=POSTING_M) == 2
+
+
+@given(
+    lengths=st.lists(st.floats(1, 50), min_size=3, max_size=14),
+    without=st.integers(0, 3),
+    seed=st.integers(0, 99),
+)
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_every_split_gets_a_group_with_a_line(lengths, without, seed):
+    all_lengths = np.array([*lengths, *[0.0] * without])
+    assigned = share_groups(all_lengths, FRACTIONS, np.random.default_rng(seed))
+    assert len(assigned) == len(all_lengths)
+    assert all(all_lengths[assigned == split].sum() > 0 for split in range(3))
+
+
+def test_groups_are_shared_as_near_to_the_fractions_as_can_be():
+    lengths = np.array([70.0, 10, 5, 9, 6])
+    assigned = share_groups(lengths, FRACTIONS, np.random.default_rng(0))
+    assert sorted(lengths[assigned == s].sum() for s in (1, 2)) == [15, 15]
+    many = np.random.default_rng(1).uniform(1, 3, 60)
+    shares = np.bincount(share_groups(many, FRACTIONS, np.random.default_rng(0)), many) / many.sum()
+    assert np.allclose(shares, FRACTIONS, atol=0.02)
+
+
+@given(total=st.integers(0, 500), weights=st.lists(st.floats(0, 9), min_size=1, max_size=8))
+def test_shares_of_a_count_sum_to_it(total, weights):
+    assume(sum(weights) > 1e-3)
+    parts = share_count(total, np.array(weights))
+    assert parts.sum() == total
+    assert (np.abs(parts - total * np.array(weights) / sum(weights)) <= 1).all()
+
+
+def test_strips_hold_their_share_of_the_lines():
+    lines = np.array(
+        [shapely.LineString([(0, 0), (0, 30), (100, 30)]), shapely.LineString([(100, 5), (200, 5)])]
+    )
+    strips = cut_at_quantiles(lines, [0.5, 0.25, 0.25])
+    assert [s.axis for s in strips] == [0, 0, 0]
+    assert strips[0].high == strips[1].low
+    # 30 upright at x = 0, then 200 along x: 115 of 230 are reached at x = 85.
+    assert np.allclose([strips[0].high, strips[1].high], [85, 142.5], atol=0.3)

@@ -1,0 +1,54 @@
+import math
+
+import numpy as np
+import pytest
+
+from glsweep.scenes.simulator.flexure import Beam, draw_beam, uplift_m
+
+RATE_PER_M = 7e-4
+
+
+def test_ice_does_not_move_landward_and_leaves_the_bed_smoothly():
+    assert (uplift_m(np.linspace(-1e4, 0, 50), 0.5, RATE_PER_M) == 0).all()
+    near_m = np.array([1.0, 2.0])
+    near = uplift_m(near_m, 0.5, RATE_PER_M)
+    # 1 - exp(-u)(cos u + sin u) = u^2 + O(u^3): no step and no kink at the line.
+    np.testing.assert_allclose(near, 0.5 * (RATE_PER_M * near_m) ** 2, rtol=3e-3)
+
+
+@pytest.mark.parametrize("amplitude_m", [-0.3, 0.8])
+def test_ice_floats_level_far_away(amplitude_m):
+    assert uplift_m(np.array([5e4]), amplitude_m, RATE_PER_M)[0] == pytest.approx(amplitude_m)
+
+
+def test_uplift_solves_the_beam_equation():
+    """w'''' + 4 b^4 (w - A) = 0, by finite differences in units of 1 / b."""
+    step = 0.01
+    distance = np.arange(1, 600) * step
+    w = uplift_m(distance / RATE_PER_M, 0.6, RATE_PER_M)
+    fourth = np.convolve(w, [1, -4, 6, -4, 1], mode="valid") / step**4
+    np.testing.assert_allclose(fourth + 4 * (w[2:-2] - 0.6), 0, atol=2e-3)
+
+
+def test_the_rate_of_ice_500_m_thick_is_that_of_the_field():
+    beam = Beam(thickness_m=500, young_pa=1e9, amplitude_m=0.5, incidence_rad=0.7, wavelength_m=0.0555)
+    assert beam.rate_per_m == pytest.approx(6.8e-4, rel=0.02)
+
+
+def test_phase_is_two_ways_along_the_line_of_sight():
+    beam = Beam(500, 1e9, amplitude_m=0.3, incidence_rad=math.radians(60), wavelength_m=0.05)
+    fringes = beam.phase_rad(np.array([1e5]))[0] / (2 * math.pi)
+    # 0.3 m of uplift is 0.15 m along the line of sight, which is 6 half wavelengths.
+    assert fringes == pytest.approx(6)
+
+
+def test_drawn_beams_are_within_the_fields_ranges_and_do_not_alias():
+    distance_m = np.arange(0, 20_000, 100.0)
+    beams = [draw_beam(np.random.default_rng(i), wavelength_m=0.0555, posting_m=100) for i in range(200)]
+    for beam in beams:
+        assert 200 <= beam.thickness_m <= 1200
+        assert 0.8e9 <= beam.young_pa <= 3e9
+        assert 0.05 <= abs(beam.amplitude_m) <= 0.8
+        assert np.abs(np.diff(beam.phase_rad(distance_m))).max() < 0.9 * math.pi
+    assert len({np.sign(beam.amplitude_m) for beam in beams}) == 2
+    assert np.mean([abs(beam.phase_rad(np.array([1e5]))[0]) > 4 * math.pi for beam in beams]) > 0.9

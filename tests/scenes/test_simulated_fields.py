@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from scipy.special import gammaln
+
+from glsweep.scenes.simulator.acquisition import Track, draw_track, pixels_within, whole_footprint
+from glsweep.scenes.simulator.atmosphere import draw_atmosphere_rad, draw_bulls_eyes_rad
+from glsweep.scenes.simulator.noise import draw_coherence, speckled_interferogram
+from glsweep.scenes.simulator.spectrum import power_law_field
+
+
+def mean_squared_coherence(coherence, looks):
+    """Second moment of the sample coherence (Touzi et al. 1999, eq. 11 with k = 2), as its series."""
+    n = np.arange(2000)
+    log_looks = gammaln(looks + n) - gammaln(looks)
+    log_terms = gammaln(2 + n) + 2 * log_looks - gammaln(looks + 1 + n) - 2 * gammaln(1 + n)
+    series = np.exp(log_terms + gammaln(looks)) * float(coherence) ** (2 * n)
+    return (1 - coherence**2) ** looks * series.sum()
+
+
+@pytest.mark.parametrize("coherence", [0.0, 0.3, 0.7, 0.95])
+@pytest.mark.parametrize("looks", [4, 12])
+def test_measured_coherence_is_the_one_asked_for(coherence, looks):
+    shape = (200, 250)
+    phase_rad = np.full(shape, 1.0)
+    z = speckled_interferogram(
+        phase_rad, np.full(shape, coherence), looks=looks, generator=np.random.default_rng(0)
+    )
+    assert z.dtype == np.complex64
+    assert np.abs(z).max() <= 1 + 1e-6
+    assert np.mean(np.abs(z) ** 2) == pytest.approx(mean_squared_coherence(coherence, looks), rel=0.01)
+    assert abs(z.mean()) == pytest.approx(coherence, abs=0.05)
+    if coherence > 0:
+        assert np.angle(z.mean()) == pytest.approx(1.0, abs=0.02)
+
+
+def test_phase_noise_is_that_of_multilooked_speckle():
+    """Cramer-Rao bound (Rodriguez & Martin 1992): variance (1 - c^2) / (2 L c^2), met at many looks."""
+    shape, coherence, looks = (100, 200), 0.8, 30
+    z = speckled_interferogram(
+        np.zeros(shape), np.full(shape, coherence), looks=looks, generator=np.random.default_rng(1)
+    )
+    bound = np.sqrt((1 - coherence**2) / (2 * looks * coherence**2))
+    assert np.angle(z).std() == pytest.approx(bound, rel=0.05)
+
+
+def test_coherence_may_differ_from_pixel_to_pixel():
+    coherence = np.repeat([[0.1, 0.9]], 150, axis=0).repeat(100, axis=1)
+    z = speckled_interferogram(np.zeros((150, 200)), coherence, looks=12, generator=np.random.default_rng(2))
+    assert abs(z[:, :100].mean()) == pytest.approx(0.1, abs=0.02)
+    assert abs(z[:, 100:].mean()) == pytest.approx(0.9, abs=0.02)
+
+
+@pytest.mark.parametrize("slope", [-8 / 3, -3.4])
+def test_a_fields_spectrum_has_the_slope_asked_for(slope):
+    fields = [power_law_field((128, 192), slope, np.random.default_rng(i)) for i in range(8)]
+    window = np.hanning(128)[:, None] * np.hanning(192)[None, :]
+    density = np.mean([np.abs(np.fft.fft2(field * window)) ** 2 for field in fields], axis=0)
+    wavenumber = np.hypot(np.fft.fftfreq(128)[:, None], np.fft.fftfreq(192)[None, :])
+    band = (wavenumber > 0.04) & (wavenumber < 0.4)
+    fitted = np.polyfit(np.log(wavenumber[band]), np.log(density[band]), 1)[0]
+    assert fitted == pytest.approx(slope, abs=0.15)
+    assert fields[0].shape == (128, 192)
+    assert fields[0].std() == pytest.approx(1)
+    assert fields[0].mean() == pytest.approx(0, abs=1e-9)
+
+
+def test_atmosphere_stays_below_what_would_hide_the_belt():
+    strengths = [draw_atmosphere_rad((64, 64), np.random.default_rng(i)).std() for i in range(30)]
+    assert 0.5 <= min(strengths) <= max(strengths) <= 1.8
+
+
+def test_bulls_eyes_stand_on_grounded_ice_alone():
+    landward_px = np.where(np.arange(200)[None, :] < 100, -50.0, np.arange(200)[None, :] - 100.0)
+    landward_px = landward_px.repeat(150, axis=0)
+    drawn = [draw_bulls_eyes_rad(landward_px, 100, np.random.default_rng(i)) for i in range(20)]
+    assert {bool(phase.any()) for phase in drawn} == {True, False}
+    assert max(np.abs(phase[:, :100]).max() for phase in drawn) < 0.3
+    assert max(np.abs(phase).max() for phase in drawn) > 3
+
+
+def test_coherence_is_lost_where_fringes_are_narrow():
+    steep = np.zeros((100, 100))
+    steep[:, 50:] = 2.5 * np.arange(50)
+    floating = np.zeros((100, 100), dtype=bool)
+    kept = draw_coherence(np.zeros((100, 100)), floating, np.random.default_rng(0))
+    blurred = draw_coherence(steep, floating, np.random.default_rng(0))
+    assert ((kept >= 0) & (kept <= 1)).all()
+    np.testing.assert_array_equal(kept[:, :49], blurred[:, :49])
+    np.testing.assert_allclose(blurred[:, 52:] / kept[:, 52:], np.sinc(2.5 / (2 * np.pi)))
+
+
+def test_seams_are_straight_steps_across_the_flight():
+    track = Track((300, 400), heading_rad=0.0)
+    phase = track.draw_seams_rad(100, np.random.default_rng(0))
+    # Flight along the rows: every row is even, and steps lie 20 km apart.
+    assert np.ptp(phase, axis=1).max() < 1e-12
+    steps = np.flatnonzero(np.abs(np.diff(phase[:, 0], 2)) > 1e-9)
+    assert len(steps) in {2, 4}
+
+
+def test_a_footprint_leaves_slanted_corners_without_data():
+    shape = (200, 300)
+    for seed in range(10):
+        generator = np.random.default_rng(seed)
+        track = draw_track(shape, generator)
+        valid = pixels_within(track.draw_footprint(generator), shape)
+        assert valid.shape == shape
+        assert 0.7 < valid.mean() < 1
+        assert valid[100, 150]
+        along = track.along_px()[~valid]
+        assert len(along) > 0
+    assert pixels_within(whole_footprint(shape), shape).all()

@@ -1,0 +1,75 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from glsweep.config.data_card import DataCard, Simulation
+from glsweep.config.space import SearchSpace
+from glsweep.config.study import StudyConfig
+from glsweep.study import Study, create_study
+
+SPACE = {
+    "name": "tiny",
+    "dimensions": {"architecture": {"choices": ["unet", "unetpp"]}},
+    "fixed": {},
+    "patches": {
+        "with_line": 4,
+        "without_line": 2,
+        "valid_share": 0.5,
+        "box_px": 8,
+        "box_coverage": 0,
+        "fresh_share": 0.1,
+        "fresh_coverage": 1,
+    },
+    "search": {
+        "sampler": "grid",
+        "epochs": 9,
+        "rank_by": "relaxed_f1",
+        "tolerance_m": 200,
+        "scheduler": {"name": "asha", "grace_epochs": 3, "reduction_factor": 3},
+    },
+    "resources": {"cpus": 1, "gpus": 0},
+    "retraining": {
+        "epochs": 5,
+        "patience": 2,
+        "monitor": "relaxed_f1",
+        "learning_rate": 1e-3,
+        "weight_decay": 0,
+        "batch_size": 4,
+        "gradient_clip": 1,
+    },
+    "calibration": {"lowest": 0.1, "highest": 0.9, "count": 17, "criterion": "dice"},
+}
+
+
+@pytest.fixture(autouse=True)
+def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An empty MLflow database, which takes seconds to make; each test gets a copy."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path.read_bytes()
+
+
+@pytest.fixture
+def make_study(tmp_path: Path, empty_store: bytes) -> Iterator[Callable[..., Study]]:
+    def make(folder: str = "study", *, name: str = "getz-test", seed: int = 0) -> Study:
+        card = DataCard(name="simulated", simulation=Simulation())
+        config = StudyConfig(name=name, seed=seed, card=card, space=SearchSpace.model_validate(SPACE))
+        study = create_study(tmp_path / folder, config)
+        if not study.mlflow_db.exists():
+            study.mlflow_db.write_bytes(empty_store)
+        return study
+
+    return make
+
+
+@pytest.fixture
+def study(make_study: Callable[..., Study]) -> Study:
+    return make_study()

@@ -1,0 +1,86 @@
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from mlflow import MlflowClient
+
+from glsweep.errors import StudyError
+from glsweep.tracking.tracker import Tracker
+
+
+def test_the_store_lies_within_the_study_by_default(study):
+    tracker = Tracker.open(study)
+    assert tracker.uri == f"sqlite:///{study.mlflow_db.resolve()}"
+    experiment = MlflowClient(tracking_uri=tracker.uri).get_experiment_by_name(study.config.name)
+    assert tracker.experiment == study.config.name
+    assert experiment.artifact_location == study.mlflow_artifacts.resolve().as_uri()
+
+
+def test_the_tracking_uri_of_the_environment_is_obeyed(study, tmp_path, empty_store, monkeypatch):
+    elsewhere = tmp_path / "else where" / "runs.db"
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(empty_store)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}")
+    before = study.mlflow_db.read_bytes()
+    tracker = Tracker.open(study)
+    tracker.start_sweep({"seed": 0})
+    client = MlflowClient(tracking_uri=f"sqlite:///{elsewhere}")
+    experiment = client.get_experiment_by_name(study.config.name)
+    assert len(client.search_runs([experiment.experiment_id])) == 1
+    assert experiment.artifact_location == (elsewhere.parent / "mlartifacts").as_uri()
+    assert study.mlflow_db.read_bytes() == before
+
+
+def test_a_deleted_experiment_is_restored(study):
+    tracker = Tracker.open(study)
+    client = MlflowClient(tracking_uri=tracker.uri)
+    experiment = client.get_experiment_by_name(study.config.name)
+    client.delete_experiment(experiment.experiment_id)
+    Tracker.open(study)
+    assert client.get_experiment(experiment.experiment_id).lifecycle_stage == "active"
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "http://user:secret@127.0.0.1:9"])
+def test_a_server_that_does_not_answer_is_one_line_within_seconds(study, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    environment = dict(os.environ)
+    started_s = time.monotonic()
+    with pytest.raises(StudyError) as caught:
+        Tracker.open(study)
+    assert time.monotonic() - started_s < 20
+    message = str(caught.value)
+    assert "127.0.0.1:9" in message
+    assert "refused" in message
+    assert "unset MLFLOW_TRACKING_URI" in message
+    assert "\n" not in message
+    assert "secret" not in message
+    assert dict(os.environ) == environment
+
+
+@pytest.mark.parametrize("uri", ["nonsense://here", "./mlruns", "postgresql://localhost:9/runs"])
+def test_a_uri_that_is_no_store_is_one_line(study, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(StudyError, match="unset MLFLOW_TRACKING_URI"):
+        Tracker.open(study)
+
+
+def test_a_damaged_store_is_named(study):
+    study.mlflow_db.write_bytes(b"no database" * 1000)
+    with pytest.raises(StudyError, match=r"mlflow\.db: MLflow cannot use this store .*move "):
+        Tracker.open(study)
+
+
+def test_a_new_store_is_made_without_a_word(study):
+    study.mlflow_db.unlink()
+    program = (
+        "import sys; from pathlib import Path; from glsweep.study import open_study; "
+        "from glsweep.tracking.tracker import Tracker; "
+        "t = Tracker.open(open_study(Path(sys.argv[1]))); t.start_sweep({}); t.end_sweep()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(study.directory)], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert study.mlflow_db.is_file()
