@@ -27,14 +27,16 @@ def replacing(target: Path) -> Iterator[Path]:
         A path that does not exist yet, on the same file system as `target`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    beside = folder / target.name
     try:
-        yield beside / target.name
-        if target.is_dir():
-            shutil.rmtree(target)
-        (beside / target.name).replace(target)
+        yield beside
+        if target.is_dir() and beside.exists():
+            # Renamed, not removed: a process killed while it removes leaves half a folder.
+            target.replace(folder / f"{target.name}.old")
+        beside.replace(target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_text(target: Path, text: str) -> None:

@@ -14,7 +14,6 @@ from glsweep.files import read_json, replacing
 from glsweep.nets.build import build_network
 from glsweep.nets.member import ModelCard, save_member
 from glsweep.patches.store import open_patches
-from glsweep.randomness import seed_for
 from glsweep.spaces.plan import PlannedTrial
 from glsweep.study import Study
 from glsweep.sweep.checkpoints import CheckpointFolder
@@ -74,7 +73,7 @@ def retrain(study: Study, *, address: str | None, console: Console) -> dict[str,
 
 
 def plan_member(study: Study, index: int, key: str, winner: dict[str, Any]) -> PlannedTrial:
-    """Return the winner's configuration with the optimiser's settings of full training."""
+    """Return the winner's configuration and seed, with the optimiser's settings of full training."""
     settings = study.config.space.retraining
     chosen = TrialParameters.model_validate(winner["parameters"])
     parameters = chosen.model_copy(
@@ -85,8 +84,7 @@ def plan_member(study: Study, index: int, key: str, winner: dict[str, Any]) -> P
             "gradient_clip": settings.gradient_clip,
         }
     )
-    seed = seed_for(study.config.seed, "member", key)
-    return PlannedTrial(trial_id=f"member-{key}", index=index, seed=seed, parameters=parameters)
+    return PlannedTrial(trial_id=f"member-{key}", index=index, seed=winner["seed"], parameters=parameters)
 
 
 def _write_member(

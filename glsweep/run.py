@@ -14,12 +14,19 @@ from glsweep.config.data_card import load_card
 from glsweep.config.space import load_space
 from glsweep.config.study import StudyConfig
 from glsweep.errors import GlsweepError, StudyError
-from glsweep.spaces.plan import PlannedTrial, plan_trials
+from glsweep.spaces.plan import PlannedTrial, patch_sizes_px, plan_trials
 from glsweep.study import STAGES, Stage, Study, create_study, open_study
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEMO_CARD = PROJECT / "datasets" / "demo.yaml"
 DEMO_SPACE = PROJECT / "search_spaces" / "demo.yaml"
+
+
+_Path = Path | None
+
+
+def _hint(metavar: str, default: str) -> object:
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclass(frozen=True)
@@ -29,19 +36,24 @@ class Options:
     With `--study` of an existing study alone, its own data, space and seed are used.
     """
 
-    data: Path | None = None
-    """A data card (YAML), or a folder of scenes with their lines. Default: simulated scenes."""
-    space: Path | None = None
-    """A search space (YAML). Default: search_spaces/demo.yaml."""
-    study: Path | None = None
-    """The study's folder, made if missing. Default: studies/<data>-<space>."""
-    seed: int | None = None
-    """Decides every random draw. Default: 0."""
-    address: str | None = None
-    """A Ray cluster's address, such as `auto`. Default: Ray on this machine alone."""
-    debug: bool = False
+    data: Annotated[_Path, _hint("CARD.yaml|FOLDER", "simulated scenes")] = None
+    """A data card, or a folder of scenes with their lines."""
+    space: Annotated[_Path, _hint("SPACE.yaml", "search_spaces/demo.yaml")] = None
+    """A search space, with the settings of every stage."""
+    study: Annotated[_Path, _hint("DIR", "studies/<data>-<space>")] = None
+    """The study's folder, made if missing."""
+    seed: Annotated[int | None, _hint("N", "0")] = None
+    """Decides every random draw."""
+    address: Annotated[str | None, _hint("ADDR", "this machine alone")] = None
+    """A Ray cluster's address, such as `auto`."""
+    debug: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False
     """Show whole tracebacks."""
 
+
+DESCRIPTION = """Find the network that draws glacier grounding lines best.
+
+Without a command the whole study runs, on simulated scenes unless --data names yours:
+`python -m glsweep.run --data FOLDER`. Options: `python -m glsweep.run study --help`."""
 
 COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
     "study": (STAGES, "All stages in their order: the default command."),
@@ -64,13 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tyro.extras.subcommand_cli_from_dict(
             {name: _command(stages, text) for name, (stages, text) in COMMANDS.items()},
             prog="python -m glsweep.run",
-            description="Find the network that draws grounding lines best.",
+            description=DESCRIPTION,
             args=given,
         )
     except GlsweepError as error:
         if "--debug" in given:
             raise
-        Console(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), str(error)))
+        Console(stderr=True, soft_wrap=True).print(
+            Text.assemble(("error: ", "red"), " ".join(str(error).split()))
+        )
         return 2
     except KeyboardInterrupt:
         Console().print("[yellow]stopped; the same command continues where it was[/yellow]")
@@ -93,7 +107,7 @@ def _run(stages: Sequence[Stage], options: Options) -> None:
     from glsweep.stages import Context, run_stages
 
     console = Console()
-    study, trials = _open(options)
+    study, trials = _open(options, stages[0])
     console.print(f"study [bold]{study.directory}[/bold]: {len(trials)} trials planned", highlight=False)
     try:
         with FileLock(study.directory / ".lock", timeout=0):
@@ -104,8 +118,10 @@ def _run(stages: Sequence[Stage], options: Options) -> None:
         print_results(study, console)
 
 
-def _open(options: Options) -> tuple[Study, list[PlannedTrial]]:
+def _open(options: Options, first: Stage) -> tuple[Study, list[PlannedTrial]]:
     """Find or make the study; everything that can be wrong is found before anything is written."""
+    from glsweep.patches.prepare import check_data
+
     asks_for_its_own = options.data is None and options.space is None and options.seed is None
     if options.study is not None and asks_for_its_own and (options.study / "study.yaml").is_file():
         study = open_study(options.study)
@@ -115,10 +131,22 @@ def _open(options: Options) -> tuple[Study, list[PlannedTrial]]:
         card, space = load_card(options.data or DEMO_CARD), load_space(source)
         name = card.name if card.name == space.name else f"{card.name}-{space.name}"
         directory = options.study or Path("studies") / name
-        config = StudyConfig(name=directory.name, seed=options.seed or 0, card=card, space=space)
-        plan_trials(space, seed=config.seed, source=source)
+        config = StudyConfig(name=directory.resolve().name, seed=options.seed or 0, card=card, space=space)
+        trials = plan_trials(space, seed=config.seed, source=source)
+        if not (directory / "study.yaml").is_file():
+            _check_is_first(first, directory)
+            check_data(config, patch_sizes_px(trials))
         study = create_study(directory, config)
     return study, plan_trials(study.config.space, seed=study.config.seed, source=source)
+
+
+def _check_is_first(stage: Stage, directory: Path) -> None:
+    """Make sure that no study is made for a stage that cannot start it."""
+    if stage != STAGES[0]:
+        raise StudyError(
+            f"{directory}: is not a study yet, and stage `{stage}` cannot begin one; "
+            f"run `python -m glsweep.run {STAGES[0]}` with the same options first"
+        )
 
 
 if __name__ == "__main__":

@@ -172,7 +172,12 @@ def create_study(directory: Path, config: StudyConfig) -> Study:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise StudyError(f"{directory}: exists and is not a study; name another folder with --study")
     study = Study(directory, config)
-    write_text(study.config_yaml, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    try:
+        write_text(study.config_yaml, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    except OSError as error:
+        raise StudyError(
+            f"{directory}: cannot be made ({error}); name another folder with --study"
+        ) from error
     return study
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -36,7 +36,8 @@ def load_yaml(path: Path, model: type[AnySettings]) -> AnySettings:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); name an existing YAML file") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
+        # PyYAML lets a ValueError through for a date that does not exist.
         place = " ".join(str(error).split())
         raise ConfigError(f"{path}: is not valid YAML ({place}); mend that line") from error
     return validate(value, model, path)
@@ -51,7 +52,8 @@ def validate(value: Any, model: type[AnySettings], path: Path) -> AnySettings:
 
 
 def _in_one_line(error: ValidationError, model: type[Settings]) -> str:
-    first, *others = error.errors()
+    # A misspelt key is also missing under its right name; the misspelling tells more.
+    first, *others = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     key = ".".join(map(str, first["loc"])) or "the file"
     if first["type"] == "extra_forbidden":
         known = ", ".join(_fields_at(model, first["loc"][:-1]))
@@ -71,8 +73,18 @@ def _shortened(value: object) -> str:
 
 def _fields_at(model: type[Settings], location: tuple[int | str, ...]) -> list[str]:
     """Names of the fields of the model that lies at `location` below `model`."""
-    current: Any = model
+    models = [model]
     for step in location:
-        field = getattr(current, "model_fields", {}).get(step)
-        current = field.annotation if field is not None else current
-    return sorted(getattr(current, "model_fields", {}))
+        fields = [m.model_fields[step] for m in models if step in m.model_fields]
+        if fields:
+            models = [inner for field in fields for inner in _models_in(field.annotation)]
+        else:  # the tag of a union's member, or the key of a dict
+            tagged = [m for m in models if any(f.default == step for f in m.model_fields.values())]
+            models = tagged or models
+    return sorted({name for m in models for name in m.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[Settings]]:
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models_in(inner)]

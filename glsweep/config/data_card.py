@@ -110,7 +110,7 @@ def card_for_folder(folder: Path) -> DataCard:
             f"{folder}: needs one file of lines ({', '.join(LINE_SUFFIXES)}), found {found}; "
             "add it or name it in a data card"
         )
-    name = "".join(c if c.isalnum() or c in "._-" else "-" for c in folder.name) or "folder"
+    name = "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "-" for c in folder.name) or "folder"
     return DataCard(
         name=name,
         title=f"Scenes of {folder.name}",

@@ -8,7 +8,7 @@ from glsweep.config.base import Settings
 
 Architecture = Literal["unet", "attention_unet", "unetpp"]
 Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude"]
-Augmentation = Literal["none", "dihedral"]
+Augmentation = Literal["dihedral", "conjugation", "phase_rotation"]
 Outcome = Literal["completed", "stopped", "failed"]
 
 ARCHITECTURE_TITLES: dict[str, str] = {
@@ -59,7 +59,7 @@ class TrialParameters(Settings):
     batch_size: int = Field(ge=1)
     gradient_clip: float = Field(gt=0)
     channels: tuple[Channel, ...] = Field(min_length=1)
-    augmentation: Augmentation
+    augmentation: tuple[Augmentation, ...]
 
     @model_validator(mode="before")
     @classmethod

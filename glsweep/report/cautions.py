@@ -9,6 +9,7 @@ from glsweep.report.table import baselines_of, networks_of, patch_sizes
 from glsweep.report.words import counted, joined
 
 FEW_PATCHES = 30
+GREAT_FALL = 0.2
 
 
 def cautions(results: Results, facts: DataFacts) -> list[str]:
@@ -18,7 +19,8 @@ def cautions(results: Results, facts: DataFacts) -> list[str]:
         *_about_the_baselines(results),
         *_about_tau(results),
         *_about_training(results),
-        *_about_the_test_split(results),
+        *_about_validation(results),
+        *_about_few_patches(facts),
         *_about_the_sweep(results),
         *_about_the_scenes(facts),
     ]
@@ -83,16 +85,34 @@ def _about_training(results: Results) -> Iterator[str]:
         )
 
 
-def _about_the_test_split(results: Results) -> Iterator[str]:
-    for size in patch_sizes(results.table):
-        counts = {int(row["patches_with_line"]) for row in networks_of(results.table, size)}
-        few = min(counts, default=FEW_PATCHES)
-        if few < FEW_PATCHES:
+def _about_few_patches(facts: DataFacts) -> Iterator[str]:
+    consequence = {
+        "validation": "the choice of trials, epochs and tau rests on little",
+        "test": "small differences between networks mean nothing",
+    }
+    for row in facts.patches:
+        if row.with_line < FEW_PATCHES and row.split in consequence:
             yield (
-                f"Only {counted(few, 'test patch', 'test patches')} of {size} px "
-                f"{'holds' if few == 1 else 'hold'} a line: small differences between networks mean "
-                "nothing."
+                f"Only {counted(row.with_line, f'{row.split} patch', f'{row.split} patches')} of "
+                f"{row.patch_size_px} px {'holds' if row.with_line == 1 else 'hold'} a line: "
+                f"{consequence[row.split]}."
             )
+
+
+def _about_validation(results: Results) -> Iterator[str]:
+    """Compare the figure that chose a member with the one that it reached on test."""
+    fallen = []
+    tested = {row["stratum"]: row.get("relaxed_f1") for row in results.table["rows"]}
+    for stratum, member in results.members.items():
+        kept = member.history["epoch"] == member.card["best_epoch"]
+        before, after = member.history.loc[kept, "relaxed_f1"].max(), tested[stratum.key]
+        if after is not None and before - after > GREAT_FALL:
+            fallen.append(f"{stratum.title} ({before:.2f} to {after:.2f})")
+    if fallen:
+        yield (
+            f"Relaxed F1 falls by more than {GREAT_FALL:g} from validation to test for {joined(fallen)}: "
+            "the two splits differ, so what was best on validation need not be on other ground."
+        )
 
 
 def _about_the_sweep(results: Results) -> Iterator[str]:

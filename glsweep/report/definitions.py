@@ -82,7 +82,8 @@ def definitions(tolerance_m: float, posting_m: float) -> list[Definition]:
             "all-line, no-line, untrained",
             "Predictors that have learnt nothing: every pixel line, no pixel line, and each network with "
             "random weights and a tau chosen as for the others. A network that does not beat them has "
-            "learnt nothing either.",
+            "learnt nothing either. Drawing no line is right on line-free patches, so that means over "
+            "patches give it their share.",
         ),
     }
     return [Definition(anchor, name, text) for anchor, (name, text) in entries.items()]

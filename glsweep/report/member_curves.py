@@ -57,8 +57,8 @@ def draw_scores(results: Results) -> Plate:
         caption=(
             f"Relaxed F1 within {tolerance_m:g} m (solid) and Dice (dashed) on the validation patches "
             "during retraining; the dot marks the epoch that was kept. These do not depend on the loss "
-            "settings: members of one row share an axis and may be compared, rows of different patch "
-            "sizes may not."
+            "settings, so members of one patch size may be compared. "
+            + results.between_sizes("Members of different patch sizes may not: their patches differ.")
         ),
         alt="Validation relaxed F1 and Dice against epoch. " + "; ".join(epochs_in_words(results)) + ".",
     )

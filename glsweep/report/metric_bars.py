@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from glsweep.config.trial import ARCHITECTURE_TITLES
 from glsweep.report.results import Results
 from glsweep.report.style import BASELINE_COLOURS, INK, SOFT_INK, Plate, architecture_colour, new_figure, note
 from glsweep.report.table import FIGURES, Column, Row, baselines_of, networks_of, patch_sizes
@@ -36,8 +37,8 @@ def draw_metric_bars(results: Results) -> Plate:
         caption=(
             "Higher is better; networks in colour, untrained ones in a tint of it, trivial predictors in "
             f"grey. Relaxed F1 and BF accept {results.table['tolerance_m']:g} m; the whisker is the 95 % "
-            "bootstrap interval over patches. Each row has a test set of its own, so bars are compared "
-            "within a row only."
+            "bootstrap interval over patches. "
+            + results.between_sizes("Each row has a test set of its own: compare bars within a row only.")
         ),
         alt="Bar charts of " + ", ".join(column.heading for column in SCORES) + ". " + _in_words(results),
     )
@@ -100,7 +101,7 @@ def draw_distance_bars(results: Results) -> Plate:
             "Lower is better: the larger of the two directed 95th percentiles of the distance between "
             f"predicted and true line, mean over patches (1 px = {results.table['posting_m']:g} m). Where "
             "only one of the two is empty the distance is the patch's diagonal, so it grows with the "
-            "patch size and the panels cannot be compared with each other."
+            "patch size. " + results.between_sizes("The panels cannot be compared with each other.")
         ),
         alt="Bar charts of HD95 in pixels. "
         + "; ".join(
@@ -142,7 +143,8 @@ def _colour(row: Row) -> Colour:
 
 def _add_legend(figure: Figure, table: Mapping[str, Any]) -> None:
     """Name each colour once, a network above its untrained twin, without the patch size."""
-    rows = sorted([*table["rows"], *table["baselines"]], key=lambda row: str(row.get("architecture") or "~"))
+    names = [*ARCHITECTURE_TITLES, None]
+    rows = sorted([*table["rows"], *table["baselines"]], key=lambda row: names.index(row.get("architecture")))
     colours = {_plain_title(row): _colour(row) for row in rows}
     handles = [Patch(color=colour) for colour in colours.values()]
     figure.legend(handles, list(colours), loc="outside lower center", ncols=(len(colours) + 1) // 2)

@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from glsweep.config.study import StudyConfig
-from glsweep.config.trial import ARCHITECTURE_TITLES, Stratum
+from glsweep.config.trial import ARCHITECTURE_TITLES, Stratum, TrialParameters
 from glsweep.errors import StudyError
 from glsweep.files import read_json
 from glsweep.study import STAGES, Study
 
 TRIAL_NUMBERS = ("index", "patch_size_px", "rung_epoch", "epochs", "best_epoch", "best", "wall_s")
-TRIAL_FACTS = ("trial_id", "architecture", "outcome", "reason", *TRIAL_NUMBERS)
+HYPERPARAMETERS = set(TrialParameters.model_fields) - set(Stratum._fields)
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,14 @@ class Results:
     table: dict[str, Any]
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def between_sizes(self, remark: str) -> str:
+        """Return a remark on comparing patch sizes, or nothing where there is but one."""
+        return remark if len({row["patch_size_px"] for row in self.table["rows"]}) > 1 else ""
+
     @property
     def parameter_columns(self) -> list[str]:
         """Columns of `trials` that are hyperparameters, in the file's order."""
-        return [name for name in self.trials.columns if name not in TRIAL_FACTS]
+        return [name for name in self.trials.columns if name in HYPERPARAMETERS]
 
     @property
     def trial_strata(self) -> list[Stratum]:

@@ -40,10 +40,10 @@ def draw_samples(results: Results, stratum: Stratum) -> Plate:
         figure=figure,
         caption=(
             "Patches of the test split. From left to right: wrapped phase (cyclic colours, grey where "
-            f"there is no data); the true line; the prediction, black (found) where it lies within {tolerance_m:g} "
-            "m of the truth, orange where it does not, with the parts of the truth that have no "
-            f"prediction within {tolerance_m:g} m in blue; the probability before the threshold. A patch "
-            f"is {stratum.patch_size_px * posting_m / 1000:g} km wide."
+            f"there is no data); the true line; the prediction, black where it lies within {tolerance_m:g} "
+            "m of the truth (found), orange where it does not (false), with the parts of the truth that "
+            f"have no prediction within {tolerance_m:g} m in blue (missed); the probability before the "
+            f"threshold. A patch is {stratum.patch_size_px * posting_m / 1000:g} km wide."
         ),
         alt=f"{count} example patches with phase, true line, prediction and probability of {stratum.title}.",
     )

@@ -30,8 +30,8 @@ def draw_progress(results: Results) -> Plate:
             f"{sentence(FIGURE_WORDS[rank_by])} of the best trial so far against the training epochs spent "
             "on its stratum, all trials counted in the order in which their epochs ended. Faint dots are "
             "single epochs of single trials. A curve that is flat for long says that more trials of that "
-            "kind would bring little; the panels' patch sizes are validated on different patches and are "
-            "not comparable."
+            "kind would bring little. "
+            + results.between_sizes("Patch sizes are validated on different patches: compare within a panel.")
         ),
         alt="Best figure so far: "
         + joined([f"{s.title} {_best_words(best_so_far(results, s))}" for s in strata])

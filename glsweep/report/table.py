@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 from rich.table import Table
 
+from glsweep.config.trial import ARCHITECTURE_TITLES
 from glsweep.report.words import DASH
 
 
@@ -52,12 +53,19 @@ def patch_sizes(table: Mapping[str, Any]) -> list[int]:
 
 def networks_of(table: Mapping[str, Any], patch_size_px: int) -> list[Row]:
     """Rows of networks with one patch size."""
-    return [row for row in table["rows"] if row["patch_size_px"] == patch_size_px]
+    return _of_size(table["rows"], patch_size_px)
 
 
 def baselines_of(table: Mapping[str, Any], patch_size_px: int) -> list[Row]:
     """Rows of trivial predictors with one patch size."""
-    return [row for row in table["baselines"] if row["patch_size_px"] == patch_size_px]
+    return _of_size(table["baselines"], patch_size_px)
+
+
+def _of_size(rows: Sequence[Row], patch_size_px: int) -> list[Row]:
+    """Those that belong to no architecture first, then in the order in which architectures are named."""
+    names = [None, *ARCHITECTURE_TITLES]
+    chosen = [row for row in rows if row["patch_size_px"] == patch_size_px]
+    return sorted(chosen, key=lambda row: names.index(row["architecture"]))
 
 
 def best_value(rows: Sequence[Row], column: Column) -> float | None:

@@ -34,7 +34,7 @@ def _remark(rows: list[Row]) -> str:
     low, high = best.get("relaxed_f1_low"), best.get("relaxed_f1_high")
     if low is None or high is None:
         return "no interval was computed"
-    interval = f"95 % interval {low:.3f} to {high:.3f}"
+    interval = f"95\N{NO-BREAK SPACE}% interval {low:.3f} to {high:.3f}"
     near = [str(row["title"]) for row in others if (row.get("relaxed_f1_high") or 0) >= low]
     if not others:
         return interval

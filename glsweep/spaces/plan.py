@@ -39,8 +39,8 @@ def plan_trials(space: SearchSpace, *, seed: int, source: Path) -> list[PlannedT
     """Plan every trial of `space`: each configuration once, in an order shuffled by `seed`.
 
     A grid in file order can cost six times a shuffled one under early stopping, when the worst
-    come first. All trials of a stratum start from the same weights and see the same batches, so
-    that they differ by their configuration alone.
+    come first. Each trial has its own seed: one that suits a narrow network badly would otherwise
+    spoil a whole stratum.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def plan_trials(space: SearchSpace, *, seed: int, source: Path) -> list[PlannedT
         PlannedTrial(
             trial_id=f"{index:04d}-{_fingerprint(parameters)}",
             index=index,
-            seed=seed_for(seed, "trial", parameters.stratum.key),
+            seed=seed_for(seed, "trial", _fingerprint(parameters)),
             parameters=parameters,
         )
         for index, parameters in enumerate(unique)

@@ -32,7 +32,7 @@ def parameter_label(value: object) -> str:
         case Enum():
             return parameter_label(value.value)
         case tuple() | list():
-            return ",".join(map(parameter_label, value))
+            return ",".join(map(parameter_label, value)) or "none"
         case _:
             return str(value)
 

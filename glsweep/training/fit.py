@@ -13,7 +13,7 @@ from glsweep.config.trial import TrialParameters
 from glsweep.losses import GroundingLineLoss
 from glsweep.metrics.thresholds import ThresholdCounts, Truth, count_at_thresholds, truth_within
 from glsweep.patches.arrays import PatchArrays
-from glsweep.patches.augmentation import augment_dihedral
+from glsweep.patches.augmentation import augment
 from glsweep.randomness import generator_for, seed_for
 from glsweep.training.patches_on_device import DevicePatches, place
 from glsweep.training.report import EpochReport, is_better
@@ -98,8 +98,7 @@ def _train_epoch(
     total = torch.zeros((), device=patches.device)
     for index in order.split(parameters.batch_size):
         image, mask = patches.batch(index)
-        if parameters.augmentation == "dihedral":
-            image, mask = augment_dihedral(image, mask, generator)
+        image, mask = augment(image, mask, parameters.augmentation, generator)
         batch_loss = loss(state.network(patches.channels(image, parameters.channels)), mask)
         state.optimizer.zero_grad(set_to_none=True)
         batch_loss.backward()

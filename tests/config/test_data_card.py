@@ -1,0 +1,97 @@
+import pytest
+from made_configs import CARD, changed, write_yaml
+
+from glsweep.config.data_card import DataCard, Split, load_card
+from glsweep.errors import ConfigError, DataError
+
+
+def folder_with(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+@pytest.mark.parametrize("card", [{"name": "a"}, {**CARD, "root": "scenes"}])
+def test_a_card_names_exactly_one_of_root_and_simulation(tmp_path, card):
+    (tmp_path / "scenes").mkdir()
+    path = write_yaml(tmp_path / "card.yaml", card)
+    with pytest.raises(ConfigError, match="either `root`") as caught:
+        load_card(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_relative_root_is_taken_from_the_cards_own_folder(tmp_path, monkeypatch):
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "scenes").mkdir()
+    path = write_yaml(tmp_path / "cards" / "card.yaml", {"name": "a", "root": "../scenes"})
+    monkeypatch.chdir("/")
+    assert load_card(path).root == (tmp_path / "scenes").resolve()
+
+
+def test_a_root_that_is_not_there_is_named(tmp_path):
+    path = write_yaml(tmp_path / "card.yaml", {"name": "a", "root": "nowhere"})
+    with pytest.raises(ConfigError) as caught:
+        load_card(path)
+    assert str(path) in str(caught.value)
+    assert str(tmp_path / "nowhere") in str(caught.value)
+
+
+def test_a_simulated_card_needs_no_folder(tmp_path):
+    card = load_card(write_yaml(tmp_path / "card.yaml", CARD))
+    assert card.root is None
+    assert (card.simulation.scenes, card.simulation.rows) == (3, 96)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("train", 0.8), ("val", 0.0), ("rule", "random"), ("testt", 0.15)]
+)
+def test_a_split_that_is_no_split_is_refused(tmp_path, name, value):
+    card = changed({**CARD, "split": {}}, f"split.{name}", value)
+    with pytest.raises(ConfigError, match="split"):
+        load_card(write_yaml(tmp_path / "card.yaml", card))
+
+
+def test_the_default_split_is_the_published_one_without_its_leak():
+    assert Split() == Split(rule="scene", train=0.70, val=0.15, test=0.15)
+
+
+@pytest.mark.parametrize(
+    ("files", "rasters", "lines"),
+    [
+        (["DInSAR/a.tif", "lines.gpkg"], "DInSAR/*.tif", "lines.gpkg"),
+        (["a.tif", "b.tif", "lines.geojson"], "*.tif", "lines.geojson"),
+        (["a.tif", "lines.shp", "lines.dbf", "lines.shx", "lines.prj"], "*.tif", "lines.shp"),
+        (["DInSAR/a.tif", "overview.tif", "LINES.GPKG"], "DInSAR/*.tif", "LINES.GPKG"),
+    ],
+)
+def test_a_folder_without_a_card_is_read_in_both_layouts(tmp_path, files, rasters, lines):
+    folder = folder_with(tmp_path / "my scenes", *files)
+    card = load_card(folder)
+    assert (card.layout.rasters, card.layout.lines) == (rasters, lines)
+    assert card.root == folder.resolve()
+    assert card.name == "my-scenes"
+
+
+def test_a_folder_with_letters_beyond_ascii_has_a_name_for_files(tmp_path):
+    assert load_card(folder_with(tmp_path / "Gétz β", "a.tif", "l.gpkg")).name == "G-tz--"
+
+
+@pytest.mark.parametrize(("lines", "found"), [([], "none"), (["a.gpkg", "b.shp"], "a.gpkg, b.shp")])
+def test_a_folder_needs_exactly_one_file_of_lines(tmp_path, lines, found):
+    folder = folder_with(tmp_path / "scenes", "DInSAR/a.tif", *lines)
+    with pytest.raises(DataError) as caught:
+        load_card(folder)
+    assert str(folder) in str(caught.value)
+    assert f"found {found};" in str(caught.value)
+
+
+def test_a_folder_without_rasters_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"holds no DInSAR/\*\.tif and no \*\.tif"):
+        load_card(folder_with(tmp_path / "scenes", "lines.gpkg"))
+
+
+def test_a_name_must_serve_as_a_files_name():
+    with pytest.raises(ValueError, match="pattern"):
+        DataCard.model_validate({**CARD, "name": "../else"})

@@ -1,0 +1,324 @@
+"""A finished study that no stage has run: every file that the report reads, made from formulas."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from synthetic_members import QUALITY, write_member
+
+from glsweep.config.data_card import DataCard
+from glsweep.config.space import SearchSpace
+from glsweep.config.study import StudyConfig
+from glsweep.config.trial import Stratum
+from glsweep.files import write_json
+from glsweep.study import STAGES, Study, create_study
+
+ALL_STRATA = tuple(Stratum(a, s) for s in (128, 256) for a in ("unet", "attention_unet", "unetpp"))
+WEIGHTS = {"unet": 68901, "attention_unet": 69528, "unetpp": 9163140}
+FTL = (("0.7", "0.3", "1.33"), ("0.8", "0.2", "1.33"), ("0.85", "0.15", "1.33"))
+
+
+def write_study(
+    folder: Path,
+    *,
+    strata: tuple[Stratum, ...] = ALL_STRATA,
+    title: str = "Eight scenes of the Getz Ice Shelf",
+    rule: str = "scene",
+    edge: bool = True,
+    failures: bool = True,
+    repeats: int = 4,
+    rank_by: str = "relaxed_f1",
+    intervals: bool = True,
+) -> Study:
+    """Write all files of a study whose sweep had `repeats` trials of each loss setting."""
+    rng = np.random.default_rng(5)
+    study = create_study(folder, _config(title, rule, rank_by))
+    write_json(study.data_json, _data(rule, sorted({s.patch_size_px for s in strata})))
+    rows, events, winners = _sweep(strata, rng, failures, repeats, rank_by)
+    study.sweep.mkdir()
+    with study.trials_csv.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    study.ledger_jsonl.write_text("".join(json.dumps(event) + "\n" for event in events))
+    write_json(study.winners_json, winners)
+    for stratum in strata:
+        write_member(study, stratum, winners.get(stratum.key), rng)
+    write_json(study.calibration_json, {s.key: _calibration(s, edge) for s in strata})
+    write_json(study.table_json, _table(strata, intervals))
+    for stage in STAGES[:-1]:
+        wall_s = {"simulate": 4.2, "sweep": 187.0, "retrain": 96.4}.get(stage, 9.9)
+        study.finish(stage, wall_s=wall_s, summary={})
+    return study
+
+
+def _config(title: str, rule: str, rank_by: str) -> StudyConfig:
+    card = DataCard.model_validate(
+        {
+            "name": "getz",
+            "title": title,
+            "source": "MEaSUREs lines with simulated phase",
+            "citation": "Mouginot, Scheuchl & Rignot 2017: MEaSUREs Antarctic Boundaries. NSIDC-0709 v2.",
+            "simulation": {"scenes": 8},
+            "split": {"rule": rule},
+        }
+    )
+    space = SearchSpace.model_validate(
+        {
+            "name": "demo",
+            "title": "Three architectures & a few losses",
+            "dimensions": {
+                "architecture": {"choices": ["unet", "attention_unet", "unetpp"]},
+                "patch_size_px": {"choices": [128, 256]},
+                "ftl": {
+                    "choices": [list(map(float, values)) for values in FTL],
+                    "keys": ["alpha", "beta", "gamma"],
+                },
+                "bce_weight": {"choices": [0.2, 0.35]},
+                "ds_weights": {
+                    "choices": [None, [0.1, 0.2, 0.3, 0.4]],
+                    "labels": ["none", "ramp"],
+                    "when": {"architecture": "unetpp"},
+                },
+                "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True, "grid": [1e-3]},
+            },
+            "fixed": {"weight_decay": 1e-5, "batch_size": 16, "channels": ["real", "imag"]},
+            "patches": {
+                "with_line": 400,
+                "without_line": 100,
+                "valid_share": 0.5,
+                "box_px": 32,
+                "box_coverage": 2048,
+                "fresh_share": 0.3,
+                "fresh_coverage": 2,
+            },
+            "search": {
+                "sampler": "grid",
+                "epochs": 9,
+                "rank_by": rank_by,
+                "tolerance_m": 200,
+                "scheduler": {"name": "asha", "grace_epochs": 1, "reduction_factor": 3},
+            },
+            "resources": {"cpus": 1, "gpus": 0.25},
+            "retraining": {
+                "epochs": 40,
+                "patience": 12,
+                "monitor": "relaxed_f1",
+                "learning_rate": 1e-4,
+                "weight_decay": 1e-5,
+                "batch_size": 25,
+                "gradient_clip": 1,
+            },
+            "calibration": {"lowest": 0.1, "highest": 0.9, "count": 17, "criterion": "dice"},
+        }
+    )
+    return StudyConfig(name="demo-2-patch-sizes", seed=7, card=card, space=space)
+
+
+def _data(rule: str, sizes: list[int]) -> dict[str, Any]:
+    names = [f"getz_{number:02d}_20080{number}14" for number in range(1, 9)]
+    bare = names[4]
+    drawn = [name for name in names if name != bare]
+    scenes = {"train": drawn[:5], "val": drawn[5:6], "test": drawn[6:]}
+    by_scene = {
+        name: {
+            "rows": 768,
+            "cols": 768,
+            "posting_m": 100.0,
+            "crs": "EPSG:3031",
+            "lines": 0 if name == bare else 2 + place % 3,
+            "line_km": 0.0 if name == bare else 61.5 + 7 * place,
+        }
+        for place, name in enumerate(names)
+    }
+    data: dict[str, Any] = {
+        "catalogue": {
+            "scenes": len(names),
+            "posting_m": 100.0,
+            "line_rows": 27,
+            "rows_without_geometry": 3,
+            "rows_without_geometry_by_scene": {names[1]: 2, names[3]: 1},
+            "rows_without_scene": {"getz_99_20081231": 1},
+            "scenes_without_row": [bare],
+            "scenes_without_line": [bare],
+            "scenes_with_lines_outside_only": [],
+            "by_scene": by_scene,
+        },
+        "left_out": {bare: "no row in the file of lines"},
+        "split": {
+            "asked_rule": rule,
+            "rule": rule,
+            "reason": "7 groups of scenes that share no ground",
+            "leak_proof": rule != "patch",
+            "scenes": dict.fromkeys(scenes, drawn) if rule == "patch" else scenes,
+            "line_km": {"train": 401.0, "val": 88.0, "test": 95.0},
+        },
+        "patches": {
+            str(size): {
+                split: {"with_line": count, "without_line": count // 4}
+                for split, count in (("train", 1280), ("val", 61), ("test", 63))
+            }
+            for size in sizes
+        },
+        "too_small": {str(size): [] for size in sizes},
+    }
+    if rule == "patch":
+        data["leak"] = {str(size): {"val": 0.91, "test": 0.934} for size in sizes}
+    else:
+        data["shared_ground"] = {"pairs_checked": 171432}
+    return data
+
+
+def _sweep(
+    strata: tuple[Stratum, ...], rng: np.random.Generator, failures: bool, repeats: int, rank_by: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
+    plan = [
+        (stratum, ftl, bce, ds)
+        for stratum in strata
+        for ftl in FTL
+        for bce in ("0.2", "0.35")
+        for ds in (("none", "ramp") if stratum.architecture == "unetpp" else ("none",))
+        for _ in range(repeats)
+    ]
+    rows, events = [], []
+    for index, place in enumerate(rng.permutation(len(plan))):
+        stratum, ftl, bce, ds = plan[place]
+        rate = 10 ** rng.uniform(-4, -2)
+        ceiling = QUALITY[stratum.architecture] - 0.1 * abs(np.log10(rate) + 3) + 0.1 * (float(bce) - 0.2)
+        ceiling = float(np.clip(ceiling + 0.03 * (ds == "ramp") + rng.normal(0, 0.04), 0.05, 0.95))
+        trial_id = f"{index:04d}-{rng.integers(16**8):08x}"
+        epochs = int(rng.choice([1, 3, 9], p=[0.55, 0.2, 0.25]))
+        outcome, reason = ("completed" if epochs == 9 else "stopped"), ""
+        if failures and index in (3, 11):
+            outcome, reason, epochs = "failed", "the loss became NaN at epoch 1", 1
+        scores = ceiling * (1 - np.exp(-(1 + np.arange(epochs)) / 2.0)) + rng.normal(0, 0.01, epochs)
+        losses = 1 - scores
+        figures = losses if rank_by == "val_loss" else scores
+        best_epoch = int(figures.argmin() if rank_by == "val_loss" else figures.argmax())
+        parameters = {
+            **dict(zip(("fn_weight", "fp_weight", "gamma"), ftl, strict=True)),
+            "bce_weight": bce,
+            "ds_weights": ds,
+            "base_width": "none",
+            "learning_rate": f"{rate:.12g}",
+            "weight_decay": "1e-05",
+            "batch_size": "16",
+            "gradient_clip": "1",
+            "channels": "real,imag",
+            "augmentation": ["dihedral"],
+        }
+        failed = outcome == "failed"
+        rows.append(
+            {
+                "trial_id": trial_id,
+                "index": index,
+                "architecture": stratum.architecture,
+                "patch_size_px": stratum.patch_size_px,
+                "stratum": stratum.key,
+                **parameters,
+                "outcome": outcome,
+                "rung_epoch": epochs if outcome == "stopped" else "",
+                "epochs": epochs,
+                "best_epoch": "" if failed else best_epoch + 1,
+                "best": "" if failed else f"{figures[best_epoch]:.6f}",
+                "reason": reason,
+                "wall_s": round(2.1 * epochs, 2),
+            }
+        )
+        events.append({"event": "started", "unix_s": 1.8e9 + index, "trial": {"trial_id": trial_id}})
+        for epoch in range(epochs):
+            values = {"relaxed_f1": scores[epoch], "val_loss": losses[epoch], "dice": scores[epoch] / 2}
+            told = {name: None if failed else float(value) for name, value in values.items()}
+            events.append(
+                {"event": "epoch", "unix_s": 1.8e9, "trial_id": trial_id, "epoch": epoch + 1, "figures": told}
+            )
+    winners = {}
+    for stratum in strata:
+        mine = [
+            r
+            for r in rows
+            if (r["architecture"], r["patch_size_px"]) == stratum and r["outcome"] == "completed"
+        ]
+        if mine:
+            best = (min if rank_by == "val_loss" else max)(mine, key=lambda row: float(row["best"]))
+            winners[stratum.key] = {
+                "trial_id": best["trial_id"],
+                "index": best["index"],
+                "figure": rank_by,
+                "value": float(best["best"]),
+                "parameters": {"bce_weight": float(best["bce_weight"])},
+            }
+    return rows, events, winners
+
+
+def _calibration(stratum: Stratum, edge: bool) -> dict[str, Any]:
+    thresholds = np.linspace(0.1, 0.9, 17)
+    at_edge = edge and stratum == Stratum("unet", 128)
+    centre = 1.0 if at_edge else {"unet": 0.55, "attention_unet": 0.6, "unetpp": 0.75}[stratum.architecture]
+    values = 0.6 * QUALITY[stratum.architecture] * np.exp(-(((thresholds - centre) / 0.5) ** 2))
+    best = int(values.argmax())
+    return {
+        "criterion": "dice",
+        "tau": float(thresholds[best]),
+        "on_grid_edge": best in (0, 16),
+        "thresholds": thresholds.tolist(),
+        "values": values.tolist(),
+    }
+
+
+def _table(strata: tuple[Stratum, ...], intervals: bool) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = []
+    baselines: list[dict[str, Any]] = []
+    for stratum in strata:
+        quality = QUALITY[stratum.architecture] + 0.02 * (stratum.patch_size_px == 256)
+        rows.append(
+            {
+                "stratum": stratum.key,
+                "title": stratum.title,
+                "kind": "network",
+                "architecture": stratum.architecture,
+                "patch_size_px": stratum.patch_size_px,
+                **_figures(quality, stratum.patch_size_px),
+                "tau": _calibration(stratum, edge=True)["tau"],
+                "relaxed_f1_low": quality - 0.06 if intervals else None,
+                "relaxed_f1_high": quality + 0.05 if intervals else None,
+                "patches_with_line": 63,
+                "patches_without_line": 15,
+                "parameters": WEIGHTS[stratum.architecture],
+            }
+        )
+    for size in sorted({s.patch_size_px for s in strata}):
+        kinds = [("all_line", None, 0.11), ("no_line", None, 0.0)]
+        kinds += [("untrained", s, 0.12) for s in strata if s.patch_size_px == size]
+        for kind, stratum, quality in kinds:
+            baselines.append(
+                {
+                    "stratum": stratum.key if stratum else None,
+                    "title": f"untrained {stratum.title}" if stratum else f"{kind.replace('_', '-')} {size}",
+                    "kind": kind,
+                    "architecture": stratum.architecture if stratum else None,
+                    "patch_size_px": size,
+                    **_figures(quality, size),
+                    "tau": 0.5 if stratum else None,
+                    "relaxed_f1_low": quality * 0.9,
+                    "relaxed_f1_high": quality * 1.1,
+                    "patches_with_line": 63,
+                    "patches_without_line": 15,
+                    "parameters": WEIGHTS[stratum.architecture] if stratum else 0,
+                }
+            )
+    return {"tolerance_m": 200, "posting_m": 100, "rows": rows, "baselines": baselines}
+
+
+def _figures(quality: float, size: int) -> dict[str, float]:
+    return {
+        "relaxed_f1": quality,
+        "dice": 0.5 * quality,
+        "precision": 0.55 * quality,
+        "recall": 0.6 * quality,
+        "bf": 0.9 * quality,
+        "iou_tol2": 0.75 * quality,
+        "hd95_px": (1 - quality) * 0.6 * size,
+    }

@@ -1,0 +1,194 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from glsweep.config.trial import Stratum
+from glsweep.files import read_json
+from glsweep.report.cautions import cautions
+from glsweep.report.data_facts import data_facts
+from glsweep.report.dimensions import axis_for, labels_of, tied_columns
+from glsweep.report.results import read_results, read_trials
+from glsweep.report.sample_patches import agreement
+from glsweep.report.sweep_facts import outcome_rows, winner_rows
+from glsweep.report.sweep_progress import best_so_far
+from glsweep.report.table import console_table, table_frame
+from glsweep.report.verdict import verdicts
+from glsweep.report.words import counted, duration, joined, short
+
+masks = st.integers(0, 2**32 - 1).map(
+    lambda seed: np.random.default_rng(seed).random((2, 12, 12)) < np.random.default_rng(seed).random() * 0.2
+)
+
+
+@given(masks, st.floats(0, 6))
+def test_agreement_is_that_of_a_brute_force_search(pair, tolerance_px):
+    truth, prediction = pair
+    classes = agreement(truth, prediction, tolerance_px)
+    for row, col in np.ndindex(truth.shape):
+        near = [
+            any(np.hypot(row - r, col - c) <= tolerance_px for r, c in np.argwhere(mask))
+            for mask in (truth, prediction)
+        ]
+        if prediction[row, col]:
+            expected = 1 if near[0] else 2
+        else:
+            expected = 3 if truth[row, col] and not near[1] else 0
+        assert classes[row, col] == expected
+
+
+def test_best_so_far_counts_every_epoch_and_never_falls(make_study):
+    results = read_results(make_study(repeats=1))
+    for stratum in results.trial_strata:
+        course = best_so_far(results, stratum)
+        assert len(course) == results.trials_of(stratum)["epochs"].sum()
+        assert course["best"].dropna().is_monotonic_increasing
+        assert course["best"].iloc[-1] == course["figure"].max()
+
+
+def test_best_so_far_of_a_loss_is_its_lowest(make_study):
+    stratum = Stratum("unet", 32)
+    course = best_so_far(read_results(make_study(strata=(stratum,), rank_by="val_loss")), stratum)
+    assert course["best"].dropna().is_monotonic_decreasing
+    assert course["best"].iloc[-1] == course["figure"].min()
+
+
+def test_outcomes_add_up_to_the_trials(make_study):
+    results = read_results(make_study())
+    rows = outcome_rows(results)
+    assert all(row.completed + sum(row.stopped.values()) + row.failed == row.trials for row in rows)
+    assert sum(row.trials for row in rows) == len(results.trials)
+    assert sum(row.failed for row in rows) == 2
+    assert all(0 < row.cost <= 1 for row in rows)
+
+
+def test_winners_show_the_parameters_in_which_trials_differ(make_study):
+    results = read_results(make_study())
+    rows = winner_rows(results)
+    assert [row.title for row in rows] == [stratum.title for stratum in results.trial_strata]
+    assert set(rows[0].parameters) == {"ftl", "bce_weight", "ds_weights", "learning_rate"}
+    assert rows[0].parameters["ftl"] in {"0.7 / 0.3 / 1.33", "0.8 / 0.2 / 1.33", "0.85 / 0.15 / 1.33"}
+
+
+def test_tied_parameters_make_one_dimension_under_any_alias(make_study):
+    results = read_results(make_study(strata=(Stratum("unet", 32),), repeats=1))
+    groups = tied_columns(results.config.space, results.parameter_columns)
+    assert groups["ftl"] == ["fn_weight", "fp_weight", "gamma"]
+    assert sorted(column for group in groups.values() for column in group) == sorted(
+        results.parameter_columns
+    )
+
+
+def test_the_label_none_is_not_taken_for_a_missing_value(make_study):
+    trials = read_trials(make_study().trials_csv)
+    assert set(trials["ds_weights"]) == {"none", "ramp"}
+    assert trials.loc[trials["outcome"] == "failed", "best"].isna().all()
+
+
+def test_many_numbers_lie_on_a_scale_and_few_are_categories():
+    rates = pd.Series([f"{10 ** (-4 + 2 * k / 20):.12g}" for k in range(21)])
+    axis = axis_for("learning_rate", rates, log=True)
+    np.testing.assert_allclose(axis.positions, np.linspace(0, 1, 21), atol=1e-9)
+    few = axis_for("bce_weight", pd.Series(["0.35", "0.2", "0.35"]), log=False)
+    assert [label for _, label in few.ticks] == ["0.2", "0.35"]
+    assert few.room > 0
+
+
+def test_labels_of_tied_parameters_are_joined():
+    frame = pd.DataFrame({"a": ["0.7", "0.8"], "b": ["0.3", "0.2000000001"]})
+    assert list(labels_of(frame, ["a", "b"])) == ["0.7 / 0.3", "0.8 / 0.2"]
+
+
+def test_the_frame_has_every_row_and_the_published_columns(make_study):
+    study = make_study(repeats=1)
+    table = read_json(study.table_json)
+    frame = table_frame(table)
+    assert len(frame) == len(table["rows"]) + len(table["baselines"])
+    assert {"model", "Dice", "P", "R", "BF", "IoU_tol2", "HD95 px", "tau", "relaxed F1"} <= set(frame.columns)
+    assert list(frame["patch_size_px"]) == sorted(frame["patch_size_px"])
+    row = frame[frame["model"] == "U-Net++ 256"].iloc[0]
+    assert row["Dice"] == table["rows"][5]["dice"]
+
+
+def test_the_printed_table_fits_a_terminal_of_eighty_columns(make_study):
+    console = Console(width=80, file=io.StringIO())
+    console.print(console_table(read_json(make_study(repeats=1).table_json)))
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert all(words in text for words in ("128 px", "256 px", "U-Net++", "all-line", "untrained", "0.740"))
+
+
+def test_the_verdict_says_when_the_order_may_be_chance(make_study):
+    results = read_results(make_study(repeats=1))
+    assert [v.title for v in verdicts(results)] == ["U-Net++", "U-Net++"]
+    assert "clear of the others" in verdicts(results)[0].remark
+    for row in results.table["rows"]:
+        row["relaxed_f1_high"] = 0.9
+    assert "may be chance" in verdicts(results)[0].remark
+
+
+def test_a_network_no_better_than_a_trivial_predictor_is_named(make_study):
+    results = read_results(make_study(strata=(Stratum("unet", 32),), repeats=1))
+    results.table["rows"][0]["relaxed_f1"] = 0.11
+    found = cautions(results, data_facts(results.data))
+    assert any("No better than a trivial predictor on relaxed F1: U-Net 32" in text for text in found)
+
+
+def test_training_that_ended_with_its_budget_is_a_caution(make_study):
+    results = read_results(make_study(strata=(Stratum("unet", 32),), repeats=1))
+    next(iter(results.members.values())).card["best_epoch"] = 40
+    assert any("Still improving" in text for text in cautions(results, data_facts(results.data)))
+
+
+def test_a_fall_from_validation_to_test_is_a_caution(make_study):
+    results = read_results(make_study(strata=(Stratum("unetpp", 32),), repeats=1))
+    facts = data_facts(results.data)
+    assert not any("from validation to test" in text for text in cautions(results, facts))
+    results.table["rows"][0]["relaxed_f1"] = 0.3
+    assert any("from validation to test for U-Net++ 32" in text for text in cautions(results, facts))
+
+
+def test_few_patches_with_a_line_are_a_caution(make_study):
+    results = read_results(make_study(strata=(Stratum("unet", 32),), repeats=1))
+    assert not any("Only" in text for text in cautions(results, data_facts(results.data)))
+    results.data["patches"]["32"]["val"]["with_line"] = 1
+    assert any(
+        "Only 1 validation patch of 32 px holds a line" in text
+        for text in cautions(results, data_facts(results.data))
+    )
+
+
+def test_rows_come_in_the_order_of_architectures_whatever_the_file_says(make_study):
+    table = read_json(make_study(repeats=1).table_json)
+    shuffled = {**table, "rows": table["rows"][::-1], "baselines": table["baselines"][::-1]}
+    assert list(table_frame(shuffled)["model"])[:3] == ["U-Net 128", "Attention U-Net 128", "U-Net++ 128"]
+
+
+def test_a_scene_is_listed_with_its_split(make_study):
+    facts = data_facts(read_json(make_study(repeats=1).data_json))
+    splits = {scene.name: scene.splits for scene in facts.scenes}
+    assert splits["getz_01_20080114"] == "training"
+    assert splits["getz_08_20080814"] == "test"
+    assert splits["getz_05_20080514"] == ""
+    assert facts.left_out == {"getz_05_20080514": "no row in the file of lines"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(4.21, "4.2 s"), (59.97, "60.0 s"), (61, "1 min 01 s"), (3599.7, "1 h 00 min"), (7500, "2 h 05 min")],
+)
+def test_durations_read_as_people_write_them(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_words_are_joined_and_counted():
+    assert joined(["a", "b", "c"]) == "a, b and c"
+    assert joined([]) == ""
+    assert counted(1, "patch", "patches") == "1 patch"
+    assert counted(1200, "patch", "patches") == "1,200 patches"
+    assert short("0.00147920022") == "0.00148"
+    assert short("attention_unet") == "attention_unet"

@@ -1,0 +1,45 @@
+"""Tiny patches in which a bright band marks the line, and settings to train on them."""
+
+import numpy as np
+
+from glsweep.config.trial import TrialParameters
+from glsweep.patches.arrays import PatchArrays
+from glsweep.training.fit import Schedule
+
+SIZE_PX = 32
+POSTING_M = 100.0
+
+
+def bands(count=8, seed=0, posting_m=POSTING_M):
+    """Noise with one bright row a patch, which is the line; the last patch has none."""
+    generator = np.random.default_rng(seed)
+    image = generator.normal(0, 0.3, (count, 2, SIZE_PX, SIZE_PX)).astype(np.float32)
+    mask = np.zeros((count, SIZE_PX, SIZE_PX), np.uint8)
+    for i in range(count - 1):
+        row = generator.integers(4, SIZE_PX - 4)
+        image[i, :, row] += 2
+        mask[i, row] = 1
+    return PatchArrays(image, mask, posting_m, amplitude_scale=0.7)
+
+
+def parameters(**changes):
+    values = {
+        "architecture": "unet",
+        "patch_size_px": SIZE_PX,
+        "fn_weight": 0.7,
+        "fp_weight": 0.3,
+        "gamma": 1.33,
+        "bce_weight": 0.3,
+        "base_width": 4,
+        "learning_rate": 1e-2,
+        "weight_decay": 1e-5,
+        "batch_size": 4,
+        "gradient_clip": 1.0,
+        "channels": ("real", "imag"),
+        "augmentation": ("dihedral",),
+    }
+    return TrialParameters(**{**values, **changes})
+
+
+def schedule(epochs, **changes):
+    return Schedule(**{"epochs": epochs, "tolerance_m": 100.0, "monitor": "relaxed_f1", **changes})

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+import torch
+from made_patches import bands
+
+from glsweep.nets.build import build_network
+from glsweep.nets.channels import derive_channels
+from glsweep.training.inference import BATCH_PATCHES, predict_patches
+from glsweep.training.patches_on_device import place
+
+
+@pytest.mark.parametrize("architecture", ["unet", "attention_unet", "unetpp"])
+@pytest.mark.parametrize("channels", [("real", "imag"), ("magnitude", "cos", "sin")])
+def test_predictions_are_those_of_a_forward_pass_of_the_last_head(architecture, channels):
+    patches = bands(BATCH_PATCHES + 3)
+    network = build_network(architecture, in_channels=len(channels), base_width=2, seed=0).train()
+    probability = predict_patches(network, patches, channels)
+    assert (probability.shape, probability.dtype) == (patches.mask.shape, np.float32)
+    network.eval()
+    with torch.inference_mode():
+        x = derive_channels(torch.from_numpy(patches.image), channels, patches.amplitude_scale)
+        direct = torch.stack([network(one[None])[-1][0, 0].sigmoid() for one in x])
+    np.testing.assert_allclose(probability, direct.numpy(), atol=1e-6)
+
+
+def test_predicting_leaves_the_weights_and_the_statistics_alone():
+    network = build_network("unet", in_channels=2, base_width=2, seed=0).train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    predict_patches(network, bands(), ("real", "imag"))
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+def test_no_patches_give_no_predictions():
+    network = build_network("unet", in_channels=2, base_width=2, seed=0)
+    none = bands(2)
+    none = type(none)(none.image[:0], none.mask[:0], none.posting_m, none.amplitude_scale)
+    assert predict_patches(network, none, ("real", "imag")).shape == (0, 32, 32)
+
+
+def test_placed_patches_share_memory_and_batches_are_copies():
+    patches = bands()
+    placed = place(patches, torch.device("cpu"))
+    assert placed.image.data_ptr() == patches.image.ctypes.data
+    image, mask = placed.batch(torch.tensor([3, 0]))
+    np.testing.assert_array_equal(image.numpy(), patches.image[[3, 0]])
+    np.testing.assert_array_equal(mask.numpy(), patches.mask[[3, 0]])
+    image.zero_()
+    assert patches.image[3].any()
