@@ -58,7 +58,7 @@ Without a command the whole study runs, on simulated scenes unless --data names 
 COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
     "study": (STAGES, "All stages in their order: the default command."),
     "simulate": (("simulate",), "Simulate the scenes, if the data card says so."),
-    "prepare": (("prepare",), "Read scenes and lines, split the ground, cut the patches."),
+    "prepare": (("simulate", "prepare"), "Read scenes and lines, split the ground, cut the patches."),
     "sweep": (("sweep",), "Run every trial of the search space and find each stratum's winner."),
     "retrain": (("retrain",), "Train the winners in full."),
     "calibrate": (("calibrate",), "Choose each member's threshold on validation."),

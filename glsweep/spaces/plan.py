@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from glsweep.config.base import Settings, validate
 from glsweep.config.space import SearchSpace
 from glsweep.config.trial import Stratum, TrialParameters
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for, seed_for
-from glsweep.spaces.traversal import ALIASES, draw, enumerate_grid
+from glsweep.spaces.traversal import ALIASES, as_list, draw, enumerate_grid
 
 DRAWS_PER_SAMPLE = 100
 
@@ -96,11 +97,11 @@ def _check_names(space: SearchSpace, source: Path) -> None:
     known = set(TrialParameters.model_fields)
     earlier: set[str] = set()
     for name, dimension in space.dimensions.items():
-        for condition in dimension.when:
+        for condition, wanted in dimension.when.items():
+            where = f"{source}: dimensions.{name}.when"
             if ALIASES.get(condition, condition) not in earlier:
-                raise ConfigError(
-                    f"{source}: dimensions.{name}.when: {condition!r} is not an earlier dimension"
-                )
+                raise ConfigError(f"{where}: {condition!r} is not an earlier dimension")
+            _check_condition(f"{where}.{condition}", ALIASES.get(condition, condition), as_list(wanted))
         sets = {ALIASES.get(key, key) for key in dimension.keys or (name,)}
         for parameter in sorted(sets - known):
             raise ConfigError(
@@ -108,6 +109,20 @@ def _check_names(space: SearchSpace, source: Path) -> None:
                 f"known: {', '.join(sorted(known))}"
             )
         earlier |= sets
+
+
+def _check_condition(where: str, parameter: str, values: list[Any]) -> None:
+    """Make sure that `parameter` can have these values: a misspelt one would silently never be met."""
+    annotation: Any = TrialParameters.model_fields[parameter].annotation
+    adapter = TypeAdapter(annotation)
+    for value in values:
+        try:
+            adapter.validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise ConfigError(
+                f"{where}: {value!r} can never be met; {reason[0].lower()}{reason[1:]}"
+            ) from error
 
 
 def _fingerprint(parameters: TrialParameters) -> str:

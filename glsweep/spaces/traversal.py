@@ -33,7 +33,7 @@ def traverse(dimensions: Mapping[str, Dimension], pick: Pick) -> dict[str, Any]:
     """
     chosen: dict[str, Any] = {}
     for name, dimension in dimensions.items():
-        if all(chosen.get(_canonical(key)) in _as_list(value) for key, value in dimension.when.items()):
+        if all(chosen.get(_canonical(key)) in as_list(value) for key, value in dimension.when.items()):
             value = pick(name, dimension)
             if dimension.keys is None:
                 chosen[_canonical(name)] = value
@@ -98,5 +98,6 @@ def _canonical(name: str) -> str:
     return ALIASES.get(name, name)
 
 
-def _as_list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """Return the values of a condition, which may be one or a list."""
     return list(value) if isinstance(value, list | tuple) else [value]

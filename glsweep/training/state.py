@@ -52,8 +52,8 @@ def fresh_state(parameters: TrialParameters, *, seed: int, device: torch.device)
         base_width=parameters.base_width,
         seed=seed,
     )
-    # A training step takes 10 to 30 % less time with this order in memory; values are the same.
-    network = network.to(device, memory_format=torch.channels_last)
+    # Convolutions on CPUs are faster with this order in memory. torch's types do not know the argument.
+    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(
         network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay
     )

@@ -163,6 +163,29 @@ def test_a_condition_may_name_earlier_dimensions_only(named):
 
 
 @pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        ({"architecture": "unet++"}, "architecture: 'unet++' can never be met; input should be 'unet', "),
+        ({"patch_size": [32, "big"]}, "patch_size: 'big' can never be met; input should be a valid integer"),
+        # One list of values is a choice among numbers; the weights themselves would be a list in it.
+        (
+            {"ds_weights": [0.1, 0.2, 0.3, 0.4]},
+            "ds_weights: 0.1 can never be met; input should be a valid tuple",
+        ),
+    ],
+)
+def test_a_condition_that_can_never_be_met_is_refused(when, told):
+    dimensions = {k: v for k, v in SPACE["dimensions"].items() if k != "bce_weight"}
+    message = refusal(dimensions={**dimensions, "bce_weight": {"choices": [0.2], "when": when}})
+    assert message.startswith(f"dimensions.bce_weight.when.{told}")
+
+
+def test_an_architecture_may_be_left_out_without_mending_the_conditions_on_it():
+    trials = plan(space(dimensions__architecture__choices=["unet"]))
+    assert Counter(t.stratum.key for t in trials) == {"unet-32": 2}
+
+
+@pytest.mark.parametrize(
     ("key", "value", "told"),
     [
         ("fixed__learning_rate", [1e-3], "learning_rate: input should be a valid number (it is [0.001])"),

@@ -43,9 +43,7 @@ def journal_at(
 ) -> Journal:
     """A journal that ranks by relaxed F1."""
     stopping = stopping or Asha(grace_epochs=1, reduction_factor=3)
-    return Journal(
-        Ledger(path), stopping=stopping, epochs=epochs, figure="relaxed_f1", listeners=listeners
-    )
+    return Journal(Ledger(path), stopping=stopping, epochs=epochs, figure="relaxed_f1", listeners=listeners)
 
 
 def figures(value: float) -> dict[str, float]:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweeps import figures, journal_at, outcomes, planned, run
 
 from glsweep.config.space import Asha, NoStopping
 from glsweep.errors import StudyError
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.rungs import rung_epochs
-from sweeps import figures, journal_at, outcomes, planned, run
 
 EPOCHS = 9
 
@@ -46,9 +46,7 @@ def test_who_is_fast_decides_nothing(count: int, seed: int, arrival: int, places
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(2, 12), st.integers(0, 99), st.lists(st.integers(1, 15), min_size=1, max_size=4))
-def test_a_sweep_that_was_cut_off_ends_as_an_undisturbed_one(
-    count: int, seed: int, cuts: list[int]
-) -> None:
+def test_a_sweep_that_was_cut_off_ends_as_an_undisturbed_one(count: int, seed: int, cuts: list[int]) -> None:
     curves = curves_for(count, seed)
     trials = [planned(index, ("unet", "unetpp")[index % 2]) for index in range(count)]
     with tempfile.TemporaryDirectory() as folder:
@@ -67,8 +65,7 @@ def test_a_sweep_that_was_cut_off_ends_as_an_undisturbed_one(
 def test_no_trial_is_stopped_for_another_stratums_figure(count: int, seed: int, shift: float) -> None:
     curves = curves_for(count, seed)
     shifted = {
-        name: [value + shift for value in curve] if int(name) % 2 else curve
-        for name, curve in curves.items()
+        name: [value + shift for value in curve] if int(name) % 2 else curve for name, curve in curves.items()
     }
     first, second = play(count, curves, arrival=2), play(count, shifted, arrival=3)
     assert {n: o for n, o in first.items() if int(n) % 2 == 0} == {
@@ -146,9 +143,7 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
 def test_rungs_are_exact_powers_below_the_budget(grace: int, factor: int) -> None:
     asha = Asha(grace_epochs=grace, reduction_factor=factor)
     for epochs in (1, 8, 27, 81, 243, 500):
-        expected = tuple(
-            grace * factor**k for k in range(20) if grace * factor**k < epochs
-        )
+        expected = tuple(grace * factor**k for k in range(20) if grace * factor**k < epochs)
         assert rung_epochs(asha, epochs) == expected
 
 

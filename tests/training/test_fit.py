@@ -37,14 +37,14 @@ def all_line_f1(patches, tolerance_m):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "width", "epochs"), [("unet", 4, 40), ("attention_unet", 4, 40), ("unetpp", 2, 25)]
+    ("architecture", "width", "epochs"), [("unet", 4, 30), ("attention_unet", 4, 20), ("unetpp", 2, 12)]
 )
 def test_a_bright_band_is_learnt_far_better_than_chance(architecture, width, epochs):
     val = bands(seed=1)
     _, reports = run(epochs, val=val, of=parameters(architecture=architecture, base_width=width))
     chance = all_line_f1(val, 100.0)
     assert 0.1 < chance < 0.3
-    assert max(report.relaxed_f1 for report in reports) > 2.5 * chance
+    assert max(report.relaxed_f1 for report in reports) > 3 * chance
     assert reports[-1].train_loss < reports[0].train_loss
 
 
@@ -84,11 +84,11 @@ def test_every_epoch_has_its_own_order():
     assert len({report.train_loss for report in reports}) == 3
 
 
-@pytest.mark.parametrize("split", ["train", "val"])
-def test_a_nan_in_the_patches_stops_the_training(split):
+@pytest.mark.parametrize(("split", "loss"), [("train", "training"), ("val", "validation")])
+def test_a_nan_in_the_patches_stops_the_training(split, loss):
     broken = bands()
     broken.image[2, 0, 5, 5] = np.nan
-    with pytest.raises(TrainingDivergedError, match="loss became nan"):
+    with pytest.raises(TrainingDivergedError, match=f"the {loss} loss became nan"):
         run(**{split: broken})
 
 

@@ -63,6 +63,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     load_state(again, tmp_path / "state.safetensors")
     assert again.progress == state.progress
     assert again.progress.report["epoch"] == 2
+    assert_same(again.best_weights, state.best_weights)
     old, new = state.optimizer.state_dict(), again.optimizer.state_dict()
     assert old["param_groups"] == new["param_groups"]
     assert old["state"].keys() == new["state"].keys()

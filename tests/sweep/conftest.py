@@ -1,0 +1,44 @@
+"""One small study, run as a user runs it, for all the tests that look at what it left."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from glsweep.study import Study, open_study
+
+SMOKE = Path(__file__).parents[1] / "smoke"
+ARGUMENTS = ["--data", str(SMOKE / "card.yaml"), "--space", str(SMOKE / "space.yaml")]
+
+Start = Callable[[Path], "subprocess.Popen[str]"]
+
+
+@pytest.fixture(scope="session")
+def start_study() -> Start:
+    """Starts `python -m glsweep.run` on a study's folder, in a process group of its own."""
+
+    def start(directory: Path) -> "subprocess.Popen[str]":
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_TRACKING")}
+        return subprocess.Popen(
+            [sys.executable, "-m", "glsweep.run", *ARGUMENTS, "--study", str(directory)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def undisturbed(start_study: Start, tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, str]:
+    """The finished study and what it printed."""
+    directory = tmp_path_factory.mktemp("undisturbed") / "smoke"
+    process = start_study(directory)
+    printed, _ = process.communicate(timeout=280)
+    assert process.returncode == 0, printed
+    return open_study(directory), printed

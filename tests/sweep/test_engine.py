@@ -1,0 +1,97 @@
+"""The engine on a real Ray: trials that fail, and requests that cannot be met."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sweeps import planned
+
+from glsweep.config.space import NoStopping, Resources
+from glsweep.errors import ResourceError, StudyError
+from glsweep.patches.arrays import PatchArrays
+from glsweep.spaces.plan import PlannedTrial
+from glsweep.sweep.cluster import connected, trial_request
+from glsweep.sweep.engine import Job, run_trials
+from glsweep.sweep.winners import trials_frame, winners
+from glsweep.training.fit import Schedule
+
+pytestmark = pytest.mark.ray
+SIZE_PX = 32
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[None]:
+    with connected(None):
+        yield
+
+
+def patches() -> PatchArrays:
+    """Four patches whose line is a column, with a phase step beside it."""
+    generator = np.random.default_rng(0)
+    image = generator.normal(size=(4, 2, SIZE_PX, SIZE_PX)).astype(np.float32)
+    mask = np.zeros((4, SIZE_PX, SIZE_PX), np.uint8)
+    mask[:, :, SIZE_PX // 2] = 1
+    image[:, 0, :, SIZE_PX // 2 :] += 3
+    return PatchArrays(image, mask, posting_m=100.0, amplitude_scale=1.0)
+
+
+def with_rate(trial: PlannedTrial, learning_rate: float) -> PlannedTrial:
+    parameters = trial.parameters.model_copy(update={"learning_rate": learning_rate})
+    return trial.model_copy(update={"parameters": parameters})
+
+
+def job(folder: Path, trials: list[PlannedTrial], epochs: int = 2) -> Job:
+    return Job(
+        trials=trials,
+        schedule=Schedule(epochs, 200.0, "relaxed_f1"),
+        stopping=NoStopping(),
+        resources=Resources(cpus=1, gpus=0),
+        ledger_jsonl=folder / "ledger.jsonl",
+        checkpoints=folder / "tune",
+    )
+
+
+@pytest.mark.usefixtures("ray")
+def test_a_trial_that_diverges_or_crashes_fails_with_its_reason_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    sound = planned(0, patch_size_px=SIZE_PX)
+    diverging = with_rate(planned(1, patch_size_px=SIZE_PX), 1e30)
+    crashing = planned(2, patch_size_px=64)  # of which there are no patches
+    last = planned(3, patch_size_px=SIZE_PX)
+    records = run_trials(
+        job(tmp_path, [sound, diverging, crashing, last]), {SIZE_PX: (patches(), patches())}, []
+    )
+    frame = trials_frame(records, "relaxed_f1").set_index("trial_id")
+    assert list(frame["outcome"]) == ["completed", "failed", "failed", "completed"]
+    assert "loss became" in frame.loc["0001", "reason"]
+    assert frame.loc["0002", "reason"]
+    with pytest.raises(StudyError, match="stratum unet-64: no trial ran its full budget"):
+        winners(records, "relaxed_f1")
+
+
+@pytest.mark.usefixtures("ray")
+def test_a_job_that_is_over_is_not_run_again(tmp_path: Path) -> None:
+    trials = [planned(0, patch_size_px=SIZE_PX)]
+    arrays = {SIZE_PX: (patches(), patches())}
+    first = run_trials(job(tmp_path, trials), arrays, [])
+    events = (tmp_path / "ledger.jsonl").read_bytes()
+    second = run_trials(job(tmp_path, trials), arrays, [])
+    assert (tmp_path / "ledger.jsonl").read_bytes() == events
+    assert second.trials["0000"].epochs == first.trials["0000"].epochs
+
+
+@pytest.mark.usefixtures("ray")
+def test_a_request_that_no_node_can_meet_is_refused() -> None:
+    with pytest.raises(ResourceError, match=r"asks for 10000 CPUs .* lower `resources`"):
+        trial_request(Resources(cpus=10_000, gpus=0))
+
+
+@pytest.mark.usefixtures("ray")
+def test_without_a_gpu_a_share_of_one_is_not_asked_for() -> None:
+    assert trial_request(Resources(cpus=1, gpus=0.25)).get("GPU", 0) == 0
+
+
+def test_no_cluster_at_the_address_is_said_in_one_line() -> None:
+    with pytest.raises(ResourceError, match="does not start or answer") as caught, connected("127.0.0.1:1"):
+        pass
+    assert "\n" not in str(caught.value)
