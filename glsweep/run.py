@@ -1,5 +1,6 @@
 """The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -106,6 +107,9 @@ def _run(stages: Sequence[Stage], options: Options) -> None:
     from glsweep.report.console import print_results
     from glsweep.stages import Context, run_stages
 
+    if options.address is None:
+        # Read when Ray is imported: its servers then listen on the loopback address alone, here too.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     console = Console()
     study, trials = _open(options, stages[0])
     console.print(f"study [bold]{study.directory}[/bold]: {len(trials)} trials planned", highlight=False)

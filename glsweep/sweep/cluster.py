@@ -12,6 +12,7 @@ from glsweep.errors import ResourceError
 
 # Ray reads these when it starts; a user's own values win.
 ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -24,7 +25,7 @@ ENVIRONMENT = {
 
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Start Ray on this machine, on loopback alone, or join the cluster at `address`.
+    """Start Ray on this machine, or join the cluster at `address`.
 
     Raises
     ------
