@@ -27,7 +27,7 @@ BOOTSTRAP_DRAWS = 1000
 
 
 @dataclass(frozen=True)
-class TestSet:
+class HeldOut:
     """The test patches of one size, and what is needed to score predictions on them."""
 
     patches: PatchArrays
@@ -84,7 +84,7 @@ def evaluate(study: Study) -> dict[str, Any]:
         Stratum(w["parameters"]["architecture"], w["parameters"]["patch_size_px"]) for w in won.values()
     ]
     sizes = sorted({stratum.patch_size_px for stratum in strata})
-    tests = {size: TestSet(open_patches(study, size).arrays("test"), tolerance_m, seed) for size in sizes}
+    tests = {size: HeldOut(open_patches(study, size).arrays("test"), tolerance_m, seed) for size in sizes}
     rows, baselines = [], []
     for size in sizes:
         baselines += _trivial_rows(tests[size], size)
@@ -100,7 +100,7 @@ def evaluate(study: Study) -> dict[str, Any]:
     return {row["stratum"]: {"relaxed_f1": row["relaxed_f1"], "dice": row["dice"]} for row in rows}
 
 
-def _member_row(study: Study, stratum: Stratum, test: TestSet) -> dict[str, Any]:
+def _member_row(study: Study, stratum: Stratum, test: HeldOut) -> dict[str, Any]:
     network, card = load_member(study.member(stratum))
     probability = predict_patches(network, test.patches, card.channels)
     _keep_examples(study, stratum, test.patches, probability)
@@ -113,7 +113,7 @@ def _member_row(study: Study, stratum: Stratum, test: TestSet) -> dict[str, Any]
     }
 
 
-def _untrained_row(study: Study, stratum: Stratum, test: TestSet) -> dict[str, Any]:
+def _untrained_row(study: Study, stratum: Stratum, test: HeldOut) -> dict[str, Any]:
     """Score the network as it is before training, with a threshold chosen like any other."""
     _, card = load_member(study.member(stratum))
     network = build_network(
@@ -137,7 +137,7 @@ def _calibrated_tau(study: Study, network: torch.nn.Module, card: ModelCard) -> 
     return tau
 
 
-def _trivial_rows(test: TestSet, size_px: int) -> list[dict[str, Any]]:
+def _trivial_rows(test: HeldOut, size_px: int) -> list[dict[str, Any]]:
     """Score the two predictors that look at nothing: a line everywhere, and a line nowhere."""
     shape = test.patches.mask.shape
     kinds = {"all_line": np.ones(shape, np.float32), "no_line": np.zeros(shape, np.float32)}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from glsweep.patches.augmentation import augment_dihedral
+from glsweep.patches.augmentation import augment, augment_dihedral, rotate_phase
 
 SYMMETRIES = [(turns, flip) for turns in range(4) for flip in (False, True)]
 
@@ -52,3 +52,41 @@ def test_a_batch_of_none_stays_one_of_none():
     image, mask = augment_dihedral(torch.empty(0, 2, 4, 4), torch.empty(0, 4, 4), torch.Generator())
     assert image.shape == (0, 2, 4, 4)
     assert mask.shape == (0, 4, 4)
+
+
+def phase_steps(image):
+    """Wrapped phase differences between neighbours along the columns, without their sign."""
+    signal = torch.complex(image[:, 0], image[:, 1])
+    return torch.angle(signal[:, :, 1:] * signal[:, :, :-1].conj()).abs()
+
+
+@pytest.mark.parametrize("change", ["conjugation", "phase_rotation"])
+def test_changes_of_phase_keep_mask_magnitude_and_fringes(change):
+    generator = torch.Generator().manual_seed(3)
+    image = torch.randn(16, 2, 12, 12, generator=generator)
+    image[:, :, :3] = 0  # no data
+    mask = (torch.rand(16, 12, 12, generator=generator) < 0.1).to(torch.uint8)
+    changed, same_mask = augment(image, mask, (change,), generator)
+    assert torch.equal(same_mask, mask)
+    torch.testing.assert_close(changed.norm(dim=1), image.norm(dim=1))
+    torch.testing.assert_close(phase_steps(changed), phase_steps(image), atol=1e-4, rtol=0)
+    assert (changed[:, :, :3] == 0).all()
+    moved = (changed != image).flatten(1).any(dim=1)
+    assert 0 < int(moved.sum()) <= 16
+
+
+def test_a_rotation_adds_one_phase_to_a_patch_and_another_to_the_next():
+    image = torch.zeros(200, 2, 2, 2)
+    image[:, 0] = 1
+    rotated = rotate_phase(image, torch.Generator().manual_seed(0))
+    phase_rad = torch.atan2(rotated[:, 1], rotated[:, 0])
+    assert torch.allclose(phase_rad, phase_rad[:, :1, :1].expand_as(phase_rad))
+    counts = torch.histc(phase_rad[:, 0, 0], bins=4, min=-torch.pi, max=torch.pi)
+    assert (counts > 25).all(), "all directions occur"
+
+
+def test_without_changes_a_batch_stays_as_it_is():
+    image, mask = torch.randn(2, 2, 4, 4), torch.ones(2, 4, 4)
+    same_image, same_mask = augment(image, mask, (), torch.Generator())
+    assert torch.equal(same_image, image)
+    assert torch.equal(same_mask, mask)

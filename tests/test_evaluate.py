@@ -1,0 +1,92 @@
+"""Scores on held-out patches, and the choice of a threshold."""
+
+import numpy as np
+import pytest
+import torch
+
+from glsweep.config.space import Calibration
+from glsweep.evaluate import HeldOut
+from glsweep.metrics.calibration import choose_threshold
+from glsweep.metrics.thresholds import truth_within
+from glsweep.patches.arrays import PatchArrays
+
+SIZE_PX = 48
+GRID = Calibration(lowest=0.1, highest=0.9, count=17, criterion="dice")
+
+
+def held_out(with_line: int = 5, without_line: int = 2) -> HeldOut:
+    """Patches with a sinuous line, and patches without."""
+    mask = np.zeros((with_line + without_line, SIZE_PX, SIZE_PX), np.uint8)
+    rows = np.arange(SIZE_PX)
+    for index in range(with_line):
+        mask[index, rows, (SIZE_PX // 2 + 6 * np.sin(rows / 7 + index)).astype(int)] = 1
+    image = np.ones((len(mask), 2, SIZE_PX, SIZE_PX), np.float32)
+    return HeldOut(PatchArrays(image, mask, posting_m=100.0, amplitude_scale=1.0), tolerance_m=200.0, seed=0)
+
+
+def test_the_truth_itself_scores_best_on_every_figure() -> None:
+    test = held_out()
+    scores = test.score(test.patches.mask.astype(np.float32), tau=0.5)
+    for figure in (
+        "relaxed_f1",
+        "dice",
+        "precision",
+        "recall",
+        "bf",
+        "iou_tol2",
+        "dice_with_line",
+        "dice_micro",
+    ):
+        assert scores[figure] == 1, figure
+    assert scores["hd95_px"] == scores["hd95_union_px"] == scores["hd95_m"] == 0
+    assert (scores["patches_with_line"], scores["patches_without_line"]) == (5, 2)
+    assert scores["empty_predictions"] == 2
+    assert (scores["relaxed_f1_low"], scores["relaxed_f1_high"]) == (1, 1)
+
+
+def test_no_line_scores_its_share_of_line_free_patches_and_no_relaxed_f1() -> None:
+    test = held_out()
+    scores = test.score(np.zeros(test.patches.mask.shape, np.float32), tau=0.5)
+    assert scores["relaxed_f1"] == 0
+    assert scores["dice"] == pytest.approx(2 / 7)
+    assert scores["dice_with_line"] == 0
+    assert scores["hd95_px"] == pytest.approx(5 / 7 * np.hypot(SIZE_PX, SIZE_PX))
+
+
+def test_a_line_shifted_within_the_tolerance_keeps_its_relaxed_f1_but_not_its_dice() -> None:
+    test = held_out()
+    by_px = {
+        shift: test.score(np.roll(test.patches.mask, shift, axis=2).astype(np.float32), tau=0.5)
+        for shift in (1, 2, 6)
+    }
+    assert by_px[1]["relaxed_f1"] == by_px[2]["relaxed_f1"] == 1
+    assert by_px[2]["dice_with_line"] < 0.5
+    assert by_px[6]["relaxed_f1"] < 0.5
+
+
+def test_the_interval_holds_the_figure() -> None:
+    test = held_out()
+    noisy = np.roll(test.patches.mask, 3, axis=2).astype(np.float32)
+    noisy[0] = test.patches.mask[0]
+    scores = test.score(noisy, tau=0.5)
+    assert scores["relaxed_f1_low"] < scores["relaxed_f1"] < scores["relaxed_f1_high"]
+
+
+def chosen_for(line_probability: float, other_probability: float) -> dict[str, object]:
+    mask = held_out().patches.mask
+    probability = np.where(mask > 0, line_probability, other_probability).astype(np.float32)
+    return choose_threshold(torch.from_numpy(probability), truth_within(mask, 200.0, 100.0), GRID)
+
+
+def test_the_lowest_threshold_above_the_background_is_chosen() -> None:
+    chosen = chosen_for(0.72, 0.43)
+    assert chosen["tau"] == pytest.approx(0.45)
+    assert chosen["on_grid_edge"] is False
+    assert np.allclose(chosen["thresholds"], np.linspace(0.1, 0.9, 17))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("line", "other", "tau"), [(0.99, 0.87, 0.9), (0.5, 0.01, 0.1)])
+def test_an_optimum_on_the_edge_of_the_grid_is_told(line: float, other: float, tau: float) -> None:
+    chosen = chosen_for(line, other)
+    assert chosen["tau"] == pytest.approx(tau)
+    assert chosen["on_grid_edge"] is True
