@@ -1,7 +1,6 @@
 """Ray on this machine or on a cluster, and whether it can give what a trial asks for."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,19 +8,6 @@ import ray
 
 from glsweep.config.space import Resources
 from glsweep.errors import ResourceError
-
-# Ray reads these when it starts; a user's own values win.
-ENVIRONMENT = {
-    "RAY_AUTH_MODE": "token",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "30",
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-}
-
 
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
@@ -32,8 +18,6 @@ def connected(address: str | None) -> Iterator[None]:
     ResourceError
         When no cluster answers at `address`.
     """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     try:
         if address is None:
             ray.init(

@@ -70,18 +70,15 @@ def run(
     paused: list[str] = []
     done = {name: len(record.epochs) for name, record in journal.records.trials.items()}
     while (waiting or running or paused) and steps != 0:
-        for name in list(paused):
-            decision = journal.decide(name)
-            if decision is not Decision.WAIT:
-                paused.remove(name)
-            if decision is Decision.CONTINUE:
-                running.append(name)
+        decisions = {name: journal.decide(name) for name in paused}
+        paused = [name for name in paused if decisions[name] is Decision.WAIT]
+        running += [name for name, decision in decisions.items() if decision is Decision.CONTINUE]
         while waiting and len(running) < places:
             trial = waiting.pop(0)
             journal.start(trial)
             running.append(trial.trial_id)
         if not running:
-            assert paused, "a sweep in which nobody runs has ended"
+            assert len(paused) < len(decisions), "all wait, and for nobody"
             continue
         name = running.pop(int(generator.integers(len(running))))
         # A trial that was cut off repeats its last report before it trains on.

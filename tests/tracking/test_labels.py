@@ -19,7 +19,7 @@ from glsweep.tracking import labels
         ("unetpp", "unetpp"),
         ((0.1, 0.2, 0.3, 0.4), "0.1,0.2,0.3,0.4"),
         (["real", "imag"], "real,imag"),
-        ((), ""),
+        ((), "none"),
     ],
 )
 def test_every_value_of_a_parameter_has_a_label(value, label):
