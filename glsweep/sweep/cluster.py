@@ -9,6 +9,7 @@ import ray
 from glsweep.config.space import Resources
 from glsweep.errors import ResourceError
 
+
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
     """Start Ray on this machine, or join the cluster at `address`.
