@@ -22,7 +22,6 @@ PROJECT = Path(__file__).resolve().parents[1]
 DEMO_CARD = PROJECT / "datasets" / "demo.yaml"
 DEMO_SPACE = PROJECT / "search_spaces" / "demo.yaml"
 
-
 _Path = Path | None
 
 
@@ -80,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             description=DESCRIPTION,
             args=given,
         )
-    except GlsweepError as error:
+    except (GlsweepError, OSError) as error:  # an OSError names its file and what is wrong with it
         if "--debug" in given:
             raise
         Console(stderr=True, soft_wrap=True).print(
@@ -129,19 +128,17 @@ def _open(options: Options, first: Stage) -> tuple[Study, list[PlannedTrial]]:
     asks_for_its_own = options.data is None and options.space is None and options.seed is None
     if options.study is not None and asks_for_its_own and (options.study / "study.yaml").is_file():
         study = open_study(options.study)
-        source = study.config_yaml
-    else:
-        source = options.space or DEMO_SPACE
-        card, space = load_card(options.data or DEMO_CARD), load_space(source)
-        name = card.name if card.name == space.name else f"{card.name}-{space.name}"
-        directory = options.study or Path("studies") / name
-        config = StudyConfig(name=directory.resolve().name, seed=options.seed or 0, card=card, space=space)
-        trials = plan_trials(space, seed=config.seed, source=source)
-        if not (directory / "study.yaml").is_file():
-            _check_is_first(first, directory)
-            check_data(config, patch_sizes_px(trials))
-        study = create_study(directory, config)
-    return study, plan_trials(study.config.space, seed=study.config.seed, source=source)
+        return study, plan_trials(study.config.space, seed=study.config.seed, source=study.config_yaml)
+    source = options.space or DEMO_SPACE
+    card, space = load_card(options.data or DEMO_CARD), load_space(source)
+    name = card.name if card.name == space.name else f"{card.name}-{space.name}"
+    directory = options.study or Path("studies") / name
+    config = StudyConfig(name=directory.resolve().name, seed=options.seed or 0, card=card, space=space)
+    trials = plan_trials(space, seed=config.seed, source=source)
+    if not (directory / "study.yaml").is_file():
+        _check_is_first(first, directory)
+        check_data(config, patch_sizes_px(trials))
+    return create_study(directory, config), trials
 
 
 def _check_is_first(stage: Stage, directory: Path) -> None:

@@ -38,7 +38,9 @@ class TrackingListener:
 
     def _start(self, record: TrialRecord) -> None:
         trial = record.trial
-        parameters = {**dict(trial.parameters), "seed": trial.seed}
+        # Libraries disagree on gamma: some raise to it, others to its inverse.
+        exponent = 1 / trial.parameters.gamma
+        parameters = {**dict(trial.parameters), "focal_exponent": exponent, "seed": trial.seed}
         self._tracker.start_trial(trial.trial_id, parameters, {"stratum": trial.stratum.key})
 
     def _report(self, record: TrialRecord, epoch: int) -> None:

@@ -17,6 +17,7 @@ def track_members(study: Study) -> None:
     rows = read_json(study.table_json)["rows"] if study.table_json.is_file() else []
     tested = {row["stratum"]: row for row in rows}
     shared = [path for path in (study.table_csv, study.report_html) if path.is_file()]
+    drawn = [path for path in (study.figures,) if path.is_dir()]
     for folder in sorted((study.directory / "members").glob("*/card.json")):
         member, card = folder.parent, read_json(folder)
         figures = {f"best_epoch.{name}": value for name, value in card["figures"].items()}
@@ -30,8 +31,7 @@ def track_members(study: Study) -> None:
             history=pd.read_csv(member / "history.csv"),
             figures=figures,
             tags={"stratum": member.name, "trial_id": card["trial_id"]},
-            artifacts=[*sorted(p for p in member.iterdir() if p.is_file()), *shared],
+            artifacts=[*sorted(p for p in member.iterdir() if p.is_file()), *drawn, *shared],
         )
-    drawn = [path for path in (study.figures,) if path.is_dir()]
     if shared:
         tracker.log_study_artifacts([*shared, *drawn])

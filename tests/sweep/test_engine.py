@@ -1,5 +1,7 @@
 """The engine on a real Ray: trials that fail, and requests that cannot be met."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,12 +9,13 @@ import numpy as np
 import pytest
 from sweeps import planned
 
-from glsweep.config.space import NoStopping, Resources
+from glsweep.config.space import Asha, NoStopping, Resources
 from glsweep.errors import ResourceError, StudyError
 from glsweep.patches.arrays import PatchArrays
 from glsweep.spaces.plan import PlannedTrial
 from glsweep.sweep.cluster import connected, trial_request
 from glsweep.sweep.engine import Job, run_trials
+from glsweep.sweep.events import EVENT
 from glsweep.sweep.winners import trials_frame, winners
 from glsweep.training.fit import Schedule
 
@@ -26,11 +29,11 @@ def ray() -> Iterator[None]:
         yield
 
 
-def patches() -> PatchArrays:
-    """Four patches whose line is a column, with a phase step beside it."""
+def patches(count: int = 4) -> PatchArrays:
+    """Patches whose line is a column, with a phase step beside it."""
     generator = np.random.default_rng(0)
-    image = generator.normal(size=(4, 2, SIZE_PX, SIZE_PX)).astype(np.float32)
-    mask = np.zeros((4, SIZE_PX, SIZE_PX), np.uint8)
+    image = generator.normal(size=(count, 2, SIZE_PX, SIZE_PX)).astype(np.float32)
+    mask = np.zeros((count, SIZE_PX, SIZE_PX), np.uint8)
     mask[:, :, SIZE_PX // 2] = 1
     image[:, 0, :, SIZE_PX // 2 :] += 3
     return PatchArrays(image, mask, posting_m=100.0, amplitude_scale=1.0)
@@ -41,11 +44,18 @@ def with_rate(trial: PlannedTrial, learning_rate: float) -> PlannedTrial:
     return trial.model_copy(update={"parameters": parameters})
 
 
-def job(folder: Path, trials: list[PlannedTrial], epochs: int = 2) -> Job:
+def of_width(trial: PlannedTrial, base_width: int) -> PlannedTrial:
+    parameters = trial.parameters.model_copy(update={"base_width": base_width})
+    return trial.model_copy(update={"parameters": parameters})
+
+
+def job(
+    folder: Path, trials: list[PlannedTrial], epochs: int = 2, stopping: Asha | NoStopping | None = None
+) -> Job:
     return Job(
         trials=trials,
         schedule=Schedule(epochs, 200.0, "relaxed_f1"),
-        stopping=NoStopping(),
+        stopping=stopping or NoStopping(),
         resources=Resources(cpus=1, gpus=0),
         ledger_jsonl=folder / "ledger.jsonl",
         checkpoints=folder / "tune",
@@ -67,6 +77,28 @@ def test_a_trial_that_diverges_or_crashes_fails_with_its_reason_and_the_sweep_go
     assert frame.loc["0002", "reason"]
     with pytest.raises(StudyError, match="stratum unet-64: no trial ran its full budget"):
         winners(records, "relaxed_f1")
+
+
+@pytest.mark.usefixtures("ray")
+def test_a_fast_trial_waits_at_the_rung_for_a_slow_earlier_one_and_gives_up_its_place(tmp_path: Path) -> None:
+    slow = of_width(planned(0, patch_size_px=SIZE_PX), 64)
+    fast = [of_width(planned(index, patch_size_px=SIZE_PX), 2) for index in (1, 2, 3)]
+    arrays = {SIZE_PX: (patches(36), patches())}
+    asha = Asha(grace_epochs=1, reduction_factor=2)
+    records = run_trials(job(tmp_path, [slow, *fast], epochs=4, stopping=asha), arrays, []).trials
+    events = [EVENT.validate_json(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
+    place = {(e.event, getattr(e, "trial_id", ""), getattr(e, "epoch", 0)): n for n, e in enumerate(events)}
+    slow_at_rung = place["epoch", "0000", 1]
+    early = [trial.trial_id for trial in fast if place["epoch", trial.trial_id, 1] < slow_at_rung]
+    assert early, "the slow one came first: it is not slow enough to test anything"
+    for trial in fast:
+        assert place["rung", trial.trial_id, 0] > slow_at_rung
+    for index, trial in enumerate([slow, *fast]):
+        record = records[trial.trial_id]
+        rank_one = index == 0 or record.judged[1].rank <= record.judged[1].kept
+        assert record.judged[1].of == index + 1
+        assert (record.outcome == "stopped" and record.rung_epoch == 1) or rank_one
+        assert sorted(record.epochs) == list(range(1, len(record.epochs) + 1))
 
 
 @pytest.mark.usefixtures("ray")
@@ -95,3 +127,22 @@ def test_no_cluster_at_the_address_is_said_in_one_line() -> None:
     with pytest.raises(ResourceError, match="does not start or answer") as caught, connected("127.0.0.1:1"):
         pass
     assert "\n" not in str(caught.value)
+
+
+def test_a_share_of_a_gpu_is_asked_for_where_ray_has_one() -> None:
+    script = (
+        "from glsweep.sweep.cluster import trial_request\n"
+        "from glsweep.config.space import Resources\n"
+        "from glsweep.errors import ResourceError\n"
+        "import ray\n"
+        "ray.init(address='local', num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)\n"
+        "assert trial_request(Resources(cpus=1, gpus=0.25)) == {'CPU': 1, 'GPU': 0.25}\n"
+        "try:\n"
+        "    trial_request(Resources(cpus=1, gpus=2))\n"
+        "except ResourceError as error:\n"
+        "    print(error)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "asks for 1 CPUs and 2 GPUs, the largest node has 2 and 1" in result.stdout

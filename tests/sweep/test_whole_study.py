@@ -76,6 +76,7 @@ def test_every_trial_is_a_child_run_with_all_its_parameters(undisturbed: tuple[S
         row = trials.loc[trial_id]
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert set(TrialParameters.model_fields) <= set(run.data.params)
+        assert float(run.data.params["focal_exponent"]) == pytest.approx(1 / 1.33)
         assert run.data.tags["glsweep.stratum"] == row["stratum"]
         stopped = row["outcome"] == "stopped"
         assert run.info.status == ("KILLED" if stopped else "FINISHED")
@@ -99,7 +100,8 @@ def test_members_are_runs_with_model_figures_and_table(undisturbed: tuple[Study,
         assert run.data.tags["glsweep.trial_id"] in trials
         assert run.data.metrics["test.dice"] == pytest.approx(table[key]["dice"])
         names = {item.path for item in client.list_artifacts(run.info.run_id)}
-        assert {"model.safetensors", "card.json", "history.csv", "table.csv", "report.html"} <= names
+        expected = {"model.safetensors", "card.json", "history.csv", "table.csv", "report.html", "figures"}
+        assert expected <= names
         network, card = load_member(study.directory / "members" / key)
         assert card.tau == table[key]["tau"]
         assert not network.training
