@@ -18,8 +18,8 @@ def calibrate(study: Study) -> dict[str, Any]:
     """Choose every member's threshold, write it into its card and into `calibration.json`."""
     settings = study.config.space.calibration
     curves = {}
-    for key, won in read_json(study.winners_json).items():
-        stratum = Stratum(won["parameters"]["architecture"], won["parameters"]["patch_size_px"])
+    for key in read_json(study.winners_json):
+        stratum = Stratum.parse(key)
         network, card = load_member(study.member(stratum))
         val = open_patches(study, stratum.patch_size_px).arrays("val")
         truth = truth_within(val.mask, study.config.space.search.tolerance_m, val.posting_m)

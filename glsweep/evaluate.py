@@ -79,10 +79,7 @@ class HeldOut:
 def evaluate(study: Study) -> dict[str, Any]:
     """Score members and baselines on the test split; write the table and each member's examples."""
     tolerance_m, seed = study.config.space.search.tolerance_m, study.config.seed
-    won = read_json(study.winners_json)
-    strata = [
-        Stratum(w["parameters"]["architecture"], w["parameters"]["patch_size_px"]) for w in won.values()
-    ]
+    strata = [Stratum.parse(key) for key in read_json(study.winners_json)]
     sizes = sorted({stratum.patch_size_px for stratum in strata})
     tests = {size: HeldOut(open_patches(study, size).arrays("test"), tolerance_m, seed) for size in sizes}
     rows, baselines = [], []

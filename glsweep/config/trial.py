@@ -26,6 +26,12 @@ class Stratum(NamedTuple):
     architecture: str
     patch_size_px: int
 
+    @classmethod
+    def parse(cls, key: str) -> Self:
+        """Return the stratum of a `key`."""
+        architecture, patch_size_px = key.rsplit("-", 1)
+        return cls(architecture, int(patch_size_px))
+
     @property
     def key(self) -> str:
         """Name for files and tags, such as `unetpp-256`."""

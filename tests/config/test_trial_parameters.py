@@ -73,3 +73,8 @@ def test_a_stratum_is_an_architecture_at_a_patch_size():
     assert TrialParameters(**VALUES).stratum == Stratum("unet", 128)
     assert Stratum("unetpp", 256).key == "unetpp-256"
     assert Stratum("unetpp", 256).title == "U-Net++ 256"
+
+
+def test_a_stratum_is_found_again_by_its_key():
+    for stratum in (Stratum("unet", 64), Stratum("attention_unet", 256)):
+        assert Stratum.parse(stratum.key) == stratum
