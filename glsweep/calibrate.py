@@ -2,29 +2,23 @@
 
 from typing import Any
 
-import torch
-
 from glsweep.config.trial import Stratum
 from glsweep.files import read_json, write_json
-from glsweep.metrics.calibration import choose_threshold
-from glsweep.metrics.thresholds import truth_within
 from glsweep.nets.member import load_member, write_card
 from glsweep.patches.store import open_patches
 from glsweep.study import Study
-from glsweep.training.inference import predict_patches
+from glsweep.training.inference import calibrate_on
 
 
 def calibrate(study: Study) -> dict[str, Any]:
     """Choose every member's threshold, write it into its card and into `calibration.json`."""
-    settings = study.config.space.calibration
+    settings, tolerance_m = study.config.space.calibration, study.config.space.search.tolerance_m
     curves = {}
     for key in read_json(study.winners_json):
         stratum = Stratum.parse(key)
         network, card = load_member(study.member(stratum))
         val = open_patches(study, stratum.patch_size_px).arrays("val")
-        truth = truth_within(val.mask, study.config.space.search.tolerance_m, val.posting_m)
-        probability = torch.from_numpy(predict_patches(network, val, card.channels))
-        curves[key] = choose_threshold(probability, truth, settings)
+        curves[key] = calibrate_on(val, network, card.channels, settings, tolerance_m=tolerance_m)
         write_card(study.member(stratum), card.model_copy(update={"tau": curves[key]["tau"]}))
     write_json(study.calibration_json, curves)
     return {key: {name: curve[name] for name in ("tau", "on_grid_edge")} for key, curve in curves.items()}

@@ -11,16 +11,15 @@ import torch
 from glsweep.config.trial import Stratum
 from glsweep.files import read_json, replacing, write_json
 from glsweep.metrics.boundary import boundary_scores
-from glsweep.metrics.calibration import choose_threshold
 from glsweep.metrics.pixel import pixel_scores
 from glsweep.metrics.thresholds import ThresholdCounts, count_at_thresholds, truth_within
 from glsweep.nets.build import build_network, count_parameters
-from glsweep.nets.member import ModelCard, load_member
+from glsweep.nets.member import load_card_of, load_member
 from glsweep.patches.arrays import PatchArrays
 from glsweep.patches.store import open_patches
 from glsweep.randomness import generator_for
 from glsweep.study import Study
-from glsweep.training.inference import predict_patches
+from glsweep.training.inference import calibrate_on, predict_patches
 
 EXAMPLES = 4
 BOOTSTRAP_DRAWS = 1000
@@ -112,11 +111,13 @@ def _member_row(study: Study, stratum: Stratum, test: HeldOut) -> dict[str, Any]
 
 def _untrained_row(study: Study, stratum: Stratum, test: HeldOut) -> dict[str, Any]:
     """Score the network as it is before training, with a threshold chosen like any other."""
-    _, card = load_member(study.member(stratum))
+    card = load_card_of(study.member(stratum))
     network = build_network(
         card.architecture, in_channels=len(card.channels), base_width=card.base_width, seed=card.seed
     ).eval()
-    tau = _calibrated_tau(study, network, card)
+    val = open_patches(study, stratum.patch_size_px).arrays("val")
+    settings = study.config.space.calibration
+    tau = calibrate_on(val, network, card.channels, settings, tolerance_m=test.tolerance_m)["tau"]
     probability = predict_patches(network, test.patches, card.channels)
     return {
         **_identity(stratum, f"untrained {stratum.title}", "untrained"),
@@ -124,14 +125,6 @@ def _untrained_row(study: Study, stratum: Stratum, test: HeldOut) -> dict[str, A
         "tau": tau,
         "parameters": count_parameters(network),
     }
-
-
-def _calibrated_tau(study: Study, network: torch.nn.Module, card: ModelCard) -> float:
-    val = open_patches(study, card.patch_size_px).arrays("val")
-    truth = truth_within(val.mask, study.config.space.search.tolerance_m, val.posting_m)
-    probability = torch.from_numpy(predict_patches(network, val, card.channels))
-    tau: float = choose_threshold(probability, truth, study.config.space.calibration)["tau"]
-    return tau
 
 
 def _trivial_rows(test: HeldOut, size_px: int) -> list[dict[str, Any]]:

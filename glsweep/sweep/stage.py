@@ -26,7 +26,7 @@ def sweep(
     """Run the trials, write `sweep/trials.csv` and `sweep/winners.json`, and return a summary."""
     search = study.config.space.search
     tracker = Tracker.open(study)
-    tracker.start_sweep(sweep_parameters(study), {"data": study.config.card.name})
+    tracker.start_sweep(_sweep_parameters(study), {"data": study.config.card.name})
     job = Job(
         trials=trials,
         schedule=Schedule(search.epochs, search.tolerance_m, search.rank_by),
@@ -67,7 +67,7 @@ def split_arrays(study: Study, trials: Sequence[PlannedTrial]) -> dict[int, Any]
     return {size: (store.arrays("train"), store.arrays("val")) for size, store in stores.items()}
 
 
-def sweep_parameters(study: Study) -> dict[str, object]:
+def _sweep_parameters(study: Study) -> dict[str, object]:
     """Return what the sweep as a whole is known by in MLflow."""
     space, search = study.config.space, study.config.space.search
     return {

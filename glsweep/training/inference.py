@@ -1,11 +1,16 @@
-"""Probabilities of a trained network on patches."""
+"""Probabilities of a trained network on patches, and the threshold that suits them."""
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from glsweep.config.space import Calibration
 from glsweep.config.trial import Channel
+from glsweep.metrics.calibration import choose_threshold
+from glsweep.metrics.thresholds import truth_within
 from glsweep.patches.arrays import PatchArrays
 from glsweep.training.patches_on_device import place
 
@@ -26,3 +31,17 @@ def predict_patches(
         logits = network(placed.channels(image, channels))[-1]
         probability[index.numpy()] = logits.squeeze(1).float().sigmoid().cpu().numpy()
     return probability
+
+
+def calibrate_on(
+    patches: PatchArrays,
+    network: nn.Module,
+    channels: tuple[Channel, ...],
+    settings: Calibration,
+    *,
+    tolerance_m: float,
+) -> dict[str, Any]:
+    """Choose the network's threshold on `patches`, those of validation; see `choose_threshold`."""
+    probability = torch.from_numpy(predict_patches(network, patches, channels))
+    truth = truth_within(patches.mask, tolerance_m, patches.posting_m)
+    return choose_threshold(probability, truth, settings)
