@@ -9,6 +9,8 @@ from glsweep.config.base import Settings, load_yaml
 
 Figure = Literal["relaxed_f1", "dice", "val_loss"]
 
+HIGHER_IS_BETTER: dict[Figure, bool] = {"relaxed_f1": True, "dice": True, "val_loss": False}
+
 
 class Dimension(Settings):
     """One row of a search space: what a parameter, or a tuple of tied ones, may be.
@@ -74,26 +76,70 @@ class Asha(Settings):
     reduction_factor: int = Field(ge=2)
 
 
+class Median(Settings):
+    """From `grace_epochs` on, at each epoch, the better half of the trials that came so far goes on."""
+
+    name: Literal["median"] = "median"
+    grace_epochs: int = Field(ge=1)
+
+
 class NoStopping(Settings):
     """Every trial runs its full budget."""
 
     name: Literal["none"] = "none"
 
 
-class Search(Settings):
-    """How configurations are drawn, ranked and stopped."""
+Stopping = Asha | Median | NoStopping
 
-    sampler: Literal["grid", "random"]
-    samples: int | None = Field(default=None, ge=1, description="configurations to draw; random only")
+
+class Budget(Settings):
+    """When no further configuration is begun: at whichever limit is reached first.
+
+    `epochs` counts those of all trials, those still to come of running ones and of their other seeds
+    included, and is never exceeded; `hours` is the time during which the sweep ran. Configurations
+    that have begun are finished.
+    """
+
+    trials: int | None = Field(default=None, ge=1, description="configurations")
+    epochs: int | None = Field(default=None, ge=1)
+    hours: float | None = Field(default=None, gt=0)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit at all."""
+        return any(limit is not None for limit in (self.trials, self.epochs, self.hours))
+
+
+class Search(Settings):
+    """How configurations are drawn, ranked and stopped.
+
+    `first` are configurations tried before any other, each a value (or label) for some of the
+    dimensions; the rest is drawn. `replicates` is the number of seeds of each configuration: the
+    second and later ones run once the first has run in full. `parallel` is for `tpe`: a proposal
+    knows the results of all but the last `parallel` configurations of its stratum, so that so many
+    may run at once and the same seed proposes the same, however fast each runs.
+    """
+
+    sampler: Literal["grid", "random", "tpe"]
+    budget: Budget = Budget()
+    first: tuple[dict[str, Any], ...] = ()
+    replicates: int = Field(default=1, ge=1)
+    parallel: int | None = Field(default=None, ge=1)
     epochs: int = Field(ge=1, description="full budget of a trial")
     rank_by: Figure
     tolerance_m: float = Field(gt=0, description="tolerance of the relaxed F1")
-    scheduler: Asha | NoStopping = Field(discriminator="name")
+    scheduler: Stopping = Field(discriminator="name")
 
     @model_validator(mode="after")
-    def _random_needs_samples(self) -> Self:
-        if (self.sampler == "random") != (self.samples is not None):
-            raise ValueError("`samples` goes with `sampler: random`, and only with it")
+    def _ends(self) -> Self:
+        if self.sampler != "grid" and not self.budget.is_limited:
+            raise ValueError(f"`sampler: {self.sampler}` needs a `budget` of trials, epochs or hours")
+        if (self.sampler == "tpe") != (self.parallel is not None):
+            raise ValueError("`parallel` goes with `sampler: tpe`, and only with it")
+        if self.budget.epochs is not None and self.budget.epochs < self.epochs * self.replicates:
+            raise ValueError(
+                f"`budget.epochs` must suffice for one configuration: {self.epochs * self.replicates}"
+            )
         return self
 
 
@@ -105,13 +151,17 @@ class Resources(Settings):
 
 
 class Retraining(Settings):
-    """Full training of each winner; the best epoch by `monitor` is kept."""
+    """Full training of each winner; the best epoch by `monitor` is kept.
+
+    Without a `learning_rate` or a `weight_decay` here the winner keeps its own, as it must where
+    they were searched.
+    """
 
     epochs: int = Field(ge=1)
     patience: int = Field(ge=1)
     monitor: Figure
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
+    learning_rate: float | None = Field(default=None, gt=0)
+    weight_decay: float | None = Field(default=None, ge=0)
     batch_size: int = Field(ge=1)
     gradient_clip: float = Field(gt=0)
 

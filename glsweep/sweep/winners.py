@@ -1,5 +1,7 @@
-"""From the sweep's records: a table of all trials, and the best one of each stratum."""
+"""From the sweep's records: a table of all trials, and the best configuration of each stratum."""
 
+from collections.abc import Iterator
+from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
@@ -12,9 +14,13 @@ from glsweep.training.report import is_better
 
 
 def winners(records: SweepRecords, figure: Figure) -> dict[str, dict[str, Any]]:
-    """Return each stratum's best trial by `figure`, among those that ran their full budget.
+    """Return each stratum's best configuration, by the mean of `figure` over its seeds.
 
-    Equal figures go to the trial that comes first in the sweep's order.
+    Of a configuration count those seeds that ran their full budget, each with its best epoch; its
+    `spread` is their sample standard deviation, None with one. Equals go to the one that comes
+    first in the sweep's order. `trial_id`, `epoch` and `seed` are those of the first seed, with
+    which the winner is retrained: the luckiest of several seeds owes its lead to this sweep's
+    epochs, and each configuration has a first one.
 
     Raises
     ------
@@ -23,27 +29,47 @@ def winners(records: SweepRecords, figure: Figure) -> dict[str, dict[str, Any]]:
     """
     best = {}
     for key, stratum in sorted(records.strata.items()):
-        completed = [record for record in stratum if record.outcome == "completed"]
-        if not completed:
+        ranked = list(_ranked(records, stratum, figure))
+        if not ranked:
             reasons = next((record.reason for record in stratum if record.reason), "none was started")
             raise StudyError(
                 f"stratum {key}: no trial ran its full budget ({reasons}); mend the search space"
             )
-        best[key] = _summary(_best_of(completed, figure), figure)
+        best[key] = _best_of(ranked, figure)
     return best
 
 
 def trials_frame(records: SweepRecords, figure: Figure) -> pd.DataFrame:
     """Return one row a trial: its parameters, how it ended and its best figure, in the plan's order."""
-    ordered = sorted(records.trials.values(), key=lambda record: record.trial.index)
+    ordered = sorted(records.trials.values(), key=lambda record: (record.trial.index, record.trial.replicate))
     return pd.DataFrame([_row(record, figure) for record in ordered])
 
 
-def _best_of(completed: list[TrialRecord], figure: Figure) -> TrialRecord:
-    best = completed[0]
-    for record in completed[1:]:
-        if is_better(figure, _best(record, figure)[1], _best(best, figure)[1]):
-            best = record
+def _ranked(records: SweepRecords, stratum: list[TrialRecord], figure: Figure) -> Iterator[dict[str, Any]]:
+    """Yield what is known of each configuration whose first seed ran in full."""
+    for first in stratum:
+        seeds = [first, *records.replicates.get(first.trial.configuration, [])]
+        values = [_best(record, figure)[1] for record in seeds if record.outcome == "completed"]
+        if first.outcome == "completed":
+            yield {
+                "trial_id": first.trial.trial_id,
+                "index": first.trial.index,
+                "figure": figure,
+                "value": fmean(values),
+                "replicates": len(values),
+                "mean": fmean(values),
+                "spread": stdev(values) if len(values) > 1 else None,
+                "epoch": _best(first, figure)[0],
+                "seed": first.trial.seed,
+                "parameters": first.trial.parameters.model_dump(mode="json"),
+            }
+
+
+def _best_of(ranked: list[dict[str, Any]], figure: Figure) -> dict[str, Any]:
+    best = ranked[0]
+    for other in ranked[1:]:
+        if is_better(figure, other["value"], best["value"]):
+            best = other
     return best
 
 
@@ -56,24 +82,13 @@ def _best(record: TrialRecord, figure: Figure) -> tuple[int, float]:
     return best
 
 
-def _summary(record: TrialRecord, figure: Figure) -> dict[str, Any]:
-    epoch, value = _best(record, figure)
-    return {
-        "trial_id": record.trial.trial_id,
-        "index": record.trial.index,
-        "figure": figure,
-        "value": value,
-        "epoch": epoch,
-        "seed": record.trial.seed,
-        "parameters": record.trial.parameters.model_dump(mode="json"),
-    }
-
-
 def _row(record: TrialRecord, figure: Figure) -> dict[str, Any]:
     best = record.best(figure)
     return {
         "trial_id": record.trial.trial_id,
         "index": record.trial.index,
+        "configuration": record.trial.configuration,
+        "replicate": record.trial.replicate,
         "stratum": record.trial.stratum.key,
         **{name: parameter_label(value) for name, value in record.trial.parameters},
         "outcome": record.outcome,

@@ -25,7 +25,10 @@ def refused_space(tmp_path, key, to):
     ("key", "known"),
     [
         ("tittle", "calibration, dimensions, fixed, name, patches, resources, retraining, search, title"),
-        ("search.epoch", "epochs, rank_by, sampler, samples, scheduler, tolerance_m"),
+        (
+            "search.epoch",
+            "budget, epochs, first, parallel, rank_by, replicates, sampler, scheduler, tolerance_m",
+        ),
         ("dimensions.bce_weight.choises", "choices, grid, high, keys, labels, log, low, when"),
         ("calibration.thresholds", "count, criterion, highest, lowest"),
     ],
@@ -60,7 +63,7 @@ def test_an_unknown_key_is_told_inside_an_optional_part(tmp_path):
 def test_a_misspelt_key_is_told_before_the_missing_one(tmp_path):
     misspelt = changed(changed(SPACE, "search.epochs", REMOVED), "search.epoch", 3)
     message = refusal(write_yaml(tmp_path / "space.yaml", misspelt))
-    assert message.startswith("search.epoch: unknown key; known here: epochs, ")
+    assert message.startswith("search.epoch: unknown key; known here: budget, epochs, ")
     assert message.endswith("(and 1 more)")
 
 
@@ -86,7 +89,7 @@ def test_a_bad_value_is_quoted_beside_its_key(tmp_path, key, to, quoted):
 @pytest.mark.parametrize(
     ("to", "words"),
     [
-        ({"name": "ahsa", "grace_epochs": 1}, ["'ahsa'", "'asha', 'none'"]),
+        ({"name": "ahsa", "grace_epochs": 1}, ["'ahsa'", "'asha', 'median', 'none'"]),
         ({"grace_epochs": 1}, ["'name'"]),
         ("asha", ["(it is 'asha')"]),
     ],
@@ -173,8 +176,10 @@ def test_a_dimension_that_makes_no_sense_is_refused(tmp_path, dimension, words):
 @pytest.mark.parametrize(
     ("key", "to", "words"),
     [
-        ("search.samples", 3, "`samples` goes with `sampler: random`"),
-        ("search.sampler", "random", "`samples` goes with `sampler: random`"),
+        ("search.sampler", "random", "`sampler: random` needs a `budget` of trials, epochs or hours"),
+        ("search.sampler", "tpe", "`sampler: tpe` needs a `budget` of trials, epochs or hours"),
+        ("search.parallel", 4, "`parallel` goes with `sampler: tpe`, and only with it"),
+        ("search.budget", {"epochs": 3}, "`budget.epochs` must suffice for one configuration: 4"),
         ("calibration.lowest", 0.95, "`lowest` must lie below `highest`"),
         ("dimensions", {}, "at least 1"),
     ],
@@ -191,6 +196,8 @@ def test_the_hash_of_the_contents_changes_with_any_value():
         "fixed.augmentation": ["dihedral"],
         "patches.with_line": 9,
         "search.scheduler": {"name": "none"},
+        "search.budget": {"hours": 2},
+        "search.first": [{"bce_weight": 0.2}],
         "resources.gpus": 0.5,
         "calibration.count": 18,
     }
@@ -208,3 +215,22 @@ def test_the_hash_does_not_depend_on_the_file_or_the_order_of_keys(tmp_path):
 def test_settings_are_frozen():
     with pytest.raises(ValueError, match="frozen"):
         SearchSpace.model_validate(SPACE).name = "other"
+
+
+def test_tpe_needs_to_know_how_many_run_at_once(tmp_path):
+    search = {**SPACE["search"], "sampler": "tpe", "budget": {"trials": 9}}
+    assert "`parallel` goes with `sampler: tpe`" in refused_space(tmp_path, "search", search)
+    path = write_yaml(tmp_path / "tpe.yaml", changed(SPACE, "search", {**search, "parallel": 2}))
+    assert load_space(path).search.parallel == 2
+
+
+@pytest.mark.parametrize(
+    ("budget", "key"), [({"trials": 0}, "trials"), ({"hours": 0}, "hours"), ({"epochs": 1.5}, "epochs")]
+)
+def test_a_budget_of_nothing_is_refused(tmp_path, budget, key):
+    assert refused_space(tmp_path, "search.budget", budget).startswith(f"search.budget.{key}: ")
+
+
+def test_retraining_keeps_the_optimiser_of_the_winner_unless_it_names_one(tmp_path):
+    path = write_yaml(tmp_path / "space.yaml", changed(SPACE, "retraining.learning_rate", REMOVED))
+    assert load_space(path).retraining.learning_rate is None

@@ -10,7 +10,8 @@ from made_configs import SPACE, changed, space, write_yaml
 from glsweep.config.space import load_space
 from glsweep.config.trial import TrialParameters
 from glsweep.errors import ConfigError
-from glsweep.spaces.plan import patch_sizes_px, plan_trials
+from glsweep.spaces.plan import Answer, patch_sizes_px
+from glsweep.spaces.samplers import make_plan
 
 SPACES = Path(__file__).resolve().parents[2] / "search_spaces"
 SOURCE = Path("some/space.yaml")
@@ -26,11 +27,23 @@ RANDOM = {
 
 
 def random_space(samples, dimensions=RANDOM):
-    return space(dimensions=dimensions, search__sampler="random", search__samples=samples)
+    return space(dimensions=dimensions, search__sampler="random", search__budget={"trials": samples})
 
 
 def plan(of, seed=0):
-    return plan_trials(of, seed=seed, source=SOURCE)
+    """All trials of a plan that needs no results, as many as its budget allows."""
+    made = make_plan(of, seed=seed, source=SOURCE)
+    trials = []
+    while len(trials) < (of.search.budget.trials or 10**6):
+        trial = made.propose(len(trials), nothing)
+        if trial is Answer.END:
+            break
+        trials.append(trial)
+    return trials
+
+
+def nothing(index):
+    raise AssertionError("such a plan asks for no results")
 
 
 def configurations(trials):
@@ -48,8 +61,13 @@ def refusal(**changes):
 @pytest.mark.parametrize("path", sorted(SPACES.glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_shipped_space_can_be_planned(path):
     shipped = load_space(path)
-    trials = plan_trials(shipped, seed=0, source=path)
+    made = make_plan(shipped, seed=0, source=path)
     assert shipped.name == path.stem
+    trials = [made.propose(0, nothing), made.propose(1, nothing)]
+    if shipped.search.sampler == "grid":
+        trials = [made.propose(index, nothing) for index in range(made.size)]
+        assert made.propose(made.size, nothing) is Answer.END
+    assert {trial.stratum for trial in trials} <= set(made.strata)
     assert [trial.index for trial in trials] == list(range(len(trials)))
     assert len(set(configurations(trials))) == len({trial.trial_id for trial in trials}) == len(trials) > 1
     assert all(t.parameters.ds_weights is None or t.stratum.architecture == "unetpp" for t in trials)
@@ -58,7 +76,7 @@ def test_every_shipped_space_can_be_planned(path):
 def test_the_small_grid_is_planned_with_its_conditions():
     trials = plan(space())
     assert Counter(t.stratum.key for t in trials) == {"unet-32": 2, "unetpp-32": 4}
-    assert patch_sizes_px(trials) == [32]
+    assert patch_sizes_px(t.stratum for t in trials) == [32]
 
 
 def test_the_order_is_shuffled_by_the_seed_alone():
@@ -89,7 +107,7 @@ def test_trial_ids_are_the_same_in_every_process(tmp_path):
     path = write_yaml(tmp_path / "space.yaml", SPACE)
     code = (
         "import sys; from pathlib import Path; from glsweep.config.space import load_space;"
-        "from glsweep.spaces.plan import plan_trials; path = Path(sys.argv[1]);"
+        "from glsweep.spaces.samplers import plan_trials; path = Path(sys.argv[1]);"
         "print(*[t.trial_id for t in plan_trials(load_space(path), seed=3, source=path)])"
     )
     for hash_seed in ("1", "2"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from glsweep.config.space import NoStopping, load_space
-from glsweep.spaces.plan import plan_trials
+from glsweep.spaces.samplers import plan_trials
 
 PATH = Path(__file__).resolve().parents[2] / "search_spaces" / "seed_grid.yaml"
 

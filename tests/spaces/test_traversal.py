@@ -11,7 +11,7 @@ from scipy import stats
 from glsweep.config.space import Dimension
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
-from glsweep.spaces.traversal import draw, enumerate_grid, traverse
+from glsweep.spaces.traversal import draw, enumerate_grid, grid_points, traverse
 
 VALUES = st.lists(st.integers(0, 5), min_size=1, max_size=4, unique=True)
 
@@ -61,13 +61,18 @@ def test_a_conditional_grid_is_that_of_its_brute_force_twin_in_the_same_order(di
 @given(conditional_spaces(), st.integers(0, 1000))
 @settings(max_examples=50, deadline=None)
 def test_a_draw_sets_the_parameters_of_some_combination_of_the_grid(dimensions, seed):
-    chosen = draw(dimensions, generator_for(seed))
-    asked = []
-    repeated = traverse(dimensions, lambda name, d: asked.append(name) or value_of(chosen, name, d))
-    assert repeated == chosen
+    drawn = draw(dimensions, generator_for(seed))
+    chosen = drawn.values
     for name, dimension in dimensions.items():
-        if name in asked and dimension.choices is not None:
-            assert value_of(chosen, name, dimension) in dimension.choices
+        if name in drawn.picked and dimension.choices is not None:
+            assert value_of(chosen, name, dimension) == dimension.choices[drawn.picked[name]]
+
+
+@given(conditional_spaces(), st.integers(0, 1000))
+@settings(max_examples=50, deadline=None)
+def test_a_point_is_found_again_by_what_was_picked(dimensions, seed):
+    for point in [draw(dimensions, generator_for(seed)), *grid_points(dimensions)][:30]:
+        assert traverse(dimensions, lambda name, _, point=point: point.picked[name]) == point
 
 
 def value_of(chosen, name, dimension):
@@ -110,7 +115,7 @@ def test_draws_follow_the_distribution_of_their_range(log):
     low, high = 1e-5, 1e-1
     dimensions = {"x": Dimension(low=low, high=high, log=log)}
     generator = generator_for(3)
-    values = np.array([draw(dimensions, generator)["x"] for _ in range(2000)])
+    values = np.array([draw(dimensions, generator).values["x"] for _ in range(2000)])
     assert low <= values.min() < values.max() <= high
     right, wrong = stats.loguniform(low, high), stats.uniform(low, high - low)
     right, wrong = (right, wrong) if log else (wrong, right)
@@ -122,19 +127,19 @@ def test_draws_follow_the_distribution_of_their_range(log):
 @settings(deadline=None)
 def test_draws_stay_inside_their_range(low, factor, log, seed):
     dimension = Dimension(low=low, high=low * factor, log=log)
-    value = draw({"x": dimension}, generator_for(seed))["x"]
+    value = draw({"x": dimension}, generator_for(seed)).values["x"]
     assert dimension.low <= value <= dimension.high
 
 
 def test_a_range_around_0_is_drawn_evenly():
     generator = generator_for(0)
-    values = [draw({"x": Dimension(low=-1, high=0)}, generator)["x"] for _ in range(500)]
+    values = [draw({"x": Dimension(low=-1, high=0)}, generator).values["x"] for _ in range(500)]
     assert stats.kstest(values, stats.uniform(-1, 1).cdf).pvalue > 0.05
 
 
 def test_choices_are_drawn_evenly():
     generator = generator_for(1)
-    values = [draw({"x": Dimension(choices=("a", "b", "c"))}, generator)["x"] for _ in range(1500)]
+    values = [draw({"x": Dimension(choices=("a", "b", "c"))}, generator).values["x"] for _ in range(1500)]
     counts = [values.count(v) for v in "abc"]
     assert sum(counts) == 1500
     assert stats.chisquare(counts).pvalue > 0.05

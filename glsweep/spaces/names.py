@@ -1,0 +1,72 @@
+"""Whether the dimensions of a search space name parameters that exist and values that can be met."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from glsweep.config.space import Dimension, SearchSpace
+from glsweep.config.trial import TrialParameters
+from glsweep.errors import ConfigError
+from glsweep.randomness import generator_for
+from glsweep.spaces.configurations import Configurations
+from glsweep.spaces.traversal import Picked, as_list, canonical, parameters_of, random_pick, traverse
+
+DRAWS_PER_VALUE = 20
+
+
+def check_names(space: SearchSpace, source: Path) -> None:
+    """Raise `ConfigError`, naming `source`, for a dimension that is unknown or can never exist."""
+    known = set(TrialParameters.model_fields)
+    earlier: set[str] = set()
+    for name, dimension in space.dimensions.items():
+        for condition, wanted in dimension.when.items():
+            where = f"{source}: dimensions.{name}.when"
+            if canonical(condition) not in earlier:
+                raise ConfigError(f"{where}: {condition!r} is not an earlier dimension")
+            _check_condition(f"{where}.{condition}", canonical(condition), as_list(wanted))
+        sets = parameters_of(name, dimension)
+        for parameter in sorted(sets - known):
+            raise ConfigError(
+                f"{source}: dimensions.{name}: {parameter!r} is not a parameter; "
+                f"known: {', '.join(sorted(known))}"
+            )
+        earlier |= sets
+
+
+def check_values(space: SearchSpace, source: Path) -> None:
+    """Raise `ConfigError`, naming `source`, for a value that no trial can have.
+
+    A space that is drawn from as the sweep goes would otherwise fail in the middle of it: each
+    choice and both ends of each range are tried with draws of everything else.
+    """
+    configurations = Configurations(space, seed=0, source=source)
+    for name, dimension in space.dimensions.items():
+        for picked in _extremes(dimension):
+            rest = random_pick(generator_for(0, "check", name, str(picked)))
+
+            def pick(asked: str, of: Dimension, picked: Picked = picked, only: str = name) -> Picked:
+                return picked if asked == only else rest(asked, of)  # noqa: B023  used at once
+
+            for _ in range(DRAWS_PER_VALUE):
+                configurations.parameters(traverse(space.dimensions, pick))
+
+
+def _extremes(dimension: Dimension) -> list[Picked]:
+    if dimension.choices is not None:
+        return list(range(len(dimension.choices)))
+    return [float(dimension.low or 0.0), float(dimension.high or 0.0)]
+
+
+def _check_condition(where: str, parameter: str, values: list[Any]) -> None:
+    """Make sure that `parameter` can have these values: a misspelt one would silently never be met."""
+    annotation: Any = TrialParameters.model_fields[parameter].annotation
+    adapter = TypeAdapter(annotation)
+    for value in values:
+        try:
+            adapter.validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise ConfigError(
+                f"{where}: {value!r} can never be met; {reason[0].lower()}{reason[1:]}"
+            ) from error
