@@ -1,4 +1,8 @@
-"""The loss: binary cross-entropy and focal Tversky, weighed over all heads."""
+"""The loss: binary cross-entropy and focal Tversky, weighed over all heads.
+
+It is a function of a few sums over the batch's pixels. The sums of a batch's parts add up to those
+of the whole, so the loss of a batch that is computed in parts is exact too.
+"""
 
 from collections.abc import Sequence
 
@@ -10,9 +14,15 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 SMALLEST_SHORTFALL = 1e-6
 
 
-def tversky_index(
-    probability: Tensor, target: Tensor, *, fn_weight: float, fp_weight: float, smooth: float = 1.0
-) -> Tensor:
+def tversky_sums(probability: Tensor, target: Tensor) -> Tensor:
+    """Return TP, FN and FP, (3,), summed over all pixels of `probability` and `target`, of one shape."""
+    true_positive = (probability * target).sum()
+    false_negative = ((1 - probability) * target).sum()
+    false_positive = (probability * (1 - target)).sum()
+    return torch.stack([true_positive, false_negative, false_positive])
+
+
+def tversky_index(sums: Tensor, *, fn_weight: float, fp_weight: float, smooth: float = 1.0) -> Tensor:
     """Return TI = (TP + s) / (TP + fn_weight FN + fp_weight FP + s), from sums over the whole batch.
 
     An index for each image would give an empty patch no gradient. `fn_weight` is the alpha and
@@ -20,48 +30,31 @@ def tversky_index(
 
     Parameters
     ----------
-    probability, target : Tensor
-        One shape; probabilities, and 0 or 1, as float32.
+    sums : Tensor (..., 3)
+        See `tversky_sums`.
     fn_weight, fp_weight : float
         Cost of a missed and of an invented pixel.
     smooth : float
         The s, which keeps the index defined on empty batches.
     """
-    true_positive = (probability * target).sum()
-    false_negative = ((1 - probability) * target).sum()
-    false_positive = (probability * (1 - target)).sum()
+    true_positive, false_negative, false_positive = sums.unbind(-1)
     union = true_positive + fn_weight * false_negative + fp_weight * false_positive
     return (true_positive + smooth) / (union + smooth)
 
 
 def focal_tversky(
-    probability: Tensor,
-    target: Tensor,
-    *,
-    fn_weight: float,
-    fp_weight: float,
-    gamma: float,
-    smooth: float = 1.0,
+    sums: Tensor, *, fn_weight: float, fp_weight: float, gamma: float, smooth: float = 1.0
 ) -> Tensor:
     """Return FTL = (1 - TI)^(1/gamma) (Abraham & Khan 2019, eq. 4); see `tversky_index`.
 
     1 - TI is kept above `SMALLEST_SHORTFALL`, where the gradient would grow without bound.
     """
-    index = tversky_index(probability, target, fn_weight=fn_weight, fp_weight=fp_weight, smooth=smooth)
+    index = tversky_index(sums, fn_weight=fn_weight, fp_weight=fp_weight, smooth=smooth)
     return (1 - index).clamp_min(SMALLEST_SHORTFALL) ** (1 / gamma)
 
 
-def combined_loss(
-    logits: Tensor,
-    target: Tensor,
-    *,
-    fn_weight: float,
-    fp_weight: float,
-    gamma: float,
-    bce_weight: float,
-    smooth: float = 1.0,
-) -> Tensor:
-    """Return bce_weight * BCE + (1 - bce_weight) * FTL, in float32 whatever the logits are.
+def pixel_sums(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the sums that a head's loss follows from, in float32 whatever the logits are.
 
     Parameters
     ----------
@@ -69,22 +62,48 @@ def combined_loss(
         Any floating type.
     target : Tensor (N, H, W)
         1 on the line, 0 elsewhere; uint8, bool or floating.
-    fn_weight, fp_weight, gamma, smooth : float
-        See `focal_tversky`.
-    bce_weight : float
-        Share of the cross-entropy, which is a mean over all pixels.
 
     Returns
     -------
-    Tensor
-        A float32 scalar.
+    Tensor (4,)
+        Cross-entropy, TP, FN and FP.
     """
     logits, target = logits.float(), target.float()
-    cross_entropy = binary_cross_entropy_with_logits(logits, target)
+    cross_entropy = binary_cross_entropy_with_logits(logits, target, reduction="sum")
+    return torch.cat([cross_entropy[None], tversky_sums(logits.sigmoid(), target)])
+
+
+def loss_from_sums(
+    sums: Tensor,
+    pixels: int,
+    *,
+    fn_weight: float,
+    fp_weight: float,
+    gamma: float,
+    bce_weight: float,
+    smooth: float = 1.0,
+) -> Tensor:
+    """Return bce_weight * BCE + (1 - bce_weight) * FTL.
+
+    Parameters
+    ----------
+    sums : Tensor (..., 4)
+        See `pixel_sums`.
+    pixels : int
+        How many pixels were summed over; the cross-entropy is a mean over them.
+    fn_weight, fp_weight, gamma, smooth : float
+        See `focal_tversky`.
+    bce_weight : float
+        Share of the cross-entropy.
+
+    Returns
+    -------
+    Tensor (...)
+    """
     tversky = focal_tversky(
-        logits.sigmoid(), target, fn_weight=fn_weight, fp_weight=fp_weight, gamma=gamma, smooth=smooth
+        sums[..., 1:], fn_weight=fn_weight, fp_weight=fp_weight, gamma=gamma, smooth=smooth
     )
-    return bce_weight * cross_entropy + (1 - bce_weight) * tversky
+    return bce_weight * (sums[..., 0] / pixels) + (1 - bce_weight) * tversky
 
 
 class GroundingLineLoss(nn.Module):
@@ -93,7 +112,7 @@ class GroundingLineLoss(nn.Module):
     Parameters
     ----------
     fn_weight, fp_weight, gamma, bce_weight, smooth : float
-        See `combined_loss`.
+        See `loss_from_sums`.
     ds_weights : sequence of float, optional
         Weights of the heads x01..x04, normalised to sum 1; None weighs them equally. A network
         with one head has the weight 1.
@@ -131,8 +150,19 @@ class GroundingLineLoss(nn.Module):
             raise ValueError(f"ds_weights {raw} cannot weigh {heads} heads; give one weight a head")
         return tuple(weight / sum(raw) for weight in raw)
 
+    def sums(self, heads: tuple[Tensor, ...], target: Tensor) -> Tensor:
+        """Return the sums (heads, 4) of a batch, or of a part of one, over `target`'s pixels (N, H, W).
+
+        The sums of the parts of a batch, added, are those of the batch.
+        """
+        return torch.stack([pixel_sums(logits.squeeze(1), target) for logits in heads])
+
+    def from_sums(self, sums: Tensor, pixels: int) -> Tensor:
+        """Return the scalar loss of a batch of so many pixels from its sums (heads, 4)."""
+        losses = loss_from_sums(sums, pixels, **self.settings)
+        weights = self.head_weights(len(sums))
+        return torch.stack([w * loss for w, loss in zip(weights, losses, strict=True)]).sum()
+
     def forward(self, heads: tuple[Tensor, ...], target: Tensor) -> Tensor:
         """Return the scalar loss of the heads' logits (N, 1, H, W) against `target` (N, H, W)."""
-        losses = [combined_loss(logits.squeeze(1), target, **self.settings) for logits in heads]
-        weights = self.head_weights(len(heads))
-        return torch.stack([w * loss for w, loss in zip(weights, losses, strict=True)]).sum()
+        return self.from_sums(self.sums(heads, target), target.numel())

@@ -14,20 +14,24 @@ from glsweep.files import read_json, replacing
 from glsweep.nets.build import build_network
 from glsweep.nets.member import ModelCard, save_member
 from glsweep.patches.store import open_patches
-from glsweep.spaces.plan import PlannedTrial
+from glsweep.spaces.plan import ListedPlan, PlannedTrial
 from glsweep.study import Study
-from glsweep.sweep.checkpoints import CheckpointFolder
+from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.cluster import connected
 from glsweep.sweep.console import ConsoleListener
 from glsweep.sweep.engine import Job, run_trials
 from glsweep.sweep.records import TrialRecord
 from glsweep.sweep.stage import split_arrays
+from glsweep.sweep.terms import Terms
+from glsweep.tracking.away import without_stopping
 from glsweep.tracking.members import track_members
 from glsweep.training.fit import Schedule
 from glsweep.training.state import best_weights
 
 
-def retrain(study: Study, *, address: str | None, console: Console) -> dict[str, Any]:
+def retrain(
+    study: Study, *, address: str | None, storage: str | None, console: Console
+) -> dict[str, Any]:
     """Train every winner in full and write its folder under `members/`; return a summary.
 
     Members run through the engine of the sweep, on the same cluster, and continue where they were
@@ -38,7 +42,7 @@ def retrain(study: Study, *, address: str | None, console: Console) -> dict[str,
     members = [plan_member(study, index, key, won[key]) for index, key in enumerate(sorted(won))]
     folder = study.directory / "members"
     job = Job(
-        trials=members,
+        plan=ListedPlan(members),
         schedule=Schedule(
             settings.epochs,
             study.config.space.search.tolerance_m,
@@ -48,15 +52,15 @@ def retrain(study: Study, *, address: str | None, console: Console) -> dict[str,
         ),
         stopping=NoStopping(),
         resources=study.config.space.resources,
-        ledger_jsonl=folder / "ledger.jsonl",
-        checkpoints=folder / "tune",
+        ledger_jsonl=study.members_ledger_jsonl,
+        storage=study.checkpoints(storage, "members"),
+        keep_checkpoints=True,
     )
-    table = ConsoleListener(
-        console, members, figure=settings.monitor, epochs=settings.epochs, title="Retraining of the winners"
-    )
+    terms = Terms.of_retraining(job.plan.strata, study.config.space)
+    table = ConsoleListener(console, terms, title="Retraining of the winners")
     with connected(address), table:
-        records = run_trials(job, split_arrays(study, members), [table])
-    checkpoints = CheckpointFolder(job.checkpoints)
+        records = run_trials(job, split_arrays(study, job.plan), [table])
+    checkpoints = CheckpointStore(job.storage)
     for member in members:
         record = records.trials[member.trial_id]
         if record.outcome == "failed":
@@ -64,11 +68,12 @@ def retrain(study: Study, *, address: str | None, console: Console) -> dict[str,
                 f"{folder}: {member.stratum.title} could not be retrained ({record.reason}); "
                 f"lower `retraining.learning_rate`, or delete {job.ledger_jsonl} to try again"
             )
-        checkpoint = checkpoints.newest(member.trial_id)
-        if checkpoint is not None:
-            _write_member(study, member, record, checkpoint, won[member.stratum.key]["trial_id"])
+        with checkpoints.newest(member.trial_id) as checkpoint:
+            if checkpoint is not None:
+                _write_member(study, member, record, checkpoint, won[member.stratum.key]["trial_id"])
     checkpoints.clear()
-    track_members(study)
+    with without_stopping(study, console):
+        track_members(study)
     return {m.stratum.key: {"epochs": len(records.trials[m.trial_id].epochs)} for m in members}
 
 
@@ -76,14 +81,13 @@ def plan_member(study: Study, index: int, key: str, winner: dict[str, Any]) -> P
     """Return the winner's configuration and seed, with the optimiser's settings of full training."""
     settings = study.config.space.retraining
     chosen = TrialParameters.model_validate(winner["parameters"])
-    parameters = chosen.model_copy(
-        update={
-            "learning_rate": settings.learning_rate,
-            "weight_decay": settings.weight_decay,
-            "batch_size": settings.batch_size,
-            "gradient_clip": settings.gradient_clip,
-        }
-    )
+    optimiser = {
+        "learning_rate": settings.learning_rate,
+        "weight_decay": settings.weight_decay,
+        "batch_size": settings.batch_size,
+        "gradient_clip": settings.gradient_clip,
+    }
+    parameters = chosen.model_copy(update={k: v for k, v in optimiser.items() if v is not None})
     return PlannedTrial(trial_id=f"member-{key}", index=index, seed=winner["seed"], parameters=parameters)
 
 

@@ -1,12 +1,14 @@
 """A study is a directory: this names every file that a stage reads or writes."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
+from filelock import FileLock, Timeout
 
 from glsweep.config.base import load_yaml
 from glsweep.config.study import StudyConfig
@@ -24,6 +26,11 @@ class Study:
 
     directory: Path
     config: StudyConfig
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that works on the study; never deleted."""
+        return self.directory / ".lock"
 
     @property
     def config_yaml(self) -> Path:
@@ -70,6 +77,18 @@ class Study:
         return self.directory / "members" / stratum.key
 
     @property
+    def members_ledger_jsonl(self) -> Path:
+        """Every event of retraining, as in the sweep's ledger."""
+        return self.directory / "members" / "ledger.jsonl"
+
+    def checkpoints(self, storage: str | None, part: Literal["sweep", "members"]) -> str:
+        """Folder or URI of the checkpoints of a part of the study: within it, or in a shared `storage`."""
+        if storage is None:
+            return str((self.directory / part / "checkpoints").resolve())
+        root = storage.rstrip("/") if "://" in storage else str(Path(storage).resolve())
+        return f"{root}/{self.config.name}-{self.config.content_hash()}/{part}"
+
+    @property
     def calibration_json(self) -> Path:
         """Each member's threshold and the curve that chose it."""
         return self.directory / "calibration.json"
@@ -93,6 +112,11 @@ class Study:
     def report_html(self) -> Path:
         """The report, one self-contained page."""
         return self.directory / "report.html"
+
+    @property
+    def replay(self) -> Path:
+        """What other stopping rules would have done: table and figure."""
+        return self.directory / "replay"
 
     @property
     def mlflow_db(self) -> Path:
@@ -137,6 +161,23 @@ class Study:
             )
         record: dict[str, Any] = read_json(self.stage_record(stage))
         return record
+
+
+@contextmanager
+def held(study: Study) -> Iterator[None]:
+    """Keep every other process from working on the study within this block.
+
+    Raises
+    ------
+    StudyError
+        When one already does.
+    """
+    try:
+        # Not at once: `status` holds the lock for an instant.
+        with FileLock(study.lock, timeout=1):
+            yield
+    except Timeout as error:
+        raise StudyError(f"{study.directory}: another process works on this study; wait for it") from error
 
 
 def open_study(directory: Path) -> Study:

@@ -5,18 +5,30 @@ import math
 import pytest
 import torch
 
-from glsweep.losses import GroundingLineLoss, combined_loss, focal_tversky, tversky_index
+from glsweep.losses import (
+    GroundingLineLoss,
+    focal_tversky,
+    loss_from_sums,
+    pixel_sums,
+    tversky_index,
+    tversky_sums,
+)
 
 PUBLISHED = {"fn_weight": 0.7, "fp_weight": 0.3, "gamma": 1.33, "bce_weight": 0.25}
+
+
+def combined_loss(logits, target, **settings):
+    return loss_from_sums(pixel_sums(logits, target), target.numel(), **settings)
 
 
 def test_a_hand_computed_case():
     # TP = .8 + .6 = 1.4, FN = .2 + .4 = .6, FP = .1 + .5 = .6
     probability = torch.tensor([0.8, 0.6, 0.1, 0.5])
     target = torch.tensor([1.0, 1.0, 0.0, 0.0])
-    index = tversky_index(probability, target, fn_weight=0.7, fp_weight=0.3)
+    sums = tversky_sums(probability, target)
+    index = tversky_index(sums, fn_weight=0.7, fp_weight=0.3)
     assert index.item() == pytest.approx(2.4 / (1.4 + 0.42 + 0.18 + 1))  # .8
-    ftl = focal_tversky(probability, target, fn_weight=0.7, fp_weight=0.3, gamma=4 / 3)
+    ftl = focal_tversky(sums, fn_weight=0.7, fp_weight=0.3, gamma=4 / 3)
     assert ftl.item() == pytest.approx(0.2**0.75)
     loss = combined_loss(
         torch.logit(probability), target, fn_weight=0.7, fp_weight=0.3, gamma=4 / 3, bce_weight=0.25
@@ -32,9 +44,8 @@ def test_fn_weight_weighs_the_missed_line_and_fp_weight_the_invented_one():
     invents[0, 5] = 1
 
     def ftl(probability, fn_weight, fp_weight):
-        return focal_tversky(
-            probability, target, fn_weight=fn_weight, fp_weight=fp_weight, gamma=4 / 3
-        ).item()
+        sums = tversky_sums(probability, target)
+        return focal_tversky(sums, fn_weight=fn_weight, fp_weight=fp_weight, gamma=4 / 3).item()
 
     assert ftl(misses, 0.9, 0.1) > ftl(misses, 0.5, 0.1)
     assert ftl(invents, 0.9, 0.1) == ftl(invents, 0.5, 0.1)
@@ -115,3 +126,17 @@ def test_weights_that_do_not_match_the_heads_are_refused():
 def test_a_target_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="size"):
         combined_loss(torch.zeros(2, 16, 16), torch.zeros(16, 16), **PUBLISHED)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 5])
+def test_the_sums_of_the_parts_give_the_loss_of_the_whole_and_their_losses_do_not(cut):
+    generator = torch.Generator().manual_seed(0)
+    heads = tuple(torch.randn(6, 1, 16, 16, generator=generator) for _ in range(4))
+    target = torch.rand(6, 16, 16, generator=generator) < 0.1
+    target[:cut] = False
+    loss = GroundingLineLoss(**PUBLISHED, ds_weights=(0.1, 0.2, 0.3, 0.4))
+    parts = [(tuple(head[span] for head in heads), target[span]) for span in (slice(cut), slice(cut, None))]
+    sums = sum(loss.sums(*part) for part in parts)
+    torch.testing.assert_close(loss.from_sums(sums, target.numel()), loss(heads, target))
+    naive = sum(loss(*part) * len(part[1]) for part in parts) / len(target)
+    assert abs(naive - loss(heads, target)) > 1e-3

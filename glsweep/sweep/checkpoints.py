@@ -1,40 +1,108 @@
-"""Where a sweep's checkpoints lie, over all the times that it was begun."""
+"""Where a sweep's checkpoints lie: a folder, or any store that every node reaches."""
 
-import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pyarrow import ArrowInvalid
+from pyarrow.fs import FileSystem, FileType
 from safetensors import SafetensorError, safe_open
+
+from glsweep.errors import ResourceError
 
 CHECKPOINT_FILE = "state.safetensors"
 
 
-class CheckpointFolder:
-    """Ray Tune's storage under one folder, a new run of Tune for each attempt at the sweep."""
+class StorageError(Exception):
+    """A checkpoint cannot be written or read; another try may succeed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
 
-    def next_attempt(self) -> str:
-        """Name a run of Tune that has not been used."""
-        return f"attempt-{len(self._attempts()):03d}"
+class CheckpointStore:
+    """The newest checkpoint of each trial, `<root>/<trial_id>/state.safetensors`.
 
-    def newest(self, trial_id: str) -> Path | None:
-        """Return the newest whole checkpoint of a trial, or None.
+    Parameters
+    ----------
+    root : str
+        An absolute folder, or a URI that pyarrow knows such as `s3://bucket/folder`.
+    """
 
-        A copy that was cut off is passed over: its tensors do not fill the file.
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def save(self, trial_id: str, file: Path) -> None:
+        """Take a copy of `file` as the trial's newest checkpoint, whole or not at all.
+
+        Raises
+        ------
+        StorageError
+            When it cannot be written, such as for a full disk.
         """
-        for attempt in reversed(self._attempts()):
-            for file in sorted(attempt.glob(f"{trial_id}/checkpoint_*/{CHECKPOINT_FILE}"), reverse=True):
-                if _is_whole(file):
-                    return file
-        return None
+        try:
+            system, folder = self._open(trial_id)
+            system.create_dir(folder, recursive=True)
+            # A name of its own: on a node that was lost from sight the trial may still be writing.
+            beside = f"{folder}/{uuid.uuid4().hex}.part"
+            with _deleted_on_failure(system, beside):
+                with system.open_output_stream(beside) as stream:
+                    stream.write(file.read_bytes())
+                system.move(beside, f"{folder}/{CHECKPOINT_FILE}")
+        except OSError as error:
+            raise StorageError(f"{self.root}: cannot be written ({_short(error)})") from error
+
+    @contextmanager
+    def newest(self, trial_id: str) -> Iterator[Path | None]:
+        """Yield a local copy of the trial's checkpoint, or None where there is no whole one."""
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / CHECKPOINT_FILE
+            yield copy if self._fetch(trial_id, copy) and _is_whole(copy) else None
+
+    def discard(self, trial_id: str) -> None:
+        """Delete the checkpoint of a trial that is over."""
+        system, folder = self._open(trial_id)
+        if system.get_file_info(folder).type is not FileType.NotFound:
+            system.delete_dir(folder)
 
     def clear(self) -> None:
         """Delete every checkpoint once nothing needs them."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.discard("")
 
-    def _attempts(self) -> list[Path]:
-        return sorted(self.folder.glob("attempt-*"))
+    def _fetch(self, trial_id: str, copy: Path) -> bool:
+        try:
+            system, folder = self._open(trial_id)
+            with system.open_input_stream(f"{folder}/{CHECKPOINT_FILE}") as stream:
+                copy.write_bytes(stream.read())
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError(f"{self.root}: cannot be read ({_short(error)})") from error
+        return True
+
+    def _open(self, trial_id: str) -> tuple[FileSystem, str]:
+        try:
+            system, root = FileSystem.from_uri(self.root)
+        except (ArrowInvalid, ValueError) as error:
+            raise ResourceError(
+                f"storage {self.root}: is no folder and no URI that can be used ({_short(error)}); "
+                "give --storage a folder that every node mounts, or s3://bucket/folder"
+            ) from error
+        return system, f"{root.rstrip('/')}/{trial_id}".rstrip("/")
+
+
+@contextmanager
+def _deleted_on_failure(system: FileSystem, path: str) -> Iterator[None]:
+    """Leave no half file on a disk that is full."""
+    try:
+        yield
+    except OSError:
+        with suppress(OSError):
+            system.delete_file(path)
+        raise
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _is_whole(file: Path) -> bool:

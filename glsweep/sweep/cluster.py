@@ -1,13 +1,21 @@
 """Ray on this machine or on a cluster, and whether it can give what a trial asks for."""
 
 import logging
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import ray
 
 from glsweep.config.space import Resources
 from glsweep.errors import ResourceError
+from glsweep.sweep.doctor.nodes import capacity
+from glsweep.sweep.doctor.request import request_of, unmet
+from glsweep.sweep.signals import end_on_sigterm, kept_handlers
+
+CONNECT_S = 5.0
+# Ten trials with a tenth of a GPU each fill it.
+ROUNDING = 1e-6
 
 
 @contextmanager
@@ -19,6 +27,16 @@ def connected(address: str | None) -> Iterator[None]:
     ResourceError
         When no cluster answers at `address`.
     """
+    with kept_handlers():
+        try:
+            _connect(address)
+            end_on_sigterm()
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _connect(address: str | None) -> None:
     try:
         if address is None:
             ray.init(
@@ -29,33 +47,41 @@ def connected(address: str | None) -> Iterator[None]:
                 _node_ip_address="127.0.0.1",
             )
         else:
+            _knock(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ResourceError(
             f"Ray at {address or 'this machine'} does not start or answer ({reason}); "
             "check --address, or leave it out to run here"
         ) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens: Ray would try again for a quarter of an hour."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), CONNECT_S).close()
 
 
 def trial_request(resources: Resources) -> dict[str, float]:
-    """Return what each trial is to take, without a GPU where the cluster has none.
+    """Return what each trial is to take, without a GPU where the cluster has none and can start none.
 
     Raises
     ------
     ResourceError
         When no single node could ever meet the request: it would wait for ever.
     """
+    has = capacity()
+    for finding in unmet(resources, has):
+        if finding.severity == "error":
+            raise ResourceError(str(finding))
+    return request_of(resources, has)
+
+
+def trials_at_once(request: Mapping[str, float]) -> int:
+    """Return how many trials the nodes that run now can train side by side."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    gpus = resources.gpus if any(node.get("GPU", 0) > 0 for node in nodes) else 0.0
-    if not any(node.get("CPU", 0) >= resources.cpus and node.get("GPU", 0) >= gpus for node in nodes):
-        largest = max(nodes, key=lambda node: (node.get("GPU", 0), node.get("CPU", 0)))
-        raise ResourceError(
-            f"resources: a trial asks for {resources.cpus} CPUs and {gpus:g} GPUs, the largest node has "
-            f"{largest.get('CPU', 0):g} and {largest.get('GPU', 0):g}; lower `resources` in the search space"
-        )
-    return {"CPU": resources.cpus, "GPU": gpus} if gpus else {"CPU": resources.cpus}
+    return sum(
+        min(int(node.get(name, 0) / amount + ROUNDING) for name, amount in request.items()) for node in nodes
+    )

@@ -1,48 +1,51 @@
-"""The table that a person watches while a sweep runs."""
+"""What a person sees while a sweep runs: a table, and a line for what went wrong."""
 
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from glsweep.config.space import Figure
-from glsweep.config.trial import Stratum
-from glsweep.spaces.plan import PlannedTrial
-from glsweep.sweep.events import Ended, Event, Reported
-from glsweep.sweep.forecast import seconds_left
+from glsweep.sweep.events import Crashed, Ended, Reported, TrialEvent
+from glsweep.sweep.journal import CRASHES_IN_A_ROW
+from glsweep.sweep.overview_table import state_line, sweep_table
 from glsweep.sweep.records import SweepRecords, TrialRecord
-from glsweep.training.report import is_better
+from glsweep.sweep.terms import Terms
 
 LINE_INTERVAL_S = 30.0
+# Drawing the table of a large sweep must not slow the sweep down.
+LARGEST_SHARE_OF_TIME = 0.05
 
 
 class ConsoleListener:
-    """Shows trials by stratum, the best figure and the time left.
+    """Shows how a sweep stands: on a terminal one live table, in a log a line now and then.
 
-    On a terminal one live table; elsewhere, such as in a log, a line now and then.
+    Parameters
+    ----------
+    console : Console
+        Where to.
+    terms : Terms
+        What is planned.
+    title : str
+        Stands above the table.
     """
 
-    def __init__(
-        self, console: Console, trials: Sequence[PlannedTrial], *, figure: Figure, epochs: int, title: str
-    ) -> None:
+    def __init__(self, console: Console, terms: Terms, *, title: str) -> None:
         self._console = console
-        self._trials = trials
-        self._figure = figure
-        self._epochs = epochs
+        self._terms = terms
         self._title = title
         self._records = SweepRecords()
-        self._trained_s = 0.0
-        self._start_s = self._line_s = time.monotonic()
-        self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2, transient=True)
+        self._has_heard = False
+        self._micro_batches: dict[str, int] = {}
+        self._line_s = time.monotonic()
+        self._redraw_s = 0.0
+        self._drawn: RenderableType = ""
+        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=2, transient=True)
 
     def __enter__(self) -> Self:
-        self._start_s = self._line_s = time.monotonic()
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -54,63 +57,58 @@ class ConsoleListener:
         traceback: TracebackType | None,
     ) -> None:
         self._live.stop()
-        self._console.print(self.table())
+        self._console.print(sweep_table(self._records, self._terms, title=self._title))
 
     def catch_up(self, records: SweepRecords) -> None:
         """Show what earlier runs of the sweep did."""
         self._records = records
+        self._redraw_s = 0.0
+        for trial_id, record in records.trials.items():
+            if record.reached:
+                self._micro_batches[trial_id] = _micro_batch(record.epochs[record.reached], record)
 
-    def hear(self, event: Event, record: TrialRecord) -> None:
-        """Count one event; in a log, print a line if the last one is old enough."""
-        if isinstance(event, Reported):
-            self._trained_s += event.figures["epoch_s"]
+    def hear(self, event: TrialEvent, record: TrialRecord) -> None:
+        """Tell of what went wrong; in a log, print a line if the last one is old enough."""
+        self._has_heard = True
+        notice = self._notice(event, record)
+        if notice:
+            self._console.print(Text(f"trial {record.trial.trial_id}: {notice}", style="yellow"))
         is_time = time.monotonic() - self._line_s > LINE_INTERVAL_S
-        if not self._console.is_terminal and is_time and isinstance(event, Reported | Ended):
+        if is_time and not self._console.is_terminal and isinstance(event, Reported | Ended):
             self._line_s = time.monotonic()
-            self._console.print(self._state())
+            line = state_line(self._records, self._terms, now_unix_s=event.unix_s)
+            self._console.print(line, highlight=False)
 
-    def table(self) -> RenderableType:
-        """Return the table as it stands."""
-        table = Table(title=self._title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-        table.add_column("stratum")
-        for column in ("waiting", "running", "stopped", "done", "failed", f"best {self._figure}"):
-            table.add_column(column, justify="right")
-        table.add_column("of trial")
-        for stratum in sorted({trial.stratum for trial in self._trials}):
-            table.add_row(stratum.title, *self._row(stratum))
-        return Group(table, Text(self._state(), style="dim"))
+    def _notice(self, event: TrialEvent, record: TrialRecord) -> str | None:
+        match event:
+            case Crashed() if record.crashes < CRASHES_IN_A_ROW:
+                return f"crashed ({event.reason}), tried again ({record.crashes} of {CRASHES_IN_A_ROW - 1})"
+            case Ended(outcome="failed"):
+                return f"failed: {event.reason}"
+            case Reported():
+                return self._memory_notice(event, record)
+            case _:
+                return None
 
-    def _row(self, stratum: Stratum) -> list[str]:
-        records = list(self._records.strata.get(stratum.key, []))
-        planned = sum(trial.stratum == stratum for trial in self._trials)
-        ended = Counter(record.outcome for record in records)
-        best = self._best(records)
-        counts = [planned - len(records), ended[None], ended["stopped"], ended["completed"], ended["failed"]]
-        return [*(str(count or "-") for count in counts), *best]
+    def _memory_notice(self, event: Reported, record: TrialRecord) -> str | None:
+        used = _micro_batch(event.figures, record)
+        if used >= self._micro_batches.get(event.trial_id, record.trial.parameters.batch_size):
+            return None
+        self._micro_batches[event.trial_id] = used
+        return f"trains in micro-batches of {used} since the device ran out of memory"
 
-    def _best(self, records: Sequence[TrialRecord]) -> tuple[str, str]:
-        best: tuple[float, str] | None = None
-        for record in records:
-            found = record.best(self._figure)
-            if found and is_better(self._figure, found[1], best[0] if best else None):
-                best = found[1], record.trial.trial_id
-        return (f"{best[0]:.3f}", best[1]) if best else ("-", "")
-
-    def _state(self) -> str:
-        ended = sum(record.outcome is not None for record in self._records.trials.values())
-        elapsed_s = time.monotonic() - self._start_s
-        left_s = seconds_left(
-            self._trials,
-            self._records,
-            epochs=self._epochs,
-            elapsed_s=elapsed_s,
-            trained_s=self._trained_s,
-        )
-        left = "" if left_s is None or ended == len(self._trials) else f", about {_clock(left_s)} left"
-        return f"{ended} of {len(self._trials)} over after {_clock(elapsed_s)}{left}"
+    def _table(self) -> RenderableType:
+        """Return the table, drawn anew if that took little of the time since."""
+        start_s = time.monotonic()
+        if start_s >= self._redraw_s:
+            # Until something happens, no time passes in the sweep, however long ago it was cut off.
+            now_unix_s = time.time() if self._has_heard else None
+            self._drawn = sweep_table(self._records, self._terms, title=self._title, now_unix_s=now_unix_s)
+            spent_s = time.monotonic() - start_s
+            self._redraw_s = start_s + spent_s / LARGEST_SHARE_OF_TIME
+        return self._drawn
 
 
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+def _micro_batch(figures: Mapping[str, float], record: TrialRecord) -> int:
+    """Return how many patches passed through the network at once."""
+    return int(figures.get("micro_batch", record.trial.parameters.batch_size))

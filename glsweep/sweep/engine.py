@@ -1,43 +1,57 @@
-"""The engine: runs planned trials through Ray Tune until each is over, however often it is begun."""
+"""The engine: runs a plan's trials through Ray Tune until each is over, however often it is begun."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import ray
 from ray import tune
+from ray.tune import TuneError
 
-from glsweep.config.space import Asha, NoStopping, Resources
+from glsweep.config.space import Budget, Resources, Stopping
+from glsweep.errors import ResourceError
 from glsweep.patches.arrays import PatchArrays
-from glsweep.spaces.plan import PlannedTrial
-from glsweep.sweep.callback import FailureCallback
-from glsweep.sweep.checkpoints import CheckpointFolder
-from glsweep.sweep.cluster import trial_request
+from glsweep.spaces.plan import Plan
+from glsweep.sweep.checkpoints import CheckpointStore
+from glsweep.sweep.cleaner import CheckpointCleaner
+from glsweep.sweep.cluster import trial_request, trials_at_once
+from glsweep.sweep.halt import HaltStopper
 from glsweep.sweep.journal import Journal, Listener
 from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.queue import TrialQueue
 from glsweep.sweep.records import SweepRecords
-from glsweep.sweep.scheduler import JournalScheduler, planned_id
-from glsweep.sweep.searcher import PlannedSearcher
+from glsweep.sweep.scheduler import JournalScheduler
+from glsweep.sweep.searcher import QueueSearcher
+from glsweep.sweep.signals import kept_handlers
 from glsweep.sweep.trainable import SplitRefs, train_trial
 from glsweep.training.fit import Schedule
 
-# A worker that was killed is tried again from its checkpoint.
-FAILURES_PER_TRIAL = 3
+# Workers that may be starting up, or wait for a place on a cluster: an autoscaler starts nodes for them.
+WORKERS_IN_WAITING = 32
 
 
 @dataclass(frozen=True)
 class Job:
     """Trials to be run, and how.
 
-    `ledger_jsonl` and `checkpoints` belong to this job alone; running it again goes on from them.
+    `ledger_jsonl` and `storage`, where checkpoints are kept, belong to this job alone; running it
+    again goes on from them. Checkpoints of trials that are over are deleted unless they are kept.
+    `trainable` is what each worker runs; it reports as `train_trial` does.
     """
 
-    trials: Sequence[PlannedTrial]
+    plan: Plan
     schedule: Schedule
-    stopping: Asha | NoStopping
+    stopping: Stopping
     resources: Resources
     ledger_jsonl: Path
-    checkpoints: Path
+    storage: str
+    budget: Budget = field(default_factory=Budget)
+    replicates: int = 1
+    keep_checkpoints: bool = False
+    trainable: Callable[..., None] = train_trial
 
 
 def run_trials(
@@ -63,47 +77,75 @@ def run_trials(
 
     Raises
     ------
+    ResourceError
+        When checkpoints or the ledger cannot be written; nothing is lost, and the same call goes on.
     KeyboardInterrupt
         When the run was interrupted; the same call goes on where it was.
     """
     job.ledger_jsonl.parent.mkdir(parents=True, exist_ok=True)
+    checkpoints = CheckpointStore(job.storage)
+    cleaner = [] if job.keep_checkpoints else [CheckpointCleaner(checkpoints)]
     journal = Journal(
         Ledger(job.ledger_jsonl),
         stopping=job.stopping,
         epochs=job.schedule.epochs,
         figure=job.schedule.monitor,
-        listeners=listeners,
+        listeners=[*cleaner, *listeners],
     )
-    if not all(journal.has_ended(trial.trial_id) for trial in job.trials):
-        _tune(job, patches, journal)
-    if not all(journal.has_ended(trial.trial_id) for trial in job.trials):
+    queue = TrialQueue(
+        job.plan, journal, budget=job.budget, replicates=job.replicates, epochs=job.schedule.epochs
+    )
+    if not queue.is_over():
+        _tune(job, patches, journal, queue, checkpoints)
+    if journal.halted is not None:
+        raise ResourceError(journal.halted)
+    if not queue.is_over():
         # Tune returns as if nothing were amiss when it is interrupted.
         raise KeyboardInterrupt
     return journal.records
 
 
-def _tune(job: Job, patches: Mapping[int, tuple[PatchArrays, PatchArrays]], journal: Journal) -> None:
+def _tune(
+    job: Job,
+    patches: Mapping[int, tuple[PatchArrays, PatchArrays]],
+    journal: Journal,
+    queue: TrialQueue,
+    checkpoints: CheckpointStore,
+) -> None:
     request = trial_request(job.resources)
     refs = {size: SplitRefs(ray.put(train), ray.put(val)) for size, (train, val) in patches.items()}
-    checkpoints = CheckpointFolder(job.checkpoints)
     trainable = tune.with_parameters(
-        train_trial, patches=refs, schedule=job.schedule, cpus=job.resources.cpus
+        job.trainable,
+        patches=refs,
+        schedule=job.schedule,
+        cpus=job.resources.cpus,
+        checkpoints=checkpoints,
     )
-    tune.Tuner(
-        tune.with_resources(trainable, request),
-        tune_config=tune.TuneConfig(
-            num_samples=-1,
-            search_alg=PlannedSearcher(job.trials, journal, checkpoints.newest),
-            scheduler=JournalScheduler(journal),
-            reuse_actors=True,
-            trial_dirname_creator=planned_id,
-        ),
-        run_config=tune.RunConfig(
-            name=checkpoints.next_attempt(),
-            storage_path=str(job.checkpoints.resolve()),
-            failure_config=tune.FailureConfig(max_failures=FAILURES_PER_TRIAL),
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-            callbacks=[FailureCallback(journal)],
-            verbose=0,
-        ),
-    ).fit()
+    # With one in waiting, a place that falls free is taken at once.
+    most_at_once = trials_at_once(request) + 1 if len(ray.nodes()) == 1 else None
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(WORKERS_IN_WAITING)
+    # Whatever happens to a trial is in the ledger, and told from there.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    with tempfile.TemporaryDirectory(prefix="glsweep-tune-") as folder, kept_handlers():
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, request),
+            tune_config=tune.TuneConfig(
+                num_samples=-1,
+                search_alg=QueueSearcher(queue, journal, most_at_once=most_at_once),
+                scheduler=JournalScheduler(journal),
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="sweep",
+                # Tune's own files are of no use after this run, and no node but this one needs them.
+                storage_path=folder,
+                stop=HaltStopper(journal),
+                failure_config=tune.FailureConfig(max_failures=0),
+                verbose=0,
+            ),
+        )
+        try:
+            tuner.fit()
+        except (TuneError, ResourceError):
+            if journal.halted is None:
+                raise

@@ -9,12 +9,29 @@ from glsweep.config.trial import Outcome
 from glsweep.spaces.plan import PlannedTrial
 
 
+class Began(Settings):
+    """The sweep was begun, or taken up again; whatever ran before runs no more."""
+
+    event: Literal["began"] = "began"
+    unix_s: float
+
+
 class Started(Settings):
     """A trial was handed out, for the first time or again after an interruption."""
 
     event: Literal["started"] = "started"
     unix_s: float
     trial: PlannedTrial
+
+
+class Placed(Settings):
+    """A trial found a place: a worker on `node` trains it from now on, on `device` (cpu or cuda)."""
+
+    event: Literal["placed"] = "placed"
+    unix_s: float
+    trial_id: str
+    node: str
+    device: str = "cpu"
 
 
 class Reported(Settings):
@@ -31,7 +48,8 @@ class Reported(Settings):
 class Judged(Settings):
     """A trial was compared at a rung with the earlier trials of its stratum.
 
-    `rank` counts from 1 among `of` trials; the best `kept` go on.
+    `rank` counts from 1 among `of` trials; the best `kept` go on. `cutoff` is the value of the
+    last of these.
     """
 
     event: Literal["rung"] = "rung"
@@ -42,6 +60,21 @@ class Judged(Settings):
     rank: int
     of: int
     kept: int
+    cutoff: float
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the trial is among the best that train on."""
+        return self.rank <= self.kept
+
+
+class Crashed(Settings):
+    """A trial's worker died; it is tried again from its checkpoint."""
+
+    event: Literal["crashed"] = "crashed"
+    unix_s: float
+    trial_id: str
+    reason: str
 
 
 class Ended(Settings):
@@ -55,5 +88,6 @@ class Ended(Settings):
     reason: str = ""
 
 
-Event = Started | Reported | Judged | Ended
+TrialEvent = Started | Placed | Reported | Judged | Crashed | Ended
+Event = Began | TrialEvent
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])

@@ -1,16 +1,24 @@
 """The journal: the one place where a sweep's events happen, are written down and are passed on."""
 
+import math
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
-from glsweep.config.space import Asha, Figure, NoStopping
+from glsweep.config.space import Figure, Stopping
+from glsweep.errors import ResourceError
 from glsweep.spaces.plan import PlannedTrial
-from glsweep.sweep.events import Ended, Event, Reported, Started
+from glsweep.sweep.events import Began, Crashed, Ended, Event, Placed, Reported, Started, TrialEvent
 from glsweep.sweep.ledger import Ledger
 from glsweep.sweep.records import SweepRecords, TrialRecord
-from glsweep.sweep.rungs import judge, rung_epochs
+from glsweep.sweep.rungs import Rung, rung_epochs
+
+# A worker that dies, or cannot write, is tried again from its checkpoint; so many times without an
+# epoch between.
+CRASHES_IN_A_ROW = 3
+REMEDY = "make room or mend the folder, then give the same command: it continues"
 
 
 class Decision(Enum):
@@ -27,32 +35,42 @@ class Listener(Protocol):
     def catch_up(self, records: SweepRecords) -> None:
         """Learn what happened before this process began."""
 
-    def hear(self, event: Event, record: TrialRecord) -> None:
-        """Learn of one event."""
+    def hear(self, event: TrialEvent, record: TrialRecord) -> None:
+        """Learn of one event, and of the record that it changed."""
 
 
 class Journal:
-    """Applies a sweep's rules to what trials report. It knows nothing of Ray."""
+    """Applies a sweep's rules to what trials report. It knows nothing of Ray.
+
+    `halted` says why the sweep cannot go on at all, such as for a full disk, and what to do; nothing is
+    lost by it.
+    """
 
     def __init__(
         self,
         ledger: Ledger,
         *,
-        stopping: Asha | NoStopping,
+        stopping: Stopping,
         epochs: int,
         figure: Figure,
         listeners: Sequence[Listener] = (),
     ) -> None:
         self.records = SweepRecords()
+        self.halted: str | None = None
+        self.figure = figure
         self._ledger = ledger
-        self._stopping = stopping
-        self._rungs = rung_epochs(stopping, epochs)
-        self._figure = figure
+        self._has_begun = False
+        self._unwritten: Counter[str] = Counter()
         self._listeners = listeners
+        self._stopping = stopping
+        self._rung_epochs = rung_epochs(stopping, epochs)
+        self._rungs: dict[str, list[Rung]] = {}
         for event in ledger.replay():
             self.records.apply(event)
         for listener in listeners:
             listener.catch_up(self.records)
+        for key in self.records.strata:
+            self._judge(key)
 
     def __getstate__(self) -> dict[str, object]:
         """Keep nothing in Ray Tune's snapshots: the ledger holds it all, and no snapshot is ever read."""
@@ -67,57 +85,105 @@ class Journal:
         """Note that a trial was handed out."""
         self._happen(Started(unix_s=time.time(), trial=trial))
 
+    def place(self, trial_id: str, node: str, device: str = "cpu") -> None:
+        """Note where a trial trains."""
+        self._happen(Placed(unix_s=time.time(), trial_id=trial_id, node=node, device=device))
+
     def report(self, trial_id: str, epoch: int, figures: Mapping[str, float], *, last: bool) -> Decision:
-        """Note an epoch's figures, once, and decide how the trial goes on."""
+        """Note an epoch's figures, once, and decide how the trial goes on.
+
+        A figure that is not finite fails the trial: it must not be promoted by a comparison that
+        NaN never loses.
+        """
+        if self.has_ended(trial_id):
+            return Decision.STOP
+        strange = [f"{name} is {value}" for name, value in figures.items() if not math.isfinite(value)]
+        if strange:
+            self.fail(trial_id, f"epoch {epoch}: {strange[0]}")
+            return Decision.STOP
+        self._unwritten.pop(trial_id, None)
         if epoch not in self.records.trials[trial_id].epochs:
-            figures = dict(figures)
             self._happen(
-                Reported(unix_s=time.time(), trial_id=trial_id, epoch=epoch, figures=figures, last=last)
+                Reported(unix_s=time.time(), trial_id=trial_id, epoch=epoch, figures=dict(figures), last=last)
             )
         return self.decide(trial_id)
 
     def decide(self, trial_id: str) -> Decision:
-        """Judge a trial at every rung that it has reached and was not judged at."""
+        """Say how a trial goes on: it waits while its turn at a rung that it reached has not come."""
         record = self.records.trials[trial_id]
-        reached = max(record.epochs, default=0)
-        for rung_epoch in self._rungs:
-            if record.outcome is not None or rung_epoch > reached:
-                break
-            if rung_epoch in record.judged:
-                continue
-            if not self._pass(record, rung_epoch):
+        if record.outcome is None and self._is_unjudged(record):
+            self._judge(record.trial.stratum.key)
+            if record.outcome is None and self._is_unjudged(record):
                 return Decision.WAIT
         if record.outcome is None and record.is_last:
-            self._happen(Ended(unix_s=time.time(), trial_id=trial_id, outcome="completed"))
+            self._end(Ended(unix_s=time.time(), trial_id=trial_id, outcome="completed"))
         return Decision.CONTINUE if record.outcome is None else Decision.STOP
+
+    def crash(self, trial_id: str, reason: str) -> None:
+        """Note that a trial's worker died. The trial fails when this keeps happening."""
+        if self.has_ended(trial_id):
+            return
+        self._happen(Crashed(unix_s=time.time(), trial_id=trial_id, reason=reason))
+        if self.records.trials[trial_id].crashes >= CRASHES_IN_A_ROW:
+            self.fail(trial_id, reason)
+
+    def lack_storage(self, trial_id: str, reason: str) -> None:
+        """Note that a trial could not use the store of checkpoints. The sweep halts when this goes on.
+
+        That is no fault of the trial, so that it never fails for it.
+        """
+        self._unwritten[trial_id] += 1
+        if self._unwritten[trial_id] >= CRASHES_IN_A_ROW:
+            self.halted = f"{reason}; {REMEDY}"
 
     def fail(self, trial_id: str, reason: str) -> None:
         """Note that a trial failed, unless it is over already."""
         if not self.has_ended(trial_id):
-            self._happen(Ended(unix_s=time.time(), trial_id=trial_id, outcome="failed", reason=reason))
+            self._end(Ended(unix_s=time.time(), trial_id=trial_id, outcome="failed", reason=reason))
 
-    def _pass(self, record: TrialRecord, rung_epoch: int) -> bool:
-        """Judge a trial at one rung; False when that has to wait."""
-        assert isinstance(self._stopping, Asha)
-        judged = judge(
-            record,
-            self.records.strata[record.trial.stratum.key],
-            rung_epoch,
-            figure=self._figure,
-            reduction_factor=self._stopping.reduction_factor,
-        )
-        if judged is None:
+    def _is_unjudged(self, record: TrialRecord) -> bool:
+        if record.trial.replicate:
             return False
-        self._happen(judged)
-        if judged.rank > judged.kept:
-            trial_id = record.trial.trial_id
-            self._happen(
-                Ended(unix_s=judged.unix_s, trial_id=trial_id, outcome="stopped", rung_epoch=rung_epoch)
-            )
-        return True
+        return any(rung <= record.reached and rung not in record.judged for rung in self._rung_epochs)
 
-    def _happen(self, event: Event) -> None:
-        self._ledger.append(event)
-        record = self.records.apply(event)
+    def _judge(self, key: str) -> None:
+        """Judge every trial of a stratum whose turn has come, at the lowest rung first."""
+        if key not in self._rungs:
+            self._rungs[key] = [Rung(epoch, self._stopping, self.figure) for epoch in self._rung_epochs]
+        for rung in self._rungs[key]:
+            for judged in rung.advance(self.records.strata[key]):
+                if rung.epoch not in self.records.trials[judged.trial_id].judged:
+                    self._happen(judged)
+                if not judged.goes_on:
+                    self._happen(
+                        Ended(
+                            unix_s=time.time(),
+                            trial_id=judged.trial_id,
+                            outcome="stopped",
+                            rung_epoch=rung.epoch,
+                        )
+                    )
+
+    def _end(self, event: Ended) -> None:
+        """End a trial, and judge those that were waiting for it."""
+        self._happen(event)
+        trial = self.records.trials[event.trial_id].trial
+        if not trial.replicate:
+            self._judge(trial.stratum.key)
+
+    def _happen(self, event: TrialEvent) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._write(Began(unix_s=event.unix_s))
+        record = self._write(event)
+        assert record is not None
         for listener in self._listeners:
             listener.hear(event, record)
+
+    def _write(self, event: Event) -> TrialRecord | None:
+        try:
+            self._ledger.append(event)
+        except OSError as error:
+            self.halted = f"{self._ledger.path}: cannot be written ({error.strerror or error}); {REMEDY}"
+            raise ResourceError(self.halted) from error
+        return self.records.apply(event)

@@ -24,7 +24,19 @@ class Ledger:
             os.fsync(file.fileno())
 
     def replay(self) -> Iterator[Event]:
-        """Yield every event, after cutting off a last line that was not written whole.
+        """Cut off a last line that was not written whole, and yield every event.
+
+        Only for the one process that appends: see `read`.
+        """
+        if self.path.is_file():
+            text = self.path.read_bytes()
+            whole = text.rfind(b"\n") + 1
+            if whole < len(text):
+                os.truncate(self.path, whole)
+        yield from self.read()
+
+    def read(self) -> Iterator[Event]:
+        """Yield every event that was written whole, and leave the file as it is.
 
         Raises
         ------
@@ -34,10 +46,7 @@ class Ledger:
         if not self.path.is_file():
             return
         text = self.path.read_bytes()
-        whole = text[: text.rfind(b"\n") + 1]
-        if len(whole) < len(text):
-            os.truncate(self.path, len(whole))
-        for number, line in enumerate(whole.splitlines(), start=1):
+        for number, line in enumerate(text[: text.rfind(b"\n") + 1].splitlines(), start=1):
             try:
                 yield EVENT.validate_json(line)
             except ValidationError as error:

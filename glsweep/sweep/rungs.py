@@ -1,80 +1,101 @@
-"""Successive halving whose decisions do not depend on how fast each trial happens to run.
+"""Early stopping whose decisions do not depend on how fast each trial happens to run.
 
 Asynchronous successive halving (Li et al. 2020, MLSys, algorithm 2) compares a trial with those
 that reached the rung before it. Before it *in time* would let two runs of one study differ, and a
 resumed one differ from both. Here it is before it *in the sweep's order*: a trial at a rung waits
 until every earlier trial of its stratum has reached that rung or ended, and is then judged among
 them. Nothing ever waits for a later trial, so the first one never waits and all come to an end.
+The median rule (Golovin et al. 2017, KDD, section 3.2.1) is played by the same order.
 """
 
+import bisect
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from glsweep.config.space import Asha, Figure, NoStopping
+from glsweep.config.space import Asha, Figure, Median, NoStopping, Stopping
 from glsweep.sweep.events import Judged
 from glsweep.sweep.records import TrialRecord
-from glsweep.training.report import is_better
+from glsweep.training.report import HIGHER_IS_BETTER
 
 
-def rung_epochs(stopping: Asha | NoStopping, epochs: int) -> tuple[int, ...]:
-    """Return the epochs at which trials are compared: grace x reduction^k below the full budget."""
-    if isinstance(stopping, NoStopping):
-        return ()
-    rungs, epoch = [], stopping.grace_epochs
-    while epoch < epochs:
-        rungs.append(epoch)
-        epoch *= stopping.reduction_factor
-    return tuple(rungs)
+def rung_epochs(stopping: Stopping, epochs: int) -> tuple[int, ...]:
+    """Return the epochs at which trials are compared, all below the full budget.
 
-
-def judge(
-    record: TrialRecord,
-    stratum: Sequence[TrialRecord],
-    rung_epoch: int,
-    *,
-    figure: Figure,
-    reduction_factor: int,
-) -> Judged | None:
-    """Compare a trial with the earlier trials of its stratum at one rung.
-
-    The best one in `reduction_factor` go on, at least one; equals share a rank.
-
-    Parameters
-    ----------
-    record : TrialRecord
-        The trial that has reached the rung.
-    stratum : sequence of TrialRecord
-        Every started trial of the same stratum, in the order of their index.
-    rung_epoch : int
-        Each trial counts with its best `figure` until this epoch.
-
-    Returns
-    -------
-    Judged or None
-        None when an earlier trial has yet to reach the rung.
+    For successive halving grace x reduction^k, for the median rule every one from grace on.
     """
-    own = _value(record, figure, rung_epoch)
-    others = []
-    for other in stratum:
-        if other.trial.index >= record.trial.index:
-            break
-        if other.epochs and max(other.epochs) >= rung_epoch:
-            others.append(_value(other, figure, rung_epoch))
-        elif other.outcome is None:
-            return None
-    return Judged(
-        unix_s=time.time(),
-        trial_id=record.trial.trial_id,
-        rung_epoch=rung_epoch,
-        value=own,
-        rank=1 + sum(is_better(figure, value, own) for value in others),
-        of=1 + len(others),
-        kept=max(1, (1 + len(others)) // reduction_factor),
-    )
+    match stopping:
+        case Asha():
+            rungs, epoch = [], stopping.grace_epochs
+            while epoch < epochs:
+                rungs.append(epoch)
+                epoch *= stopping.reduction_factor
+            return tuple(rungs)
+        case Median():
+            return tuple(range(stopping.grace_epochs, epochs))
+        case NoStopping():
+            return ()
 
 
-def _value(record: TrialRecord, figure: Figure, rung_epoch: int) -> float:
-    best = record.best(figure, until_epoch=rung_epoch)
-    if best is None:
-        raise ValueError(f"{record.trial.trial_id} has no report until epoch {rung_epoch}")
-    return best[1]
+def kept_of(stopping: Stopping, trials: int) -> int:
+    """Return how many of `trials` at a rung go on, at least one."""
+    match stopping:
+        case Asha():
+            return max(1, trials // stopping.reduction_factor)
+        case Median():
+            return (trials + 1) // 2
+        case NoStopping():
+            return trials
+
+
+class Rung:
+    """One rung of one stratum: judges its trials one after another, in the order of the plan.
+
+    Each trial counts with its best figure until the rung's epoch; equals share a rank.
+    """
+
+    def __init__(self, epoch: int, stopping: Stopping, figure: Figure) -> None:
+        self.epoch = epoch
+        self._stopping = stopping
+        self._figure = figure
+        self._sign = -1.0 if HIGHER_IS_BETTER[figure] else 1.0
+        self._position = 0
+        self._costs: list[float] = []  # ascending: the best trial first, whichever way the figure goes
+
+    def advance(self, stratum: Sequence[TrialRecord]) -> Iterator[Judged]:
+        """Yield a judgement for every trial whose turn has come.
+
+        Each must be applied to its record before the next is asked for. `stratum` holds every
+        started trial, in the order of their index; it may grow at its end between two calls.
+        """
+        while self._position < len(stratum):
+            record = stratum[self._position]
+            if record.reached < self.epoch and record.outcome is None:
+                return
+            self._position += 1
+            if record.reached < self.epoch:
+                continue
+            known = record.judged.get(self.epoch)
+            judged = known or self._judge(record)
+            bisect.insort(self._costs, self._sign * judged.value)
+            # One that ended otherwise, such as by an error, still counts in the ranks of others. One
+            # that was judged and not ended is of a process that died between the two.
+            if record.outcome is None and (known is None or not known.goes_on):
+                yield judged
+
+    def _judge(self, record: TrialRecord) -> Judged:
+        best = record.best(self._figure, until_epoch=self.epoch)
+        if best is None:
+            raise ValueError(f"{record.trial.trial_id} has no report until epoch {self.epoch}")
+        cost, of = self._sign * best[1], len(self._costs) + 1
+        rank, kept = bisect.bisect_left(self._costs, cost) + 1, kept_of(self._stopping, of)
+        ordered_up_to = [*self._costs[:kept], cost] if rank <= kept else self._costs[:kept]
+        return Judged(
+            unix_s=time.time(),
+            trial_id=record.trial.trial_id,
+            rung_epoch=self.epoch,
+            value=best[1],
+            rank=rank,
+            of=of,
+            kept=kept,
+            cutoff=self._sign * sorted(ordered_up_to)[kept - 1],
+        )

@@ -1,5 +1,6 @@
 """The scheduler through which Ray Tune asks the journal how each trial goes on."""
 
+from pathlib import Path
 from typing import Any
 
 from ray.tune.experiment import Trial
@@ -7,11 +8,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from glsweep.sweep.journal import Decision, Journal
 
-_TUNE_DECISION = {
-    Decision.CONTINUE: TrialScheduler.CONTINUE,
-    Decision.WAIT: TrialScheduler.PAUSE,
-    Decision.STOP: TrialScheduler.STOP,
-}
+LONGEST_REASON = 300
 
 
 def planned_id(trial: Trial) -> str:
@@ -20,13 +17,14 @@ def planned_id(trial: Trial) -> str:
     return identifier
 
 
-def _planned_index(trial: Trial) -> int:
+def planned_index(trial: Trial) -> int:
+    """Return the place in the plan of one of Tune's trials."""
     index: int = trial.config["trial"]["index"]
     return index
 
 
 class JournalScheduler(TrialScheduler):
-    """Carries the journal's decisions out; a trial that must wait is paused and frees its place."""
+    """Carries the journal's decisions out. A trial that must wait is stopped and frees its place."""
 
     # Each report must reach the journal before the trial goes on to another epoch.
     _supports_buffered_results = False
@@ -35,11 +33,18 @@ class JournalScheduler(TrialScheduler):
         super().__init__()
         self._journal = journal
 
+    def __getstate__(self) -> dict[str, object]:
+        """Keep nothing in Ray Tune's snapshots, none of which is ever read."""
+        return {}
+
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Nothing to do: the searcher has told the journal."""
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Nothing to do: Tune tries again, and the callback hears of the last failure."""
+        """Keep the last line of the traceback as the reason of the crash."""
+        error = Path(trial.error_file).read_text() if trial.error_file else ""
+        lines = [line.strip() for line in error.splitlines() if line.strip()] or ["the worker died"]
+        self._journal.crash(planned_id(trial), lines[-1][:LONGEST_REASON])
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Nothing to do: the journal ended the trial when it decided to."""
@@ -48,28 +53,26 @@ class JournalScheduler(TrialScheduler):
         """Nothing to do: the journal ended the trial when it decided to."""
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Pass a report on and return what the journal decides."""
+        """Pass what a trial tells on, and return what the journal decides."""
+        name = planned_id(trial)
+        if "placed" in result:
+            self._journal.place(name, result["placed"], result["device"])
+            return str(TrialScheduler.CONTINUE)
+        if "unwritable" in result:
+            self._journal.lack_storage(name, result["unwritable"])
+            return str(TrialScheduler.STOP)
         if "failed" in result:
-            self._journal.fail(planned_id(trial), result["failed"])
+            self._journal.fail(name, result["failed"])
             return str(TrialScheduler.STOP)
         figures = {key.removeprefix("figures/"): v for key, v in result.items() if key.startswith("figures/")}
-        decision = self._journal.report(planned_id(trial), result["epoch"], figures, last=result["last"])
-        return str(_TUNE_DECISION[decision])
+        decision = self._journal.report(name, result["epoch"], figures, last=result["last"])
+        return str(TrialScheduler.CONTINUE if decision is Decision.CONTINUE else TrialScheduler.STOP)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """Return a paused trial that may go on, else the next one that has not begun.
-
-        A paused trial whose wait ended badly is stopped here, before it would train any further.
-        """
-        trials = sorted(tune_controller.get_live_trials(), key=_planned_index)
-        for trial in [trial for trial in trials if trial.status == Trial.PAUSED]:
-            decision = self._journal.decide(planned_id(trial))
-            if decision is Decision.STOP:
-                tune_controller.stop_trial(trial)
-            elif decision is Decision.CONTINUE:
-                return trial
-        return next((trial for trial in trials if trial.status == Trial.PENDING), None)
+        """Return the pending trial that comes first in the plan: later ones may wait for it at a rung."""
+        pending = (trial for trial in tune_controller.get_live_trials() if trial.status == Trial.PENDING)
+        return min(pending, key=planned_index, default=None)
 
     def debug_string(self) -> str:
         """Return one line on how trials are judged."""
-        return "Successive halving within each stratum, in the order of the plan"
+        return "Early stopping within each stratum, in the order of the plan"

@@ -1,5 +1,6 @@
 """One trial as Ray Tune runs it: train, save, report, epoch by epoch."""
 
+import platform
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from ray import tune
 
 from glsweep.patches.arrays import PatchArrays
 from glsweep.spaces.plan import PlannedTrial
-from glsweep.sweep.checkpoints import CHECKPOINT_FILE
-from glsweep.training.fit import Schedule, TrainingDivergedError, fit
+from glsweep.sweep.checkpoints import CHECKPOINT_FILE, CheckpointStore, StorageError
+from glsweep.training.fit import OutOfDeviceMemoryError, Schedule, TrainingDivergedError, fit
 from glsweep.training.state import TrainingState, fresh_state, load_state, save_state
 
 
@@ -29,48 +30,53 @@ class SplitRefs:
 
 
 def train_trial(
-    config: dict[str, Any], *, patches: Mapping[int, SplitRefs], schedule: Schedule, cpus: int
+    config: dict[str, Any],
+    *,
+    patches: Mapping[int, SplitRefs],
+    schedule: Schedule,
+    cpus: int,
+    checkpoints: CheckpointStore,
 ) -> None:
-    """Train one planned trial and report each epoch, with a checkpoint.
+    """Train one planned trial from its newest checkpoint; save and report each epoch.
 
     Nothing may be left behind for the next trial, since processes are reused.
     """
     # Two processes that each take all cores are many times slower than two that share them.
     torch.set_num_threads(cpus)
     trial = PlannedTrial.model_validate(config["trial"])
-    parameters = trial.parameters
-    refs = patches[parameters.patch_size_px]
-    train, val = _fetch(refs.train), _fetch(refs.val)
-    state = fresh_state(parameters, seed=trial.seed, device=_device())
-    _resume(state, config["resume_from"])
-    if state.progress.report is not None:
-        _report(state.progress.report)
+    tune.report({"placed": platform.node(), "device": _device().type})
+    refs = patches[trial.parameters.patch_size_px]
+    state = fresh_state(trial.parameters, seed=trial.seed, device=_device())
     try:
-        for report in fit(state, parameters, train, val, schedule, seed=trial.seed):
-            with tempfile.TemporaryDirectory() as folder:
-                save_state(state, Path(folder) / CHECKPOINT_FILE)
-                _report(
-                    {"epoch": report.epoch, "last": report.last, **report.figures()},
-                    checkpoint=tune.Checkpoint.from_directory(folder),
-                )
-    except TrainingDivergedError as error:
+        with checkpoints.newest(trial.trial_id) as checkpoint:
+            if checkpoint is not None:
+                load_state(state, checkpoint)
+        if state.progress.report is not None:
+            # The one who was to hear it may have died before it did.
+            _report(state.progress.report)
+        train, val = _fetch(refs.train), _fetch(refs.val)
+        for report in fit(state, trial.parameters, train, val, schedule, seed=trial.seed):
+            _save(state, checkpoints, trial.trial_id)
+            _report({"epoch": report.epoch, "last": report.last, **report.figures()})
+    except (TrainingDivergedError, OutOfDeviceMemoryError) as error:
         tune.report({"failed": f"epoch {state.progress.epoch + 1}: {error}"})
+    except StorageError as error:
+        tune.report({"unwritable": f"{error} on {platform.node()}"})
 
 
-def _resume(state: TrainingState, cut_off_at: str | None) -> None:
-    """Load Tune's own checkpoint, which is newer, or that of a sweep that was cut off."""
-    checkpoint = tune.get_checkpoint()
-    if checkpoint is not None:
-        with checkpoint.as_directory() as folder:
-            load_state(state, Path(folder) / CHECKPOINT_FILE)
-    elif cut_off_at is not None:
-        load_state(state, Path(cut_off_at))
+def _save(state: TrainingState, checkpoints: CheckpointStore, trial_id: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / CHECKPOINT_FILE
+        try:
+            save_state(state, file)
+        except OSError as error:
+            raise StorageError(f"{folder}: cannot be written ({error.strerror or error})") from error
+        checkpoints.save(trial_id, file)
 
 
-def _report(report: Mapping[str, Any], checkpoint: tune.Checkpoint | None = None) -> None:
+def _report(report: Mapping[str, Any]) -> None:
     figures = {key: value for key, value in report.items() if key not in ("epoch", "last")}
-    told = {"epoch": report["epoch"], "last": report["last"], "figures": figures}
-    tune.report(told, checkpoint=checkpoint)
+    tune.report({"epoch": report["epoch"], "last": report["last"], "figures": figures})
 
 
 def _fetch(reference: ray.ObjectRef) -> PatchArrays:

@@ -2,9 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
-from glsweep.config.space import Figure
+from glsweep.config.space import HIGHER_IS_BETTER, Figure
 
-HIGHER_IS_BETTER: dict[Figure, bool] = {"relaxed_f1": True, "dice": True, "val_loss": False}
+__all__ = ["HIGHER_IS_BETTER", "EpochReport", "is_better"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,9 @@ class EpochReport:
         Mean over validation patches, at the threshold where that mean is highest.
     epoch_s : float
         Wall time of the epoch with its validation.
+    micro_batch : int
+        Patches that passed through the network at once: the batch size, or fewer after the device
+        ran out of memory.
     last : bool
         Whether training ends here, by budget or by patience.
     """
@@ -38,6 +41,7 @@ class EpochReport:
     tau: float
     dice: float
     epoch_s: float
+    micro_batch: int
     last: bool
 
     def figures(self) -> dict[str, float]:

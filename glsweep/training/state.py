@@ -22,13 +22,15 @@ class Progress:
     """How far a run has come, its best epoch by the monitored figure, and its last report.
 
     The report is kept so that whoever resumes a run can repeat it: a report may be lost when the
-    listener dies between the writing of a checkpoint and the reading of the report.
+    listener dies between the writing of a checkpoint and the reading of the report. `micro_batch`
+    is None until the device runs out of memory, see `glsweep.training.memory`.
     """
 
     epoch: int = 0
     best_epoch: int = 0
     best_value: float | None = None
     report: dict[str, Any] | None = None
+    micro_batch: int | None = None
 
 
 @dataclass
@@ -42,6 +44,11 @@ class TrainingState:
     optimizer: torch.optim.Adam
     progress: Progress = field(default_factory=Progress)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is trained."""
+        return next(self.network.parameters()).device
 
 
 def fresh_state(parameters: TrialParameters, *, seed: int, device: torch.device) -> TrainingState:
@@ -62,10 +69,8 @@ def fresh_state(parameters: TrialParameters, *, seed: int, device: torch.device)
 
 def save_state(state: TrainingState, path: Path) -> None:
     """Write network, optimiser, progress and best weights, whole or not at all."""
-    tensors = {f"network.{name}": tensor for name, tensor in state.network.state_dict().items()}
-    for index, moments in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"adam.{index}.{name}": tensor for name, tensor in moments.items()}
-    tensors |= {f"best.{name}": tensor for name, tensor in state.best_weights.items()}
+    best = {f"best.{name}": tensor for name, tensor in state.best_weights.items()}
+    tensors = _tensors(state) | best
     with replacing(path) as beside:
         metadata = {"progress": json.dumps(asdict(state.progress))}
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata)
@@ -81,16 +86,34 @@ def load_state(state: TrainingState, path: Path) -> None:
     """
     progress, tensors = read_tensors(path)
     try:
-        state.network.load_state_dict(_below("network.", tensors))
+        put_back(state, tensors)
     except RuntimeError as error:
         raise StudyError(f"{path}: does not fit this network; delete it to begin again") from error
+    state.best_weights = _below("best.", tensors)
+    state.progress = progress
+
+
+def copy_to_host(state: TrainingState) -> dict[str, Tensor]:
+    """Copy what training changes, weights, running statistics and moments, to the host's memory."""
+    return {name: tensor.to("cpu", copy=True) for name, tensor in _tensors(state).items()}
+
+
+def put_back(state: TrainingState, tensors: Mapping[str, Tensor]) -> None:
+    """Set weights, running statistics and moments to those of `copy_to_host` or of a saved state.
+
+    Raises
+    ------
+    RuntimeError
+        When they belong to another network.
+    """
+    state.network.load_state_dict(_below("network.", tensors))
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _below("adam.", tensors).items():
         index, moment = name.split(".", 1)
         moments.setdefault(int(index), {})[moment] = tensor
+    # First out with the old ones: the device may have no room for both.
+    state.optimizer.state.clear()
     state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": moments})
-    state.best_weights = _below("best.", tensors)
-    state.progress = progress
 
 
 def read_tensors(path: Path) -> tuple[Progress, dict[str, Tensor]]:
@@ -114,6 +137,13 @@ def best_weights(path: Path) -> tuple[Progress, dict[str, Tensor]]:
     """Return the progress and the best epoch's weights kept in a saved state."""
     progress, tensors = read_tensors(path)
     return progress, _below("best.", tensors)
+
+
+def _tensors(state: TrainingState) -> dict[str, Tensor]:
+    tensors = {f"network.{name}": tensor for name, tensor in state.network.state_dict().items()}
+    for index, moments in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{name}": tensor for name, tensor in moments.items()}
+    return tensors
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -5,14 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
-from glsweep.config.space import Asha, NoStopping
+from glsweep.config.space import Asha, Budget, Median, NoStopping
 from glsweep.config.trial import TrialParameters
-from glsweep.spaces.plan import PlannedTrial
+from glsweep.spaces.plan import Answer, ListedPlan, PlannedTrial
 from glsweep.sweep.journal import Decision, Journal, Listener
 from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.queue import TrialQueue
 from glsweep.sweep.records import SweepRecords
 
 Curves = Mapping[str, Sequence[float]]
+
+# In memory, where it costs nothing to write a ledger through to the disk.
+SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def planned(index: int, architecture: str = "unet", patch_size_px: int = 128) -> PlannedTrial:
@@ -38,7 +42,7 @@ def journal_at(
     path: Path,
     *,
     epochs: int,
-    stopping: Asha | NoStopping | None = None,
+    stopping: Asha | Median | NoStopping | None = None,
     listeners: Sequence[Listener] = (),
 ) -> Journal:
     """A journal that ranks by relaxed F1."""
@@ -49,6 +53,11 @@ def journal_at(
 def figures(value: float) -> dict[str, float]:
     """An epoch's figures of which only the one that ranks matters."""
     return {"relaxed_f1": value, "dice": value, "val_loss": 1 - value, "epoch_s": 1.0}
+
+
+def queue_of(journal: Journal, trials: Sequence[PlannedTrial], epochs: int) -> TrialQueue:
+    """The queue of a plan that holds just these trials."""
+    return TrialQueue(ListedPlan(trials), journal, budget=Budget(), replicates=1, epochs=epochs)
 
 
 def run(
@@ -62,34 +71,32 @@ def run(
 ) -> SweepRecords:
     """Play a sweep in which chance decides who is fast, as Ray Tune would run it.
 
-    `places` trials train at once; a trial that waits frees its place. After `steps` epochs the
-    sweep is cut off in the middle.
+    `places` trials train at once; a trial that waits gives up its place. One that was cut off goes
+    on from a checkpoint that may hold an epoch more than the ledger, or may be lost. After `steps`
+    epochs the sweep is cut off in the middle.
     """
-    waiting = [trial for trial in trials if not journal.has_ended(trial.trial_id)]
+    queue = queue_of(journal, trials, max(map(len, curves.values())))
+    saved = {
+        name: min(int(generator.choice([0, record.reached, record.reached + 1])), len(curves[name]))
+        for name, record in journal.records.trials.items()
+    }
     running: list[str] = []
-    paused: list[str] = []
-    done = {name: len(record.epochs) for name, record in journal.records.trials.items()}
-    while (waiting or running or paused) and steps != 0:
-        decisions = {name: journal.decide(name) for name in paused}
-        paused = [name for name in paused if decisions[name] is Decision.WAIT]
-        running += [name for name, decision in decisions.items() if decision is Decision.CONTINUE]
-        while waiting and len(running) < places:
-            trial = waiting.pop(0)
-            journal.start(trial)
-            running.append(trial.trial_id)
+    while steps != 0:
+        while len(running) < places and isinstance(upcoming := queue.next(), PlannedTrial):
+            journal.start(upcoming)
+            running.append(upcoming.trial_id)
         if not running:
-            assert len(paused) < len(decisions), "all wait, and for nobody"
-            continue
+            assert queue.next() is Answer.END, "all wait, and for nobody"
+            break
         name = running.pop(int(generator.integers(len(running))))
-        # A trial that was cut off repeats its last report before it trains on.
-        epoch = max(done.get(name, 0), 1) if name in done else 1
+        # A trial that was cut off repeats the report of its checkpoint before it trains on.
+        epoch = max(saved.get(name, 0), 1)
         value, last = curves[name][epoch - 1], epoch == len(curves[name])
-        decision = journal.report(name, epoch, figures(value), last=last)
-        done[name] = epoch + 1
-        if decision is Decision.CONTINUE:
+        saved[name] = min(epoch + 1, len(curves[name]))
+        if journal.report(name, epoch, figures(value), last=last) is Decision.CONTINUE:
             running.append(name)
-        elif decision is Decision.WAIT:
-            paused.append(name)
+        else:
+            queue.release(name)
         steps = None if steps is None else steps - 1
     return journal.records
 

@@ -12,7 +12,7 @@ from sweeps import planned
 from glsweep.config.space import Asha, NoStopping, Resources
 from glsweep.errors import ResourceError, StudyError
 from glsweep.patches.arrays import PatchArrays
-from glsweep.spaces.plan import PlannedTrial
+from glsweep.spaces.plan import ListedPlan, PlannedTrial
 from glsweep.sweep.cluster import connected, trial_request
 from glsweep.sweep.engine import Job, run_trials
 from glsweep.sweep.events import EVENT
@@ -53,12 +53,12 @@ def job(
     folder: Path, trials: list[PlannedTrial], epochs: int = 2, stopping: Asha | NoStopping | None = None
 ) -> Job:
     return Job(
-        trials=trials,
+        plan=ListedPlan(trials),
         schedule=Schedule(epochs, 200.0, "relaxed_f1"),
         stopping=stopping or NoStopping(),
         resources=Resources(cpus=1, gpus=0),
         ledger_jsonl=folder / "ledger.jsonl",
-        checkpoints=folder / "tune",
+        storage=str(folder / "checkpoints"),
     )
 
 

@@ -1,6 +1,7 @@
 """Early stopping: what it decides, and what it must not depend on."""
 
 import itertools
+import json
 import tempfile
 from pathlib import Path
 
@@ -8,14 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sweeps import figures, journal_at, outcomes, planned, run
+from sweeps import SCRATCH, figures, journal_at, outcomes, planned, run
 
-from glsweep.config.space import Asha, NoStopping
+from glsweep.config.space import Asha, Median, NoStopping
 from glsweep.errors import StudyError
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.rungs import rung_epochs
 
 EPOCHS = 9
+EVENTS = ["began", "started", "epoch", "rung", "ended"]
 
 
 def curves_for(count: int, seed: int) -> dict[str, list[float]]:
@@ -29,9 +31,16 @@ def curves_for(count: int, seed: int) -> dict[str, list[float]]:
     }
 
 
+rules = st.sampled_from([Asha(grace_epochs=1, reduction_factor=3), Median(grace_epochs=2)])
+
+
+def generator_of(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
 def play(count: int, curves: dict[str, list[float]], arrival: int, **options: int) -> dict[str, object]:
     trials = [planned(index, ("unet", "unetpp")[index % 2]) for index in range(count)]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         journal = journal_at(Path(folder) / "ledger.jsonl", epochs=EPOCHS)
         return outcomes(run(journal, trials, curves, np.random.default_rng(arrival), **options))
 
@@ -49,7 +58,7 @@ def test_who_is_fast_decides_nothing(count: int, seed: int, arrival: int, places
 def test_a_sweep_that_was_cut_off_ends_as_an_undisturbed_one(count: int, seed: int, cuts: list[int]) -> None:
     curves = curves_for(count, seed)
     trials = [planned(index, ("unet", "unetpp")[index % 2]) for index in range(count)]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         ledger = Path(folder) / "ledger.jsonl"
         for number, steps in enumerate(cuts):
             generator = np.random.default_rng([seed, number])
@@ -58,6 +67,25 @@ def test_a_sweep_that_was_cut_off_ends_as_an_undisturbed_one(count: int, seed: i
                 file.write(b'{"event":"epoch","trial_id":"00')  # killed in the middle of a line
         resumed = run(journal_at(ledger, epochs=EPOCHS), trials, curves, np.random.default_rng(seed))
         assert outcomes(resumed) == play(count, curves, arrival=1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 8), st.integers(0, 99), st.floats(0, 1), st.sampled_from(EVENTS), rules)
+def test_a_sweep_whose_ledger_ends_after_any_line_ends_as_an_undisturbed_one(
+    count: int, seed: int, share: float, event: str, stopping: Asha | Median
+) -> None:
+    curves = curves_for(count, seed)
+    trials = [planned(index) for index in range(count)]
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
+        ledger = Path(folder) / "ledger.jsonl"
+        whole = outcomes(
+            run(journal_at(ledger, epochs=EPOCHS, stopping=stopping), trials, curves, generator_of(seed))
+        )
+        lines = ledger.read_bytes().splitlines(keepends=True)
+        ends = [end for end, line in enumerate(lines, start=1) if f'"event":"{event}"'.encode() in line]
+        ledger.write_bytes(b"".join(lines[: ends[int(share * (len(ends) - 1))]] if ends else lines))
+        again = journal_at(ledger, epochs=EPOCHS, stopping=stopping)
+        assert outcomes(run(again, trials, curves, generator_of(seed + 1))) == whole
 
 
 @settings(max_examples=40, deadline=None)
@@ -73,6 +101,7 @@ def test_no_trial_is_stopped_for_another_stratums_figure(count: int, seed: int, 
     }
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10), st.integers(0, 99))
 def test_the_first_trial_of_a_stratum_and_one_better_than_all_before_are_never_stopped(
     count: int, seed: int
@@ -121,7 +150,8 @@ def test_a_report_that_comes_twice_counts_once(tmp_path: Path) -> None:
     journal.start(planned(0))
     for _ in range(3):
         journal.report("0000", 1, figures(0.3), last=False)
-    assert len((tmp_path / "ledger.jsonl").read_text().splitlines()) == 2
+    events = [json.loads(line)["event"] for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
+    assert events == ["began", "started", "epoch"]
 
 
 def test_without_stopping_every_trial_completes(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from mlflow.entities import Run
 from glsweep.config.trial import TrialParameters
 from glsweep.files import read_json
 from glsweep.nets.member import load_member
-from glsweep.spaces.plan import plan_trials
+from glsweep.spaces.samplers import plan_trials
 from glsweep.study import STAGES, Study
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

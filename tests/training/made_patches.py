@@ -1,6 +1,7 @@
-"""Tiny patches in which a bright band marks the line, and settings to train on them."""
+"""Tiny patches in which a bright band marks the line, and settings and networks to train on them."""
 
 import numpy as np
+from torch import nn
 
 from glsweep.config.trial import TrialParameters
 from glsweep.patches.arrays import PatchArrays
@@ -10,13 +11,13 @@ SIZE_PX = 32
 POSTING_M = 100.0
 
 
-def bands(count=8, seed=0, posting_m=POSTING_M):
+def bands(count=8, seed=0, posting_m=POSTING_M, size_px=SIZE_PX):
     """Noise with one bright row a patch, which is the line; the last patch has none."""
     generator = np.random.default_rng(seed)
-    image = generator.normal(0, 0.3, (count, 2, SIZE_PX, SIZE_PX)).astype(np.float32)
-    mask = np.zeros((count, SIZE_PX, SIZE_PX), np.uint8)
+    image = generator.normal(0, 0.3, (count, 2, size_px, size_px)).astype(np.float32)
+    mask = np.zeros((count, size_px, size_px), np.uint8)
     for i in range(count - 1):
-        row = generator.integers(4, SIZE_PX - 4)
+        row = generator.integers(4, size_px - 4)
         image[i, :, row] += 2
         mask[i, row] = 1
     return PatchArrays(image, mask, posting_m, amplitude_scale=0.7)
@@ -43,3 +44,12 @@ def parameters(**changes):
 
 def schedule(epochs, **changes):
     return Schedule(**{"epochs": epochs, "tolerance_m": 100.0, "monitor": "relaxed_f1", **changes})
+
+
+def without_batch_norm(network):
+    """Take batch normalisation out: what is left treats each patch on its own."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, nn.Identity())
+    return network

@@ -1,0 +1,1 @@
+"""What can go wrong with a sweep, found before it starts."""

@@ -1,0 +1,174 @@
+"""All checks in their order: of a cluster that is connected, and of a cluster file."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from rich.console import Console
+from rich.text import Text
+
+from glsweep.config.space import Resources
+from glsweep.errors import ResourceError
+from glsweep.sweep.doctor import (
+    cluster_file,
+    file_exposure,
+    file_sizes,
+    file_software,
+    memory,
+    nodes,
+    storage,
+    threads,
+    versions,
+)
+from glsweep.sweep.doctor.finding import Finding, error
+from glsweep.sweep.doctor.need import Need
+from glsweep.sweep.doctor.nodes import Capacity, Node, capacity
+from glsweep.sweep.doctor.probe import look_around
+from glsweep.sweep.doctor.request import request_of, unmet
+
+FILE_RULES = (*file_sizes.RULES, *file_software.RULES, *file_exposure.RULES)
+CLUSTER_CHECKS = ("requests", "nodes that answer", "versions", "storage", "memory", "threads")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What nodes said of themselves, by node, and those that said nothing, with the reason."""
+
+    heard: Mapping[str, Mapping[str, Any]]
+    silent: Mapping[str, str]
+
+
+def examine_file(path: Path, resources: Resources | None = None) -> list[Finding]:
+    """Return what is wrong with a cluster file, first of all what Ray itself has against it.
+
+    Parameters
+    ----------
+    path : Path
+        The file; paths within it are relative to the working folder, as for `ray up`.
+    resources : Resources, optional
+        What a trial asks for.
+    """
+    opened = cluster_file.open_cluster_file(path, resources)
+    return [opened] if isinstance(opened, Finding) else cluster_file.examine(opened, FILE_RULES)
+
+
+def examine_cluster(
+    need: Need, *, storage_root: str | None = None, answer_s: float = nodes.ANSWER_S
+) -> list[Finding]:
+    """Return what is wrong with the connected cluster for a sweep. Ray must be connected.
+
+    Nothing is sent to a single node that is this one.
+
+    Parameters
+    ----------
+    need : Need
+        What the sweep asks for.
+    storage_root : str, optional
+        Absolute folder or URI of the checkpoints, which all nodes must share.
+    answer_s : float
+        Seconds in which every node must have answered.
+    """
+    has = capacity()
+    findings = list(unmet(need.resources, has))
+    with ExitStack() as stack:
+        folder = None
+        if storage_root is not None:
+            try:
+                folder = stack.enter_context(storage.question_in(storage_root))
+            except storage.FAILURES as failure:
+                findings.append(storage.unwritable(storage_root, failure))
+        answers = _ask(has.nodes, folder, answer_s)
+        if folder is not None and storage_root is not None:
+            faults = {node: answer["storage_fault"] for node, answer in answers.heard.items()}
+            findings += storage.unshared(folder, faults, storage_root)
+    findings += (_silent(node, reason) for node, reason in answers.silent.items())
+    here = look_around("driver", gpus=0)["versions"]
+    findings += versions.differing(here, {name: answer["versions"] for name, answer in answers.heard.items()})
+    findings += _by_node(need, has, answers)
+    return findings
+
+
+def check_before_sweep(need: Need, *, storage_root: str | None, console: Console) -> None:
+    """Print what a sweep can live with, and refuse what it cannot. Ray must be connected.
+
+    Raises
+    ------
+    ResourceError
+        With the first error, in one line.
+    """
+    findings = examine_cluster(need, storage_root=storage_root)
+    for finding in findings:
+        if finding.severity == "error":
+            raise ResourceError(str(finding))
+        console.print(Text.assemble(("warning: ", "yellow"), str(finding)), soft_wrap=True)
+
+
+def _by_node(need: Need, has: Capacity, answers: Answers) -> Iterator[Finding]:
+    """Yield what does not fit a node's GPUs, memory or cores."""
+    request = request_of(need.resources, has)
+    for node in has.nodes:
+        together = memory.side_by_side(need.resources, node, request)
+        answer = answers.heard.get(node.name)
+        if not together or answer is None:
+            continue
+        if "GPU" not in request:
+            yield from memory.too_big_for_node(node, resources=need.resources, trials=need.trials)
+        elif answer["gpu_bytes"] is not None:
+            yield from memory.too_big_for_device(
+                node,
+                answer["gpu_bytes"],
+                resources=need.resources,
+                trials=need.trials,
+                patch_bytes=need.patch_bytes,
+            )
+        yield from threads.too_many(
+            node.name,
+            resources=need.resources,
+            together=together,
+            cores=answer["cores"],
+            threads=answer["threads"],
+        )
+
+
+def _ask(ask: Iterable[Node], folder: str | None, answer_s: float) -> Answers:
+    """Let every node look around at once, however busy it is: that takes no CPU from Ray's books."""
+    wanted = list(ask)
+    if len(wanted) == 1 and nodes.is_here(wanted[0]):
+        node = wanted[0]
+        gpus = node.resources.get("GPU", 0)
+        return Answers({node.name: look_around(node.name, gpus=gpus, storage=folder)}, {})
+    task = ray.remote(look_around)
+    tasks = {
+        node.name: task.options(
+            num_cpus=0,
+            max_retries=0,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node.node_id, soft=False),
+        ).remote(node.name, gpus=node.resources.get("GPU", 0), storage=folder)
+        for node in wanted
+    }
+    ready, late = ray.wait(list(tasks.values()), num_returns=len(tasks), timeout=answer_s)
+    for reference in late:
+        ray.cancel(reference, force=True)
+    heard, silent = {}, {}
+    for name, reference in tasks.items():
+        if reference not in ready:
+            silent[name] = f"did not answer within {answer_s:g} s"
+            continue
+        try:
+            heard[name] = ray.get(reference)
+        except ray.exceptions.RayError as failure:
+            last = str(failure).strip().splitlines()[-1]
+            silent[name] = f"cannot run this package ({last.strip()[:160]})"
+    return Answers(heard, silent)
+
+
+def _silent(node: str, reason: str) -> Finding:
+    return error(
+        reason,
+        where=f"node {node}",
+        remedy="look at it with `ray status`, install the lock there, or remove it",
+    )

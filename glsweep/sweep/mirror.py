@@ -1,0 +1,202 @@
+"""The listener that keeps MLflow in step with the journal, off the path of training."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.text import Text
+
+from glsweep.study import Study
+from glsweep.sweep.events import Event
+from glsweep.sweep.records import SweepRecords, TrialRecord
+from glsweep.sweep.tracked import send_trial, sweep_state
+from glsweep.tracking.runs import Condition
+from glsweep.tracking.store import StoreError, tracking_uri
+from glsweep.tracking.system_metrics import SystemMetrics
+from glsweep.tracking.tracker import Tracker
+
+INTERVAL_S = 1.0
+LONGEST_PAUSE_S = 30.0
+# How long the end of a sweep waits for MLflow; what is then still owed, `track` sends.
+PATIENCE_S = 60.0
+PATIENCE_WHEN_INTERRUPTED_S = 10.0
+
+
+class News(NamedTuple):
+    """A trial's record as it was at the last event."""
+
+    record: TrialRecord
+    is_running: bool
+
+
+class MlflowMirror:
+    """A thread that owns the tracker and brings each trial's run up to date, about once a second.
+
+    Only a trial's latest state waits, so that a server that is away costs neither time nor, beyond
+    the records, memory. The thread then tries again after growing pauses, for ever until `close`.
+    """
+
+    def __init__(self, study: Study, console: Console) -> None:
+        self.uri = tracking_uri(study)
+        self.calls = 0
+        self._study = study
+        self._console = console
+        self._figure = study.config.space.search.rank_by
+        self._lock = threading.Lock()
+        self._waiting: dict[str, News] = {}
+        self._unfinished: dict[str, TrialRecord] = {}
+        self._end: Condition | None = None
+        self._is_ended = False
+        self._closing = threading.Event()
+        self._patience_s = PATIENCE_S
+        self._closed_s = 0.0
+        self._was_reached = False
+        self._is_away = False
+        self._thread = threading.Thread(target=self._follow, name="mlflow-mirror", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def catch_up(self, records: SweepRecords) -> None:
+        """Learn what happened before this process began; trials that are not over wait to be started."""
+        with self._lock:
+            for trial_id, record in records.trials.items():
+                self._waiting[trial_id] = News(_copied(record), is_running=False)
+
+    def hear(self, _event: Event, record: TrialRecord | None) -> None:
+        """Keep a trial's latest state for the thread; this neither waits nor fails."""
+        if record is None:
+            return
+        trial_id, copied = record.trial.trial_id, _copied(record)
+        with self._lock:
+            self._waiting[trial_id] = News(copied, is_running=True)
+            if record.outcome is None:
+                self._unfinished[trial_id] = copied
+            else:
+                self._unfinished.pop(trial_id, None)
+
+    def close(self, condition: Condition) -> int:
+        """End the sweep's run and return how many runs MLflow still lacks or has as they were before.
+
+        Waits until MLflow has everything, but no longer than a minute; ten seconds when the sweep
+        was interrupted, and for one more try when MLflow was never reached.
+        """
+        with self._lock:
+            for trial_id, record in self._unfinished.items():
+                self._waiting[trial_id] = News(record, is_running=False)
+            self._end = condition
+        if condition != "completed":
+            self._patience_s = PATIENCE_WHEN_INTERRUPTED_S
+        self._closed_s = time.monotonic()
+        self._closing.set()
+        self._thread.join(self._patience_s + INTERVAL_S)
+        with self._lock:
+            return len(self._waiting) + (not self._is_ended)
+
+    def _follow(self) -> None:
+        tracker: Tracker | None = None
+        metrics = SystemMetrics()
+        pause_s = INTERVAL_S
+        while True:
+            is_closing = self._closing.wait(INTERVAL_S)
+            try:
+                tracker = tracker or self._opened(metrics)
+                self._send(tracker)
+            except StoreError as error:
+                self._tell(error)
+                # What arrived of the last request is unknown, so that all is read anew.
+                tracker = None
+                if is_closing and not self._may_try_again(pause_s):
+                    break
+                self._pause(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            else:
+                self._tell(None)
+                pause_s = INTERVAL_S
+                if is_closing:
+                    break
+        metrics.stop()
+
+    def _opened(self, metrics: SystemMetrics) -> Tracker:
+        """Reach MLflow, and begin or continue the sweep's run."""
+        tracker = Tracker.open(self._study)
+        run_id = tracker.sync_sweep(sweep_state(self._study, "running"))
+        metrics.start(tracker.store, run_id)
+        self.calls += tracker.calls
+        return tracker
+
+    def _send(self, tracker: Tracker) -> None:
+        """Send what waits, and the sweep's end once nothing else does."""
+        calls_before = tracker.calls
+        with self._lock:
+            batch, end = dict(self._waiting), self._end
+        try:
+            for trial_id, news in batch.items():
+                if self._is_late():
+                    return
+                send_trial(tracker, news.record, self._figure, is_running=news.is_running)
+                self._forget(trial_id, news)
+            if end is not None:
+                tracker.sync_sweep(sweep_state(self._study, end))
+                self._is_ended = True
+        finally:
+            self.calls += tracker.calls - calls_before
+
+    def _forget(self, trial_id: str, sent: News) -> None:
+        """Strike a trial off, unless there has been news since."""
+        with self._lock:
+            if self._waiting.get(trial_id) is sent:
+                del self._waiting[trial_id]
+
+    def _is_late(self) -> bool:
+        return self._closing.is_set() and time.monotonic() > self._closed_s + self._patience_s
+
+    def _may_try_again(self, pause_s: float) -> bool:
+        return self._was_reached and time.monotonic() + pause_s < self._closed_s + self._patience_s
+
+    def _pause(self, pause_s: float) -> None:
+        """Wait; the end of the sweep cuts a long pause short once."""
+        if self._closing.is_set():
+            time.sleep(pause_s)
+        else:
+            self._closing.wait(pause_s)
+
+    def _tell(self, error: StoreError | None) -> None:
+        """Print a line when MLflow goes away, and one when it comes back."""
+        if error is not None and not self._is_away:
+            text = f"training goes on, and what is held back is sent when MLflow answers: {error}"
+            self._console.print(Text(text, style="yellow"))
+        elif error is None and self._is_away:
+            self._console.print(Text(f"MLflow at {self.uri} answers again", style="yellow"))
+        self._is_away = error is not None
+        self._was_reached |= error is None
+
+
+@contextmanager
+def mirrored(study: Study, console: Console) -> Iterator[MlflowMirror]:
+    """Follow a sweep within this block, and tell at its end what MLflow still lacks."""
+    mirror = MlflowMirror(study, console)
+    mirror.start()
+    condition: Condition = "failed"
+    try:
+        yield mirror
+        condition = "completed"
+    except KeyboardInterrupt:
+        condition = "interrupted"
+        raise
+    finally:
+        owed = mirror.close(condition)
+        if owed:
+            remedy = f"`python -m glsweep.run track {study.directory}` sends them once it answers"
+            text = f"MLflow at {mirror.uri}: {owed} runs wait; {remedy}"
+            console.print(Text(text, style="yellow"), soft_wrap=True)
+
+
+def _copied(record: TrialRecord) -> TrialRecord:
+    """Copy what the journal goes on to change."""
+    return replace(record, epochs=dict(record.epochs), reported_unix_s=dict(record.reported_unix_s))

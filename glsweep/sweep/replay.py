@@ -1,0 +1,189 @@
+"""What other stopping rules would have done, played over the learning curves of a finished sweep.
+
+The rules are those of the sweep itself (`rungs.Rung`). Since a trial is only ever compared with
+earlier ones of its stratum, trials can be played one after another. A trial that was stopped in
+the sweep has a curve that ends there: what it would have done afterwards is not known.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+from glsweep.config.space import Figure, Stopping
+from glsweep.config.trial import Outcome, Stratum
+from glsweep.randomness import generator_for
+from glsweep.sweep.records import SweepRecords, TrialRecord
+from glsweep.sweep.rungs import Rung, rung_epochs
+from glsweep.sweep.stopping_rules import rule_name
+from glsweep.training.report import HIGHER_IS_BETTER, is_better
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A configuration as the sweep ran it: its first seed, and the others that ran in full."""
+
+    first: TrialRecord
+    others: tuple[TrialRecord, ...] = ()
+
+    def value(self, figure: Figure) -> float:
+        """Return the mean of the best `figure` over the seeds; NaN where the first did not run in full."""
+        if self.first.outcome != "completed":
+            return math.nan
+        bests = [record.best(figure) for record in (self.first, *self.others)]
+        values = [best[1] for best in bests if best is not None]
+        return math.fsum(values) / len(values)
+
+    def full_epochs(self, epochs: int) -> int:
+        """Return what it costs without early stopping; a failure comes as it came."""
+        cut = self.first.outcome == "stopped"
+        return (epochs if cut else self.first.reached) + sum(other.reached for other in self.others)
+
+
+@dataclass(frozen=True)
+class Play:
+    """One stratum under one rule in one order.
+
+    Attributes
+    ----------
+    rule, stratum : str
+        Short name of the rule; key of the stratum.
+    order : int
+        0 for the plan's order, from 1 for shuffled ones.
+    epochs, full_epochs : int
+        Epochs spent, as far as curves go; those without early stopping.
+    trials, unknown : int
+        Configurations; those that would have trained on where their curve ends.
+    winner : str
+        Identifier of the best configuration that ran in full, empty where none is known to.
+    regret : float
+        By how much that is worse than the best one of the sweep, NaN where there is none.
+    """
+
+    rule: str
+    stratum: str
+    order: int
+    epochs: int
+    full_epochs: int
+    trials: int
+    unknown: int
+    winner: str
+    regret: float
+
+
+def configurations(records: SweepRecords) -> dict[Stratum, list[Configuration]]:
+    """Return the configurations of each stratum in the plan's order."""
+    strata: dict[Stratum, list[Configuration]] = {}
+    for index in sorted(records.firsts):
+        first = records.firsts[index]
+        others = records.replicates.get(first.trial.configuration, [])
+        completed = tuple(other for other in others if other.outcome == "completed")
+        strata.setdefault(first.trial.stratum, []).append(Configuration(first, completed))
+    return dict(sorted(strata.items()))
+
+
+def replay(
+    records: SweepRecords,
+    rules: Sequence[Stopping],
+    *,
+    figure: Figure,
+    epochs: int,
+    orders: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Play every rule over every stratum, in the plan's order and in `orders` shuffled ones.
+
+    Returns
+    -------
+    DataFrame
+        One row a `Play`.
+    """
+    strata = configurations(records)
+    plays = [
+        play(stratum, _shuffled(mine, seed, stratum, order), rule, figure=figure, epochs=epochs, order=order)
+        for rule in rules
+        for order in range(orders + 1)
+        for stratum, mine in strata.items()
+    ]
+    return pd.DataFrame(plays)
+
+
+def play(
+    stratum: Stratum,
+    ordered: Sequence[Configuration],
+    rule: Stopping,
+    *,
+    figure: Figure,
+    epochs: int,
+    order: int = 0,
+) -> Play:
+    """Play one rule over one stratum in the order given."""
+    values = {configuration.first.trial.trial_id: configuration.value(figure) for configuration in ordered}
+    best, winner, spent, unknown = _best(values, figure), "", 0, 0
+    for configuration, ending in zip(ordered, endings(ordered, rule, figure, epochs), strict=True):
+        spent += ending.epochs
+        unknown += ending.outcome is None
+        if ending.outcome == "completed":
+            spent += sum(other.reached for other in configuration.others)
+            if is_better(figure, values[ending.trial_id], values.get(winner)):
+                winner = ending.trial_id
+    sign = 1.0 if HIGHER_IS_BETTER[figure] else -1.0
+    return Play(
+        rule=rule_name(rule),
+        stratum=stratum.key,
+        order=order,
+        epochs=spent,
+        full_epochs=sum(configuration.full_epochs(epochs) for configuration in ordered),
+        trials=len(ordered),
+        unknown=unknown,
+        winner=winner,
+        regret=sign * (best - values[winner]) if winner else math.nan,
+    )
+
+
+class Ending(NamedTuple):
+    """How a trial would have ended, as far as its curve says: the outcome is None where that does not."""
+
+    trial_id: str
+    epochs: int
+    outcome: Outcome | None
+
+
+def endings(
+    ordered: Sequence[Configuration], rule: Stopping, figure: Figure, epochs: int
+) -> Iterator[Ending]:
+    """Judge the trials of a stratum one after another."""
+    rungs = [Rung(epoch, rule, figure) for epoch in rung_epochs(rule, epochs)]
+    stratum: list[TrialRecord] = []
+    for recorded in (configuration.first for configuration in ordered):
+        record = TrialRecord(recorded.trial, recorded.started_unix_s, epochs=recorded.epochs)
+        stratum.append(record)
+        for rung in rungs:
+            if record.outcome is not None or recorded.reached < rung.epoch:
+                break
+            record.reached = rung.epoch
+            for judged in rung.advance(stratum):
+                record.judged[rung.epoch] = judged
+                record.outcome = "stopped" if judged.rank > judged.kept else None
+        was_stopped = record.outcome is not None
+        if not was_stopped:
+            # Whatever would have become of it, later trials must not wait for it.
+            record.reached, record.outcome = recorded.reached, recorded.outcome
+        is_known = was_stopped or recorded.outcome != "stopped"
+        yield Ending(recorded.trial.trial_id, record.reached, record.outcome if is_known else None)
+
+
+def _best(values: dict[str, float], figure: Figure) -> float:
+    found = [value for value in values.values() if not math.isnan(value)]
+    return (max if HIGHER_IS_BETTER[figure] else min)(found, default=math.nan)
+
+
+def _shuffled(
+    ordered: Sequence[Configuration], seed: int, stratum: Stratum, order: int
+) -> Sequence[Configuration]:
+    if order == 0:
+        return ordered
+    places = generator_for(seed, "replay", order, stratum.key).permutation(len(ordered))
+    return [ordered[place] for place in places]

@@ -1,0 +1,103 @@
+"""How a study stands, read from what it has written; nothing is changed, and the study may run meanwhile."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from glsweep.config.trial import Stratum
+from glsweep.files import read_json
+from glsweep.spaces.samplers import make_plan
+from glsweep.study import STAGES, Stage, Study
+from glsweep.sweep.events import Began
+from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.records import SweepRecords
+from glsweep.sweep.terms import Terms
+
+
+@dataclass(frozen=True)
+class Part:
+    """The trials of a stage that trains."""
+
+    stage: Literal["sweep", "retrain"]
+    title: str
+    records: SweepRecords
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a study.
+
+    Attributes
+    ----------
+    is_running : bool or None
+        Whether a process works on it; None where that cannot be found out.
+    done : dict
+        Wall time of each completed stage in seconds.
+    current : Stage or None
+        The stage that is not complete; None when all are.
+    parts : tuple of Part
+        Those that have begun, in their order.
+    """
+
+    is_running: bool | None
+    done: dict[Stage, float]
+    current: Stage | None
+    parts: tuple[Part, ...]
+
+    @property
+    def training(self) -> Part | None:
+        """The part whose trials may be training now."""
+        mine = (part for part in self.parts if part.stage == self.current)
+        return next(mine, None) if self.is_running is not False else None
+
+
+def read_status(study: Study) -> Status:
+    """Read how a study stands."""
+    # Before the files: a study that ends meanwhile is then called running, not broken off.
+    is_running = is_locked(study)
+    done: dict[Stage, float] = {s: study.record(s)["wall_s"] for s in STAGES if study.is_done(s)}
+    current = next((stage for stage in STAGES if stage not in done), None)
+    parts = [_sweep(study)] if study.ledger_jsonl.is_file() else []
+    if study.members_ledger_jsonl.is_file():
+        parts.append(_retraining(study))
+    if is_running is False:
+        for part in parts:
+            # Whatever trained when the process died does not train any more.
+            part.records.apply(Began(unix_s=part.records.last_unix_s))
+    return Status(is_running, done, current, tuple(parts))
+
+
+def is_locked(study: Study) -> bool | None:
+    """Return whether a process works on the study, None where one may not look."""
+    if not study.lock.is_file():
+        return False
+    try:
+        with FileLock(study.lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except PermissionError:
+        return None
+
+
+def read_records(ledger_jsonl: Path) -> SweepRecords:
+    """Fold a ledger, which may be growing, into records."""
+    records = SweepRecords()
+    for event in Ledger(ledger_jsonl).read():
+        records.apply(event)
+    return records
+
+
+def _sweep(study: Study) -> Part:
+    space = study.config.space
+    plan = make_plan(space, seed=study.config.seed, source=study.config_yaml)
+    return Part("sweep", "Sweep", read_records(study.ledger_jsonl), Terms.of_search(plan, space))
+
+
+def _retraining(study: Study) -> Part:
+    strata = [Stratum.parse(key) for key in sorted(read_json(study.winners_json))]
+    terms = Terms.of_retraining(strata, study.config.space)
+    return Part("retrain", "Retraining of the winners", read_records(study.members_ledger_jsonl), terms)

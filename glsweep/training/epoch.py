@@ -1,0 +1,111 @@
+"""One epoch: training on every patch of one split, then validation on every patch of the other."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from glsweep.config.trial import TrialParameters
+from glsweep.losses import GroundingLineLoss
+from glsweep.metrics.thresholds import ThresholdCounts, Truth, count_at_thresholds
+from glsweep.patches.augmentation import augment
+from glsweep.randomness import generator_for, seed_for
+from glsweep.training.gradients import backward, count_parts
+from glsweep.training.patches_on_device import DevicePatches
+from glsweep.training.state import TrainingState
+
+# A trial is ranked at its own best threshold, which for a young network may lie anywhere.
+RANKING_THRESHOLDS = torch.linspace(0.01, 0.99, 99)
+
+
+class TrainingDivergedError(Exception):
+    """The loss is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every epoch of a run works with. `truth` is that of the validation patches."""
+
+    parameters: TrialParameters
+    loss: GroundingLineLoss
+    train: DevicePatches
+    val: DevicePatches
+    truth: Truth
+
+
+class EpochResult(NamedTuple):
+    """Mean losses over the splits, and the validation patches' counts at every ranking threshold."""
+
+    train_loss: float
+    val_loss: float
+    counts: ThresholdCounts
+
+
+def run_epoch(state: TrainingState, task: Task, seed: int, micro_batch: int) -> EpochResult:
+    """Train for one epoch, whose draws follow from `seed`, and validate.
+
+    At most `micro_batch` patches pass through the network at once; see `backward` for what that
+    changes.
+
+    Raises
+    ------
+    TrainingDivergedError
+        When a loss is not finite.
+    """
+    train_loss = _train(state, task, seed, micro_batch)
+    return EpochResult(train_loss, *validate(state.network, task, micro_batch))
+
+
+def _train(state: TrainingState, task: Task, seed: int, micro_batch: int) -> float:
+    state.network.train()
+    patches, parameters = task.train, task.parameters
+    order = torch.from_numpy(generator_for(seed, "order").permutation(len(patches)))
+    generator = torch.Generator(device=patches.device).manual_seed(seed_for(seed, "augmentation"))
+    total = torch.zeros((), device=patches.device)
+    for index in order.split(parameters.batch_size):
+        # Drawn for the whole batch, so that micro-batches of any size see the same patches.
+        image, mask = augment(*patches.batch(index), parameters.augmentation, generator)
+        inputs = patches.channels(image, parameters.channels)
+        state.optimizer.zero_grad(set_to_none=True)
+        batch_loss = backward(state.network, task.loss, inputs, mask, micro_batch=micro_batch)
+        torch.nn.utils.clip_grad_norm_(state.network.parameters(), parameters.gradient_clip)
+        state.optimizer.step()
+        total += batch_loss * len(index)
+    train_loss = float(total) / len(patches)
+    if not math.isfinite(train_loss):
+        raise TrainingDivergedError(
+            f"the training loss became {train_loss} at learning rate {parameters.learning_rate}"
+        )
+    return train_loss
+
+
+@torch.inference_mode()
+def validate(network: torch.nn.Module, task: Task, micro_batch: int) -> tuple[float, ThresholdCounts]:
+    """Return the batches' mean loss, weighed by their size, and the counts, in one pass.
+
+    Neither depends on `micro_batch`.
+
+    Raises
+    ------
+    TrainingDivergedError
+        When the loss is not finite.
+    """
+    network.eval()
+    patches = task.val
+    thresholds = RANKING_THRESHOLDS.to(patches.device)
+    total, counts = torch.zeros((), device=patches.device), []
+    for index in torch.arange(len(patches)).split(task.parameters.batch_size):
+        sums, pixels = torch.zeros((), device=patches.device), 0
+        for part in index.tensor_split(count_parts(len(index), micro_batch)):
+            image, mask = patches.batch(part)
+            outputs: tuple[Tensor, ...] = network(patches.channels(image, task.parameters.channels))
+            sums, pixels = sums + task.loss.sums(outputs, mask), pixels + mask.numel()
+            batch_loss = task.loss.from_sums(sums, pixels)
+            if not bool(batch_loss.isfinite()):
+                raise TrainingDivergedError(f"the validation loss became {float(batch_loss)}")
+            probability = outputs[-1].squeeze(1).float().sigmoid()
+            counts.append(count_at_thresholds(probability, task.truth.select(part), thresholds))
+        total += batch_loss * len(index)
+    return float(total) / len(patches), ThresholdCounts.concatenate(counts)

@@ -1,0 +1,139 @@
+"""Small trials that are really trained, and what is to be the same however often they are disturbed."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from glsweep.config.space import Asha, Resources
+from glsweep.config.trial import TrialParameters
+from glsweep.patches.arrays import PatchArrays
+from glsweep.spaces.plan import ListedPlan, PlannedTrial
+from glsweep.sweep.checkpoints import CheckpointStore
+from glsweep.sweep.engine import Job
+from glsweep.sweep.events import Reported
+from glsweep.sweep.journal import Decision, Journal
+from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.records import SweepRecords
+from glsweep.sweep.trainable import train_trial
+from glsweep.training.fit import Schedule, fit
+from glsweep.training.state import fresh_state
+
+SIZE_PX = 32
+EPOCHS = 4
+SAVES = "saves.txt"
+
+
+def trial(index: int, **changes: object) -> PlannedTrial:
+    values = {
+        "architecture": "unet",
+        "patch_size_px": SIZE_PX,
+        "base_width": 8,
+        "fn_weight": 0.7,
+        "fp_weight": 0.3,
+        "gamma": 1.33,
+        "bce_weight": 0.2,
+        "learning_rate": 1e-3,
+        "weight_decay": 0.0,
+        "batch_size": 4,
+        "gradient_clip": 1.0,
+        "channels": ("real", "imag"),
+        "augmentation": ("dihedral",),
+    }
+    parameters = TrialParameters.model_validate({**values, **changes})
+    return PlannedTrial(trial_id=f"{index:04d}", index=index, seed=index, parameters=parameters)
+
+
+def patches(count: int = 32, seed: int = 0, size_px: int = SIZE_PX) -> PatchArrays:
+    """Noise with one bright row a patch, which is the line."""
+    generator = np.random.default_rng(seed)
+    image = generator.normal(0, 1.0, (count, 2, size_px, size_px)).astype(np.float32)
+    mask = np.zeros((count, size_px, size_px), np.uint8)
+    for number, row in enumerate(generator.integers(4, size_px - 4, count)):
+        image[number, :, row] += 1
+        mask[number, row] = 1
+    return PatchArrays(image, mask, posting_m=100.0, amplitude_scale=0.7)
+
+
+ARRAYS = {SIZE_PX: (patches(), patches(8, seed=1))}
+
+
+def train_and_count(config: dict, *, checkpoints: CheckpointStore, **rest: object) -> None:
+    """`train_trial`, with a line in a file beside the checkpoints for each one that is written."""
+    train_trial(config, checkpoints=CountingStore(checkpoints.root), **rest)  # type: ignore[arg-type]
+
+
+class CountingStore(CheckpointStore):
+    def save(self, trial_id: str, file: Path) -> None:
+        super().save(trial_id, file)
+        with (Path(self.root).parent / SAVES).open("a") as saves:
+            saves.write(f"{trial_id}\n")
+
+
+def job(
+    folder: Path,
+    trials: Sequence[PlannedTrial],
+    *,
+    trainable: Callable[..., None] = train_trial,
+    storage: Path | None = None,
+    cpus: int = 1,
+) -> Job:
+    return Job(
+        plan=ListedPlan(trials),
+        schedule=Schedule(EPOCHS, 200.0, "relaxed_f1"),
+        stopping=Asha(grace_epochs=2, reduction_factor=2),
+        resources=Resources(cpus=cpus, gpus=0),
+        ledger_jsonl=folder / "ledger.jsonl",
+        storage=str(storage or folder / "checkpoints"),
+        trainable=trainable,
+    )
+
+
+def results(records: SweepRecords) -> dict[str, object]:
+    """How each trial ended, and all its figures but the wall times."""
+    return {
+        name: (
+            record.outcome,
+            record.rung_epoch,
+            {
+                epoch: {key: value for key, value in figures.items() if key != "epoch_s"}
+                for epoch, figures in sorted(record.epochs.items())
+            },
+        )
+        for name, record in sorted(records.trials.items())
+    }
+
+
+class AtEpoch:
+    """A listener that does something once, when a trial reports an epoch."""
+
+    def __init__(self, trial_id: str, epoch: int, action: Callable[[], None]) -> None:
+        self._when = trial_id, epoch
+        self._action = action
+
+    def catch_up(self, records: SweepRecords) -> None:
+        """Nothing to learn."""
+
+    def hear(self, event: object, record: object) -> None:
+        if isinstance(event, Reported) and (event.trial_id, event.epoch) == self._when:
+            self._action()
+
+
+TRIALS = [trial(index, learning_rate=rate) for index, rate in enumerate((1e-3, 1e-4, 3e-3))]
+
+
+def undisturbed_results(folder: Path) -> dict[str, object]:
+    """What becomes of `TRIALS` when they are trained here, one after another, without Ray."""
+    planned = job(folder, TRIALS)
+    journal = Journal(
+        Ledger(planned.ledger_jsonl), stopping=planned.stopping, epochs=EPOCHS, figure="relaxed_f1"
+    )
+    for each in TRIALS:
+        journal.start(each)
+        state = fresh_state(each.parameters, seed=each.seed, device=torch.device("cpu"))
+        for report in fit(state, each.parameters, *ARRAYS[SIZE_PX], planned.schedule, seed=each.seed):
+            decision = journal.report(each.trial_id, report.epoch, report.figures(), last=report.last)
+            if decision is not Decision.CONTINUE:
+                break
+    return results(journal.records)

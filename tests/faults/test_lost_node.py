@@ -1,0 +1,56 @@
+"""A node that is lost in the middle of a sweep: its trials go on elsewhere."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import descendants, kill
+from ray.cluster_utils import Cluster
+from small_trials import ARRAYS, TRIALS, AtEpoch, job, results
+
+from glsweep.sweep.cluster import connected
+from glsweep.sweep.engine import run_trials
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+# A node that is silent for a second is taken for dead; by default that takes a quarter of a minute.
+WATCHFUL = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 1000,
+    "health_check_failure_threshold": 2,
+}
+
+
+@pytest.fixture
+def two_nodes() -> Iterator[Cluster]:
+    """Two nodes with room for one trial each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        cluster = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": WATCHFUL}
+        )
+        cluster.add_node(num_cpus=1)
+        try:
+            yield cluster
+        finally:
+            cluster.shutdown()
+
+
+def lose(cluster: Cluster) -> None:
+    """Kill the second node's raylet and its workers, as when its machine is gone."""
+    (second,) = cluster.worker_nodes
+    (raylet,) = second.all_processes["raylet"]
+    kill([raylet.process.pid, *descendants(raylet.process.pid)])
+
+
+def test_the_trials_of_a_lost_node_go_on_elsewhere(
+    undisturbed: dict[str, object], two_nodes: Cluster, tmp_path: Path
+) -> None:
+    with connected(two_nodes.address):
+        records = run_trials(job(tmp_path, TRIALS), ARRAYS, [AtEpoch("0001", 1, lambda: lose(two_nodes))])
+    assert results(records) == undisturbed
+    print({n: (r.crashes_in_all, r.crashes) for n, r in records.trials.items()})
+    print((tmp_path / "ledger.jsonl").read_text())
