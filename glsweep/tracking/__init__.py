@@ -2,7 +2,16 @@
 
 import os
 
-# MLflow reads these when it is imported, hence here; what a user has set stands.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# MLflow reads these when it is imported or asked, hence here; what a user has set stands.
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # MLflow repeats a request whose answer was lost, which can make a second run. Whoever asks
+    # here looks first at what arrived, and is told within seconds that nobody answers.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+for name, value in ENVIRONMENT.items():
+    os.environ.setdefault(name, value)

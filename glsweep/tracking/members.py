@@ -7,25 +7,32 @@ from glsweep.study import Study
 from glsweep.tracking.tracker import Tracker
 
 
-def track_members(study: Study) -> None:
+def track_members(study: Study) -> int:
     """Log every member's run, or bring it up to date with the stages that were completed since.
 
     After retraining a run has the history, the weights and the card; after the evaluation also
     the threshold and the test figures; after the report the figures, the table and the page.
+    Returns the number of members.
+
+    Raises
+    ------
+    StoreError
+        When the store cannot be reached or used; see `without_stopping`.
     """
     tracker = Tracker.open(study)
     rows = read_json(study.table_json)["rows"] if study.table_json.is_file() else []
     tested = {row["stratum"]: row for row in rows}
     shared = [path for path in (study.table_csv, study.report_html) if path.is_file()]
     drawn = [path for path in (study.figures,) if path.is_dir()]
-    for folder in sorted((study.directory / "members").glob("*/card.json")):
-        member, card = folder.parent, read_json(folder)
+    cards = sorted((study.directory / "members").glob("*/card.json"))
+    for path in cards:
+        member, card = path.parent, read_json(path)
         figures = {f"best_epoch.{name}": value for name, value in card["figures"].items()}
         if card["tau"] is not None:
             figures["tau"] = card["tau"]
         numbers = {k: v for k, v in tested.get(member.name, {}).items() if isinstance(v, int | float)}
         figures |= {f"test.{name}": float(value) for name, value in numbers.items()}
-        tracker.log_member(
+        tracker.sync_member(
             member.name,
             parameters={**card["parameters"], "seed": card["seed"]},
             history=pd.read_csv(member / "history.csv"),
@@ -35,3 +42,4 @@ def track_members(study: Study) -> None:
         )
     if shared:
         tracker.log_study_artifacts([*shared, *drawn])
+    return len(cards)

@@ -1,30 +1,73 @@
-"""The study's runs in MLflow: found again by their tags, written in batches, never doubled."""
+"""The study's runs in MLflow: found again by their tags, brought up to date in few calls, never doubled."""
 
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, NamedTuple
 
 from mlflow.entities import Metric, Param, RunTag
 
+from glsweep.config.trial import Outcome
 from glsweep.tracking import labels
-from glsweep.tracking.store import Store, reached
+from glsweep.tracking.store import Store
 
 Kind = Literal["sweep", "trial", "member"]
-Status = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
+Condition = Outcome | Literal["running", "interrupted"]
+STATUSES: dict[Condition, str] = {
+    "running": "RUNNING",
+    "completed": "FINISHED",
+    "stopped": "KILLED",
+    "interrupted": "KILLED",
+    "failed": "FAILED",
+}
 PARENT_TAG = "mlflow.parentRunId"
 NAME_TAGS: dict[Kind, str] = {
     "sweep": "glsweep.study",
     "trial": "glsweep.trial_id",
     "member": "glsweep.member",
 }
-METRICS_PER_BATCH = 1000  # MLflow's own limit; 100 for parameters and tags
-LABELS_PER_BATCH = 100
 
-Item = TypeVar("Item")
+
+class Epoch(NamedTuple):
+    """One epoch's figures, and when they were reported; None is now."""
+
+    number: int
+    figures: Mapping[str, float]
+    unix_s: float | None = None
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What a run is to hold.
+
+    Attributes
+    ----------
+    title : str
+        The run's name for people.
+    condition : Condition
+        Decides MLflow's status, and is the tag `glsweep.outcome` unless `tags` say more.
+    parameters : Mapping
+        One MLflow parameter each, None included; those that the run has stay as they are.
+    tags : Mapping
+        A name without a dot goes under `glsweep.`.
+    epochs : sequence of Epoch
+        Those that the run has already are passed over.
+    figures : Mapping
+        Figures of the run as a whole.
+    started_unix_s, ended_unix_s : float, optional
+        Now, when left out.
+    """
+
+    title: str
+    condition: Condition
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    tags: Mapping[str, object] = field(default_factory=dict)
+    epochs: Sequence[Epoch] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
+    started_unix_s: float | None = None
+    ended_unix_s: float | None = None
 
 
 @dataclass
@@ -32,7 +75,7 @@ class TrackedRun:
     """One run as the store has it, so that nothing is asked or written twice."""
 
     run_id: str
-    status: Status = "RUNNING"
+    status: str = "RUNNING"
     parameters: set[str] = field(default_factory=set)
     figures: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -63,54 +106,19 @@ class Runs:
         """Return the run of that kind and name, or None."""
         return self._known.get((kind, name))
 
-    def running(self) -> list[TrackedRun]:
-        """Return every run that is not ended, trials before the sweep."""
-        found = [(kind == "sweep", run) for (kind, _), run in self._known.items() if run.status == "RUNNING"]
-        return [run for _, run in sorted(found, key=lambda pair: pair[0])]
+    def sync(self, kind: Kind, name: str, state: RunState) -> TrackedRun:
+        """Bring a run up to date: create it, log what it lacks in one batch, set its status.
 
-    def begin(
-        self,
-        kind: Kind,
-        name: str,
-        *,
-        title: str,
-        parameters: Mapping[str, object],
-        tags: Mapping[str, object],
-    ) -> TrackedRun:
-        """Create the run, or set it RUNNING again; parameters are logged once only."""
-        wanted = labels.tags({**tags, "outcome": "running"})
-        run = self.get(kind, name)
-        if run is None:
-            run = self._create(kind, name, title, wanted)
-        elif run.status != "RUNNING":
-            with reached(self._store.uri):
-                self._store.client.update_run(run.run_id, status="RUNNING")
-            run.status = "RUNNING"
-        new = {key: value for key, value in parameters.items() if key not in run.parameters}
-        self._log(run, parameters=new, tags=wanted)
+        A run that is as it should be costs no call. One that was cut off within is continued, since
+        the status comes last and the figures go by the epochs that the store has.
+        """
+        tags = labels.tags({"outcome": state.condition, **state.tags})
+        run = self.get(kind, name) or self._create(kind, name, state, tags)
+        self._log(run, state, tags)
+        status = STATUSES[state.condition]
+        if run.status != status:
+            self._set_status(run, status, state.ended_unix_s)
         return run
-
-    def log_epochs(self, run: TrackedRun, rows: Sequence[tuple[int, Mapping[str, float]]]) -> None:
-        """Log the figures of each (epoch, figures) that comes after the run's last epoch."""
-        now_ms = _now_ms()
-        new = [(epoch, figures) for epoch, figures in sorted(rows, key=_epoch) if epoch > run.last_epoch]
-        metrics = [
-            Metric(name, value, now_ms, epoch)
-            for epoch, figures in new
-            # The epoch comes last, so that one cut off between two batches is logged again.
-            for name, value in [*labels.metrics(figures).items(), ("epoch", float(epoch))]
-        ]
-        self._log(run, metrics=metrics)
-
-    def log_figures(self, run: TrackedRun, figures: Mapping[str, float]) -> None:
-        """Log figures of the run as a whole, at its last epoch, where they are new or changed."""
-        now_ms, step = _now_ms(), max(run.last_epoch, 0)
-        new = {
-            name: value
-            for name, value in labels.metrics(figures).items()
-            if name not in run.figures or not _same(run.figures[name], value)
-        }
-        self._log(run, metrics=[Metric(name, value, now_ms, step) for name, value in new.items()])
 
     def log_artifacts(self, run: TrackedRun, paths: Sequence[Path]) -> None:
         """Copy files, and folders with all that they hold, into the run's artifacts.
@@ -122,61 +130,63 @@ class Runs:
         """
         for path in paths:
             path.stat()
-        with reached(self._store.uri):
-            for path in paths:
-                if path.is_dir():
-                    self._store.client.log_artifacts(run.run_id, str(path), artifact_path=path.name)
-                else:
-                    self._store.client.log_artifact(run.run_id, str(path))
+        client = self._store.client
+        for path in paths:
+            if path.is_dir():
+                self._store.ask(client.log_artifacts, run.run_id, str(path), artifact_path=path.name)
+            else:
+                self._store.ask(client.log_artifact, run.run_id, str(path))
 
-    def end(self, run: TrackedRun, status: Status, tags: Mapping[str, object]) -> None:
-        """Write the last tags and end the run."""
-        self._log(run, tags=labels.tags(tags))
-        with reached(self._store.uri):
-            self._store.client.set_terminated(run.run_id, status=status)
-        run.status = status
-
-    def _create(self, kind: Kind, name: str, title: str, tags: Mapping[str, str]) -> TrackedRun:
+    def _create(self, kind: Kind, name: str, state: RunState, tags: Mapping[str, str]) -> TrackedRun:
         own = {"glsweep.kind": kind, "glsweep.study_id": self._study_id, NAME_TAGS[kind]: name}
-        with reached(self._store.uri):
-            created = self._store.client.create_run(
-                self._store.experiment_id, run_name=title, tags={**tags, **own}
-            )
+        created = self._store.ask(
+            self._store.client.create_run,
+            self._store.experiment_id,
+            run_name=state.title,
+            start_time=_milliseconds(state.started_unix_s),
+            tags={**tags, **own},
+        )
         run = self._known[kind, name] = TrackedRun(created.info.run_id, tags={**tags, **own})
         return run
 
-    def _log(
-        self,
-        run: TrackedRun,
-        *,
-        metrics: Sequence[Any] = (),
-        parameters: Mapping[str, object] | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        new_tags = {key: value for key, value in (tags or {}).items() if run.tags.get(key) != value}
-        log_batch, run_id = self._store.client.log_batch, run.run_id
-        with reached(self._store.uri):
-            for some in _batches(list(metrics), METRICS_PER_BATCH):
-                log_batch(run_id, metrics=some)
-                run.figures |= {metric.key: metric.value for metric in some}
-            for some in _batches(list((parameters or {}).items()), LABELS_PER_BATCH):
-                log_batch(run_id, params=[Param(key, labels.parameter_label(value)) for key, value in some])
-                run.parameters |= {key for key, _ in some}
-            for some in _batches(list(new_tags.items()), LABELS_PER_BATCH):
-                log_batch(run_id, tags=[RunTag(key, value) for key, value in some])
-                run.tags |= dict(some)
+    def _log(self, run: TrackedRun, state: RunState, tags: Mapping[str, str]) -> None:
+        metrics = [*_of_epochs(run, state), *_of_the_whole(run, state)]
+        parameters = {k: labels.parameter_label(v) for k, v in state.parameters.items()}
+        new_parameters = {key: text for key, text in parameters.items() if key not in run.parameters}
+        new_tags = {key: text for key, text in tags.items() if run.tags.get(key) != text}
+        if not (metrics or new_parameters or new_tags):
+            return
+        self._store.ask(
+            self._store.client.log_batch,
+            run.run_id,
+            metrics=metrics,
+            params=[Param(key, text) for key, text in new_parameters.items()],
+            tags=[RunTag(key, text) for key, text in new_tags.items()],
+        )
+        run.figures |= {metric.key: metric.value for metric in metrics}
+        run.parameters |= new_parameters.keys()
+        run.tags |= new_tags
+
+    def _set_status(self, run: TrackedRun, status: str, ended_unix_s: float | None) -> None:
+        client = self._store.client
+        if status == "RUNNING":
+            self._store.ask(client.update_run, run.run_id, status=status)
+        else:
+            ended_ms = _milliseconds(ended_unix_s)
+            self._store.ask(client.set_terminated, run.run_id, status=status, end_time=ended_ms)
+        run.status = status
 
     def _stored(self) -> Iterator[tuple[tuple[Kind, str], TrackedRun]]:
         """Read the study's runs, oldest first."""
         token: str | None = None
         while token != "":
-            with reached(self._store.uri):
-                page = self._store.client.search_runs(
-                    [self._store.experiment_id],
-                    filter_string=f"tags.`glsweep.study_id` = '{self._study_id}'",
-                    order_by=["attributes.start_time ASC"],
-                    page_token=token,
-                )
+            page = self._store.ask(
+                self._store.client.search_runs,
+                [self._store.experiment_id],
+                filter_string=f"tags.`glsweep.study_id` = '{self._study_id}'",
+                order_by=["attributes.start_time ASC"],
+                page_token=token,
+            )
             for run in page:
                 kind = run.data.tags["glsweep.kind"]
                 yield (
@@ -192,19 +202,26 @@ class Runs:
             token = page.token or ""
 
 
-def _now_ms() -> int:
-    return int(time.time() * 1000)
+def _of_epochs(run: TrackedRun, state: RunState) -> Iterator[Metric]:
+    for epoch in sorted(state.epochs, key=lambda epoch: epoch.number):
+        if epoch.number > run.last_epoch:
+            at_ms = _milliseconds(epoch.unix_s)
+            for name, value in labels.metrics(epoch.figures).items():
+                yield Metric(name, value, at_ms, epoch.number)
+            # Comes last, so that an epoch cut off between two batches is logged again.
+            yield Metric("epoch", float(epoch.number), at_ms, epoch.number)
 
 
-def _epoch(row: tuple[int, Mapping[str, float]]) -> int:
-    return row[0]
+def _of_the_whole(run: TrackedRun, state: RunState) -> Iterator[Metric]:
+    step = max([run.last_epoch, 0, *(epoch.number for epoch in state.epochs)])
+    for name, value in labels.metrics(state.figures).items():
+        if name not in run.figures or not _same(run.figures[name], value):
+            yield Metric(name, value, _milliseconds(state.ended_unix_s), step)
+
+
+def _milliseconds(unix_s: float | None) -> int:
+    return int(1000 * (time.time() if unix_s is None else unix_s))
 
 
 def _same(one: float, other: float) -> bool:
     return one == other or (math.isnan(one) and math.isnan(other))
-
-
-def _batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
-    remaining = iter(items)
-    while batch := list(islice(remaining, size)):
-        yield batch

@@ -1,7 +1,10 @@
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from servers import MlflowServer
 
 from glsweep.config.data_card import DataCard, Simulation
 from glsweep.config.space import SearchSpace
@@ -55,6 +58,30 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
     return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def running_server(tmp_path_factory: pytest.TempPathFactory, empty_store: bytes) -> Iterator[MlflowServer]:
+    """A real MLflow server; a test that kills it starts it again."""
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "server.db").write_bytes(empty_store)
+    server = MlflowServer(folder)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def server(running_server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> MlflowServer:
+    """The server, named by `MLFLOW_TRACKING_URI`."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", running_server.uri)
+    return running_server
+
+
+@pytest.fixture
+def console() -> Console:
+    """Keeps what is printed: `console.file.getvalue()`."""
+    return Console(file=io.StringIO(), width=400)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from glsweep.errors import StudyError
+from glsweep.tracking.runs import RunState
 from glsweep.tracking.tracker import Tracker
 
 
@@ -25,7 +26,7 @@ def test_the_tracking_uri_of_the_environment_is_obeyed(study, tmp_path, empty_st
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}")
     before = study.mlflow_db.read_bytes()
     tracker = Tracker.open(study)
-    tracker.start_sweep({"seed": 0})
+    tracker.sync_sweep(RunState("sweep", "running"))
     client = MlflowClient(tracking_uri=f"sqlite:///{elsewhere}")
     experiment = client.get_experiment_by_name(study.config.name)
     assert len(client.search_runs([experiment.experiment_id])) == 1
@@ -77,7 +78,8 @@ def test_a_new_store_is_made_without_a_word(study):
     program = (
         "import sys; from pathlib import Path; from glsweep.study import open_study; "
         "from glsweep.tracking.tracker import Tracker; "
-        "t = Tracker.open(open_study(Path(sys.argv[1]))); t.start_sweep({}); t.end_sweep()"
+        "from glsweep.tracking.runs import RunState; "
+        "t = Tracker.open(open_study(Path(sys.argv[1]))); t.sync_sweep(RunState('sweep', 'completed'))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(study.directory)], capture_output=True, text=True, check=True

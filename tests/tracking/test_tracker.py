@@ -1,10 +1,13 @@
+"""Runs in MLflow are brought up to date, and nothing is written twice."""
+
 import math
-import pickle
 
 import pandas as pd
 import pytest
+from invented import Reader
 from mlflow import MlflowClient
 
+from glsweep.tracking.runs import Epoch, RunState
 from glsweep.tracking.tracker import Tracker
 
 PARAMETERS = {
@@ -17,41 +20,26 @@ PARAMETERS = {
 }
 
 
-class Reader:
-    """Reads a study's store with MLflow's own client."""
-
-    def __init__(self, study):
-        self.client = MlflowClient(tracking_uri=f"sqlite:///{study.mlflow_db.resolve()}")
-        self.experiment_id = self.client.get_experiment_by_name(study.config.name).experiment_id
-
-    def runs(self, kind):
-        return self.client.search_runs([self.experiment_id], f"tags.`glsweep.kind` = '{kind}'")
-
-    def run(self, kind):
-        (run,) = self.runs(kind)
-        return run
-
-    def trial(self, trial_id):
-        (run,) = (r for r in self.runs("trial") if r.data.tags["glsweep.trial_id"] == trial_id)
-        return run
-
-    def steps(self, run, figure):
-        return [(m.step, m.value) for m in self.client.get_metric_history(run.info.run_id, figure)]
-
-    def artifacts(self, run, path=None):
-        return {a.path for a in self.client.list_artifacts(run.info.run_id, path)}
-
-
-def started(study, *trials):
+def opened(study):
     tracker = Tracker.open(study)
-    tracker.start_sweep({"seed": 0}, {"version": "0.1"})
-    for trial in trials:
-        tracker.start_trial(trial, PARAMETERS, {"stratum": "unetpp-128"})
+    tracker.sync_sweep(RunState("sweep", "running", parameters={"seed": 0}))
     return tracker
 
 
-def test_a_trial_is_a_child_of_the_sweep_and_named_after_its_stratum(study):
-    started(study, "t001")
+def sync(tracker, condition="running", *, trial_id="t001", epochs=(), **more):
+    state = RunState(
+        title=f"{trial_id} unetpp-128",
+        condition=condition,
+        parameters=PARAMETERS,
+        tags={"stratum": "unetpp-128", **more.pop("tags", {})},
+        epochs=[Epoch(number, {"val_loss": 1 / number}) for number in epochs],
+        **more,
+    )
+    tracker.sync_trial(trial_id, state)
+
+
+def test_a_trial_is_a_child_of_the_sweep_with_a_label_for_every_parameter(study):
+    sync(opened(study))
     sweep, trial = Reader(study).run("sweep"), Reader(study).run("trial")
     assert trial.data.tags["mlflow.parentRunId"] == sweep.info.run_id
     assert trial.data.tags["glsweep.stratum"] == "unetpp-128"
@@ -59,11 +47,7 @@ def test_a_trial_is_a_child_of_the_sweep_and_named_after_its_stratum(study):
     assert sweep.data.params == {"seed": "0"}
     assert sweep.data.tags["glsweep.study"] == study.config.content_hash()
     assert {sweep.info.status, trial.info.status} == {"RUNNING"}
-
-
-def test_every_hyperparameter_is_a_parameter_of_its_own_with_a_label(study):
-    started(study, "t001")
-    assert Reader(study).run("trial").data.params == {
+    assert trial.data.params == {
         "architecture": "unetpp",
         "patch_size_px": "128",
         "learning_rate": "0.0001",
@@ -73,137 +57,123 @@ def test_every_hyperparameter_is_a_parameter_of_its_own_with_a_label(study):
     }
 
 
-def test_each_epoch_is_a_step(study):
-    tracker = started(study, "t001")
-    for epoch in (1, 2, 3):
-        tracker.log_epoch("t001", epoch, {"val_loss": 1 / epoch, "relaxed_f1@200m": 0.1 * epoch})
+def test_each_epoch_is_a_step_at_its_own_time(study):
+    tracker = opened(study)
+    figures = {"val_loss": 0.5, "relaxed_f1@200m": 0.1}
+    epochs = [Epoch(number, figures, unix_s=1.7e9 + number) for number in (1, 2, 3)]
+    state = RunState("t001", "completed", epochs=epochs, started_unix_s=1.7e9, ended_unix_s=1.7e9 + 4)
+    tracker.sync_trial("t001", state)
     reader = Reader(study)
-    trial = reader.run("trial")
-    assert reader.steps(trial, "val_loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
-    assert [step for step, _ in reader.steps(trial, "relaxed_f1_at_200m")] == [1, 2, 3]
-    assert trial.data.metrics["epoch"] == 3
+    run = reader.run("trial")
+    history = reader.client.get_metric_history(run.info.run_id, "relaxed_f1_at_200m")
+    assert [(m.step, m.timestamp) for m in history] == [(n, int(1000 * (1.7e9 + n))) for n in (1, 2, 3)]
+    assert (run.info.start_time, run.info.end_time) == (int(1.7e12), int(1.7e12) + 4000)
+    assert run.data.metrics["epoch"] == 3
 
 
 def test_figures_that_are_not_finite_are_kept_as_nan(study):
-    tracker = started(study, "t001")
-    tracker.log_epoch("t001", 0, {"val_loss": math.inf, "dice": math.nan, "precision": 0.5})
+    state = RunState("t001", "running", epochs=[Epoch(1, {"val_loss": math.inf, "dice": math.nan})])
+    opened(study).sync_trial("t001", state)
     figures = Reader(study).run("trial").data.metrics
     assert math.isnan(figures["val_loss"])
     assert math.isnan(figures["dice"])
-    assert figures["precision"] == 0.5
 
 
 @pytest.mark.parametrize(
-    ("outcome", "more", "status", "tag"),
+    ("condition", "tags", "status", "told"),
     [
         ("completed", {}, "FINISHED", "completed"),
-        ("stopped", {"rung_epoch": 3}, "KILLED", "stopped at rung 3"),
+        ("stopped", {"outcome": "stopped at rung 3"}, "KILLED", "stopped at rung 3"),
+        ("interrupted", {}, "KILLED", "interrupted"),
         ("failed", {"reason": "CUDA out of memory"}, "FAILED", "failed"),
     ],
 )
-def test_how_a_trial_ended_is_its_status_and_its_tag(study, outcome, more, status, tag):
-    tracker = started(study, "t001")
-    tracker.end_trial("t001", outcome, figures={"best_dice": 0.4}, **more)
+def test_how_a_trial_ended_is_its_status_and_its_tag(study, condition, tags, status, told):
+    sync(opened(study), condition, tags=tags)
     trial = Reader(study).run("trial")
     assert trial.info.status == status
-    assert trial.data.tags["glsweep.outcome"] == tag
-    assert trial.data.tags.get("glsweep.reason", "") == more.get("reason", "")
-    assert trial.data.metrics["best_dice"] == 0.4
+    assert trial.data.tags["glsweep.outcome"] == told
+    assert trial.data.tags.get("glsweep.reason", "") == tags.get("reason", "")
+
+
+def test_a_trial_costs_three_calls_and_nothing_when_it_is_up_to_date(study):
+    tracker = opened(study)
+    before = tracker.calls
+    sync(tracker, "completed", epochs=range(1, 31), figures={"best_dice": math.nan})
+    assert tracker.calls - before == 3
+    sync(tracker, "completed", epochs=range(1, 31), figures={"best_dice": math.nan})
+    assert tracker.calls - before == 3
+    again = opened(study)
+    before = again.calls
+    sync(again, "completed", epochs=range(1, 31), figures={"best_dice": math.nan})
+    assert again.calls == before
 
 
 def test_a_study_that_is_resumed_doubles_nothing(study):
-    tracker = started(study, "t001", "t002")
-    for epoch in (1, 2, 3):
-        tracker.log_epoch("t001", epoch, {"val_loss": float(epoch)})
-    tracker.end_trial("t002", "completed", figures={"best_dice": math.nan})
-    del tracker  # killed: nothing was ended
-    tracker = started(study, "t001", "t002")
-    for epoch in (2, 3, 4):
-        tracker.log_epoch("t001", epoch, {"val_loss": float(epoch)})
-    for trial in ("t001", "t002"):
-        tracker.end_trial(trial, "completed", figures={"best_dice": math.nan})
-    tracker.end_sweep()
+    sync(opened(study), epochs=(1, 2, 3))
+    sync(opened(study), "completed", epochs=(2, 3, 4))
     reader = Reader(study)
-    assert len(reader.runs("sweep")) == 1
-    assert len(reader.runs("trial")) == 2
-    assert reader.steps(reader.trial("t001"), "val_loss") == [(e, float(e)) for e in (1, 2, 3, 4)]
-    assert len(reader.steps(reader.trial("t002"), "best_dice")) == 1
-    assert {r.info.status for r in reader.runs("trial") + reader.runs("sweep")} == {"FINISHED"}
+    run = reader.run("trial")
+    assert reader.steps(run, "val_loss") == [(e, 1 / e) for e in (1, 2, 3, 4)]
+    assert run.info.status == "FINISHED"
+    sync(opened(study), "interrupted")
+    sync(opened(study), "running")
+    assert reader.run("trial").info.status == "RUNNING"
+    assert reader.run("trial").data.tags["glsweep.outcome"] == "running"
 
 
-def test_an_interrupted_sweep_leaves_no_run_running_until_it_is_resumed(study):
-    tracker = started(study, "t001", "t002")
-    tracker.end_trial("t002", "completed")
-    tracker.interrupt()
+def test_a_history_longer_than_a_batch_is_logged_once(study):
+    tracker = opened(study)
+    sync(tracker, "completed", epochs=range(1, 1201))
     reader = Reader(study)
-    assert reader.run("sweep").info.status == "KILLED"
-    assert reader.trial("t001").info.status == "KILLED"
-    assert reader.trial("t001").data.tags["glsweep.outcome"] == "interrupted"
-    assert reader.trial("t002").info.status == "FINISHED"
-    started(study, "t001")
-    assert reader.run("sweep").info.status == "RUNNING"
-    assert reader.trial("t001").info.status == "RUNNING"
-    assert reader.trial("t001").data.tags["glsweep.outcome"] == "running"
-
-
-def test_only_an_outcome_ends_a_trial(study):
-    tracker = started(study, "t001", "t002")
-    tracker.end_trial("t001", "stopped", rung_epoch=3)
-    assert not tracker.has_ended("t002")
-    tracker.interrupt()
-    for reader in (tracker, Tracker.open(study)):
-        assert [reader.has_ended(trial) for trial in ("t001", "t002", "t003")] == [True, False, False]
-
-
-def test_trials_that_a_killed_driver_left_running_are_interrupted_at_the_next_start(study):
-    started(study, "t001", "t002")
-    started(study, "t001")
-    assert Reader(study).trial("t001").info.status == "RUNNING"
-    assert Reader(study).trial("t002").info.status == "KILLED"
+    assert [step for step, _ in reader.steps(reader.run("trial"), "val_loss")] == list(range(1, 1201))
 
 
 def test_parameters_that_a_kill_kept_from_being_logged_are_logged_at_the_resumption(study):
-    tracker = started(study)
-    tracker.start_trial("t001", {}, {"stratum": "unetpp-128"})
-    started(study, "t001")
+    opened(study).sync_trial("t001", RunState("t001", "running"))
+    sync(opened(study))
     assert len(Reader(study).run("trial").data.params) == len(PARAMETERS)
 
 
-def test_eight_trials_at_once_keep_their_figures_apart(study):
-    trials = [f"t{number:03d}" for number in range(8)]
-    tracker = started(study, *trials)
-    for epoch in (1, 2):
-        for number, trial in enumerate(trials):
-            tracker.log_epoch(trial, epoch, {"dice": number + epoch / 10})
+def test_a_run_that_a_user_deleted_is_made_again(study):
+    sync(opened(study), epochs=(1, 2))
     reader = Reader(study)
-    for number, trial in enumerate(trials):
-        assert reader.steps(reader.trial(trial), "dice") == [(1, number + 0.1), (2, number + 0.2)]
+    reader.client.delete_run(reader.run("trial").info.run_id)
+    sync(opened(study), "completed", epochs=(1, 2, 3))
+    assert [step for step, _ in reader.steps(reader.run("trial"), "val_loss")] == [1, 2, 3]
 
 
 def test_two_studies_in_one_experiment_do_not_share_a_run(make_study, tmp_path, empty_store, monkeypatch):
     (tmp_path / "shared.db").write_bytes(empty_store)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'shared.db'}")
     for folder in ("one", "two"):
-        started(make_study(folder), "t001").log_epoch("t001", 1, {"dice": 0.5})
+        sync(opened(make_study(folder)))
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'shared.db'}")
     experiment = client.get_experiment_by_name("getz-test")
     assert len(client.search_runs([experiment.experiment_id])) == 4
 
 
+def test_a_study_that_is_deleted_and_run_again_has_runs_of_its_own(study):
+    sync(opened(study), epochs=(1,))
+    study.tracking_json.unlink()
+    sync(opened(study), epochs=(1,))
+    assert len(Reader(study).runs("trial")) == 2
+
+
 def member(tracker, history, folder, **figures):
-    (folder / "card.json").write_text('{"tau": 0.9}')
-    tracker.log_member(
+    (folder / "card.json").write_text("{}")
+    tracker.sync_member(
         "unetpp-128",
         parameters=PARAMETERS,
         history=history,
         figures=figures,
-        tags={"trial_id": "t001", "stratum": "unetpp-128"},
+        tags={"stratum": "unetpp-128", "trial_id": "t001"},
         artifacts=[folder / "card.json"],
     )
 
 
 def test_a_member_is_logged_once_and_brought_up_to_date(study, tmp_path):
-    started(study, "t001").end_trial("t001", "completed")
+    sync(opened(study), "completed")
     history = pd.DataFrame({"epoch": range(1, 401), "val_loss": [1 / e for e in range(1, 401)]})
     for figures in ({"tau": 0.9}, {"tau": 0.9, "test_dice": 0.4}):
         member(Tracker.open(study), history.assign(dice=0.1, precision=0.2), tmp_path, **figures)
@@ -214,7 +184,7 @@ def test_a_member_is_logged_once_and_brought_up_to_date(study, tmp_path):
     assert len(reader.steps(run, "tau")) == 1
     assert run.data.metrics["test_dice"] == 0.4
     assert run.data.metrics["val_loss"] == 1 / 400
-    assert run.data.tags["glsweep.trial_run_id"] == reader.trial("t001").info.run_id
+    assert run.data.tags["glsweep.trial_run_id"] == reader.run("trial").info.run_id
     assert run.data.tags["mlflow.parentRunId"] == reader.run("sweep").info.run_id
     assert reader.artifacts(run) == {"card.json"}
 
@@ -236,14 +206,3 @@ def test_files_of_the_study_are_kept_with_the_sweep(study, tmp_path):
 def test_a_file_that_does_not_exist_is_not_blamed_on_mlflow(study, tmp_path):
     with pytest.raises(FileNotFoundError):
         Tracker.open(study).log_study_artifacts([tmp_path / "absent.csv"])
-
-
-def test_a_trial_that_was_not_started_is_refused(study):
-    with pytest.raises(KeyError, match="t404 was not started"):
-        started(study).log_epoch("t404", 1, {"dice": 0.1})
-
-
-def test_a_tracker_can_be_stored_with_the_sweeps_state(study):
-    tracker = pickle.loads(pickle.dumps(started(study, "t001")))
-    tracker.log_epoch("t001", 1, {"dice": 0.5})
-    assert Reader(study).run("trial").data.metrics["dice"] == 0.5

@@ -1,0 +1,145 @@
+"""The members in MLflow's model registry, and which of them is the champion of its kind."""
+
+import hashlib
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from glsweep.config.trial import Stratum
+from glsweep.errors import GlsweepError
+from glsweep.files import read_json
+from glsweep.metrics.thresholds import count_at_thresholds, truth_within
+from glsweep.nets.member import CARD, WEIGHTS, ModelCard, load_card_of, load_member
+from glsweep.patches.arrays import PatchArrays
+from glsweep.patches.store import open_patches
+from glsweep.study import Study
+from glsweep.tracking.members import track_members
+from glsweep.tracking.registry import Registry
+from glsweep.tracking.store import study_id
+from glsweep.tracking.tracker import Tracker
+from glsweep.training.inference import predict_patches
+
+EXAMPLE_PATCHES = 2
+EXAMPLE_SIZE_PX = 32
+SAME = 1e-3
+"""Relative difference up to which two postings or wavelengths are the same."""
+
+
+class _MisfitError(GlsweepError):
+    """A champion that cannot be judged on this study's patches."""
+
+
+def register_members(study: Study) -> dict[str, dict[str, Any]]:
+    """Make each evaluated member a version of `glsweep-<architecture>-<patch size>`, once.
+
+    The alias `champion` goes to a member when there is no champion, or when it beats the champion
+    on the relaxed F1 over this study's test patches, each at its own threshold.
+
+    Returns
+    -------
+    dict
+        From a stratum's key: `model`, `version`, `is_champion` and `why`, a clause for people.
+
+    Raises
+    ------
+    StoreError
+        When the store cannot be reached or used; the next call goes on from there.
+    """
+    rows = {row["stratum"]: row for row in read_json(study.table_json)["rows"]}
+    tracker = Tracker.open(study)
+    if any(tracker.member_run_id(key) is None for key in rows):
+        track_members(study)
+        tracker = Tracker.open(study)
+    return {key: _register(study, tracker, Stratum.parse(key), row) for key, row in rows.items()}
+
+
+def _register(study: Study, tracker: Tracker, stratum: Stratum, row: dict[str, Any]) -> dict[str, Any]:
+    registry, folder = Registry(tracker.store, f"glsweep-{stratum.key}"), study.member(stratum)
+    test = open_patches(study, stratum.patch_size_px).arrays("test")
+    content = _content(folder)
+    version = registry.find(content)
+    if version is None:
+        version = registry.add(
+            folder,
+            content=content,
+            example=_example(test),
+            run_id=str(tracker.member_run_id(stratum.key)),
+            tags={"study_id": study_id(study), **_tags(load_card_of(folder), row)},
+        )
+    present = registry.champion()
+    if present == version:
+        return {"model": registry.model, "version": version, "is_champion": True, "why": "is the champion"}
+    is_better, why = True, "is the first"
+    if present is not None:
+        is_better, why = _compare(study, registry, present, test, row["relaxed_f1"])
+    if is_better:
+        registry.crown(version)
+    registry.note(version, {"verdict": why})
+    return {"model": registry.model, "version": version, "is_champion": is_better, "why": why}
+
+
+def _compare(
+    study: Study, registry: Registry, champion: str, test: PatchArrays, own: float | None
+) -> tuple[bool, str]:
+    """Say whether a relaxed F1 beats that of the champion on the same patches, and why."""
+    if own is None:
+        return False, "has no relaxed F1 on this test split, which holds no line"
+    try:
+        with registry.member_of(champion) as folder:
+            theirs = _relaxed_f1(study, folder, test)
+    except _MisfitError as error:
+        return False, f"was not compared with version {champion}, which {error}"
+    verb = "beats" if own > theirs else "does not beat"
+    return own > theirs, f"{verb} version {champion}: relaxed F1 {own:.4f} against {theirs:.4f}"
+
+
+def _relaxed_f1(study: Study, folder: Path, test: PatchArrays) -> float:
+    """Score a member from anywhere on this study's test patches, at its own threshold."""
+    try:
+        network, card = load_member(folder)
+    except GlsweepError as error:
+        raise _MisfitError(f"cannot be read here ({error})") from error
+    if card.tau is None:
+        raise _MisfitError("has no threshold")
+    for name, theirs, ours, unit in (
+        ("posting", card.posting_m, test.posting_m, "m"),
+        ("wavelength", card.wavelength_m, study.config.card.wavelength_m, "m"),
+    ):
+        if not math.isclose(theirs, ours, rel_tol=SAME):
+            raise _MisfitError(f"was trained for a {name} of {theirs:g} {unit}, and this data has {ours:g}")
+    # Its input is divided by the amplitude of its own training data.
+    patches = replace(test, amplitude_scale=card.amplitude_scale)
+    probability = torch.from_numpy(predict_patches(network, patches, card.channels))
+    truth = truth_within(test.mask, study.config.space.search.tolerance_m, test.posting_m)
+    return float(count_at_thresholds(probability, truth, torch.tensor([card.tau])).relaxed_f1()[0])
+
+
+def _tags(card: ModelCard, row: dict[str, Any]) -> dict[str, object]:
+    figures = {f"test.{name}": value for name, value in row.items() if isinstance(value, float)}
+    return {
+        "tau": card.tau,
+        "data_card": card.data_card_hash,
+        "trial_id": card.trial_id,
+        "posting_m": card.posting_m,
+        "wavelength_m": card.wavelength_m,
+        "channels": card.channels,
+        **{f"glsweep.{name}": value for name, value in figures.items()},
+    }
+
+
+def _content(folder: Path) -> str:
+    """Return a hash of the weights and the card."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes() + (folder / CARD).read_bytes()).hexdigest()
+
+
+def _example(test: PatchArrays) -> npt.NDArray[np.float32]:
+    """Cut small windows out of the first test patches, (2, 2, 32, 32) at most, as an example of input."""
+    size_px = min(EXAMPLE_SIZE_PX, test.image.shape[-1])
+    start = (test.image.shape[-1] - size_px) // 2
+    window = slice(start, start + size_px)
+    return np.resize(test.image[:EXAMPLE_PATCHES, :, window, window], (EXAMPLE_PATCHES, 2, size_px, size_px))

@@ -1,0 +1,156 @@
+"""MLflow's model registry: a member is a version of `glsweep-<architecture>-<patch size>`."""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow.artifacts
+import numpy as np
+import numpy.typing as npt
+from mlflow.models import Model, ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+from glsweep import __version__
+from glsweep.nets.member import CARD, WEIGHTS
+from glsweep.tracking import labels
+from glsweep.tracking.store import Store, reached
+
+CHAMPION = "champion"
+CONTENT_TAG = "glsweep.content"
+MEMBER_FOLDER = "member"  # also named in served_member.py, which is stored with each model
+SERVED_MEMBER = Path(__file__).with_name("served_member.py")
+REQUIREMENTS = ("mlflow", "numpy", "safetensors", "torch")
+
+
+class Registry:
+    """The versions of one registered model."""
+
+    def __init__(self, store: Store, model: str) -> None:
+        self.model = model
+        self._store = store
+        self._client = store.client
+
+    def find(self, content: str) -> str | None:
+        """Return the version that holds a member of that content, or None."""
+        query, token = f"name = '{self.model}'", None
+        while token != "":
+            page = self._store.ask(self._client.search_model_versions, query, page_token=token)
+            for found in page:
+                if found.tags.get(CONTENT_TAG) == content:
+                    return str(found.version)
+            token = page.token or ""
+        return None
+
+    def add(
+        self,
+        folder: Path,
+        *,
+        content: str,
+        example: npt.NDArray[np.float32],
+        run_id: str,
+        tags: Mapping[str, object],
+    ) -> str:
+        """Register a member and return its version.
+
+        Parameters
+        ----------
+        folder : Path
+            Holds `model.safetensors` and `card.json`.
+        content : str
+            By which the version is found again.
+        example : float32 array (2 or more, 2, H, W)
+            Input that is kept with the model.
+        run_id : str
+            The member's run.
+        tags : Mapping
+            A name without a dot goes under `glsweep.`.
+        """
+        self._make_model()
+        logged = self._store.ask(
+            self._client.create_logged_model,
+            self._store.experiment_id,
+            name=self.model,
+            source_run_id=run_id,
+            model_type="glsweep member",
+        )
+        with tempfile.TemporaryDirectory() as temporary:
+            saved, member = Path(temporary) / "model", Path(temporary) / MEMBER_FOLDER
+            member.mkdir()
+            for name in (WEIGHTS, CARD):
+                shutil.copy(folder / name, member)
+            with reached(self._store.uri):
+                _save(saved, member, example, Model(run_id=run_id, model_id=logged.model_id))
+            self._store.ask(self._client.log_model_artifacts, logged.model_id, str(saved))
+        self._store.ask(self._client.finalize_logged_model, logged.model_id, "READY")
+        created = self._store.ask(
+            self._client.create_model_version,
+            self.model,
+            source=f"models:/{logged.model_id}",
+            run_id=run_id,
+            model_id=logged.model_id,
+            tags=labels.tags({**tags, CONTENT_TAG: content}),
+        )
+        return str(created.version)
+
+    def champion(self) -> str | None:
+        """Return the champion's version, or None."""
+        found = self._store.ask(self._client.get_registered_model, self.model)
+        number = found.aliases.get(CHAMPION)
+        return None if number is None else str(number)
+
+    def crown(self, number: str) -> None:
+        """Give the alias `champion` to a version."""
+        self._store.ask(self._client.set_registered_model_alias, self.model, CHAMPION, number)
+
+    def note(self, number: str, tags: Mapping[str, object]) -> None:
+        """Add tags to a version."""
+        for name, text in labels.tags(tags).items():
+            self._store.ask(self._client.set_model_version_tag, self.model, number, name, text)
+
+    @contextmanager
+    def member_of(self, number: str) -> Iterator[Path]:
+        """Yield a temporary copy of the member's folder that a version holds."""
+        with tempfile.TemporaryDirectory() as temporary:
+            path = self._store.ask(
+                mlflow.artifacts.download_artifacts,
+                artifact_uri=f"models:/{self.model}/{number}",
+                dst_path=temporary,
+                tracking_uri=self._store.uri,
+                registry_uri=self._store.registry_uri,
+            )
+            yield Path(path) / "artifacts" / MEMBER_FOLDER
+
+    def _make_model(self) -> None:
+        found = self._store.ask(self._client.search_registered_models, f"name = '{self.model}'")
+        if not found:
+            self._store.ask(self._client.create_registered_model, self.model)
+
+
+def _save(target: Path, member: Path, example: npt.NDArray[np.float32], model: Model) -> None:
+    """Write an MLflow model that is code and data, with nothing pickled."""
+    with warnings.catch_warnings():
+        # mlflow 3.17 warns of its own type hints when this is first imported.
+        warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
+        from mlflow.pyfunc import save_model  # noqa: PLC0415
+
+    spec = np.dtype(np.float32)
+    # Unnamed, so that arrays of any batch and patch size are taken as they are.
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(spec, (-1, 2, -1, -1))]), outputs=Schema([TensorSpec(spec, (-1, -1, -1))])
+    )
+    save_model(
+        str(target),
+        python_model=str(SERVED_MEMBER),
+        artifacts={MEMBER_FOLDER: str(member)},
+        mlflow_model=model,
+        signature=signature,
+        input_example=example,
+        pip_requirements=[
+            f"glsweep=={__version__}",
+            *(f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS),
+        ],
+    )

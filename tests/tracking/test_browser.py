@@ -1,0 +1,136 @@
+"""MLflow's own pages of a sweep, opened in a real browser: the table, the charts, and the comparison.
+
+With GLSWEEP_SCREENSHOTS=docs/mlflow the pictures of the documentation are made anew.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from browser import CHROMIUM, Browser
+from invented import ARCHITECTURES, Reader, figures, journal_of, planned
+from servers import MlflowServer
+
+from glsweep.spaces.plan import PlannedTrial
+from glsweep.study import Study
+from glsweep.sweep.mirror import mirrored
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")]
+
+TRIALS_ONLY = quote("tags.`glsweep.kind` = 'trial'")
+BEST_FIRST = f"searchFilter={TRIALS_ONLY}&orderByKey={quote('metrics.`best_relaxed_f1`')}&orderByAsc=false"
+COLUMNS = [
+    "params.`architecture`",
+    "params.`bce_weight`",
+    "params.`ds_weights`",
+    "params.`learning_rate`",
+    "metrics.`best_relaxed_f1`",
+    "metrics.`epoch`",
+    "tags.`glsweep.outcome`",
+]
+REACHED = {"unet": 0.62, "attention_unet": 0.66, "unetpp": 0.74}
+
+
+def trials() -> list[PlannedTrial]:
+    """Twelve trials of three architectures, in the order of a shuffled plan."""
+    generator = np.random.default_rng(3)
+    made = []
+    for index in range(12):
+        changes = {
+            "bce_weight": (0.2, 0.35)[index // 3 % 2],
+            "learning_rate": float(f"{10 ** generator.uniform(-3.3, -2):.1e}"),
+            "base_width": 8,
+            "augmentation": ("dihedral", "conjugation"),
+        }
+        if ARCHITECTURES[index % 3] == "unetpp":
+            changes["ds_weights"] = (None, (0.05, 0.1, 0.2, 0.65))[index // 6]
+        trial = planned(index, **changes)
+        trial_id = f"{index:04d}-{trial.parameters.content_hash()[:8]}"
+        made.append(trial.model_copy(update={"trial_id": trial_id}))
+    return made
+
+
+def curve(trial: PlannedTrial, epochs: int) -> list[float]:
+    """A noisy learning curve that depends on the trial's parameters."""
+    generator = np.random.default_rng(trial.seed)
+    parameters = trial.parameters
+    off_optimum = abs(math.log10(parameters.learning_rate) + 2.4)
+    limit = REACHED[parameters.architecture] + 0.05 * (parameters.bce_weight < 0.3) - 0.12 * off_optimum
+    rising = limit * (1 - np.exp(-np.arange(1, epochs + 1) / 2.5))
+    return (rising + generator.normal(0, 0.012, epochs)).clip(0.02, 0.95).tolist()
+
+
+@pytest.fixture
+def swept(server: MlflowServer, make_study, console) -> Study:
+    study = make_study(name="demo")
+    epochs, planned_trials = study.config.space.search.epochs, trials()
+    with mirrored(study, console) as mirror:
+        journal = journal_of(study, mirror)
+        for trial in planned_trials:
+            journal.start(trial)
+        for epoch in range(1, epochs + 1):
+            for trial in planned_trials:
+                if not journal.has_ended(trial.trial_id):
+                    value = curve(trial, epochs)[epoch - 1]
+                    journal.report(trial.trial_id, epoch, figures(value), last=epoch == epochs)
+    return study
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with Browser() as opened:
+        yield opened
+
+
+def test_table_charts_and_comparison_show_a_sweep(swept, server, browser, tmp_path):
+    pictures = Path(os.environ.get("GLSWEEP_SCREENSHOTS", tmp_path))
+    reader = Reader(swept)
+    runs = reader.trials()
+    names = [run.info.run_name for run in runs.values()]
+    page = f"{server.uri}/#/experiments/{reader.experiment_id}/runs"
+
+    choose_columns(browser, server, reader.experiment_id)
+    browser.open(f"{page}?{BEST_FIRST}", shows_all(names))
+    browser.wait_for(shows_all(["architecture", "best_relaxed_f1", "stopped at rung 3", "unetpp", "none"]))
+    text = browser.text()
+    best_first = sorted(runs.values(), key=lambda run: -run.data.metrics["best_relaxed_f1"])
+    places = [text.index(run.info.run_name) for run in best_first]
+    assert places == sorted(places), "the best trial is not at the top"
+    assert f"{len(names)} matching runs" in text
+    browser.screenshot(pictures / "table.png")
+
+    browser.open(
+        f"{page}?{BEST_FIRST}&compareRunsMode=CHART", "document.querySelectorAll('.js-line').length > 20"
+    )
+    assert {"best_relaxed_f1", "relaxed_f1", "val_loss", "dice"} <= set(browser.text().splitlines())
+    browser.screenshot(pictures / "charts.png")
+
+    ids = json.dumps([run.info.run_id for run in runs.values()])
+    experiments = json.dumps([reader.experiment_id])
+    compared = f"{server.uri}/#/compare-runs?runs={quote(ids)}&experiments={quote(experiments)}"
+    browser.open(compared, "document.querySelectorAll('.parcoords .y-axis').length > 3")
+    browser.wait_for(shows_all([*names, "Parallel Coordinates Plot", "Comparing 12 Runs"]))
+    axes = "[...document.querySelectorAll('.axis-title')].map(title => title.textContent).join()"
+    assert set(browser.evaluate(axes).split(",")) >= {"architecture", "bce_weight", "relaxed_f1"}
+    assert set(ARCHITECTURES) <= set(browser.text().split())
+    browser.screenshot(pictures / "comparison.png")
+
+
+def choose_columns(browser: Browser, server: MlflowServer, experiment_id: str) -> None:
+    """As a user does with the button Columns: MLflow keeps the choice in the browser."""
+    key = json.dumps(f'MLflowLocalStorage-1.1-ExperimentPage-["{experiment_id}"]-ReactComponentState')
+    browser.open(f"{server.uri}/#/experiments/{experiment_id}/runs", f"localStorage.getItem({key}) !== null")
+    # From a page of the same server that does not write the choice itself.
+    browser.open(f"{server.uri}/health", "document.body.innerText === 'OK'")
+    state = {**json.loads(browser.evaluate(f"localStorage.getItem({key})")), "selectedColumns": COLUMNS}
+    browser.evaluate(f"localStorage.setItem({key}, {json.dumps(json.dumps(state))})")
+
+
+def shows_all(texts: list[str]) -> str:
+    """A JavaScript expression: the page says each of `texts`."""
+    return f"{json.dumps(texts)}.every(text => document.body.innerText.includes(text))"
