@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from glsweep.report.data_facts import SPLIT_TITLES, DataFacts
 from glsweep.report.results import Results
-from glsweep.report.sweep_facts import failure_reasons
+from glsweep.report.sweep_cautions import sweep_cautions
 from glsweep.report.table import baselines_of, networks_of, patch_sizes
 from glsweep.report.words import counted, joined
 
@@ -21,7 +21,7 @@ def cautions(results: Results, facts: DataFacts) -> list[str]:
         *_about_training(results),
         *_about_validation(results),
         *_about_few_patches(facts),
-        *_about_the_sweep(results),
+        *sweep_cautions(results),
         *_about_the_scenes(facts),
     ]
 
@@ -113,13 +113,6 @@ def _about_validation(results: Results) -> Iterator[str]:
             f"Relaxed F1 falls by more than {GREAT_FALL:g} from validation to test for {joined(fallen)}: "
             "the two splits differ, so what was best on validation need not be on other ground."
         )
-
-
-def _about_the_sweep(results: Results) -> Iterator[str]:
-    reasons = failure_reasons(results)
-    if reasons:
-        told = "; ".join(f"{reason} ({count})" for reason, count in reasons.items())
-        yield f"{counted(sum(reasons.values()), 'trial')} failed: {told}."
 
 
 def _about_the_scenes(facts: DataFacts) -> Iterator[str]:

@@ -109,9 +109,23 @@ CITATIONS = (
         "https://doi.org/10.1038/s41598-021-84309-3",
     ),
 )
-EARLY_STOPPING = Citation(
-    "Li et al. 2020: asynchronous successive halving. MLSys. arXiv 1810.05934.",
-    "https://arxiv.org/abs/1810.05934",
+STOPPING = {
+    "asha": Citation(
+        "Li et al. 2020: asynchronous successive halving. MLSys. arXiv 1810.05934.",
+        "https://arxiv.org/abs/1810.05934",
+    ),
+    "median": Citation(
+        "Golovin et al. 2017: Google Vizier, with the median rule. KDD.",
+        "https://doi.org/10.1145/3097983.3098043",
+    ),
+}
+PROPOSING = Citation(
+    "Bergstra, Bardenet, Bengio & Kégl 2011: tree-structured Parzen estimator. NeurIPS 24.",
+    "https://papers.nips.cc/paper/4443-algorithms-for-hyper-parameter-optimization",
+)
+IMPORTANCE = Citation(
+    "Hutter, Hoos & Leyton-Brown 2014: importance of hyperparameters (fANOVA). ICML.",
+    "https://proceedings.mlr.press/v32/hutter14.html",
 )
 SIMULATION = (
     Citation(

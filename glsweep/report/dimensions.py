@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.space import SearchSpace
+from glsweep.config.space import Dimension, SearchSpace
 from glsweep.report.words import short
 from glsweep.spaces.traversal import ALIASES
 
@@ -37,14 +37,27 @@ class Axis:
     room: float
 
 
+def parameters_of(name: str, dimension: Dimension) -> list[str]:
+    """Return the parameters that a dimension sets, under their own names."""
+    return [ALIASES.get(key, key) for key in dimension.keys or (name,)]
+
+
+def title_of(name: str, dimension: Dimension) -> str:
+    """Return what a dimension is called: its own name where it ties parameters, else the parameter's.
+
+    So several dimensions that set one parameter, under different conditions, are one axis.
+    """
+    parameters = parameters_of(name, dimension)
+    return parameters[0] if len(parameters) == 1 else name
+
+
 def tied_columns(space: SearchSpace, columns: Sequence[str]) -> dict[str, list[str]]:
     """Group parameter columns into dimensions: tied parameters make one, named by their dimension."""
     groups: dict[str, list[str]] = {}
     for name, dimension in space.dimensions.items():
-        keys = [ALIASES.get(key, key) for key in dimension.keys or (name,)]
-        present = [key for key in keys if key in columns]
+        present = [key for key in parameters_of(name, dimension) if key in columns]
         if present:
-            groups[name if dimension.keys else present[0]] = present
+            groups[title_of(name, dimension)] = present
     grouped = {column for group in groups.values() for column in group}
     return {**groups, **{column: [column] for column in columns if column not in grouped}}
 

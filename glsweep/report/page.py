@@ -16,15 +16,28 @@ from glsweep.report import table as tables
 from glsweep.report.calibration_curves import draw_calibration
 from glsweep.report.cautions import cautions
 from glsweep.report.data_facts import data_facts
-from glsweep.report.definitions import CITATIONS, EARLY_STOPPING, SIMULATION, Citation, definitions
+from glsweep.report.definitions import (
+    CITATIONS,
+    IMPORTANCE,
+    PROPOSING,
+    SIMULATION,
+    STOPPING,
+    Citation,
+    definitions,
+)
+from glsweep.report.importance_intervals import draw_importance, missing_importance
+from glsweep.report.importance_panels import Panel, importance_panels
 from glsweep.report.member_curves import draw_losses, draw_scores
 from glsweep.report.metric_bars import draw_distance_bars, draw_metric_bars
 from glsweep.report.parallel_coordinates import draw_parallel_coordinates
 from glsweep.report.results import Results, read_results
+from glsweep.report.rung_figure import draw_rungs
+from glsweep.report.rungs import rung_rows
 from glsweep.report.sample_patches import draw_samples
+from glsweep.report.seed_spread import draw_seeds
 from glsweep.report.setup_facts import setup_facts
 from glsweep.report.style import DOTS_PER_INCH, Plate, house_style, png_bytes
-from glsweep.report.sweep_facts import common_parameters, outcome_rows, winner_rows
+from glsweep.report.sweep_facts import common_parameters, outcome_rows, saving_words, winner_rows
 from glsweep.report.sweep_progress import draw_progress
 from glsweep.report.table import best_value
 from glsweep.report.verdict import verdicts
@@ -49,20 +62,21 @@ def write_report(study: Study) -> dict[str, Any]:
         When the study has not been evaluated, or one of its files is missing.
     """
     results = read_results(study)
+    panels = importance_panels(results)
     pictures: dict[str, dict[str, Any]] = {}
     with house_style(), replacing(study.figures) as folder:
         folder.mkdir()
-        for plate in draw_all(results):
+        for plate in draw_all(results, panels):
             png = png_bytes(plate.figure)
             (folder / f"{plate.name}.png").write_bytes(png)
             pictures[plate.name] = _picture(plate, png)
-    context = _context(results, pictures)
+    context = _context(results, panels, pictures)
     write_text(study.report_html, _render(context))
     return {"report": study.report_html.name, "figures": len(pictures), "cautions": context["cautions"]}
 
 
-def draw_all(results: Results) -> Iterator[Plate]:
-    """Draw every figure of the report, one at a time."""
+def draw_all(results: Results, panels: list[Panel]) -> Iterator[Plate]:
+    """Draw every figure of the report for which there is something to draw, one at a time."""
     yield draw_metric_bars(results)
     yield draw_distance_bars(results)
     yield draw_losses(results)
@@ -70,8 +84,18 @@ def draw_all(results: Results) -> Iterator[Plate]:
     yield draw_calibration(results)
     for stratum in results.members:
         yield draw_samples(results, stratum)
-    yield draw_progress(results)
-    yield draw_parallel_coordinates(results)
+    yield from _draw_sweep(results, panels)
+
+
+def _draw_sweep(results: Results, panels: list[Panel]) -> Iterator[Plate]:
+    plates = (
+        draw_rungs(results),
+        draw_progress(results),
+        draw_importance(results, panels),
+        draw_parallel_coordinates(results),
+        draw_seeds(results),
+    )
+    yield from (plate for plate in plates if plate is not None)
 
 
 def _picture(plate: Plate, png: bytes) -> dict[str, Any]:
@@ -100,8 +124,8 @@ def _render(context: dict[str, Any]) -> str:
     return environment.get_template("page.html").render(style=style, **context)
 
 
-def _context(results: Results, pictures: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    config, facts = results.config, data_facts(results.data)
+def _context(results: Results, panels: list[Panel], pictures: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    config, facts, outcomes = results.config, data_facts(results.data), outcome_rows(results)
     return {
         "config": config,
         "when": _when(results),
@@ -116,13 +140,16 @@ def _context(results: Results, pictures: dict[str, dict[str, Any]]) -> dict[str,
         "definitions": definitions(results.table["tolerance_m"], results.table["posting_m"]),
         "pictures": pictures,
         "samples": [pictures[f"samples-{stratum.key}"] for stratum in results.members],
-        "outcomes": outcome_rows(results),
+        "outcomes": outcomes,
+        "saving": saving_words(outcomes),
+        "rungs": rung_rows(results),
+        "missing_importance": missing_importance(panels),
         "winners": winner_rows(results),
         "common": common_parameters(results),
         "figure_word": FIGURE_WORDS[config.space.search.rank_by],
         "setup": setup_facts(config),
         "facts": facts,
-        "citations": _citations(results),
+        "citations": _citations(results, pictures),
     }
 
 
@@ -148,9 +175,13 @@ def _table_sections(results: Results) -> list[dict[str, Any]]:
     return sections
 
 
-def _citations(results: Results) -> list[Citation]:
-    config = results.config
-    own = [Citation(config.card.citation)] if config.card.citation else []
-    stopping = [EARLY_STOPPING] if config.space.search.scheduler.name == "asha" else []
-    simulated = [*SIMULATION] if config.card.simulation else []
-    return [*own, *CITATIONS, *stopping, *simulated]
+def _citations(results: Results, pictures: dict[str, dict[str, Any]]) -> list[Citation]:
+    config, search = results.config, results.config.space.search
+    return [
+        *([Citation(config.card.citation)] if config.card.citation else []),
+        *CITATIONS,
+        *([PROPOSING] if search.sampler == "tpe" else []),
+        *([STOPPING[search.scheduler.name]] if search.scheduler.name in STOPPING else []),
+        *([IMPORTANCE] if "importance" in pictures else []),
+        *(SIMULATION if config.card.simulation else []),
+    ]

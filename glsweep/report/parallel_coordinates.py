@@ -21,7 +21,7 @@ STEPS = 24
 
 def draw_parallel_coordinates(results: Results) -> Plate:
     """Draw one panel for each patch size, since figures of different sizes do not compare."""
-    trials = results.trials
+    trials = results.configurations
     sizes = sorted(trials["patch_size_px"].dropna().astype(int).unique())
     figure = new_figure(0.2 + 3.6 * max(len(sizes), 1))
     grid = figure.subplots(max(len(sizes), 1), 1, squeeze=False)[:, 0]
@@ -29,18 +29,20 @@ def draw_parallel_coordinates(results: Results) -> Plate:
         _draw_panel(axes, results, trials[trials["patch_size_px"] == size].reset_index(drop=True))
         axes.set_title(f"Patches of {size} px", pad=30)
     rank_by = results.config.space.search.rank_by
+    seeds = ", mean over its seeds" if results.config.space.search.replicates > 1 else ""
     with_figure = int(trials["best"].notna().sum())
     return Plate(
         name="parallel-coordinates",
-        title="Trials across their parameters",
+        title="Configurations across their parameters",
         figure=figure,
         caption=(
-            f"Each of {counted(with_figure, 'trial')} with a figure is one line, from its parameters to "
-            f"its best {FIGURE_WORDS[rank_by]} on validation (right); darker is better. Solid lines ran "
-            "their full budget, faint ones were stopped early. Lines that share a value are spread a "
-            "little, best on top. Dimensions in which trials do not differ are left out."
+            f"Each of {counted(with_figure, 'configuration')} with a figure is one line, from its parameters "
+            f"to its best {FIGURE_WORDS[rank_by]} on validation (right{seeds}); darker is better. Solid "
+            "lines ran their full budget, faint ones were stopped early. Lines that share a value are "
+            "spread a little, best on top. Dimensions in which trials do not differ are left out."
         ),
-        alt=f"Parallel coordinates of {counted(len(trials), 'trial')}, coloured by {FIGURE_WORDS[rank_by]}.",
+        alt=f"Parallel coordinates of {counted(len(trials), 'configuration')}, coloured by "
+        f"{FIGURE_WORDS[rank_by]}.",
     )
 
 

@@ -1,7 +1,5 @@
 """Everything a study has left on disk, read once for the report."""
 
-import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,20 @@ from glsweep.config.study import StudyConfig
 from glsweep.config.trial import ARCHITECTURE_TITLES, Stratum, TrialParameters
 from glsweep.errors import StudyError
 from glsweep.files import read_json
+from glsweep.report.history import History, read_history
 from glsweep.study import STAGES, Study
 
-TRIAL_NUMBERS = ("index", "patch_size_px", "rung_epoch", "epochs", "best_epoch", "best", "wall_s")
+TRIAL_NUMBERS = (
+    "index",
+    "replicate",
+    "patch_size_px",
+    "rung_epoch",
+    "epochs",
+    "best_epoch",
+    "best",
+    "wall_s",
+)
+TRIAL_LABELS = ("trial_id", "configuration", "architecture", "outcome", "reason")
 HYPERPARAMETERS = set(TrialParameters.model_fields) - set(Stratum._fields)
 
 
@@ -56,8 +65,8 @@ class Results:
     ----------
     trials : DataFrame
         One row a trial; `TRIAL_NUMBERS` are numbers (NaN where empty), all other columns text.
-    epochs : DataFrame
-        One row an epoch that was reported, in the order in which they came: trial_id, epoch, figure.
+    history : History
+        What trials reported epoch by epoch, and how they were judged.
     members : dict
         From stratum, ordered by patch size and architecture.
     winners, calibration : dict
@@ -69,7 +78,7 @@ class Results:
     config: StudyConfig
     data: dict[str, Any]
     trials: pd.DataFrame
-    epochs: pd.DataFrame
+    history: History
     winners: dict[str, dict[str, Any]]
     members: dict[Stratum, Member]
     calibration: dict[str, dict[str, Any]]
@@ -90,6 +99,19 @@ class Results:
         """Strata that have trials, ordered."""
         pairs = zip(self.trials["architecture"], self.trials["patch_size_px"], strict=True)
         return ordered({Stratum(str(name), int(size)) for name, size in pairs})
+
+    @property
+    def first_seeds(self) -> pd.DataFrame:
+        """Rows of `trials` that are the first seed of their configuration."""
+        return self.trials[self.trials["replicate"] == 0]
+
+    @property
+    def configurations(self) -> pd.DataFrame:
+        """Rows of first seeds, with `best` the mean over those seeds that completed."""
+        completed = self.trials[self.trials["outcome"] == "completed"]
+        means = completed.groupby("configuration")["best"].mean()
+        first = self.first_seeds
+        return first.assign(best=first["configuration"].map(means).fillna(first["best"]))
 
     def trials_of(self, stratum: Stratum) -> pd.DataFrame:
         """Rows of `trials` that belong to `stratum`."""
@@ -124,15 +146,11 @@ def read_results(study: Study) -> Results:
 def _read(study: Study) -> Results:
     table = read_json(study.table_json)
     strata = ordered({Stratum(row["architecture"], row["patch_size_px"]) for row in table["rows"]})
-    trials = read_trials(study.trials_csv)
-    rank_by = study.config.space.search.rank_by
     return Results(
         config=study.config,
         data=read_json(study.data_json),
-        trials=trials,
-        epochs=pd.DataFrame(
-            _epoch_rows(study.ledger_jsonl, rank_by), columns=["trial_id", "epoch", "figure"]
-        ),
+        trials=read_trials(study.trials_csv),
+        history=read_history(study.ledger_jsonl, study.config.space.search.rank_by),
         winners=read_json(study.winners_json),
         members={stratum: _read_member(study.member(stratum)) for stratum in strata},
         calibration=read_json(study.calibration_json),
@@ -142,21 +160,23 @@ def _read(study: Study) -> Results:
 
 
 def read_trials(path: Path) -> pd.DataFrame:
-    """Read `trials.csv`: labels stay text (`none` is a label), numbers become numbers."""
+    """Read `trials.csv`: labels stay text (`none` is a label), numbers become numbers.
+
+    Raises
+    ------
+    StudyError
+        When a column is missing.
+    """
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    missing = [name for name in (*TRIAL_LABELS, *TRIAL_NUMBERS) if name not in frame]
+    if missing:
+        raise StudyError(
+            f"{path}: has no column {missing[0]!r}; delete {path.parent.parent / 'stages'} and run the "
+            "study again"
+        )
     for name in TRIAL_NUMBERS:
-        values = frame[name] if name in frame else pd.Series("", index=frame.index)
-        frame[name] = pd.to_numeric(values, errors="coerce")
+        frame[name] = pd.to_numeric(frame[name], errors="coerce")
     return frame
-
-
-def _epoch_rows(ledger: Path, rank_by: str) -> Iterator[tuple[str, int, float]]:
-    with ledger.open(encoding="utf-8") as lines:
-        for line in lines:
-            event: Mapping[str, Any] = json.loads(line)
-            if event.get("event") == "epoch":
-                value = event["figures"].get(rank_by)
-                yield str(event["trial_id"]), int(event["epoch"]), np.nan if value is None else float(value)
 
 
 def _read_member(folder: Path) -> Member:

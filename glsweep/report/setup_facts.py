@@ -1,8 +1,14 @@
 """The study's settings in words: what varied, how it was searched, retrained and calibrated."""
 
-from glsweep.config.space import Asha, Dimension, SearchSpace
+from glsweep.config.space import Asha, Budget, Dimension, Median, NoStopping, SearchSpace, Stopping
 from glsweep.config.study import StudyConfig
 from glsweep.report.words import FIGURE_WORDS, counted
+
+SAMPLERS = {
+    "grid": "grid, every configuration once",
+    "random": "random, each configuration drawn by itself",
+    "tpe": "TPE (tree-structured Parzen estimator), which proposes near what was good",
+}
 
 
 def setup_facts(config: StudyConfig) -> dict[str, dict[str, str]]:
@@ -58,22 +64,51 @@ def _patches(space: SearchSpace) -> dict[str, str]:
 
 def _search(space: SearchSpace) -> dict[str, str]:
     search = space.search
-    drawn = "every configuration" if search.samples is None else counted(search.samples, "configuration")
-    facts = {
-        "sampler": f"{search.sampler}, {drawn}",
-        "budget": f"{counted(search.epochs, 'epoch')} a trial",
-        "ranked by": f"{FIGURE_WORDS[search.rank_by]} on validation, tolerance {search.tolerance_m:g} m",
-    }
-    if isinstance(search.scheduler, Asha):
-        facts["early stopping"] = (
-            "successive halving within each (architecture, patch size), first rung at epoch "
-            f"{search.scheduler.grace_epochs}, the best 1 in {search.scheduler.reduction_factor} go on"
+    facts = {"sampler": SAMPLERS[search.sampler]}
+    if search.parallel is not None:
+        facts["sampler"] += f"; each proposal knows all but the last {search.parallel} of its stratum"
+    if search.first:
+        facts["tried first"] = "; ".join(
+            ", ".join(f"{name} {_value(value)}" for name, value in chosen.items()) for chosen in search.first
         )
-    else:
-        facts["early stopping"] = "none"
+    facts["budget of the sweep"] = _budget(search.budget)
+    facts["budget of a trial"] = counted(search.epochs, "epoch")
+    facts["seeds"] = f"{counted(search.replicates, 'seed')} for each configuration that runs in full"
+    facts["ranked by"] = (
+        f"{FIGURE_WORDS[search.rank_by]} on validation, tolerance {search.tolerance_m:g} m"
+        + (", mean over seeds" if search.replicates > 1 else "")
+    )
+    facts["early stopping"] = _stopping(search.scheduler)
     resources = space.resources
     facts["a trial takes"] = f"{counted(resources.cpus, 'CPU')}, {resources.gpus:g} GPU where there is one"
     return facts
+
+
+def _budget(budget: Budget) -> str:
+    limits = []
+    if budget.trials is not None:
+        limits.append(counted(budget.trials, "configuration"))
+    if budget.epochs is not None:
+        limits.append(counted(budget.epochs, "epoch"))
+    if budget.hours is not None:
+        limits.append(f"{budget.hours:g} h")
+    return (
+        ", ".join(limits) + (", whichever comes first" if len(limits) > 1 else "") if limits else "no limit"
+    )
+
+
+def _stopping(stopping: Stopping) -> str:
+    within = "within each (architecture, patch size)"
+    match stopping:
+        case Asha():
+            return (
+                f"successive halving {within}, first rung at epoch {stopping.grace_epochs}, "
+                f"the best 1 in {stopping.reduction_factor} go on"
+            )
+        case Median():
+            return f"median rule {within}, at each epoch from {stopping.grace_epochs} on"
+        case NoStopping():
+            return "none"
 
 
 def _retraining(space: SearchSpace) -> dict[str, str]:
@@ -81,8 +116,12 @@ def _retraining(space: SearchSpace) -> dict[str, str]:
     return {
         "budget": f"{counted(retraining.epochs, 'epoch')}, patience {retraining.patience}",
         "best epoch by": FIGURE_WORDS[retraining.monitor],
-        "optimiser": f"Adam, learning rate {retraining.learning_rate:g}, weight decay "
-        f"{retraining.weight_decay:g}",
+        "optimiser": f"Adam, learning rate {_or_own(retraining.learning_rate)}, weight decay "
+        f"{_or_own(retraining.weight_decay)}",
         "batch": f"{counted(retraining.batch_size, 'patch', 'patches')}, gradient norm clipped at "
         f"{retraining.gradient_clip:g}",
     }
+
+
+def _or_own(setting: float | None) -> str:
+    return "as in the trial" if setting is None else f"{setting:g}"

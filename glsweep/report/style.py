@@ -122,3 +122,20 @@ def cut_colours(name: str, start: float, end: float) -> Colormap:
 def note(axes: Axes, text: str, colour: str = SOFT_INK) -> None:
     """Write a short remark in the middle of empty axes."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=colour)
+
+
+def hollow(size: float) -> dict[str, Any]:
+    """Return the look of dots for what was stopped: told from filled ones in grey print too."""
+    return {
+        "marker": "o",
+        "linestyle": "none",
+        "markersize": size,
+        "markerfacecolor": "white",
+        "markeredgecolor": SOFT_INK,
+        "markeredgewidth": 0.8,
+    }
+
+
+def draw_star(axes: Axes, x: Any, y: Any, colour: str) -> None:
+    """Mark a winner."""
+    axes.plot(x, y, "*", markersize=13, color=colour, markeredgecolor=INK, markeredgewidth=0.9, zorder=5)

@@ -1,4 +1,4 @@
-"""How the sweep's trials ended and which won, as rows for the page."""
+"""How the sweep's trials ended, what stopping saved and which won, as rows for the page."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,18 @@ import pandas as pd
 from glsweep.config.trial import Stratum
 from glsweep.report.dimensions import tied_columns, varying
 from glsweep.report.results import Results
-from glsweep.report.words import DASH, short
+from glsweep.report.words import DASH, counted, duration, short
+
+MOST_RUNGS_NAMED = 3
 
 
 @dataclass(frozen=True)
 class OutcomeRow:
-    """How the trials of one stratum ended, and what they cost."""
+    """How the trials of one stratum ended, and what they cost.
+
+    `saved_epochs` and `saved_s` are what the stopped trials would have gone on for, with the
+    further seeds that they would have had; seconds by the epochs that each of them did run.
+    """
 
     title: str
     patch_size_px: int
@@ -21,23 +27,42 @@ class OutcomeRow:
     stopped: dict[int, int]
     failed: int
     epochs: int
-    full_epochs: int
-    wall_s: float
+    trained_s: float
+    saved_epochs: int
+    saved_s: float
+
+    @property
+    def stopped_words(self) -> str:
+        """Where trials were stopped, the last rung first; nothing where none was."""
+        rungs = sorted(self.stopped, reverse=True)
+        if len(rungs) > MOST_RUNGS_NAMED:
+            return f"{sum(self.stopped.values())} stopped at epochs {rungs[-1]} to {rungs[0]}"
+        return ", ".join(f"{self.stopped[rung]} stopped at rung {rung}" for rung in rungs)
+
+    @property
+    def full_epochs(self) -> int:
+        """Epochs that the stratum would have taken without early stopping."""
+        return self.epochs + self.saved_epochs
 
     @property
     def cost(self) -> float:
-        """Epochs spent as a share of what all trials would have cost in full."""
+        """Epochs spent as a share of those without early stopping."""
         return self.epochs / self.full_epochs if self.full_epochs else 0.0
 
 
 @dataclass(frozen=True)
 class WinnerRow:
-    """The best trial of a stratum with the parameters in which trials differ."""
+    """The best configuration of a stratum with the parameters in which trials differ.
+
+    `value` is its mean over `seeds` seeds, `spread` their standard deviation; None with one.
+    """
 
     title: str
     patch_size_px: int
     trial: str
     value: float
+    seeds: int
+    spread: float | None
     parameters: dict[str, str]
 
 
@@ -46,20 +71,39 @@ def outcome_rows(results: Results) -> list[OutcomeRow]:
     return [_outcomes(results, stratum) for stratum in results.trial_strata]
 
 
+def saving_words(rows: list[OutcomeRow]) -> str:
+    """Say what early stopping saved over all strata; nothing where it stopped no trial."""
+    saved_epochs = sum(row.saved_epochs for row in rows)
+    if not saved_epochs:
+        return ""
+    epochs, trained_s = sum(row.epochs for row in rows), sum(row.trained_s for row in rows)
+    saved_s = sum(row.saved_s for row in rows)
+    return (
+        f"Early stopping spent {epochs:,} of {counted(epochs + saved_epochs, 'epoch')} "
+        f"({epochs / (epochs + saved_epochs):.0%}). The trials took {duration(trained_s)}, summed over "
+        f"trials; run in full, they would have taken about {duration(saved_s)} more, judged by the epochs "
+        "that the stopped ones did run."
+    )
+
+
 def _outcomes(results: Results, stratum: Stratum) -> OutcomeRow:
     trials = results.trials_of(stratum)
     ended = trials["outcome"].value_counts()
-    rungs = trials.loc[trials["outcome"] == "stopped", "rung_epoch"].dropna().astype(int)
+    stopped = trials[trials["outcome"] == "stopped"]
+    rungs = stopped["rung_epoch"].dropna().astype(int).value_counts().sort_index()
+    search = results.config.space.search
+    left = search.epochs * search.replicates - stopped["epochs"]
     return OutcomeRow(
         title=stratum.title,
         patch_size_px=stratum.patch_size_px,
         trials=len(trials),
         completed=int(ended.get("completed", 0)),
-        stopped={int(rung): int(count) for rung, count in rungs.value_counts().sort_index().items()},  # type: ignore[call-overload]
+        stopped={int(rung): int(count) for rung, count in rungs.items()},  # type: ignore[call-overload]
         failed=int(ended.get("failed", 0)),
         epochs=int(trials["epochs"].sum()),
-        full_epochs=len(trials) * results.config.space.search.epochs,
-        wall_s=float(trials["wall_s"].sum()),
+        trained_s=float(trials["wall_s"].sum()),
+        saved_epochs=int(left.sum()),
+        saved_s=float((left * stopped["wall_s"] / stopped["epochs"]).sum()),
     )
 
 
@@ -83,7 +127,13 @@ def winner_rows(results: Results) -> list[WinnerRow]:
         parameters = {name: _label(mine, columns) for name, columns in groups.items()}
         rows.append(
             WinnerRow(
-                stratum.title, stratum.patch_size_px, str(winner["trial_id"]), winner["value"], parameters
+                title=stratum.title,
+                patch_size_px=stratum.patch_size_px,
+                trial=str(winner["trial_id"]),
+                value=winner["value"],
+                seeds=winner["replicates"],
+                spread=winner["spread"],
+                parameters=parameters,
             )
         )
     return rows

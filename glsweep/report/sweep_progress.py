@@ -45,7 +45,8 @@ def best_so_far(results: Results, stratum: Stratum) -> pd.DataFrame:
     An epoch that was repeated after an interruption was spent twice, and counts twice.
     """
     mine = set(results.trials_of(stratum)["trial_id"])
-    figure = results.epochs.loc[results.epochs["trial_id"].isin(mine), "figure"].reset_index(drop=True)
+    epochs = results.history.epochs
+    figure = epochs.loc[epochs["trial_id"].isin(mine), "figure"].reset_index(drop=True)
     higher = HIGHER_IS_BETTER[results.config.space.search.rank_by]
     best = (figure.cummax() if higher else figure.cummin()).ffill()
     return pd.DataFrame({"spent": np.arange(1, len(figure) + 1), "figure": figure, "best": best})

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from synthetic_members import QUALITY, write_member
+from synthetic_sweep import FTL, make_sweep
 
 from glsweep.config.data_card import DataCard
 from glsweep.config.space import SearchSpace
@@ -17,7 +18,9 @@ from glsweep.study import STAGES, Study, create_study
 
 ALL_STRATA = tuple(Stratum(a, s) for s in (128, 256) for a in ("unet", "attention_unet", "unetpp"))
 WEIGHTS = {"unet": 68901, "attention_unet": 69528, "unetpp": 9163140}
-FTL = (("0.7", "0.3", "1.33"), ("0.8", "0.2", "1.33"), ("0.85", "0.15", "1.33"))
+ASHA = {"name": "asha", "grace_epochs": 1, "reduction_factor": 3}
+MEDIAN = {"name": "median", "grace_epochs": 2}
+NONE = {"name": "none"}
 
 
 def write_study(
@@ -30,19 +33,24 @@ def write_study(
     failures: bool = True,
     repeats: int = 4,
     rank_by: str = "relaxed_f1",
+    scheduler: dict[str, Any] = ASHA,
+    replicates: int = 1,
+    epochs: int = 9,
     intervals: bool = True,
 ) -> Study:
     """Write all files of a study whose sweep had `repeats` trials of each loss setting."""
     rng = np.random.default_rng(5)
-    study = create_study(folder, _config(title, rule, rank_by))
+    search = {"rank_by": rank_by, "scheduler": scheduler, "replicates": replicates, "epochs": epochs}
+    study = create_study(folder, _config(title, rule, search))
     write_json(study.data_json, _data(rule, sorted({s.patch_size_px for s in strata})))
-    rows, events, winners = _sweep(strata, rng, failures, repeats, rank_by)
+    made = make_sweep(study.config.space.search, strata, rng, failures=failures, repeats=repeats)
+    winners = made.winners(strata)
     study.sweep.mkdir()
     with study.trials_csv.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, list(made.rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
-    study.ledger_jsonl.write_text("".join(json.dumps(event) + "\n" for event in events))
+        writer.writerows(made.rows)
+    study.ledger_jsonl.write_text("".join(json.dumps(event) + "\n" for event in made.events))
     write_json(study.winners_json, winners)
     for stratum in strata:
         write_member(study, stratum, winners.get(stratum.key), rng)
@@ -54,7 +62,7 @@ def write_study(
     return study
 
 
-def _config(title: str, rule: str, rank_by: str) -> StudyConfig:
+def _config(title: str, rule: str, search: dict[str, Any]) -> StudyConfig:
     card = DataCard.model_validate(
         {
             "name": "getz",
@@ -95,11 +103,10 @@ def _config(title: str, rule: str, rank_by: str) -> StudyConfig:
                 "fresh_coverage": 2,
             },
             "search": {
-                "sampler": "grid",
-                "epochs": 9,
-                "rank_by": rank_by,
+                "sampler": "random",
+                "budget": {"trials": 200},
                 "tolerance_m": 200,
-                "scheduler": {"name": "asha", "grace_epochs": 1, "reduction_factor": 3},
+                **search,
             },
             "resources": {"cpus": 1, "gpus": 0.25},
             "retraining": {
@@ -169,88 +176,6 @@ def _data(rule: str, sizes: list[int]) -> dict[str, Any]:
     else:
         data["shared_ground"] = {"pairs_checked": 171432}
     return data
-
-
-def _sweep(
-    strata: tuple[Stratum, ...], rng: np.random.Generator, failures: bool, repeats: int, rank_by: str
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
-    plan = [
-        (stratum, ftl, bce, ds)
-        for stratum in strata
-        for ftl in FTL
-        for bce in ("0.2", "0.35")
-        for ds in (("none", "ramp") if stratum.architecture == "unetpp" else ("none",))
-        for _ in range(repeats)
-    ]
-    rows, events = [], []
-    for index, place in enumerate(rng.permutation(len(plan))):
-        stratum, ftl, bce, ds = plan[place]
-        rate = 10 ** rng.uniform(-4, -2)
-        ceiling = QUALITY[stratum.architecture] - 0.1 * abs(np.log10(rate) + 3) + 0.1 * (float(bce) - 0.2)
-        ceiling = float(np.clip(ceiling + 0.03 * (ds == "ramp") + rng.normal(0, 0.04), 0.05, 0.95))
-        trial_id = f"{index:04d}-{rng.integers(16**8):08x}"
-        epochs = int(rng.choice([1, 3, 9], p=[0.55, 0.2, 0.25]))
-        outcome, reason = ("completed" if epochs == 9 else "stopped"), ""
-        if failures and index in (3, 11):
-            outcome, reason, epochs = "failed", "the loss became NaN at epoch 1", 1
-        scores = ceiling * (1 - np.exp(-(1 + np.arange(epochs)) / 2.0)) + rng.normal(0, 0.01, epochs)
-        losses = 1 - scores
-        figures = losses if rank_by == "val_loss" else scores
-        best_epoch = int(figures.argmin() if rank_by == "val_loss" else figures.argmax())
-        parameters = {
-            **dict(zip(("fn_weight", "fp_weight", "gamma"), ftl, strict=True)),
-            "bce_weight": bce,
-            "ds_weights": ds,
-            "base_width": "none",
-            "learning_rate": f"{rate:.12g}",
-            "weight_decay": "1e-05",
-            "batch_size": "16",
-            "gradient_clip": "1",
-            "channels": "real,imag",
-            "augmentation": ["dihedral"],
-        }
-        failed = outcome == "failed"
-        rows.append(
-            {
-                "trial_id": trial_id,
-                "index": index,
-                "architecture": stratum.architecture,
-                "patch_size_px": stratum.patch_size_px,
-                "stratum": stratum.key,
-                **parameters,
-                "outcome": outcome,
-                "rung_epoch": epochs if outcome == "stopped" else "",
-                "epochs": epochs,
-                "best_epoch": "" if failed else best_epoch + 1,
-                "best": "" if failed else f"{figures[best_epoch]:.6f}",
-                "reason": reason,
-                "wall_s": round(2.1 * epochs, 2),
-            }
-        )
-        events.append({"event": "started", "unix_s": 1.8e9 + index, "trial": {"trial_id": trial_id}})
-        for epoch in range(epochs):
-            values = {"relaxed_f1": scores[epoch], "val_loss": losses[epoch], "dice": scores[epoch] / 2}
-            told = {name: None if failed else float(value) for name, value in values.items()}
-            events.append(
-                {"event": "epoch", "unix_s": 1.8e9, "trial_id": trial_id, "epoch": epoch + 1, "figures": told}
-            )
-    winners = {}
-    for stratum in strata:
-        mine = [
-            r
-            for r in rows
-            if (r["architecture"], r["patch_size_px"]) == stratum and r["outcome"] == "completed"
-        ]
-        if mine:
-            best = (min if rank_by == "val_loss" else max)(mine, key=lambda row: float(row["best"]))
-            winners[stratum.key] = {
-                "trial_id": best["trial_id"],
-                "index": best["index"],
-                "figure": rank_by,
-                "value": float(best["best"]),
-                "parameters": {"bce_weight": float(best["bce_weight"])},
-            }
-    return rows, events, winners
 
 
 def _calibration(stratum: Stratum, edge: bool) -> dict[str, Any]:
