@@ -1,6 +1,5 @@
 """The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`."""
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,16 +10,15 @@ import tyro
 from rich.console import Console
 from rich.text import Text
 
+from glsweep.commands import COMMANDS, keep_ray_on_loopback
 from glsweep.config.data_card import load_card
+from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE
 from glsweep.config.space import load_space
 from glsweep.config.study import StudyConfig
 from glsweep.errors import GlsweepError, StudyError
-from glsweep.spaces.plan import PlannedTrial, patch_sizes_px, plan_trials
-from glsweep.study import STAGES, Stage, Study, create_study, open_study
-
-PROJECT = Path(__file__).resolve().parents[1]
-DEMO_CARD = PROJECT / "datasets" / "demo.yaml"
-DEMO_SPACE = PROJECT / "search_spaces" / "demo.yaml"
+from glsweep.spaces.plan import Plan, patch_sizes_px
+from glsweep.spaces.samplers import make_plan
+from glsweep.study import STAGES, Stage, Study, create_study, held, open_study
 
 _Path = Path | None
 
@@ -46,6 +44,8 @@ class Options:
     """Decides every random draw."""
     address: Annotated[str | None, _hint("ADDR", "this machine alone")] = None
     """A Ray cluster's address, such as `auto`."""
+    storage: Annotated[str | None, _hint("FOLDER|URI", "the study's folder")] = None
+    """Where checkpoints are kept: a folder that every node mounts, or s3://bucket/folder."""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False
     """Show whole tracebacks."""
 
@@ -55,7 +55,7 @@ DESCRIPTION = """Find the network that draws glacier grounding lines best.
 Without a command the whole study runs, on simulated scenes unless --data names yours:
 `python -m glsweep.run --data FOLDER`. Options: `python -m glsweep.run study --help`."""
 
-COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
+STAGE_COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
     "study": (STAGES, "All stages in their order: the default command."),
     "simulate": (("simulate",), "Simulate the scenes, if the data card says so."),
     "prepare": (("simulate", "prepare"), "Read scenes and lines, split the ground, cut the patches."),
@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
         given.insert(0, "study")
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            {name: _command(stages, text) for name, (stages, text) in COMMANDS.items()},
+        code: int | None = tyro.extras.subcommand_cli_from_dict(
+            {name: _command(stages, text) for name, (stages, text) in STAGE_COMMANDS.items()} | COMMANDS,
             prog="python -m glsweep.run",
             description=DESCRIPTION,
             args=given,
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         Console().print("[yellow]stopped; the same command continues where it was[/yellow]")
         return 130
-    return 0
+    return code or 0
 
 
 def _command(stages: Sequence[Stage], text: str) -> Callable[[Options], None]:
@@ -101,44 +101,38 @@ def _command(stages: Sequence[Stage], text: str) -> Callable[[Options], None]:
 
 
 def _run(stages: Sequence[Stage], options: Options) -> None:
-    from filelock import FileLock, Timeout
-
     from glsweep.report.console import print_results
     from glsweep.stages import Context, run_stages
 
-    if options.address is None:
-        # Read when Ray is imported: its servers then listen on the loopback address alone, here too.
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    keep_ray_on_loopback(options.address)
     console = Console()
-    study, trials = _open(options, stages[0])
-    console.print(f"study [bold]{study.directory}[/bold]: {len(trials)} trials planned", highlight=False)
-    try:
-        with FileLock(study.directory / ".lock", timeout=0):
-            run_stages(study, stages, Context(trials, options.address, console))
-    except Timeout as error:
-        raise StudyError(f"{study.directory}: another process works on this study; wait for it") from error
+    study, plan = _open(options, stages[0])
+    size = "trials within a budget" if plan.size is None else f"{plan.size} configurations planned"
+    console.print(f"study [bold]{study.directory}[/bold]: {size}", highlight=False)
+    with held(study):
+        run_stages(study, stages, Context(plan, options.address, options.storage, console))
     if "report" in stages:
         print_results(study, console)
 
 
-def _open(options: Options, first: Stage) -> tuple[Study, list[PlannedTrial]]:
+def _open(options: Options, first: Stage) -> tuple[Study, Plan]:
     """Find or make the study; everything that can be wrong is found before anything is written."""
     from glsweep.patches.prepare import check_data
 
     asks_for_its_own = options.data is None and options.space is None and options.seed is None
     if options.study is not None and asks_for_its_own and (options.study / "study.yaml").is_file():
         study = open_study(options.study)
-        return study, plan_trials(study.config.space, seed=study.config.seed, source=study.config_yaml)
+        return study, make_plan(study.config.space, seed=study.config.seed, source=study.config_yaml)
     source = options.space or DEMO_SPACE
     card, space = load_card(options.data or DEMO_CARD), load_space(source)
     name = card.name if card.name == space.name else f"{card.name}-{space.name}"
     directory = options.study or Path("studies") / name
     config = StudyConfig(name=directory.resolve().name, seed=options.seed or 0, card=card, space=space)
-    trials = plan_trials(space, seed=config.seed, source=source)
+    plan = make_plan(space, seed=config.seed, source=source)
     if not (directory / "study.yaml").is_file():
         _check_is_first(first, directory)
-        check_data(config, patch_sizes_px(trials))
-    return create_study(directory, config), trials
+        check_data(config, patch_sizes_px(plan.strata))
+    return create_study(directory, config), plan
 
 
 def _check_is_first(stage: Stage, directory: Path) -> None:

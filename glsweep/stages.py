@@ -7,16 +7,17 @@ from typing import Any
 
 from rich.console import Console
 
-from glsweep.spaces.plan import PlannedTrial, patch_sizes_px
+from glsweep.spaces.plan import Plan, patch_sizes_px
 from glsweep.study import STAGES, Stage, Study
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage may use besides the study: the planned trials, a cluster, and the console."""
+    """What a stage may use besides the study: its plan, a cluster with its storage, and the console."""
 
-    trials: Sequence[PlannedTrial]
+    plan: Plan
     address: str | None
+    storage: str | None
     console: Console
 
 
@@ -57,7 +58,7 @@ def _prepare(study: Study, context: Context) -> Mapping[str, Any]:
     from glsweep.patches.prepare import prepare_patches
     from glsweep.report.console import print_data
 
-    findings = prepare_patches(study, patch_sizes_px(context.trials))
+    findings = prepare_patches(study, patch_sizes_px(context.plan.strata))
     print_data(findings, context.console)
     return {"patches": findings["patches"]}
 
@@ -65,13 +66,15 @@ def _prepare(study: Study, context: Context) -> Mapping[str, Any]:
 def _sweep(study: Study, context: Context) -> Mapping[str, Any]:
     from glsweep.sweep.stage import sweep
 
-    return sweep(study, context.trials, address=context.address, console=context.console)
+    return sweep(
+        study, context.plan, address=context.address, storage=context.storage, console=context.console
+    )
 
 
 def _retrain(study: Study, context: Context) -> Mapping[str, Any]:
     from glsweep.retrain import retrain
 
-    return retrain(study, address=context.address, console=context.console)
+    return retrain(study, address=context.address, storage=context.storage, console=context.console)
 
 
 def _calibrate(study: Study, context: Context) -> Mapping[str, Any]:
@@ -94,12 +97,21 @@ def _evaluate(study: Study, _context: Context) -> Mapping[str, Any]:
     return evaluate(study)
 
 
-def _report(study: Study, _context: Context) -> Mapping[str, Any]:
+def _report(study: Study, context: Context) -> Mapping[str, Any]:
+    from glsweep.register import register_members
     from glsweep.report.page import write_report
+    from glsweep.tracking.away import without_stopping
     from glsweep.tracking.members import track_members
 
     summary = write_report(study)
-    track_members(study)
+    with without_stopping(study, context.console):
+        track_members(study)
+        for version in register_members(study).values():
+            champion = "champion" if version["is_champion"] else "not champion"
+            context.console.print(
+                f"  {version['model']} version {version['version']}: {champion}, {version['why']}",
+                highlight=False,
+            )
     return summary
 
 

@@ -7,6 +7,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # loopback alone
+os.environ.setdefault("RAY_AUTH_MODE", "token")  # as glsweep.sweep sets it; read when Ray is imported
 
 GETZ = Path(__file__).resolve().parents[2] / "shared" / "data" / "getz"
 

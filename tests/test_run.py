@@ -14,7 +14,9 @@ from made_configs import CARD, SPACE, changed, study_config, write_yaml
 from rasterio.crs import CRS
 from shapely import LineString
 
+from glsweep.commands import COMMANDS
 from glsweep.config.data_card import Simulation
+from glsweep.errors import StudyError
 from glsweep.run import DEMO_CARD, DEMO_SPACE, main
 from glsweep.scenes.raster import write_interferogram
 from glsweep.scenes.simulator.dataset import simulate_data
@@ -114,7 +116,7 @@ def test_a_file_that_only_looks_like_a_raster_is_told(capsys):
 @pytest.mark.parametrize(
     ("key", "to", "words"),
     [
-        ("search.epoch", 3, "search.epoch: unknown key; known here: epochs, "),
+        ("search.epoch", 3, "search.epoch: unknown key; known here: budget, "),
         ("search.scheduler.graze", 3, "graze: unknown key; known here: grace_epochs, "),
         ("fixed.momentum", 0.9, "momentum: unknown key; known here: architecture, "),
         ("search.epochs", -3, "search.epochs: input should be greater than or equal to 1 (it is -3)"),
@@ -303,7 +305,7 @@ def test_help_takes_less_than_a_second_of_cpu_time():
     run = as_a_user("--help")
     spent_s = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
     assert run.returncode == 0
-    assert all(stage in run.stdout for stage in ("study", *STAGES))
+    assert all(command in run.stdout for command in ("study", *STAGES, *COMMANDS))
     assert spent_s < 1
 
 
@@ -314,6 +316,44 @@ def test_every_command_explains_its_options(capsys):
         assert caught.value.code == 0
         shown = capsys.readouterr().out
         assert all(option in shown for option in ("--data", "--space", "--study", "--seed", "--address"))
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("status", ["STUDY", "--debug"]), ("replay", ["STUDY", "--scheduler", "--orders", "--debug"])],
+)
+def test_a_command_that_is_no_stage_explains_its_options(command, options, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(option in shown for option in options)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(command):
+    first, *_ = (COMMANDS[command].__doc__ or "").splitlines()
+    assert first.endswith((".", ":")), "the first line is the help"
+
+
+@pytest.mark.parametrize("command", ["status", "replay"])
+def test_a_command_on_a_folder_that_is_no_study_is_told(capsys, command):
+    Path("thesis").mkdir()
+    assert told(capsys, command, "thesis").startswith("error: thesis: is not a study")
+    with pytest.raises(StudyError):
+        main([command, "thesis", "--debug"])
+
+
+def test_status_shows_the_stages_and_writes_nothing(capsys):
+    study = create_study(Path("mine"), study_config())
+    study.finish("simulate", 61, {})
+    before = tree(Path.cwd())
+    assert main(["status", "mine"]) == 0
+    shown = capsys.readouterr().out
+    assert "simulate  done in 1 min 01 s" in shown
+    assert "prepare   not done" in shown
+    assert tree(Path.cwd()) == before
+    assert not study.lock.exists()
 
 
 def test_the_command_line_imports_nothing_heavy():

@@ -1,0 +1,125 @@
+"""The commands that are not stages: each looks at a study or at a machine, and heavy imports wait inside.
+
+To add one, write a function whose parameters are its options and whose first line of docstring is
+its help, and enter it in `COMMANDS`.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from glsweep.config.shipped import DEMO_SPACE
+from glsweep.study import held, open_study
+
+StudyFolder = Annotated[Path, tyro.conf.arg(metavar="STUDY", help="The study's folder.")]
+Debug = Annotated[
+    bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Show whole tracebacks.", help_behavior_hint="")
+]
+
+
+def keep_ray_on_loopback(address: str | None) -> None:
+    """Let a Ray that is started on this machine listen on the loopback address alone, as on a laptop.
+
+    Ray reads this when it is imported. At an `address` a cluster runs already.
+    """
+    if address is None:
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+
+
+def status(study: StudyFolder, /, debug: Debug = False) -> None:
+    """Show how a study stands, also while it runs: its stages, its trials, the time left."""
+    from glsweep.report.status_page import print_status
+    from glsweep.sweep.status import read_status
+
+    opened = open_study(study)
+    print_status(opened, read_status(opened), Console())
+
+
+def replay(
+    study: StudyFolder,
+    /,
+    scheduler: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="RULE...", help_behavior_hint="(default: all that fit the epochs)"),
+    ] = (),
+    orders: Annotated[int, tyro.conf.arg(metavar="N")] = 20,
+    debug: Debug = False,
+) -> None:
+    """Play other stopping rules over the learning curves of a finished sweep, without training.
+
+    Parameters
+    ----------
+    scheduler
+        Rules to compare: asha:GRACE:REDUCTION, median:GRACE, none; asha or median alone for several.
+    orders
+        Shuffled orders of the trials that are played besides the plan's own.
+    """
+    from glsweep.report.replay_report import replay_study
+
+    replay_study(open_study(study), scheduler, orders=orders, console=Console())
+
+
+def track(study: StudyFolder, /, debug: Debug = False) -> None:
+    """Send MLflow what it lacks of a study, such as after a time in which it did not answer."""
+    from glsweep.register import register_members
+    from glsweep.sweep.tracked import track_study
+
+    opened = open_study(study)
+    with held(opened):
+        sent = track_study(opened)
+        if opened.is_done("evaluate"):
+            register_members(opened)
+    Console().print(
+        f"{sent['mlflow_uri']}: {sent['trials']} trials are up to date", highlight=False, soft_wrap=True
+    )
+
+
+def doctor(
+    cluster_yaml: Annotated[Path | None, tyro.conf.arg(metavar="[CLUSTER.yaml]")] = None,
+    /,
+    address: Annotated[
+        str | None, tyro.conf.arg(metavar="ADDR", help_behavior_hint="(default: this machine)")
+    ] = None,
+    space: Annotated[Path, tyro.conf.arg(metavar="SPACE.yaml")] = DEMO_SPACE,
+    storage: Annotated[
+        str | None, tyro.conf.arg(metavar="FOLDER|URI", help_behavior_hint="(default: not checked)")
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Check a cluster file, a cluster or this machine before a sweep: what is wrong, and what to do.
+
+    Parameters
+    ----------
+    cluster_yaml
+        A file for `ray up`.
+    address
+        A Ray cluster's address, such as `auto`.
+    space
+        The search space whose trials are to run.
+    storage
+        Where checkpoints will be kept.
+    """
+    keep_ray_on_loopback(address)
+    from glsweep.config.space import load_space
+    from glsweep.sweep.doctor.command import doctor as examine
+    from glsweep.sweep.doctor.need import need_of
+
+    return examine(
+        cluster_yaml=cluster_yaml,
+        address=address,
+        need=need_of(load_space(space), space),
+        storage=storage,
+        console=Console(),
+    )
+
+
+COMMANDS: dict[str, Callable[..., int | None]] = {
+    "doctor": doctor,
+    "status": status,
+    "replay": replay,
+    "track": track,
+}
