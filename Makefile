@@ -28,6 +28,8 @@ lock: $(VENV)/.installed-dev
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock
 	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml requirements.in
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements-dev.lock
+	$(COMPILE) --extra cluster --constraint requirements.lock --output-file requirements-cluster.lock pyproject.toml requirements.in
+	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements-cluster.lock
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

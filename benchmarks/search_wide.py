@@ -1,9 +1,12 @@
-"""Part 2 of search.py: `wide` searched by TPE and at random, with the same budget of epochs."""
+"""Part 2 of search.py: `wide` searched by TPE and at random, with the same budget."""
 
 import math
 import statistics
+from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from invented_networks import World, wide_world
@@ -17,18 +20,33 @@ PARTS = 8
 Curves = dict[str, np.ndarray]
 
 
-def search_wide(number: int, sampler: str, epochs: int) -> list[float]:
+@dataclass(frozen=True)
+class Contest:
+    """On what terms TPE and chance compete."""
+
+    title: str
+    epochs: int
+    search: dict[str, Any]
+
+
+CONTESTS = (
+    Contest("early stopping as in the file, a budget of 4,000 epochs", 4000, {"budget": {"epochs": 4000}}),
+    Contest(
+        "no early stopping, 360 trials of 27 epochs",
+        360 * 27,
+        {"budget": {"trials": 360}, "scheduler": {"name": "none"}},
+    ),
+)
+
+
+def compete(number: int, sampler: str, contest: Contest) -> list[float]:
     """What the best configuration so far reaches, after each part of the budget."""
-    space = altered(
-        load_space(WIDE),
-        sampler=sampler,
-        parallel=load_space(WIDE).search.parallel if sampler == "tpe" else None,
-        budget={"epochs": epochs},
-        replicates=1,
-    )
+    wide = load_space(WIDE)
+    parallel = wide.search.parallel if sampler == "tpe" else None
+    space = altered(wide, sampler=sampler, parallel=parallel, replicates=1, **contest.search)
     world = wide_world(number)
     played = sweep(space, WIDE, world, number)
-    return [_reached(played, world, epochs * part / PARTS) for part in range(1, PARTS + 1)]
+    return [_reached(played, world, contest.epochs * part / PARTS) for part in range(1, PARTS + 1)]
 
 
 def _reached(played: Played, world: World, epochs: float) -> float:
@@ -44,10 +62,11 @@ def _reached(played: Played, world: World, epochs: float) -> float:
     return statistics.fmean(quality for _, quality in best.values())
 
 
-def curves(worlds: int, epochs: int, pool: Executor) -> Curves:
+def curves(worlds: int, contest: Contest, pool: Executor) -> Curves:
     """By sampler: worlds x parts of the budget."""
+    numbers, terms = range(worlds), [contest] * worlds
     return {
-        sampler: np.array(list(pool.map(search_wide, range(worlds), [sampler] * worlds, [epochs] * worlds)))
+        sampler: np.array(list(pool.map(compete, numbers, [sampler] * worlds, terms)))
         for sampler in ("random", "tpe")
     }
 
@@ -59,29 +78,35 @@ def table_rows(found: Curves, epochs: int) -> list[list[str]]:
         [
             f"{epochs * (part + 1) // PARTS}",
             *(_spread(found[name][:, part]) for name in found),
-            _spread(lead[:, part], sign="+"),
+            _mean(lead[:, part]),
             f"{(lead[:, part] > 0).sum()} of {len(lead)}",
         ]
         for part in range(PARTS)
     ]
 
 
-def draw(found: Curves, epochs: int, path: Path) -> None:
-    """Draw both curves with their quartiles."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    for name, values in found.items():
-        low, middle, high = np.percentile(values, [25, 50, 75], axis=0)
-        spent = epochs * np.arange(1, PARTS + 1) / PARTS
-        axes.plot(spent, middle, marker="o", label=name)
-        axes.fill_between(spent, low, high, alpha=0.2)
-    axes.set(xlabel="epochs spent", ylabel="reached by the best so far, mean over strata")
-    axes.legend()
+def draw(found: Sequence[Curves], path: Path) -> None:
+    """Draw the curves of each contest with their quartiles."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    for axes, contest, one in zip(figure.subplots(1, len(found)), CONTESTS, found, strict=True):
+        for name, values in one.items():
+            low, middle, high = np.percentile(values, [25, 50, 75], axis=0)
+            spent = contest.epochs * np.arange(1, PARTS + 1) / PARTS
+            axes.plot(spent, middle, marker="o", label=name)
+            axes.fill_between(spent, low, high, alpha=0.2)
+        axes.set(title=contest.title, xlabel="epochs spent", ylabel="best so far, mean over strata")
+        axes.legend()
     figure.savefig(path, dpi=150)
 
 
-def _spread(values: np.ndarray, *, sign: str = "") -> str:
+def _spread(values: np.ndarray) -> str:
     if np.isnan(values).any():
         return "-"
     low, middle, high = np.percentile(values, [25, 50, 75])
-    return f"{middle:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
+    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _mean(values: np.ndarray) -> str:
+    if np.isnan(values).any():
+        return "-"
+    return f"{values.mean():+.4f} +- {values.std(ddof=1) / len(values) ** 0.5:.4f}"

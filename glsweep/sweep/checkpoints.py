@@ -1,5 +1,6 @@
 """Where a sweep's checkpoints lie: a folder, or any store that every node reaches."""
 
+import os
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -101,7 +102,10 @@ def _deleted_on_failure(system: FileSystem, path: str) -> Iterator[None]:
         raise
 
 
-def _short(error: BaseException) -> str:
+def _short(error: Exception) -> str:
+    """Return the system's own words where it has any: pyarrow puts a path that nobody knows before them."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
     return " ".join(str(error).split())[:200]
 
 

@@ -79,9 +79,10 @@ def trial_request(resources: Resources) -> dict[str, float]:
     return request_of(resources, has)
 
 
-def trials_at_once(request: Mapping[str, float]) -> int:
-    """Return how many trials the nodes that run now can train side by side."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return sum(
-        min(int(node.get(name, 0) / amount + ROUNDING) for name, amount in request.items()) for node in nodes
-    )
+def trials_at_once(request: Mapping[str, float]) -> int | None:
+    """Return how many trials can train side by side, None where nodes may still come or go."""
+    has = capacity()
+    if len(has.nodes) > 1 or has.node_types or has.hidden is not None:
+        return None
+    resources = has.nodes[0].resources
+    return min(int(resources.get(name, 0) / amount + ROUNDING) for name, amount in request.items())

@@ -121,8 +121,7 @@ def _tune(
         cpus=job.resources.cpus,
         checkpoints=checkpoints,
     )
-    # With one in waiting, a place that falls free is taken at once.
-    most_at_once = trials_at_once(request) + 1 if len(ray.nodes()) == 1 else None
+    at_once = trials_at_once(request)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(WORKERS_IN_WAITING)
     # Whatever happens to a trial is in the ledger, and told from there.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -131,7 +130,10 @@ def _tune(
             tune.with_resources(trainable, request),
             tune_config=tune.TuneConfig(
                 num_samples=-1,
-                search_alg=QueueSearcher(queue, journal, most_at_once=most_at_once),
+                # With one in waiting, a place that falls free is taken at once.
+                search_alg=QueueSearcher(
+                    queue, journal, most_at_once=None if at_once is None else at_once + 1
+                ),
                 scheduler=JournalScheduler(journal),
                 reuse_actors=True,
             ),

@@ -101,8 +101,8 @@ class Journal:
         if strange:
             self.fail(trial_id, f"epoch {epoch}: {strange[0]}")
             return Decision.STOP
-        self._unwritten.pop(trial_id, None)
         if epoch not in self.records.trials[trial_id].epochs:
+            self._unwritten.pop(trial_id, None)
             self._happen(
                 Reported(unix_s=time.time(), trial_id=trial_id, epoch=epoch, figures=dict(figures), last=last)
             )

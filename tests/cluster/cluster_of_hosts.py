@@ -56,7 +56,7 @@ class Cluster:
         begin = self.log.stat().st_size
         process = self.start(command)
         try:
-            code = process.wait(300)
+            code = process.wait(600)
         finally:
             process.kill()
         printed = self.log.read_bytes()[begin:].decode(errors="replace")

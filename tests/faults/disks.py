@@ -44,5 +44,3 @@ def make_room(disk: Path) -> None:
 def remount(disk: Path, mode: str) -> None:
     """Make a disk read-only (`ro`) or writable (`rw`)."""
     subprocess.run(["mount", "-o", f"remount,{mode}", str(disk)], check=True)
-
-

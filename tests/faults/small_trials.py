@@ -1,15 +1,15 @@
 """Small trials that are really trained, and what is to be the same however often they are disturbed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from glsweep.config.space import Asha, Resources
+from glsweep.config.space import Asha, Resources, Stopping
 from glsweep.config.trial import TrialParameters
 from glsweep.patches.arrays import PatchArrays
-from glsweep.spaces.plan import ListedPlan, PlannedTrial
+from glsweep.spaces.plan import ListedPlan, Past, Plan, PlannedTrial
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.engine import Job
 from glsweep.sweep.events import Reported
@@ -23,6 +23,7 @@ from glsweep.training.state import fresh_state
 SIZE_PX = 32
 EPOCHS = 4
 SAVES = "saves.txt"
+Splits = tuple[PatchArrays, PatchArrays]
 
 
 def trial(index: int, **changes: object) -> PlannedTrial:
@@ -56,7 +57,7 @@ def patches(count: int = 32, seed: int = 0, size_px: int = SIZE_PX) -> PatchArra
     return PatchArrays(image, mask, posting_m=100.0, amplitude_scale=0.7)
 
 
-ARRAYS = {SIZE_PX: (patches(), patches(8, seed=1))}
+ARRAYS: dict[int, Splits] = {SIZE_PX: (patches(), patches(8, seed=1))}
 
 
 def train_and_count(config: dict, *, checkpoints: CheckpointStore, **rest: object) -> None:
@@ -124,16 +125,27 @@ TRIALS = [trial(index, learning_rate=rate) for index, rate in enumerate((1e-3, 1
 
 
 def undisturbed_results(folder: Path) -> dict[str, object]:
-    """What becomes of `TRIALS` when they are trained here, one after another, without Ray."""
+    """What becomes of `TRIALS` when nothing happens to them."""
     planned = job(folder, TRIALS)
+    records = train_one_by_one(planned.plan, ARRAYS, planned.schedule, planned.stopping, planned.ledger_jsonl)
+    return results(records)
+
+
+def train_one_by_one(
+    plan: Plan, arrays: Mapping[int, Splits], schedule: Schedule, stopping: Stopping, ledger_jsonl: Path
+) -> SweepRecords:
+    """Train a plan's trials here, one after another, without Ray: a slow twin of the engine."""
     journal = Journal(
-        Ledger(planned.ledger_jsonl), stopping=planned.stopping, epochs=EPOCHS, figure="relaxed_f1"
+        Ledger(ledger_jsonl), stopping=stopping, epochs=schedule.epochs, figure=schedule.monitor
     )
-    for each in TRIALS:
-        journal.start(each)
-        state = fresh_state(each.parameters, seed=each.seed, device=torch.device("cpu"))
-        for report in fit(state, each.parameters, *ARRAYS[SIZE_PX], planned.schedule, seed=each.seed):
-            decision = journal.report(each.trial_id, report.epoch, report.figures(), last=report.last)
+    for index in range(plan.size or 0):
+        trial = plan.propose(index, lambda past: Past(journal.records.firsts[past].trial, None, {}))
+        assert isinstance(trial, PlannedTrial)
+        journal.start(trial)
+        train, val = arrays[trial.parameters.patch_size_px]
+        state = fresh_state(trial.parameters, seed=trial.seed, device=torch.device("cpu"))
+        for report in fit(state, trial.parameters, train, val, schedule, seed=trial.seed):
+            decision = journal.report(trial.trial_id, report.epoch, report.figures(), last=report.last)
             if decision is not Decision.CONTINUE:
                 break
-    return results(journal.records)
+    return journal.records

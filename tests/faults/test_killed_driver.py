@@ -1,141 +1,116 @@
 """A command that is killed, interrupted and left without room: given again, it ends as if undisturbed."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
-from disks import fill, make_room, small_disk
+from commands import Run, disturb, run
+from disks import make_room, small_disk
 from mlflow import MlflowClient
-from processes import all_gone, descendants
+from processes import all_gone
+from small_trials import train_one_by_one
 
 from glsweep.files import read_json
-from glsweep.spaces.plan import PlannedTrial
 from glsweep.spaces.samplers import make_plan
 from glsweep.study import Study, open_study
-from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.records import SweepRecords
 from glsweep.sweep.stage import split_arrays
 from glsweep.sweep.winners import trials_frame, winners
-from glsweep.training.fit import Schedule, fit
-from glsweep.training.state import fresh_state
+from glsweep.training.fit import Schedule
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
-HERE = Path(__file__).parent
-CARD, SPACE = HERE.parent / "smoke" / "card.yaml", HERE / "study_space.yaml"
-
-
-@dataclass
-class Run:
-    """How one run of the command ended."""
-
-    code: int
-    printed: str
-    ended_within_s: float
-    processes: list[int]
-
-
-def start(directory: Path, stage: str) -> "subprocess.Popen[str]":
-    arguments = [stage, "--data", str(CARD), "--space", str(SPACE), "--study", str(directory)]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_TRACKING")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "glsweep.run", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    )
-
-
-def epochs_in(ledger: Path) -> int:
-    return ledger.read_text().count('"event":"epoch"') if ledger.is_file() else 0
-
-
-def disturb(directory: Path, fault: str) -> Run:
-    """Begin or continue the sweep, disturb it after two further epochs, and wait for its end."""
-    ledger = directory / "sweep" / "ledger.jsonl"
-    before = epochs_in(ledger)
-    process = start(directory, "sweep")
-    while epochs_in(ledger) < before + 2:
-        assert process.poll() is None, process.stdout.read() if process.stdout else ""
-        time.sleep(0.02)
-    processes = list(descendants(process.pid))
-    begun_s = time.monotonic()
-    if fault == "killed":
-        process.kill()
-    elif fault == "interrupted twice":
-        os.killpg(process.pid, signal.SIGINT)
-        time.sleep(0.5)
-        os.killpg(process.pid, signal.SIGINT)
-    else:
-        fill(directory.parent)
-    printed, _ = process.communicate(timeout=120)
-    ended_within_s = time.monotonic() - begun_s
-    return Run(process.returncode, printed, ended_within_s, processes)
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a study, on a small disk."""
     with ExitStack() as stack:
-        directory = tmp_path_factory.mktemp("driver") / "disk"
-        faults = ["killed", "interrupted twice"]
-        if os.geteuid() == 0:
-            stack.enter_context(small_disk(directory, "64m"))
-            faults.append("full")
-        study = directory / "study"
-        prepared, _ = start(study, "prepare").communicate(timeout=120)
-        assert (study / "stages" / "prepare.json").is_file(), prepared
-        runs = {fault: disturb(study, fault) for fault in faults}
-        if "full" in faults:
-            make_room(directory)
-        process = start(study, "sweep")
-        printed, _ = process.communicate(timeout=200)
-        runs["last"] = Run(process.returncode, printed, 0, [])
-        for name, run in runs.items():
-            print(name, run.code, run.ended_within_s, run.printed)
-        runs["study"] = open_study(study)
-        yield runs
+        disk = stack.enter_context(small_disk(tmp_path_factory.mktemp("driver") / "disk", "64m"))
+        yield disk / "study"
 
 
-def undisturbed(study: Study, ledger: Path) -> Journal:
-    """Train every trial here, one after another, without Ray."""
-    search, source = study.config.space.search, study.config_yaml
-    plan = make_plan(study.config.space, seed=study.config.seed, source=source)
-    schedule = Schedule(search.epochs, search.tolerance_m, search.rank_by)
-    journal = Journal(Ledger(ledger), stopping=search.scheduler, epochs=search.epochs, figure=search.rank_by)
-    arrays = split_arrays(study, plan)
-    for index in range(plan.size):
-        trial = plan.propose(index, lambda index: None)
-        assert isinstance(trial, PlannedTrial)
-        journal.start(trial)
-        state = fresh_state(trial.parameters, seed=trial.seed, device=torch.device("cpu"))
-        for report in fit(
-            state, trial.parameters, *arrays[trial.parameters.patch_size_px], schedule, seed=trial.seed
-        ):
-            decision = journal.report(trial.trial_id, report.epoch, report.figures(), last=report.last)
-            if decision is not Decision.CONTINUE:
-                break
-    return journal
+@pytest.fixture(scope="module")
+def runs(directory: Path) -> dict[str, Run]:
+    """How the runs of the command ended; the last one came to the sweep's end."""
+    runs = {"prepare": run(directory, "prepare")}
+    for fault in ("killed", "interrupted twice", "disk full"):
+        runs[fault] = disturb(directory, fault)
+    make_room(directory.parent)
+    runs["undisturbed"] = run(directory, "sweep")
+    assert runs["undisturbed"].code == 0, runs["undisturbed"].printed
+    return runs
 
 
-def test_all(runs, tmp_path):
-    study = runs["study"]
-    journal = undisturbed(study, tmp_path / "ledger.jsonl")
+@pytest.fixture(scope="module")
+def study(runs: dict[str, Run], directory: Path) -> Study:
+    return open_study(directory)
+
+
+@pytest.fixture(scope="module")
+def expected(study: Study, tmp_path_factory: pytest.TempPathFactory) -> SweepRecords:
+    """What becomes of the study's trials when they are trained here, one after another, without Ray."""
+    search = study.config.space.search
+    plan = make_plan(study.config.space, seed=study.config.seed, source=study.config_yaml)
+    return train_one_by_one(
+        plan,
+        split_arrays(study, plan),
+        Schedule(search.epochs, search.tolerance_m, search.rank_by),
+        search.scheduler,
+        tmp_path_factory.mktemp("expected") / "ledger.jsonl",
+    )
+
+
+def test_winners_and_trials_are_those_of_an_undisturbed_sweep(study: Study, expected: SweepRecords) -> None:
     figure = study.config.space.search.rank_by
-    assert read_json(study.winners_json) == winners(journal.records, figure)
-    told = pd.read_csv(study.trials_csv, dtype={"trial_id": str})
-    expected = trials_frame(journal.records, figure)
-    print(told.to_string()); print(expected.to_string())
-    for run in runs.values():
-        if isinstance(run, Run):
-            print(run.code, run.ended_within_s, all_gone(run.processes, 10))
+    assert read_json(study.winners_json) == winners(expected, figure)
+    table = study.directory / "expected.csv"
+    trials_frame(expected, figure).to_csv(table, index=False)
+    found, wanted = (pd.read_csv(path).drop(columns="wall_s") for path in (study.trials_csv, table))
+    pd.testing.assert_frame_equal(found, wanted)
+
+
+def test_no_trial_that_was_over_ran_again(study: Study) -> None:
+    events = [json.loads(line) for line in study.ledger_jsonl.read_text().splitlines()]
+    assert sum(event["event"] == "began" for event in events) == 4
+    over: set[str] = set()
+    for event in events:
+        if event["event"] == "ended":
+            over.add(event["trial_id"])
+        assert event["event"] != "started" or event["trial"]["trial_id"] not in over
+    reported = Counter((e["trial_id"], e["epoch"]) for e in events if e["event"] == "epoch")
+    assert set(reported.values()) == {1}
+
+
+def test_no_run_in_mlflow_is_doubled_and_each_has_its_end(study: Study, expected: SweepRecords) -> None:
+    client = MlflowClient(f"sqlite:///{study.mlflow_db}")
+    experiment = client.get_experiment_by_name(study.config.name)
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id], max_results=1000)
+    trials = {r.data.tags["glsweep.trial_id"]: r for r in found if r.data.tags["glsweep.kind"] == "trial"}
+    assert len(found) == len(trials) + 1 == len(expected.trials) + 1
+    for name, record in expected.trials.items():
+        assert trials[name].info.status == ("FINISHED" if record.outcome == "completed" else "KILLED")
+        history = client.get_metric_history(trials[name].info.run_id, "relaxed_f1")
+        assert [metric.step for metric in history] == sorted(record.epochs)
+
+
+def test_ctrl_c_twice_ends_within_seconds_and_leaves_nothing_behind(runs: dict[str, Run]) -> None:
+    interrupted = runs["interrupted twice"]
+    assert interrupted.code == 130
+    assert "Traceback" not in interrupted.printed
+    assert "the same command continues" in interrupted.printed
+    assert interrupted.ended_after_s < 20
+    assert all_gone(interrupted.processes, within_s=10)
+
+
+def test_a_full_disk_is_told_in_one_line(runs: dict[str, Run]) -> None:
+    full = runs["disk full"]
+    assert full.code == 2
+    *_, last = full.printed.strip().splitlines()
+    assert last.startswith("error: ")
+    assert "No space left on device" in last
+    assert "the same command: it continues" in last

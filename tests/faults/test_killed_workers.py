@@ -1,6 +1,5 @@
 """Workers that die: their trials go on from their checkpoints, as if nothing had happened."""
 
-import json
 import os
 import threading
 from collections import Counter
@@ -57,5 +56,4 @@ def test_a_trial_whose_worker_dies_again_and_again_fails_with_its_reason(tmp_pat
     records = run_trials(job(tmp_path, [trial(0), trial(1)], trainable=die), ARRAYS, []).trials
     assert (records["0000"].outcome, len(records["0000"].epochs)) == ("completed", EPOCHS)
     assert (records["0001"].outcome, records["0001"].crashes_in_all) == ("failed", 3)
-    print(records["0001"].reason)
-    print([json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()][-5:])
+    assert "worker process has died" in records["0001"].reason

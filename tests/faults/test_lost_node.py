@@ -1,7 +1,5 @@
 """A node that is lost in the middle of a sweep: its trials go on elsewhere."""
 
-import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,9 +27,7 @@ def two_nodes() -> Iterator[Cluster]:
     """Two nodes with room for one trial each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parent))
-        cluster = Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": WATCHFUL}
-        )
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": WATCHFUL})
         cluster.add_node(num_cpus=1)
         try:
             yield cluster
@@ -52,5 +48,4 @@ def test_the_trials_of_a_lost_node_go_on_elsewhere(
     with connected(two_nodes.address):
         records = run_trials(job(tmp_path, TRIALS), ARRAYS, [AtEpoch("0001", 1, lambda: lose(two_nodes))])
     assert results(records) == undisturbed
-    print({n: (r.crashes_in_all, r.crashes) for n, r in records.trials.items()})
-    print((tmp_path / "ledger.jsonl").read_text())
+    assert sum(record.crashes_in_all for record in records.trials.values()) == 1

@@ -83,7 +83,7 @@ def test_a_trial_that_diverges_or_crashes_fails_with_its_reason_and_the_sweep_go
 def test_a_fast_trial_waits_at_the_rung_for_a_slow_earlier_one_and_gives_up_its_place(tmp_path: Path) -> None:
     slow = of_width(planned(0, patch_size_px=SIZE_PX), 64)
     fast = [of_width(planned(index, patch_size_px=SIZE_PX), 2) for index in (1, 2, 3)]
-    arrays = {SIZE_PX: (patches(36), patches())}
+    arrays = {SIZE_PX: (patches(20), patches())}
     asha = Asha(grace_epochs=1, reduction_factor=2)
     records = run_trials(job(tmp_path, [slow, *fast], epochs=4, stopping=asha), arrays, []).trials
     events = [EVENT.validate_json(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import tempfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sweeps import SCRATCH, figures, journal_at, outcomes, planned, run
 
 from glsweep.config.space import Asha, Median, NoStopping
-from glsweep.errors import StudyError
+from glsweep.errors import ResourceError, StudyError
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.rungs import rung_epochs
 
@@ -143,6 +144,69 @@ def test_a_failed_trial_is_no_longer_waited_for_and_never_counts(tmp_path: Path)
     journal.fail("0000", "the loss became nan")
     assert journal.decide("0001") is Decision.CONTINUE
     assert journal.records.trials["0000"].reason == "the loss became nan"
+
+
+@pytest.mark.parametrize("strange", [math.nan, math.inf])
+def test_a_trial_whose_figure_is_no_number_fails_and_is_never_promoted(
+    tmp_path: Path, strange: float
+) -> None:
+    journal = journal_at(tmp_path / "ledger.jsonl", epochs=EPOCHS)
+    for index in range(2):
+        journal.start(planned(index))
+    assert journal.report("0000", 1, figures(strange), last=False) is Decision.STOP
+    assert journal.report("0001", 1, figures(0.1), last=False) is Decision.CONTINUE
+    record = journal.records.trials["0000"]
+    assert (record.outcome, record.judged, record.epochs) == ("failed", {}, {})
+    assert record.reason == f"epoch 1: relaxed_f1 is {strange}"
+    assert journal.records.trials["0001"].judged[1].of == 1
+
+
+def test_a_worker_may_die_often_but_not_thrice_without_an_epoch_between(tmp_path: Path) -> None:
+    journal = journal_at(tmp_path / "ledger.jsonl", epochs=EPOCHS, stopping=NoStopping())
+    journal.start(planned(0))
+    for epoch in range(1, 6):
+        journal.report("0000", epoch, figures(0.3), last=False)
+        journal.crash("0000", "the worker died")
+        journal.report("0000", epoch, figures(0.3), last=False)  # repeated from the checkpoint
+        journal.crash("0000", "the worker died")
+    assert journal.records.trials["0000"].outcome is None
+    journal.report("0000", 5, figures(0.3), last=False)
+    journal.crash("0000", "the worker died again")
+    assert journal.records.trials["0000"].outcome == "failed"
+    assert journal.records.trials["0000"].reason == "the worker died again"
+
+
+def test_a_sweep_that_is_begun_again_gives_each_trial_its_tries_anew(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    for _ in range(3):
+        journal = journal_at(path, epochs=EPOCHS, stopping=NoStopping())
+        journal.start(planned(0))
+        for _ in range(2):
+            journal.crash("0000", "the worker died")
+    assert journal.records.trials["0000"].outcome is None
+    assert journal.records.trials["0000"].crashes_in_all == 6
+
+
+def test_want_of_storage_halts_the_sweep_and_fails_no_trial(tmp_path: Path) -> None:
+    journal = journal_at(tmp_path / "ledger.jsonl", epochs=EPOCHS, stopping=NoStopping())
+    journal.start(planned(0))
+    for _ in range(3):
+        assert journal.halted is None
+        journal.report("0000", 1, figures(0.3), last=False)
+        journal.lack_storage("0000", "/store: cannot be written (No space left on device)")
+    assert journal.halted is not None
+    assert journal.halted.startswith("/store: cannot be written (No space left on device); make room")
+    assert journal.records.trials["0000"].outcome is None
+
+
+def test_a_ledger_that_cannot_be_written_halts_the_sweep(tmp_path: Path) -> None:
+    journal = journal_at(tmp_path / "gone" / "ledger.jsonl", epochs=EPOCHS)
+    with pytest.raises(
+        ResourceError, match=r"ledger\.jsonl: cannot be written .* the same command"
+    ) as caught:
+        journal.start(planned(0))
+    assert journal.halted == str(caught.value)
+    assert not journal.records.trials
 
 
 def test_a_report_that_comes_twice_counts_once(tmp_path: Path) -> None:

@@ -140,6 +140,12 @@ def played(of: SearchSpace, **options: int) -> SweepRecords:
         return play(Path(folder), of, **options)
 
 
+def run_in_full(journal: Journal, trial: PlannedTrial) -> None:
+    for epoch in range(1, EPOCHS + 1):
+        told = {"relaxed_f1": 0.5, "dice": 0.5, "val_loss": 0.5, "epoch_s": 1.0}
+        journal.report(trial.trial_id, epoch, told, last=epoch == EPOCHS)
+
+
 BUDGETS = st.fixed_dictionaries({}, optional={"trials": st.integers(1, 14), "epochs": st.integers(12, 90)})
 
 
@@ -209,9 +215,7 @@ def test_a_budget_of_hours_ends_the_search_and_lets_what_has_begun_finish(tmp_pa
     clock.now_s = journal.records.last_unix_s + 3700
     assert queue.next() is Answer.WAIT
     for trial in (first, second):
-        for epoch in range(1, EPOCHS + 1):
-            told = {"relaxed_f1": 0.5, "dice": 0.5, "val_loss": 0.5, "epoch_s": 1.0}
-            journal.report(trial.trial_id, epoch, told, last=epoch == EPOCHS)
+        run_in_full(journal, trial)
         queue.release(trial.trial_id)
     assert len(journal.records.firsts) == 2
 
@@ -265,14 +269,26 @@ def test_other_seeds_run_only_once_the_first_has_run_in_full(tmp_path: Path) -> 
     assert isinstance(first, PlannedTrial)
     journal.start(first)
     assert queue.next() is Answer.WAIT
-    for epoch in range(1, EPOCHS + 1):
-        told = {"relaxed_f1": 0.5, "dice": 0.5, "val_loss": 0.5, "epoch_s": 1.0}
-        journal.report(first.trial_id, epoch, told, last=epoch == EPOCHS)
+    run_in_full(journal, first)
     queue.release(first.trial_id)
     others = [queue.next(), queue.next()]
     assert [o.trial_id for o in others] == [f"{first.trial_id}-r1", f"{first.trial_id}-r2"]  # type: ignore[union-attr]
     assert {o.configuration for o in others} == {first.trial_id}  # type: ignore[union-attr]
     assert queue.next() is Answer.WAIT
+
+
+def test_epochs_are_kept_back_for_the_other_seeds_of_a_trial_that_has_just_ended(tmp_path: Path) -> None:
+    of = searched(RANDOM, replicates=2, scheduler={"name": "none"}, budget={"epochs": 4 * EPOCHS - 1})
+    journal, queue = queue_at(tmp_path, of, 0)
+    first = queue.next()
+    assert isinstance(first, PlannedTrial)
+    journal.start(first)
+    run_in_full(journal, first)
+    assert queue.next() is Answer.WAIT
+    queue.release(first.trial_id)
+    second = queue.next()
+    assert isinstance(second, PlannedTrial)
+    assert second.trial_id == f"{first.trial_id}-r1"
 
 
 def test_without_a_budget_the_queue_ends_with_the_plan(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_study_that_was_interrupted_twice_ends_with_the_same_table(
 
     process = start_study(other.directory)
     wait_for_epochs(other.ledger_jsonl, 4, process)
-    os.killpg(process.pid, signal.SIGINT)
+    process.terminate()  # as clusters do before they take a machine away
     printed, _ = process.communicate(timeout=120)
     assert process.returncode == 130, printed
     assert "the same command continues" in printed

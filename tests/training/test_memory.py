@@ -241,10 +241,10 @@ def test_a_process_without_the_memory_for_a_batch_trains_the_same_network(limite
         assert other["train_loss"] == pytest.approx(one["train_loss"], rel=1e-5)
         assert other["val_loss"] == pytest.approx(one["val_loss"], rel=1e-5)
     one, other = torch.tensor(whole["weights"]), torch.tensor(limited["weights"])
-    assert torch.linalg.vector_norm(other - one) < 1e-3 * torch.linalg.vector_norm(one)
+    assert torch.linalg.vector_norm(other - one) < 1e-4 * torch.linalg.vector_norm(one)
 
 
 @pytest.mark.slow
 def test_a_process_without_the_memory_for_one_patch_says_so(limited_process):
     reason = limited_process["hopeless"]["reason"]
-    assert reason.startswith("cpu ran out of memory on a single patch: U-Net 256 px, base_width 32")
+    assert reason.startswith("cpu ran out of memory on a single patch: U-Net 256 px, base_width 16")

@@ -61,11 +61,11 @@ def in_a_child(function, *given):
 
 def main():
     torch.set_num_threads(1)
-    of = parameters(patch_size_px=64, base_width=8, batch_size=16, learning_rate=1e-4)
+    of = parameters(patch_size_px=96, base_width=8, batch_size=16, learning_rate=3e-3)
     whole = in_a_child(train_within, None, of)
-    limited = in_a_child(train_within, int(0.7 * whole["peak_bytes"]), of)
-    # The first stage alone makes several times 8 MiB of one patch.
-    large = parameters(patch_size_px=256, base_width=32, batch_size=2)
+    limited = in_a_child(train_within, int(0.75 * whole["peak_bytes"]), of)
+    # The first stage alone makes several times 4 MiB of one patch.
+    large = parameters(patch_size_px=256, base_width=16, batch_size=2)
     hopeless = in_a_child(train_within, 30 * 2**20, large)
     json.dump({"whole": whole, "limited": limited, "hopeless": hopeless}, sys.stdout)
 
