@@ -63,7 +63,6 @@ class Sweep:
         self._arguments = ["--address", address] if address else []
         kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
         self._environment = {**kept, "OMP_NUM_THREADS": "1", **({"MLFLOW_TRACKING_URI": uri} if uri else {})}
-        self._seen = 0
 
     def prepare(self, card: Path) -> None:
         self._start("prepare", "--data", str(card), "--space", str(SPACE))
@@ -71,6 +70,7 @@ class Sweep:
 
     def go_on(self) -> None:
         """Give the command, for the first time or again."""
+        self._seen = self._epochs()
         self._start("sweep")
 
     def wait(self, *codes: int) -> None:
@@ -81,18 +81,20 @@ class Sweep:
 
     def reaches_another_epoch(self) -> bool:
         """Wait until a further epoch has been reported; False when the sweep is over."""
-        ledger = self.directory / "sweep" / "ledger.jsonl"
         deadline_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline_s:
             if self.process.poll() is not None:
                 self.wait(0)
                 return False
-            epochs = ledger.read_text().count('"event":"epoch"') if ledger.is_file() else 0
-            if epochs > self._seen:
-                self._seen = epochs
+            if self._epochs() > self._seen:
+                self._seen = self._epochs()
                 return True
             time.sleep(0.05)
         raise RuntimeError(f"no epoch within {PATIENCE_S:.0f} s: {self._log.read_text()[-3000:]}")
+
+    def _epochs(self) -> int:
+        ledger = self.directory / "sweep" / "ledger.jsonl"
+        return ledger.read_text().count('"event":"epoch"') if ledger.is_file() else 0
 
     def _start(self, stage: str, *arguments: str) -> None:
         command = [sys.executable, "-m", "glsweep.run", stage, "--study", str(self.directory), *arguments]
@@ -175,7 +177,8 @@ class Faults:
         return True
 
     def _stopped(self, sweep: Sweep) -> bool:
-        sweep.wait(130, 0)
+        # The last one is for a Ctrl-C in the moment in which Python ends; a shell tells it as 130 too.
+        sweep.wait(130, 0, -signal.SIGINT)
         sweep.go_on()
         return True
 

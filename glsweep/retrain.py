@@ -29,9 +29,7 @@ from glsweep.training.fit import Schedule
 from glsweep.training.state import best_weights
 
 
-def retrain(
-    study: Study, *, address: str | None, storage: str | None, console: Console
-) -> dict[str, Any]:
+def retrain(study: Study, *, address: str | None, storage: str | None, console: Console) -> dict[str, Any]:
     """Train every winner in full and write its folder under `members/`; return a summary.
 
     Members run through the engine of the sweep, on the same cluster, and continue where they were

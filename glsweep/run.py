@@ -1,5 +1,6 @@
 """The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`."""
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -145,4 +146,7 @@ def _check_is_first(stage: Stage, directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    # Python takes a moment to end, in which another Ctrl-C would change the code and print a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(exit_code)
