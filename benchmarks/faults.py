@@ -58,8 +58,11 @@ class Options:
 class Sweep:
     """The command on one study."""
 
-    def __init__(self, directory: Path, *, uri: str | None = None, address: str | None = None) -> None:
+    def __init__(
+        self, directory: Path, log: Path, *, uri: str | None = None, address: str | None = None
+    ) -> None:
         self.directory = directory
+        self._log = log
         self._arguments = ["--address", address] if address else []
         kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
         self._environment = {**kept, "OMP_NUM_THREADS": "1", **({"MLFLOW_TRACKING_URI": uri} if uri else {})}
@@ -98,7 +101,6 @@ class Sweep:
 
     def _start(self, stage: str, *arguments: str) -> None:
         command = [sys.executable, "-m", "glsweep.run", stage, "--study", str(self.directory), *arguments]
-        self._log = self.directory.with_suffix(".log")
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *(self._arguments if stage == "sweep" else [])],
@@ -239,7 +241,7 @@ def main(options: Options) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="glsweep-faults-")))
         card = folder / "card.yaml"
         card.write_text(yaml.safe_dump(CARD))
-        undisturbed = Sweep(folder / "undisturbed")
+        undisturbed = Sweep(folder / "undisturbed", folder / "log")
         undisturbed.prepare(card)
         undisturbed.go_on()
         undisturbed.wait(0)
@@ -258,7 +260,10 @@ def main(options: Options) -> int:
         tried, survived, total = Counter[str](), Counter[str](), Damage()
         while to_come:
             sweep = Sweep(
-                disk.folder / f"disturbed-{tried.total():03d}", uri=server.uri, address=nodes.address
+                disk.folder / f"disturbed-{tried.total():03d}",
+                folder / "log",
+                uri=server.uri,
+                address=nodes.address,
             )
             sweep.prepare(card)
             sweep.go_on()
