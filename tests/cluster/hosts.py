@@ -20,7 +20,8 @@ UNSHARE = ["unshare", "--net", "--pid", "--mount", "--uts", "--ipc", "--fork", "
 FIRST_PROCESS = """
 set -e
 mount --make-rprivate /
-for folder in /tmp/ray /run/sshd; do
+# Ray's own folders, as the command line and as Slurm's job 1 have them: hosts share none of them.
+for folder in /tmp/ray /tmp/glsweep-1 /run/sshd; do
   mkdir -p $folder
   mount -t tmpfs -o mode=755 tmpfs $folder
 done
