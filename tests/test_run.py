@@ -16,7 +16,6 @@ from shapely import LineString
 
 from glsweep.commands import COMMANDS
 from glsweep.config.data_card import Simulation
-from glsweep.errors import StudyError
 from glsweep.run import DEMO_CARD, DEMO_SPACE, main
 from glsweep.scenes.raster import write_interferogram
 from glsweep.scenes.simulator.dataset import simulate_data
@@ -316,44 +315,6 @@ def test_every_command_explains_its_options(capsys):
         assert caught.value.code == 0
         shown = capsys.readouterr().out
         assert all(option in shown for option in ("--data", "--space", "--study", "--seed", "--address"))
-
-
-@pytest.mark.parametrize(
-    ("command", "options"),
-    [("status", ["STUDY", "--debug"]), ("replay", ["STUDY", "--scheduler", "--orders", "--debug"])],
-)
-def test_a_command_that_is_no_stage_explains_its_options(command, options, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
-    assert caught.value.code == 0
-    shown = capsys.readouterr().out
-    assert all(option in shown for option in options)
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_says_what_it_does(command):
-    first, *_ = (COMMANDS[command].__doc__ or "").splitlines()
-    assert first.endswith((".", ":")), "the first line is the help"
-
-
-@pytest.mark.parametrize("command", ["status", "replay"])
-def test_a_command_on_a_folder_that_is_no_study_is_told(capsys, command):
-    Path("thesis").mkdir()
-    assert told(capsys, command, "thesis").startswith("error: thesis: is not a study")
-    with pytest.raises(StudyError):
-        main([command, "thesis", "--debug"])
-
-
-def test_status_shows_the_stages_and_writes_nothing(capsys):
-    study = create_study(Path("mine"), study_config())
-    study.finish("simulate", 61, {})
-    before = tree(Path.cwd())
-    assert main(["status", "mine"]) == 0
-    shown = capsys.readouterr().out
-    assert "simulate  done in 1 min 01 s" in shown
-    assert "prepare   not done" in shown
-    assert tree(Path.cwd()) == before
-    assert not study.lock.exists()
 
 
 def test_the_command_line_imports_nothing_heavy():
