@@ -1,5 +1,6 @@
 """MLflow's model registry: a member is a version of `glsweep-<architecture>-<patch size>`."""
 
+import os
 import shutil
 import tempfile
 import warnings
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import mlflow
 import mlflow.artifacts
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +71,17 @@ class Registry:
         tags : Mapping
             A name without a dot goes under `glsweep.`.
         """
+        with _as_default(self._store.uri):
+            return self._add(folder, content, example, run_id, tags)
+
+    def _add(
+        self,
+        folder: Path,
+        content: str,
+        example: npt.NDArray[np.float32],
+        run_id: str,
+        tags: Mapping[str, object],
+    ) -> str:
         self._make_model()
         logged = self._store.ask(
             self._client.create_logged_model,
@@ -128,6 +141,17 @@ class Registry:
         found = self._store.ask(self._client.search_registered_models, f"name = '{self.model}'")
         if not found:
             self._store.ask(self._client.create_registered_model, self.model)
+
+
+@contextmanager
+def _as_default(uri: str) -> Iterator[None]:
+    """Let MLflow resolve `models:/...` in this store; else it looks, and makes one, in the working folder."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
 
 
 def _save(target: Path, member: Path, example: npt.NDArray[np.float32], model: Model) -> None:
