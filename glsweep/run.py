@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from glsweep.commands import COMMANDS, keep_ray_on_loopback
-from glsweep.config.data_card import load_card
+from glsweep.config.card_files import load_card
 from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE
 from glsweep.config.space import load_space
 from glsweep.config.study import StudyConfig

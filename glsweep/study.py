@@ -11,6 +11,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from glsweep.config.base import load_yaml
+from glsweep.config.data_card import DataCard
 from glsweep.config.study import StudyConfig
 from glsweep.config.trial import Stratum
 from glsweep.errors import StudyError
@@ -41,6 +42,11 @@ class Study:
     def scenes(self) -> Path:
         """Root of the scenes: the card's, or the simulated ones within the study."""
         return self.config.card.root or self.directory / "scenes"
+
+    def scene_root(self, data_set: DataCard) -> Path:
+        """Root of the scenes of one of the study's data sets."""
+        joined = len(self.config.card.parts) > 0
+        return data_set.root or (self.scenes / data_set.name if joined else self.scenes)
 
     @property
     def patches(self) -> Path:

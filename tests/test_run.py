@@ -15,7 +15,7 @@ from rasterio.crs import CRS
 from shapely import LineString
 
 from glsweep.commands import COMMANDS
-from glsweep.config.data_card import Simulation
+from glsweep.config.simulation import Simulation
 from glsweep.run import DEMO_CARD, DEMO_SPACE, main
 from glsweep.scenes.raster import write_interferogram
 from glsweep.scenes.simulator.dataset import simulate_data

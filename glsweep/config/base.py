@@ -32,15 +32,32 @@ def load_yaml(path: Path, model: type[AnySettings]) -> AnySettings:
         When the file is missing, is not YAML, or does not fit `model`; the message names
         the file, the key, the value and what is wrong with it.
     """
+    return validate(_read_yaml(path), model, path)
+
+
+def load_yaml_mapping(path: Path) -> dict[str, Any]:
+    """Read `path` safely as a mapping that is yet to be validated.
+
+    Raises
+    ------
+    ConfigError
+        When the file is missing, is not YAML, or holds no mapping.
+    """
+    value = _read_yaml(path)
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: holds no keys with values (it is {_shortened(value)}); write `name: ...`")
+    return value
+
+
+def _read_yaml(path: Path) -> Any:
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); name an existing YAML file") from error
     except (yaml.YAMLError, ValueError) as error:
         # PyYAML lets a ValueError through for a date that does not exist.
         place = " ".join(str(error).split())
         raise ConfigError(f"{path}: is not valid YAML ({place}); mend that line") from error
-    return validate(value, model, path)
 
 
 def validate(value: Any, model: type[AnySettings], path: Path) -> AnySettings:

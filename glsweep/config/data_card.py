@@ -5,58 +5,50 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from glsweep.config.base import Settings, load_yaml
-from glsweep.errors import ConfigError, DataError
+from glsweep.config.base import Settings
+from glsweep.config.simulation import C_BAND_WAVELENGTH_M, Simulation
+from glsweep.config.split import Split
 
-LINE_SUFFIXES = (".gpkg", ".shp", ".geojson")
-C_BAND_WAVELENGTH_M = 0.0555
+Bands = Literal[
+    "auto", "complex", "real_imaginary", "wrapped_phase", "unwrapped_phase", "phase_coherence", "npz"
+]
+LineRule = Literal["all_touched", "bresenham"]
+LabelRule = Literal["all_touched", "bresenham", "buffered", "soft"]
 
 
 class Layout(Settings):
-    """Where files lie under the card's root, and which column joins lines to scenes.
+    """Where files lie under the card's root, and how rasters and lines belong together.
 
-    A line belongs to the scene whose file stem equals the stem of its `scene_column`.
+    A line belongs to the scene whose file stem equals the stem of its `scene_column`; where that is
+    None, to every scene that it touches. Instead of `lines`, `masks` may name rasters: its `*`
+    stands for what the `*` of `rasters` stands for, or for a raster's whole stem. `bands` says what
+    a raster holds (`auto` looks). `group_pattern` is a regular expression on scene names; scenes
+    whose first group is the same are never parted, such as the tiles of one interferogram.
     """
 
     rasters: str = "DInSAR/*.tif"
-    lines: str = "all_manual_segm_gl.gpkg"
-    scene_column: str = "source_file"
-
-
-class Split(Settings):
-    """How ground is shared out between training, validation and test.
-
-    `scene` keeps scenes that share ground together and cuts the ground into blocks only where
-    there are too few groups; `block` always cuts it; `patch` repeats the published protocol,
-    in which overlapping patches leak from one split to another.
-    """
-
-    rule: Literal["scene", "block", "patch"] = "scene"
-    train: float = Field(default=0.70, gt=0, lt=1)
-    val: float = Field(default=0.15, gt=0, lt=1)
-    test: float = Field(default=0.15, gt=0, lt=1)
+    bands: Bands = "auto"
+    lines: str | None = "all_manual_segm_gl.gpkg"
+    scene_column: str | None = "source_file"
+    masks: str | None = None
+    group_pattern: str | None = None
 
     @model_validator(mode="after")
-    def _sums_to_one(self) -> Self:
-        if abs(self.train + self.val + self.test - 1) > 1e-6:
-            raise ValueError("train, val and test must sum to 1")
+    def _has_one_truth(self) -> Self:
+        if self.bands == "npz":
+            if self.lines is not None or self.masks is not None:
+                raise ValueError("`bands: npz` holds masks itself; set `lines: null` and no `masks`")
+        elif (self.lines is None) == (self.masks is None):
+            raise ValueError("name either `lines` (a vector file) or `masks` (rasters), not both")
         return self
 
 
-class Simulation(Settings):
-    """Scenes to be simulated, from the elastic-beam model (see `scenes.simulator`)."""
-
-    scenes: int = Field(default=8, ge=1)
-    rows: int = Field(default=512, ge=64)
-    cols: int = Field(default=512, ge=64)
-    posting_m: float = Field(default=100.0, gt=0)
-    wavelength_m: float = Field(default=C_BAND_WAVELENGTH_M, gt=0)
-    looks: int = Field(default=12, ge=1)
-    crs: str = "EPSG:3031"
-
-
 class DataCard(Settings):
-    """One data set. `root` None means that `simulation` makes the scenes within the study."""
+    """One data set, or several joined.
+
+    Of `root` (a folder of scenes), `simulation` (scenes made within the study) and `parts` (other
+    cards) there is exactly one. The scenes of a part that is `test_only` are never trained on.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     title: str = ""
@@ -66,55 +58,42 @@ class DataCard(Settings):
     how_to_obtain: str = ""
     root: Path | None = None
     layout: Layout = Layout()
+    checksums: dict[str, str] = Field(default_factory=dict, description="SHA-256 by path below root")
     posting_m: float | None = Field(default=None, gt=0)
     wavelength_m: float = Field(default=C_BAND_WAVELENGTH_M, gt=0)
-    label: Literal["all_touched", "bresenham"] = "all_touched"
+    label: LabelRule = "all_touched"
+    label_width_m: float | None = Field(default=None, gt=0)
     split: Split = Split()
     simulation: Simulation | None = None
+    parts: tuple["DataCard", ...] = ()
+    test_only: bool = False
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
-        if (self.root is None) == (self.simulation is None):
-            raise ValueError("name either `root` (a folder of scenes) or `simulation`, not both")
+        sources = [self.root is not None, self.simulation is not None, bool(self.parts)]
+        if sum(sources) != 1:
+            raise ValueError("name exactly one of `root` (a folder of scenes), `simulation` and `parts`")
+        if (self.label in ("buffered", "soft")) != (self.label_width_m is not None):
+            raise ValueError("`label_width_m` goes with `label: buffered` or `soft`, and only with them")
         return self
 
+    @model_validator(mode="after")
+    def _joins_what_fits(self) -> Self:
+        names = [part.name for part in self.parts]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two parts have one name ({', '.join(names)}); rename a card")
+        if any(part.parts for part in self.parts):
+            raise ValueError("a part must be a data set of its own, not a joined one")
+        if self.parts and all(part.test_only for part in self.parts):
+            raise ValueError("every part is `test_only`; leave one to be trained on")
+        return self
 
-def load_card(data: Path) -> DataCard:
-    """Return the card at `data`, or one made for the folder `data`.
+    @property
+    def line_rule(self) -> LineRule:
+        """How the line that is scored is drawn; wider and softer labels are for training alone."""
+        return "bresenham" if self.label == "bresenham" else "all_touched"
 
-    A relative `root` is taken from the card's own folder.
-    """
-    if data.is_dir():
-        return card_for_folder(data)
-    card = load_yaml(data, DataCard)
-    if card.root is None:
-        return card
-    root = (data.parent / card.root).resolve()
-    if not root.is_dir():
-        raise ConfigError(f"{data}: root: {root} is not a folder; obtain the data or mend the path")
-    return card.model_copy(update={"root": root})
-
-
-def card_for_folder(folder: Path) -> DataCard:
-    """Make a card for a folder in the study layout, or one with rasters and lines side by side."""
-    folder = folder.resolve()
-    rasters = next((g for g in ("DInSAR/*.tif", "*.tif") if any(folder.glob(g))), None)
-    if rasters is None:
-        raise DataError(
-            f"{folder}: holds no DInSAR/*.tif and no *.tif; name a folder of scenes or write a data card"
-        )
-    lines = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in LINE_SUFFIXES)
-    if len(lines) != 1:
-        found = ", ".join(lines) or "none"
-        raise DataError(
-            f"{folder}: needs one file of lines ({', '.join(LINE_SUFFIXES)}), found {found}; "
-            "add it or name it in a data card"
-        )
-    name = "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "-" for c in folder.name) or "folder"
-    return DataCard(
-        name=name,
-        title=f"Scenes of {folder.name}",
-        source=str(folder),
-        root=folder,
-        layout=Layout(rasters=rasters, lines=lines[0]),
-    )
+    @property
+    def data_sets(self) -> tuple["DataCard", ...]:
+        """The parts, or the card itself."""
+        return self.parts or (self,)

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from glsweep.config.base import Settings, load_yaml
+from glsweep.config.patches import PatchSettings
 
 Figure = Literal["relaxed_f1", "dice", "val_loss"]
 
@@ -49,23 +50,6 @@ class Dimension(Settings):
         for choice in choices if self.keys is not None else ():
             if not isinstance(choice, list | tuple) or len(choice) != len(self.keys or ()):
                 raise ValueError(f"each choice must be a list of {len(self.keys or ())} values, one a key")
-
-
-class PatchSettings(Settings):
-    """How many patches are drawn, and when a drawn position is kept.
-
-    A position is kept if at least `valid_share` of its pixels hold data and either the coverage
-    summed over the `box_px` x `box_px` box at its centre is at most `box_coverage`, or at least
-    `fresh_share` of its pixels were covered fewer than `fresh_coverage` times (the published rule).
-    """
-
-    with_line: int = Field(gt=0, description="most patches with a line, over all scenes")
-    without_line: int = Field(ge=0, description="most patches without a line, over all scenes")
-    valid_share: float = Field(ge=0, le=1)
-    box_px: int = Field(ge=1)
-    box_coverage: int = Field(ge=0)
-    fresh_share: float = Field(ge=0, le=1)
-    fresh_coverage: int = Field(ge=1)
 
 
 class Asha(Settings):

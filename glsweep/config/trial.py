@@ -8,7 +8,7 @@ from glsweep.config.base import Settings
 
 Architecture = Literal["unet", "attention_unet", "unetpp"]
 Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude"]
-Augmentation = Literal["dihedral", "conjugation", "phase_rotation"]
+Augmentation = Literal["dihedral", "conjugation", "phase_rotation", "speckle", "amplitude_jitter"]
 Outcome = Literal["completed", "stopped", "failed"]
 
 ARCHITECTURE_TITLES: dict[str, str] = {

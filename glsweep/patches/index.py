@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.data_card import DataCard, Split
-from glsweep.config.space import PatchSettings
+from glsweep.config.data_card import DataCard
+from glsweep.config.patches import PatchSettings
+from glsweep.config.split import SPLITS, Split
 from glsweep.errors import DataError
 from glsweep.patches.assignment import share_count
 from glsweep.patches.ground import window_origins
 from glsweep.patches.sampler import sample_positions
-from glsweep.patches.split import SPLITS, GroundSplit, Piece
+from glsweep.patches.split import GroundSplit, Piece
 from glsweep.randomness import generator_for
 from glsweep.scenes.rasterize import line_mask
 
@@ -51,7 +52,7 @@ def draw_index(
     rows: dict[int, list[tuple[str | float | None, ...]]] = {size_px: [] for size_px in sizes_px}
     for entry in {piece.entry.name: piece.entry for piece in ground.pieces}.values():
         scene = entry.read()
-        mask = line_mask(scene.lines, scene.shape, scene.transform, card.label)
+        mask = line_mask(scene.lines, scene.shape, scene.transform, card.line_rule)
         here = [(n, piece) for n, piece in enumerate(ground.pieces) if piece.entry.name == entry.name]
         for (number, piece), size_px in product(here, sizes_px):
             quota = quotas[size_px][number]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glsweep.config.data_card import Simulation
+from glsweep.config.simulation import Simulation
+from glsweep.config.split import SPLITS
 from glsweep.config.study import StudyConfig
 from glsweep.errors import ConfigError, DataError
 from glsweep.files import write_json
@@ -19,7 +20,7 @@ from glsweep.patches.ground import (
     window_outlines,
 )
 from glsweep.patches.index import counts_by_split, draw_index
-from glsweep.patches.split import SPLITS, GroundSplit, split_ground
+from glsweep.patches.split import GroundSplit, split_ground
 from glsweep.patches.store import is_stored, write_stores
 from glsweep.scenes.catalogue import Catalogue, SceneEntry, open_catalogue
 from glsweep.scenes.simulator.simulate import projected_crs

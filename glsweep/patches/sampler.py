@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from glsweep.config.space import PatchSettings
+from glsweep.config.patches import PatchSettings
 
 CANDIDATES_PER_PATCH = 30
 """Windows tried for each patch asked for; what is not found by then is not there to be found."""

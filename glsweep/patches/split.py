@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,16 +10,13 @@ import shapely
 from pyproj import CRS
 from shapely import Polygon
 
-from glsweep.config.data_card import Split
+from glsweep.config.split import SPLITS, Split, SplitName
 from glsweep.errors import DataError
 from glsweep.patches.assignment import share_groups
 from glsweep.patches.ground import common_map, footprint, lines_within
 from glsweep.patches.strips import Strip, cut_at_quantiles
 from glsweep.randomness import generator_for
 from glsweep.scenes.catalogue import SceneEntry
-
-SplitName = Literal["train", "val", "test"]
-SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from glsweep.config.data_card import LineRule
+from glsweep.config.split import SPLITS, SplitName
 from glsweep.errors import StudyError
 from glsweep.files import read_json, replacing, write_json
 from glsweep.patches.arrays import PatchArrays
 from glsweep.patches.index import counts_by_split
-from glsweep.patches.split import SPLITS, SplitName
 from glsweep.scenes.catalogue import SceneEntry
-from glsweep.scenes.rasterize import Rule, line_mask
+from glsweep.scenes.rasterize import line_mask
 from glsweep.study import Study
 
 FloatMap = np.memmap[Any, np.dtype[np.float32]]
@@ -101,7 +102,7 @@ def write_stores(
             for size_px, index in indices.items()
         ]
         for entry in entries:
-            image, mask = _pixels(entry, study.config.card.label)
+            image, mask = _pixels(entry, study.config.card.line_rule)
             for writer in writers:
                 writer.cut(entry.name, image, mask)
         for writer in writers:
@@ -160,10 +161,10 @@ class _Writer:
         )
 
 
-def _pixels(entry: SceneEntry, label: Rule) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+def _pixels(entry: SceneEntry, rule: LineRule) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
     """Read a scene as image (2, rows, cols) and mask (rows, cols); no line where there is no data."""
     scene = entry.read()
-    mask = line_mask(scene.lines, scene.shape, scene.transform, label) * scene.valid
+    mask = line_mask(scene.lines, scene.shape, scene.transform, rule) * scene.valid
     return np.stack([scene.interferogram.real, scene.interferogram.imag]), mask.astype(np.uint8)
 
 

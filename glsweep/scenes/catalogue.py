@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import shapely
 from shapely import LineString, Polygon
 
-from glsweep.config.data_card import DataCard
+from glsweep.config.data_card import DataCard, LineRule
+from glsweep.config.split import SplitName
 from glsweep.errors import DataError
 from glsweep.scenes.lines import LineFile, read_lines
-from glsweep.scenes.raster import RasterHeader, read_header, read_interferogram
+from glsweep.scenes.raster import RasterHeader, Window, read_header, read_interferogram
+from glsweep.scenes.rasterize import line_mask
 from glsweep.scenes.scene import Scene
 
 POSTING_TOLERANCE = 0.01
@@ -31,12 +35,24 @@ class SceneEntry:
         Rows of the line file that name this scene and hold no line.
     has_row : bool
         Whether the line file names this scene at all.
+    data_set : str
+        Name of the data card that the scene is from.
+    test_only : bool
+        Whether the scene must not be trained on.
+    group : str or None
+        Scenes of one group are never parted, such as the tiles of one interferogram.
+    split : str or None
+        The split that the file of lines names, where the card says that it does.
     """
 
     header: RasterHeader
     lines: tuple[LineString, ...]
     rows_without_geometry: int
     has_row: bool
+    data_set: str = ""
+    test_only: bool = False
+    group: str | None = None
+    split: SplitName | None = None
 
     @property
     def name(self) -> str:
@@ -62,6 +78,18 @@ class SceneEntry:
     def ground(self) -> Polygon:
         """Return the whole footprint in the scene's own CRS."""
         return self.header.footprint
+
+    def read_pixels(self, window: Window | None = None) -> npt.NDArray[np.complex64]:
+        """Read one window, or the whole, as complex64 (rows, cols); 0 where there is no data."""
+        return read_interferogram(self.header.path, window)
+
+    def valid(self) -> npt.NDArray[np.bool_]:
+        """Return the pixels that hold data, (rows, cols), without holding all values at once."""
+        return np.asarray(self.read_pixels() != 0)
+
+    def line_mask(self, rule: LineRule) -> npt.NDArray[np.uint8]:
+        """Return 1 on the line and 0 elsewhere, (rows, cols)."""
+        return line_mask(self.lines, self.shape, self.header.transform, rule)
 
     def read(self) -> Scene:
         """Read the pixels.
@@ -132,7 +160,7 @@ def open_catalogue(root: Path, card: DataCard) -> Catalogue:
     """
     headers = _headers(root, card)
     _check_postings(headers, card)
-    file = read_lines(root / card.layout.lines, card.layout.scene_column)
+    file = read_lines(root / (card.layout.lines or ""), card.layout.scene_column or "")
     names = {h.name for h in headers}
     _check_names(file, names, card)
     entries = tuple(

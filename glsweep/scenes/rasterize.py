@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +11,11 @@ from rasterio.features import rasterize
 from shapely import LineString
 from skimage.draw import line as bresenham_pixels
 
-Rule = Literal["all_touched", "bresenham"]
+from glsweep.config.data_card import LineRule
 
 
 def line_mask(
-    lines: Sequence[LineString], shape: tuple[int, int], transform: Affine, rule: Rule
+    lines: Sequence[LineString], shape: tuple[int, int], transform: Affine, rule: LineRule
 ) -> npt.NDArray[np.uint8]:
     """Draw lines one pixel wide; what lies outside the scene is cut off.
 

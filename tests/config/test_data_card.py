@@ -1,7 +1,9 @@
 import pytest
 from made_configs import CARD, changed, write_yaml
 
-from glsweep.config.data_card import DataCard, Split, load_card
+from glsweep.config.card_files import load_card
+from glsweep.config.data_card import DataCard
+from glsweep.config.split import Split
 from glsweep.errors import ConfigError, DataError
 
 
@@ -17,7 +19,7 @@ def folder_with(root, *names):
 def test_a_card_names_exactly_one_of_root_and_simulation(tmp_path, card):
     (tmp_path / "scenes").mkdir()
     path = write_yaml(tmp_path / "card.yaml", card)
-    with pytest.raises(ConfigError, match="either `root`") as caught:
+    with pytest.raises(ConfigError, match="exactly one of `root`") as caught:
         load_card(path)
     assert str(path) in str(caught.value)
 

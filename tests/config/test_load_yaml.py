@@ -2,7 +2,8 @@ import pytest
 from made_configs import CARD, REMOVED, SPACE, changed, write_yaml
 
 from glsweep.config.base import load_yaml
-from glsweep.config.data_card import DataCard, load_card
+from glsweep.config.card_files import load_card
+from glsweep.config.data_card import DataCard
 from glsweep.config.space import SearchSpace, load_space
 from glsweep.errors import ConfigError
 

@@ -8,8 +8,10 @@ from affine import Affine
 from rasterio.crs import CRS
 from shapely import LineString
 
-from glsweep.config.data_card import Split, card_for_folder
-from glsweep.config.space import PatchSettings, load_space
+from glsweep.config.card_files import card_for_folder
+from glsweep.config.patches import PatchSettings
+from glsweep.config.space import load_space
+from glsweep.config.split import Split
 from glsweep.config.study import StudyConfig
 from glsweep.scenes.catalogue import SceneEntry
 from glsweep.scenes.raster import RasterHeader, write_interferogram

@@ -7,11 +7,10 @@ from affine import Affine
 from made_scenes import POSTING_M, numbered, numbered_folder, study_of, write_folder
 from shapely import LineString
 
-from glsweep.config.data_card import Split
+from glsweep.config.split import SPLITS, Split
 from glsweep.errors import DataError, StudyError
 from glsweep.patches.index import share_out
 from glsweep.patches.prepare import prepare_patches
-from glsweep.patches.split import SPLITS
 from glsweep.patches.store import open_patches, store_folder
 
 

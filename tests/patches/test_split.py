@@ -10,7 +10,7 @@ from made_scenes import POSTING_M, entry_at, settings
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 
-from glsweep.config.data_card import Split
+from glsweep.config.split import SPLITS, Split
 from glsweep.errors import DataError
 from glsweep.patches.assignment import share_count, share_groups
 from glsweep.patches.ground import (
@@ -21,7 +21,7 @@ from glsweep.patches.ground import (
     window_outlines,
 )
 from glsweep.patches.sampler import sample_positions
-from glsweep.patches.split import SPLITS, group_overlapping, split_ground
+from glsweep.patches.split import group_overlapping, split_ground
 from glsweep.patches.strips import Strip, cut_at_quantiles
 from glsweep.scenes.rasterize import line_mask
 

@@ -7,7 +7,9 @@ from scipy.ndimage import binary_erosion, distance_transform_edt, map_coordinate
 from scipy.optimize import least_squares
 from shapely import STRtree
 
-from glsweep.config.data_card import DataCard, Simulation, load_card
+from glsweep.config.card_files import load_card
+from glsweep.config.data_card import DataCard
+from glsweep.config.simulation import Simulation
 from glsweep.errors import ConfigError
 from glsweep.scenes import raster
 from glsweep.scenes.catalogue import open_catalogue

@@ -6,7 +6,8 @@ from pathlib import Path
 import geopandas as gpd
 from shapely import LineString
 
-from glsweep.config.data_card import Layout, Simulation
+from glsweep.config.data_card import Layout
+from glsweep.config.simulation import Simulation
 from glsweep.files import replacing
 from glsweep.scenes.raster import write_interferogram
 from glsweep.scenes.simulator.simulate import projected_crs, simulate_scene
@@ -48,7 +49,7 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int) -> None:
             names += [f"{name}.shp"] * len(scene.lines)
             lines += scene.lines
         table = gpd.GeoDataFrame({layout.scene_column: names}, geometry=lines, crs=crs.to_wkt())
-        table.to_file(folder / layout.lines, driver="GPKG", layer="grounding_lines")
+        table.to_file(folder / str(layout.lines), driver="GPKG", layer="grounding_lines")
 
 
 def _origin_xy_m(settings: Simulation, index: int) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
-from glsweep.config.data_card import Simulation
+from glsweep.config.simulation import Simulation
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
 from glsweep.scenes.scene import Scene

@@ -1,0 +1,125 @@
+"""Data cards from YAML files, and made for folders that have none."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from glsweep.config.base import load_yaml_mapping, validate
+from glsweep.config.data_card import DataCard, Layout
+from glsweep.errors import ConfigError, DataError
+
+LINE_SUFFIXES = (".gpkg", ".shp", ".geojson")
+
+
+def load_card(data: Path, *, root: Path | None = None) -> DataCard:
+    """Return the card at `data`, or one made for the folder `data`.
+
+    A relative path in a card is taken from the card's own folder. `parts` are paths of cards or
+    folders, or mappings with `data` and `test_only`.
+
+    Parameters
+    ----------
+    data : Path
+        A YAML file or a folder.
+    root : Path, optional
+        Where the scenes are, instead of the card's `root`.
+
+    Raises
+    ------
+    ConfigError
+        When the card is not valid, or its root is no folder; the message says how to obtain it.
+    """
+    if data.is_dir():
+        return card_for_folder(data)
+    value = load_yaml_mapping(data)
+    parts = value.get("parts")
+    if isinstance(parts, list):
+        value["parts"] = [_part(data, part) for part in parts]
+    if root is not None and value.get("root") is not None:
+        value["root"] = root.resolve()
+    card = _with_absolute_regions(validate(value, DataCard, data), data.parent)
+    if card.root is None:
+        return card
+    found = (data.parent / card.root).resolve()
+    if not found.is_dir():
+        told = f" ({' '.join(card.how_to_obtain.split())})" if card.how_to_obtain else ""
+        raise ConfigError(
+            f"{data}: root: {found} is not a folder; obtain the data{told} and name its folder with "
+            "--root, or mend the path"
+        )
+    return card.model_copy(update={"root": found})
+
+
+def join_cards(cards: Sequence[DataCard], test_only: Sequence[DataCard] = ()) -> DataCard:
+    """Return one card for several data sets; those of `test_only` are never trained on.
+
+    The split and the kind of label are the first card's.
+
+    Raises
+    ------
+    ConfigError
+        When two have the same name, or one is joined itself.
+    """
+    first, *others = cards
+    if not others and not test_only:
+        return first
+    held_out = [card.model_copy(update={"test_only": True}) for card in test_only]
+    parts = [part for card in cards for part in card.data_sets] + held_out
+    value = {
+        "name": "-".join(part.name for part in parts),
+        "title": ", ".join(part.title or part.name for part in parts),
+        "split": first.split,
+        "label": first.label,
+        "label_width_m": first.label_width_m,
+        "parts": parts,
+    }
+    return validate(value, DataCard, Path("--data"))
+
+
+def card_for_folder(folder: Path) -> DataCard:
+    """Make a card for a folder in the study layout, or one with rasters and lines side by side."""
+    folder = folder.resolve()
+    rasters = next((g for g in ("DInSAR/*.tif", "*.tif") if any(folder.glob(g))), None)
+    if rasters is None:
+        raise DataError(
+            f"{folder}: holds no DInSAR/*.tif and no *.tif; name a folder of scenes or write a data card"
+        )
+    lines = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in LINE_SUFFIXES)
+    if len(lines) != 1:
+        found = ", ".join(lines) or "none"
+        raise DataError(
+            f"{folder}: needs one file of lines ({', '.join(LINE_SUFFIXES)}), found {found}; "
+            "add it or name it in a data card"
+        )
+    return DataCard(
+        name=_card_name(folder),
+        title=f"Scenes of {folder.name}",
+        source=str(folder),
+        root=folder,
+        layout=Layout(rasters=rasters, lines=lines[0]),
+    )
+
+
+def _card_name(folder: Path) -> str:
+    return "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "-" for c in folder.name) or "folder"
+
+
+def _part(card: Path, part: Any) -> Any:
+    """Load one part of the joined card at `card`."""
+    given = part if isinstance(part, dict) else {"data": part}
+    if not isinstance(given.get("data"), str) or set(given) - {"data", "test_only"}:
+        raise ConfigError(
+            f"{card}: parts: each is the path of a card or folder, or a mapping with `data` and `test_only` "
+            f"(it is {part!r})"
+        )
+    loaded = load_card(card.parent / given["data"])
+    return loaded.model_copy(update={"test_only": bool(given.get("test_only", False))})
+
+
+def _with_absolute_regions(card: DataCard, folder: Path) -> DataCard:
+    regions = tuple(
+        region.model_copy(update={"polygons": region.polygons and (folder / region.polygons).resolve()})
+        for region in card.split.regions
+    )
+    split = card.split.model_copy(update={"regions": regions})
+    return card.model_copy(update={"split": split})
