@@ -12,16 +12,18 @@ from rich.console import Console
 from rich.text import Text
 
 from glsweep.commands import COMMANDS, keep_ray_on_loopback
-from glsweep.config.card_files import load_card
+from glsweep.config.card_files import join_cards, load_card
+from glsweep.config.data_card import DataCard
 from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE
 from glsweep.config.space import load_space
 from glsweep.config.study import StudyConfig
-from glsweep.errors import GlsweepError, StudyError
+from glsweep.errors import ConfigError, GlsweepError, StudyError
 from glsweep.spaces.plan import Plan, patch_sizes_px
 from glsweep.spaces.samplers import make_plan
 from glsweep.study import STAGES, Stage, Study, create_study, held, open_study
 
 _Path = Path | None
+_Paths = tuple[Path, ...]
 
 
 def _hint(metavar: str, default: str) -> object:
@@ -35,8 +37,12 @@ class Options:
     With `--study` of an existing study alone, its own data, space and seed are used.
     """
 
-    data: Annotated[_Path, _hint("CARD.yaml|FOLDER", "simulated scenes")] = None
-    """A data card, or a folder of scenes with their lines."""
+    data: Annotated[_Paths, _hint("CARD.yaml|FOLDER...", "simulated scenes")] = ()
+    """A data card, or a folder of scenes with their lines; several are joined."""
+    test_data: Annotated[_Paths, _hint("CARD.yaml|FOLDER...", "none")] = ()
+    """Further data that is never trained on: every member is tested on it too."""
+    root: Annotated[_Path, _hint("FOLDER", "the card's own")] = None
+    """Where the scenes of the data card are."""
     space: Annotated[_Path, _hint("SPACE.yaml", "search_spaces/demo.yaml")] = None
     """A search space, with the settings of every stage."""
     study: Annotated[_Path, _hint("DIR", "studies/<data>-<space>")] = None
@@ -118,22 +124,38 @@ def _run(stages: Sequence[Stage], options: Options) -> None:
 
 def _open(options: Options, first: Stage) -> tuple[Study, Plan]:
     """Find or make the study; everything that can be wrong is found before anything is written."""
-    from glsweep.patches.prepare import check_data
+    from glsweep.patches.survey import check_data
 
-    asks_for_its_own = options.data is None and options.space is None and options.seed is None
+    asks_for_its_own = (
+        not (options.data or options.test_data or options.root)
+        and options.space is None
+        and options.seed is None
+    )
     if options.study is not None and asks_for_its_own and (options.study / "study.yaml").is_file():
         study = open_study(options.study)
         return study, make_plan(study.config.space, seed=study.config.seed, source=study.config_yaml)
     source = options.space or DEMO_SPACE
-    card, space = load_card(options.data or DEMO_CARD), load_space(source)
+    card, space = _card(options), load_space(source)
     name = card.name if card.name == space.name else f"{card.name}-{space.name}"
     directory = options.study or Path("studies") / name
     config = StudyConfig(name=directory.resolve().name, seed=options.seed or 0, card=card, space=space)
     plan = make_plan(space, seed=config.seed, source=source)
     if not (directory / "study.yaml").is_file():
         _check_is_first(first, directory)
-        check_data(config, patch_sizes_px(plan.strata))
+        check_data(Study(directory, config), patch_sizes_px(plan.strata))
     return create_study(directory, config), plan
+
+
+def _card(options: Options) -> DataCard:
+    """Load the data cards that are named, and join them."""
+    data = options.data or (DEMO_CARD,)
+    if options.root is not None and len(data) > 1:
+        raise ConfigError(
+            f"--root {options.root}: says where the scenes of one card are, --data names {len(data)}; "
+            "write `root` into the cards"
+        )
+    cards = [load_card(path, root=options.root) for path in data]
+    return join_cards(cards, [load_card(path) for path in options.test_data])
 
 
 def _check_is_first(stage: Stage, directory: Path) -> None:

@@ -45,13 +45,14 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
 
 
 def _simulate(study: Study, _context: Context) -> Mapping[str, Any]:
-    card = study.config.card
-    if card.simulation is None:
-        return {"skipped": f"the scenes of {card.name} are there"}
+    simulated = [(c, c.simulation) for c in study.config.card.data_sets if c.simulation is not None]
+    if not simulated:
+        return {"skipped": f"the scenes of {study.config.card.name} are there"}
     from glsweep.scenes.simulator.dataset import simulate_data
 
-    simulate_data(card.simulation, study.scenes, seed=study.config.seed)
-    return {"scenes": card.simulation.scenes}
+    for card, simulation in simulated:
+        simulate_data(simulation, study.scene_root(card), seed=study.config.seed)
+    return {"scenes": sum(simulation.scenes for _, simulation in simulated)}
 
 
 def _prepare(study: Study, context: Context) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from shapely import Polygon
 
 from glsweep.errors import DataError
 from glsweep.patches.strips import Strip
-from glsweep.scenes.catalogue import SceneEntry
+from glsweep.scenes.scene_entry import SceneEntry
 
 Points = npt.NDArray[np.float64]
 Polygons = npt.NDArray[np.object_]

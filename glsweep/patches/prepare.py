@@ -1,16 +1,12 @@
 """The stage `prepare`: from scenes and lines to patches, with a summary of both."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from glsweep.config.simulation import Simulation
 from glsweep.config.split import SPLITS
-from glsweep.config.study import StudyConfig
-from glsweep.errors import ConfigError, DataError
 from glsweep.files import write_json
 from glsweep.patches.ground import (
     Polygons,
@@ -20,18 +16,15 @@ from glsweep.patches.ground import (
     window_outlines,
 )
 from glsweep.patches.index import counts_by_split, draw_index
-from glsweep.patches.split import GroundSplit, split_ground
+from glsweep.patches.split import GroundSplit
 from glsweep.patches.store import is_stored, write_stores
-from glsweep.scenes.catalogue import Catalogue, SceneEntry, open_catalogue
-from glsweep.scenes.simulator.simulate import projected_crs
+from glsweep.patches.survey import survey
+from glsweep.scenes.scene_entry import SceneEntry
 from glsweep.study import Study
 
 
 def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> dict[str, Any]:
     """Split the ground, draw the patches, write those that are missing, and `study.data_json`.
-
-    Scenes without a line are left out: ground on which nobody has drawn is not known to be free
-    of lines.
 
     Parameters
     ----------
@@ -55,11 +48,12 @@ def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> dict[str, An
     """
     config = study.config
     sizes_px = sorted(set(patch_sizes_px))
-    catalogue, entries, left_out, ground = _survey(study.scenes, config, sizes_px)
+    surveyed = survey(study, sizes_px)
+    catalogue, entries, ground = surveyed.catalogue, surveyed.entries, surveyed.ground
     indices = draw_index(ground, config.card, config.space.patches, sizes_px, seed=config.seed)
     summary = {
         "catalogue": catalogue.findings(),
-        "left_out": left_out,
+        "left_out": surveyed.left_out,
         "split": {"asked_rule": config.card.split.rule, **ground.findings()},
         "patches": {str(size_px): counts_by_split(index) for size_px, index in indices.items()},
         "too_small": {str(s): [e.name for e in entries if min(e.shape) < s] for s in sizes_px},
@@ -69,63 +63,6 @@ def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> dict[str, An
     write_stores(study, entries, missing, catalogue.posting_m)
     write_json(study.data_json, summary)
     return summary
-
-
-def check_data(config: StudyConfig, patch_sizes_px: Sequence[int]) -> None:
-    """Make sure, before anything is written, that patches of these sizes can be drawn.
-
-    Reads the headers of the scenes and the lines, no pixels. Scenes that are yet to be simulated
-    are checked by their size.
-
-    Raises
-    ------
-    DataError
-        When the scenes cannot be used or split, or a patch is larger than every scene.
-    ConfigError
-        When simulated scenes would have no projected CRS.
-    """
-    card = config.card
-    if card.root is not None:
-        _survey(card.root, config, sorted(set(patch_sizes_px)))
-    elif card.simulation is not None:
-        _check_simulation(card.name, card.simulation, max(patch_sizes_px))
-
-
-def _check_simulation(name: str, simulation: Simulation, largest_px: int) -> None:
-    try:
-        projected_crs(simulation)
-    except ConfigError as error:
-        raise ConfigError(f"data card {name}: {error}") from error
-    if largest_px > min(simulation.rows, simulation.cols):
-        raise DataError(
-            f"data card {name}: patch_size_px {largest_px} is larger than a simulated scene "
-            f"({simulation.rows} x {simulation.cols}); lower it in the search space, or raise "
-            "`simulation.rows` and `simulation.cols`"
-        )
-
-
-def _survey(
-    root: Path, config: StudyConfig, sizes_px: Sequence[int]
-) -> tuple[Catalogue, list[SceneEntry], dict[str, str], GroundSplit]:
-    catalogue = open_catalogue(root, config.card)
-    entries, left_out = _annotated(catalogue)
-    ground = split_ground(entries, config.card.split, largest_patch_px=sizes_px[-1], seed=config.seed)
-    return catalogue, entries, left_out, ground
-
-
-def _annotated(catalogue: Catalogue) -> tuple[list[SceneEntry], dict[str, str]]:
-    left_out = {}
-    for entry in catalogue.entries:
-        if not entry.has_row:
-            left_out[entry.name] = "no row in the file of lines"
-        elif not entry.lines:
-            left_out[entry.name] = "only rows without a geometry"
-        elif entry.line_km == 0:
-            left_out[entry.name] = "all its lines lie outside"
-    entries = [entry for entry in catalogue.entries if entry.name not in left_out]
-    if not entries:
-        raise DataError(f"{catalogue.root}: no scene has a line; add lines or mend layout.scene_column")
-    return entries, left_out
 
 
 def _ground_findings(

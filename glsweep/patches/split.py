@@ -16,7 +16,7 @@ from glsweep.patches.assignment import share_groups
 from glsweep.patches.ground import common_map, footprint, lines_within
 from glsweep.patches.strips import Strip, cut_at_quantiles
 from glsweep.randomness import generator_for
-from glsweep.scenes.catalogue import SceneEntry
+from glsweep.scenes.scene_entry import SceneEntry
 
 
 @dataclass(frozen=True)

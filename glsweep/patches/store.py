@@ -18,8 +18,8 @@ from glsweep.errors import StudyError
 from glsweep.files import read_json, replacing, write_json
 from glsweep.patches.arrays import PatchArrays
 from glsweep.patches.index import counts_by_split
-from glsweep.scenes.catalogue import SceneEntry
 from glsweep.scenes.rasterize import line_mask
+from glsweep.scenes.scene_entry import SceneEntry
 from glsweep.study import Study
 
 FloatMap = np.memmap[Any, np.dtype[np.float32]]

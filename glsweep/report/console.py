@@ -8,6 +8,7 @@ from rich.console import Console
 
 from glsweep.files import read_json
 from glsweep.report.data_facts import data_facts
+from glsweep.report.data_sets import data_set_lines
 from glsweep.report.table import console_table
 from glsweep.report.words import counted, joined
 from glsweep.study import Study
@@ -34,7 +35,10 @@ def print_data(findings: Mapping[str, Any], console: Console) -> None:
 
 def print_results(study: Study, console: Console) -> None:
     """Print the table, what to mind about it, and where to look further."""
-    console.print(console_table(read_json(study.table_json)))
+    table = read_json(study.table_json)
+    console.print(console_table(table))
+    for line in data_set_lines(table):
+        console.print(line, highlight=False)
     for caution in study.record("report")["summary"]["cautions"]:
         console.print(f"[yellow]mind:[/yellow] {caution}", highlight=False)
     console.print(f"report:  {study.report_html}", soft_wrap=True, highlight=False)

@@ -16,6 +16,8 @@ from glsweep.report import table as tables
 from glsweep.report.calibration_curves import draw_calibration
 from glsweep.report.cautions import cautions
 from glsweep.report.data_facts import data_facts
+from glsweep.report.data_set_figure import draw_data_sets
+from glsweep.report.data_sets import data_set_tables
 from glsweep.report.definitions import (
     CITATIONS,
     IMPORTANCE,
@@ -89,6 +91,7 @@ def draw_all(results: Results, panels: list[Panel]) -> Iterator[Plate]:
 
 def _draw_sweep(results: Results, panels: list[Panel]) -> Iterator[Plate]:
     plates = (
+        draw_data_sets(results),
         draw_rungs(results),
         draw_progress(results),
         draw_importance(results, panels),
@@ -134,6 +137,7 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, dict[str
         "verdicts": verdicts(results),
         "cautions": cautions(results, facts),
         "sections": _table_sections(results),
+        "data_sets": data_set_tables(results),
         "columns": (*tables.FIGURES, tables.TAU, *tables.COUNTS),
         "tolerance_m": results.table["tolerance_m"],
         "posting_m": results.table["posting_m"],
@@ -178,10 +182,10 @@ def _table_sections(results: Results) -> list[dict[str, Any]]:
 def _citations(results: Results, pictures: dict[str, dict[str, Any]]) -> list[Citation]:
     config, search = results.config, results.config.space.search
     return [
-        *([Citation(config.card.citation)] if config.card.citation else []),
+        *(Citation(card.citation) for card in config.card.data_sets if card.citation),
         *CITATIONS,
         *([PROPOSING] if search.sampler == "tpe" else []),
         *([STOPPING[search.scheduler.name]] if search.scheduler.name in STOPPING else []),
         *([IMPORTANCE] if "importance" in pictures else []),
-        *(SIMULATION if config.card.simulation else []),
+        *(SIMULATION if any(card.simulation for card in config.card.data_sets) else []),
     ]

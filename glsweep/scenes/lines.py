@@ -37,6 +37,8 @@ class LineFile:
         Rows of each scene, with or without a geometry.
     rows_without_geometry : mapping of str to int
         Rows whose geometry is null, empty or of no length; scenes that have none are left out.
+    splits_by_scene : mapping of str to set of str
+        What the split column says of each scene's rows; empty without such a column.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class LineFile:
     by_scene: Mapping[str, tuple[LineString, ...]]
     rows_by_scene: Mapping[str, int]
     rows_without_geometry: Mapping[str, int]
+    splits_by_scene: Mapping[str, frozenset[str]]
 
     def of(self, scene: str, crs: CRS) -> tuple[LineString, ...]:
         """Return a scene's lines, reprojected to `crs` where theirs is another.
@@ -66,8 +69,10 @@ class LineFile:
         return tuple(moved)
 
 
-def read_lines(path: Path, scene_column: str) -> LineFile:
+def read_lines(path: Path, scene_column: str | None, split_column: str | None = None) -> LineFile:
     """Read every row, and sort the lines by the scene that `scene_column` names.
+
+    Without a `scene_column` rows are sorted by what `split_column` says of them, by "" without one.
 
     Scenes are named by stem: `a`, `a.shp` and `folder/a.tif` are all scene `a`. Several lines in
     one row are taken apart, polygons count as their outlines, heights are dropped. A shapefile's
@@ -80,26 +85,45 @@ def read_lines(path: Path, scene_column: str) -> LineFile:
         holds points.
     """
     table = _read_table(path)
-    if path.suffix.lower() == ".shp" and scene_column not in table.columns:
-        scene_column = scene_column[:SHAPEFILE_NAME_LENGTH]
-    if scene_column not in table.columns:
-        columns = ", ".join(str(c) for c in table.columns if c != table.geometry.name) or "none"
-        raise DataError(
-            f"{path}: has no column {scene_column!r} to join lines to scenes; its columns are {columns}; "
-            "name one of them as layout.scene_column in a data card"
-        )
     if table.crs is None:
         raise DataError(f"{path}: has no CRS; assign the one it was drawn in (a .prj file for .shp)")
+    scenes = _cells(table, path, scene_column, "layout.scene_column", "to join lines to scenes")
+    splits = _cells(table, path, split_column, "split.column", "that names splits")
     by_scene: dict[str, list[LineString]] = {}
+    split_names: dict[str, set[str]] = {}
     rows, empty = Counter[str](), Counter[str]()
-    for number, (value, geometry) in enumerate(zip(table[scene_column], table.geometry, strict=True)):
-        scene = scene_name(value)
+    for number, (value, split, geometry) in enumerate(zip(scenes, splits, table.geometry, strict=True)):
+        scene = str(split) if scene_column is None else scene_name(value)
         lines = _as_lines(geometry, f"{path}: row {number}")
         by_scene.setdefault(scene, []).extend(lines)
         rows[scene] += 1
         if not lines:
             empty[scene] += 1
-    return LineFile(path, table.crs, {name: tuple(ls) for name, ls in by_scene.items()}, rows, empty)
+        elif split_column is not None:
+            split_names.setdefault(scene, set()).add(str(split))
+    return LineFile(
+        path,
+        table.crs,
+        {name: tuple(lines) for name, lines in by_scene.items()},
+        rows,
+        empty,
+        {name: frozenset(found) for name, found in split_names.items()},
+    )
+
+
+def _cells(table: gpd.GeoDataFrame, path: Path, column: str | None, key: str, purpose: str) -> list[Any]:
+    """Return the values of a column; empty texts where none is asked for."""
+    if column is None:
+        return [""] * len(table)
+    if path.suffix.lower() == ".shp" and column not in table.columns:
+        column = column[:SHAPEFILE_NAME_LENGTH]
+    if column not in table.columns:
+        columns = ", ".join(str(c) for c in table.columns if c != table.geometry.name) or "none"
+        raise DataError(
+            f"{path}: has no column {column!r} {purpose}; its columns are {columns}; "
+            f"name one of them as {key} in a data card"
+        )
+    return list(table[column])
 
 
 def scene_name(value: Any) -> str:

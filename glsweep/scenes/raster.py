@@ -1,9 +1,9 @@
-"""Interferograms as GeoTIFF: two float bands (real, imaginary) or one complex band."""
+"""Interferograms as rasters: complex, real and imaginary part, phase, or phase and coherence."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +16,11 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterioWindow
 from shapely import Polygon
 
+from glsweep.config.data_card import Bands
 from glsweep.errors import DataError
 from glsweep.files import replacing
-from glsweep.scenes.raster_checks import check_bands, check_grid
+from glsweep.scenes.bands import Kind, check_values, find_kind, to_complex, without_masked
+from glsweep.scenes.raster_checks import check_grid, has_place
 
 
 class Window(NamedTuple):
@@ -44,12 +46,18 @@ class RasterHeader:
         From (col, row) pixel corners to map coordinates, in metres.
     crs : CRS
         Projected coordinate reference system.
+    kind : str
+        What its bands hold.
+    is_placed : bool
+        Whether its place on Earth is known; if not, `transform` is one that no other scene has.
     """
 
     path: Path
     shape: tuple[int, int]
     transform: Affine
     crs: CRS
+    kind: Kind = "real_imaginary"
+    is_placed: bool = True
 
     @property
     def name(self) -> str:
@@ -67,35 +75,82 @@ class RasterHeader:
         rows, cols = self.shape
         return Polygon([self.transform @ corner for corner in [(0, 0), (cols, 0), (cols, rows), (0, rows)]])
 
+    def read(self, window: Window | None = None) -> npt.NDArray[np.complex64]:
+        """Read the pixels; see `read_interferogram`."""
+        return read_interferogram(self.path, window, self.kind)
 
-def read_header(path: Path) -> RasterHeader:
+
+NOWHERE_EPSG = 3031
+NOWHERE_Y_M = 5e7
+"""North of all ground of that CRS, whose coordinates end at 1.3e7."""
+
+
+def read_header(path: Path, bands: Bands = "auto", *, posting_m: float | None = None) -> RasterHeader:
     """Read shape, transform and CRS, and make sure that the file can be used.
-
-    Raises
-    ------
-    DataError
-        When the file cannot be read, is no interferogram (real and imaginary as two float bands,
-        or one complex band), has no projected CRS in metres, or pixels that are not square.
-    """
-    with _opened(path) as dataset:
-        check_bands(dataset, path)
-        check_grid(dataset, path)
-        return RasterHeader(path, dataset.shape, dataset.transform, dataset.crs)
-
-
-def read_interferogram(path: Path, window: Window | None = None) -> npt.NDArray[np.complex64]:
-    """Read the whole interferogram, or one window of it.
-
-    A pixel is without data, and becomes 0, where a band is NaN, infinite or equal to the tagged
-    nodata value. A tag of 0 means that real and imaginary part are both 0: one of them alone is
-    0 wherever the phase is a multiple of 90 degrees.
 
     Parameters
     ----------
     path : Path
-        A GeoTIFF that `read_header` accepts.
+        A raster.
+    bands : str
+        What the data card says that its bands hold.
+    posting_m : float, optional
+        The side of a pixel, for rasters that need no place on Earth since their labels are pixels.
+        Without it a raster that does not say where it lies is refused.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, is no interferogram, has no projected CRS in metres, or pixels
+        that are not square.
+    """
+    with opened(path) as dataset:
+        kind = find_kind(dataset, path, bands)
+        if posting_m is not None and not has_place(dataset):
+            return unplaced_header(path, dataset.shape, posting_m, kind)
+        check_grid(dataset, path)
+        return RasterHeader(path, dataset.shape, dataset.transform, dataset.crs, kind)
+
+
+def unplaced_header(path: Path, shape: tuple[int, int], posting_m: float, kind: Kind) -> RasterHeader:
+    """Return the header of a scene whose place is unknown; `laid_apart` gives it ground of its own."""
+    transform = Affine.scale(posting_m, -posting_m)
+    return RasterHeader(path, shape, transform, CRS.from_epsg(NOWHERE_EPSG), kind, is_placed=False)
+
+
+def laid_apart(headers: Sequence[RasterHeader], row: int = 0) -> list[RasterHeader]:
+    """Give each header without a place ground of its own, far from all that lies on Earth.
+
+    They stand in one row, so that no two of them share ground and none does with a placed one.
+    """
+    left_m = 0.0
+    placed = []
+    for header in headers:
+        if not header.is_placed:
+            transform = Affine.translation(left_m, NOWHERE_Y_M * (1 + row)) @ header.transform
+            left_m += (header.shape[1] + 1) * header.posting_m
+            header = replace(header, transform=transform)  # noqa: PLW2901
+        placed.append(header)
+    return placed
+
+
+def read_interferogram(
+    path: Path, window: Window | None = None, bands: Bands = "auto"
+) -> npt.NDArray[np.complex64]:
+    """Read the whole interferogram, or one window of it.
+
+    A pixel is without data, and becomes 0, where a band is NaN, infinite or equal to the tagged
+    nodata value. A tag of 0 means that real and imaginary part are both 0: one of them alone is
+    0 wherever the phase is a multiple of 90 degrees. A phase without magnitude gets magnitude 1.
+
+    Parameters
+    ----------
+    path : Path
+        A raster that `read_header` accepts.
     window : Window, optional
         The part to read; it may hold no data at all.
+    bands : str
+        What its bands hold.
 
     Returns
     -------
@@ -104,14 +159,17 @@ def read_interferogram(path: Path, window: Window | None = None) -> npt.NDArray[
     Raises
     ------
     DataError
-        When the file cannot be read (it may be cut short), the window leaves the raster, or the
-        whole raster holds no data.
+        When the file cannot be read (it may be cut short), the window leaves the raster, values are
+        not what `bands` says, or the whole raster holds no data.
     """
-    with _opened(path) as dataset:
-        check_bands(dataset, path)
-        bands = dataset.read(window=_rasterio_window(window, dataset.shape, path))
-        nodata: float | None = dataset.nodata
-    interferogram = _without_nodata(bands, nodata)
+    with opened(path) as dataset:
+        kind = find_kind(dataset, path, bands) if bands == "auto" else bands
+        part = _rasterio_window(window, dataset.shape, path)
+        values = dataset.read(window=part)
+        assert kind != "npz", "npz patches have headers of their own"
+        interferogram = without_masked(dataset, to_complex(values, kind, dataset.nodata), part)
+        if kind in ("wrapped_phase", "phase_coherence"):
+            check_values(np.where(interferogram == 0, np.nan, values), kind, path)
     if window is None and not interferogram.any():
         raise DataError(f"{path}: all {interferogram.size} pixels are without data; remove the file")
     return interferogram
@@ -154,7 +212,14 @@ def write_interferogram(path: Path, array: npt.NDArray[np.complex64], transform:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
+def opened(path: Path) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster to read it; what goes wrong is told in one line.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read.
+    """
     with warnings.catch_warnings():
         # A raster without a geotransform is refused below, in one line that names it.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -178,17 +243,3 @@ def _rasterio_window(window: Window | None, shape: tuple[int, int], path: Path) 
         raise DataError(f"{path}: {window} leaves the raster of {rows} x {cols} pixels; choose one inside")
     # rasterio takes columns first.
     return RasterioWindow(col, row, window_cols, window_rows)
-
-
-def _without_nodata(bands: npt.NDArray[np.generic], nodata: float | None) -> npt.NDArray[np.complex64]:
-    """Join the bands (B, rows, cols) to one complex64 array (rows, cols) with 0 for no data."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        parts = np.stack([bands[0].real, bands[0].imag]) if len(bands) == 1 else bands
-        missing = np.zeros(parts.shape[1:], dtype=bool)
-        if nodata is not None and np.isfinite(nodata) and nodata != 0:
-            missing |= (parts == np.asarray(nodata).astype(parts.dtype)).any(axis=0)
-        real, imaginary = parts.astype(np.float32)
-    joined = np.empty(missing.shape, dtype=np.complex64)
-    joined.real, joined.imag = real, imaginary
-    joined[missing | ~np.isfinite(joined)] = 0
-    return joined

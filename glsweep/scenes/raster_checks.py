@@ -1,4 +1,4 @@
-"""Which rasters are interferograms that can be used: their bands and their grid."""
+"""Which rasters lie on a grid that can be used."""
 
 from pathlib import Path
 
@@ -9,31 +9,12 @@ from rasterio.crs import CRS
 from glsweep.errors import DataError
 
 SQUARE_TOLERANCE = 0.01
-FLOAT_TYPES = {"float32", "float64"}
+LEAST_POSTING_M, MOST_POSTING_M = 1.0, 5000.0
 
 
-def check_bands(dataset: DatasetReader, path: Path) -> None:
-    """Make sure that the bands are real and imaginary part, or one complex value.
-
-    Raises
-    ------
-    DataError
-        When they are anything else, such as a phase alone.
-    """
-    types = list(dataset.dtypes)
-    if len(types) == 1 and types[0].startswith("complex"):
-        return
-    wanted = "give two float bands (real, imaginary) or one complex band"
-    if len(types) == 1 and types[0] in FLOAT_TYPES:
-        raise DataError(
-            f"{path}: has one {types[0]} band, which is phase alone (wrapped or unwrapped) or coherence; "
-            f"{wanted}, such as cos(phase) and sin(phase)"
-        )
-    if len(types) != 2 or not set(types) <= FLOAT_TYPES:
-        raise DataError(f"{path}: has {len(types)} band(s) of type {', '.join(types)}; {wanted}")
-    words = " ".join(text.lower() for text in dataset.descriptions if text)
-    if "phase" in words or "coherence" in words:
-        raise DataError(f"{path}: its bands are described as {dataset.descriptions}; {wanted}")
+def has_place(dataset: DatasetReader) -> bool:
+    """Tell whether the raster says where on Earth it lies."""
+    return dataset.crs is not None and not dataset.transform.is_identity
 
 
 def check_grid(dataset: DatasetReader, path: Path) -> None:
@@ -42,7 +23,8 @@ def check_grid(dataset: DatasetReader, path: Path) -> None:
     Raises
     ------
     DataError
-        When the CRS is missing, not projected or not in metres, or pixels are not square.
+        When the CRS is missing, not projected or not in metres, or pixels are not square, or of a
+        size that no interferogram has.
     """
     crs, transform = dataset.crs, dataset.transform
     if crs is None:
@@ -64,6 +46,11 @@ def check_grid(dataset: DatasetReader, path: Path) -> None:
         raise DataError(
             f"{path}: its pixels are {width:g} x {height:g} m{sheared}, not square; "
             "resample it (gdalwarp -tr)"
+        )
+    if not LEAST_POSTING_M <= width <= MOST_POSTING_M:
+        raise DataError(
+            f"{path}: its posting is {width:g} m, which no interferogram has ({LEAST_POSTING_M:g} to "
+            f"{MOST_POSTING_M:g} m); mend its geotransform (gdal_edit.py -a_ullr)"
         )
 
 

@@ -6,6 +6,8 @@ from glsweep.files import read_json
 from glsweep.study import Study
 from glsweep.tracking.tracker import Tracker
 
+BY_DATA_SET = ("relaxed_f1", "dice", "bf")
+
 
 def track_members(study: Study) -> int:
     """Log every member's run, or bring it up to date with the stages that were completed since.
@@ -20,8 +22,11 @@ def track_members(study: Study) -> int:
         When the store cannot be reached or used; see `without_stopping`.
     """
     tracker = Tracker.open(study)
-    rows = read_json(study.table_json)["rows"] if study.table_json.is_file() else []
-    tested = {row["stratum"]: row for row in rows}
+    table = read_json(study.table_json) if study.table_json.is_file() else {"rows": []}
+    tested = {row["stratum"]: dict(row) for row in table["rows"]}
+    for row in table.get("by_data_set", []):
+        if row["kind"] == "network":
+            tested[row["stratum"]] |= {f"{row['data_set']}.{name}": row[name] for name in BY_DATA_SET}
     shared = [path for path in (study.table_csv, study.report_html) if path.is_file()]
     drawn = [path for path in (study.figures,) if path.is_dir()]
     cards = sorted((study.directory / "members").glob("*/card.json"))

@@ -63,7 +63,11 @@ def test_ray_accepts_the_file(path: Path) -> None:
 
 
 @FILES
-def test_the_doctor_finds_no_fault(path: Path) -> None:
+def test_the_doctor_finds_no_fault(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Both files send the user's token; `ray get-auth-token --generate` makes it once a machine.
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("secret")
+    monkeypatch.setenv("HOME", str(tmp_path))
     resources = load_space(PROJECT / "search_spaces/seed_grid.yaml").resources
     assert [str(finding) for finding in examine_file(path, resources)] == []
 

@@ -13,8 +13,8 @@ from glsweep.config.patches import PatchSettings
 from glsweep.config.space import load_space
 from glsweep.config.split import Split
 from glsweep.config.study import StudyConfig
-from glsweep.scenes.catalogue import SceneEntry
 from glsweep.scenes.raster import RasterHeader, write_interferogram
+from glsweep.scenes.scene_entry import SceneEntry
 from glsweep.study import Study, create_study
 
 POLAR = CRS.from_epsg(3031)

@@ -160,7 +160,9 @@ def test_a_rotated_square_grid_is_accepted(tmp_path):
         ({"crs": CRS.from_epsg(2263)}, "counts in US survey foot"),
         ({"transform": Affine(100, 0, 0, 0, -102, 0)}, "100 x 102 m, not square"),
         ({"transform": Affine(100, 20, 0, 0, -100, 0)}, "sheared, not square"),
-        ({"descriptions": ("phase", "coherence")}, "described as"),
+        ({"descriptions": ("phase", "imaginary")}, "described as"),
+        ({"transform": Affine(0.1, 0, 0, 0, -0.1, 0)}, "posting is 0.1 m, which no interferogram has"),
+        ({"transform": Affine(9e3, 0, 0, 0, -9e3, 0)}, "posting is 9000 m, which no interferogram has"),
     ],
 )
 def test_a_grid_that_cannot_be_used_is_refused_in_one_line(tmp_path, changes, told):
@@ -181,11 +183,16 @@ def test_pixels_that_are_square_within_a_hundredth_are_accepted(tmp_path):
 @pytest.mark.parametrize(
     ("bands", "told"),
     [
-        (np.ones((1, 8, 8), np.float32), "phase alone"),
+        (np.ones((1, 8, 8), np.float32), "coherence or amplitude, not a phase"),
+        (np.full((1, 8, 8), np.nan, np.float32), "holds no data"),
+        (
+            np.linspace(-9, 20, 64, dtype=np.float32).reshape(1, 8, 8),
+            "unwrapped phase; say `bands: unwrapped",
+        ),
         (np.ones((1, 8, 8), np.uint8), "1 band.s. of type uint8"),
         (np.ones((2, 8, 8), np.int16), "2 band.s. of type int16, int16"),
         (np.ones((2, 8, 8), np.complex64), "2 band.s. of type complex64"),
-        (np.ones((3, 8, 8), np.float32), "3 band.s."),
+        (np.ones((3, 8, 8), np.float32), "has 3 bands"),
     ],
 )
 def test_other_bands_than_an_interferograms_are_refused(tmp_path, read, bands, told):
@@ -223,7 +230,91 @@ def test_a_raster_that_cannot_be_written_leaves_the_old_one(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_single_band_products_of_a_processor_are_refused_with_a_clear_word(getz):
-    for path in sorted((getz.parent / "sentinel1_geotiff").glob("*.tif")):
-        with pytest.raises(DataError, match="one float32 band, which is phase alone"):
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("*_ifg.tif", "between -1.124 and 18.57 rad: an unwrapped phase"),
+        ("*_unw.tif", "an unwrapped phase"),
+        ("*_cc.tif", "coherence or amplitude, not a phase"),
+    ],
+)
+def test_products_of_a_processor_are_refused_for_what_they_are(getz, name, told):
+    for path in (getz.parent / "sentinel1_geotiff").glob(name):
+        with pytest.raises(DataError, match=told):
             read_header(path)
+
+
+def test_an_unwrapped_product_is_taken_when_the_card_says_so_unless_its_crs_is_geographic(getz):
+    path = next((getz.parent / "sentinel1_geotiff").glob("*_unw.tif"))
+    with pytest.raises(DataError, match="EPSG:4326 is not projected"):
+        read_header(path, "unwrapped_phase")
+    interferogram = read_interferogram(path, bands="unwrapped_phase")
+    with rasterio.open(path) as file:
+        phase_rad = file.read(1)
+    np.testing.assert_array_equal(interferogram == 0, phase_rad == 0)
+    turned = interferogram[phase_rad != 0] * np.exp(-1j * phase_rad[phase_rad != 0])
+    np.testing.assert_allclose(turned, 1, atol=1e-4)
+
+
+def first_is_phase(phase_rad, coherence):
+    return np.stack([phase_rad, coherence]).astype(np.float32)
+
+
+PHASE = np.linspace(-3.1, 3.1, 64).reshape(8, 8)
+COHERENCE = np.linspace(0, 1, 64).reshape(8, 8)
+
+
+@pytest.mark.parametrize(
+    ("bands", "descriptions", "told"),
+    [
+        (first_is_phase(COHERENCE, PHASE), None, "bands are swapped .coherence before phase"),
+        (first_is_phase(COHERENCE, PHASE), ("Coherence", "Phase"), "bands are swapped"),
+        (first_is_phase(PHASE, PHASE), ("imaginary", "real"), "bands are swapped"),
+        (first_is_phase(PHASE, 3 * COHERENCE), ("phase", "coherence"), "coherence lies between 0 and 3"),
+        (first_is_phase(3 * PHASE, COHERENCE), ("phase", "coherence"), "not wrapped"),
+    ],
+)
+def test_bands_in_the_wrong_order_or_unit_are_refused(tmp_path, bands, descriptions, told):
+    path = write_bands(tmp_path / "a.tif", bands, descriptions=descriptions)
+    with pytest.raises(DataError, match=told) as caught:
+        read_header(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("bands", "asked", "told"),
+    [
+        (np.stack([PHASE]), "real_imaginary", "1 band.s. of type float32, the data card says real_imaginary"),
+        (
+            np.stack([PHASE, PHASE]),
+            "complex",
+            "2 band.s. of type float32, float32, the data card says complex",
+        ),
+        (np.stack([5 * PHASE]), "wrapped_phase", "so it is not wrapped"),
+    ],
+)
+def test_a_raster_that_is_not_what_the_card_says_is_refused(tmp_path, bands, asked, told):
+    path = write_bands(tmp_path / "a.tif", bands.astype(np.float32))
+    with pytest.raises(DataError, match=told):
+        read_header(path, asked)
+
+
+def test_a_known_phase_without_coherence_is_data(tmp_path):
+    path = write_bands(
+        tmp_path / "a.tif", first_is_phase(PHASE, 0 * COHERENCE), descriptions=("phase", "coh")
+    )
+    interferogram = read_interferogram(path)
+    assert (interferogram != 0).all()
+    np.testing.assert_allclose(np.angle(interferogram), PHASE, atol=1e-6)
+
+
+def test_a_mask_within_the_file_marks_pixels_without_data(tmp_path):
+    array = random_scene()
+    path = write_bands(tmp_path / "a.tif", two_bands(array))
+    kept = np.ones(array.shape, bool)
+    kept[4:9, 10:30] = False
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
+        file.write_mask(kept)
+    np.testing.assert_array_equal(read_interferogram(path), np.where(kept, array, 0))
+    part = read_interferogram(path, Window(2, 8, 10, 9))
+    np.testing.assert_array_equal(part, np.where(kept, array, 0)[2:12, 8:17])

@@ -22,12 +22,14 @@ def start_study() -> Start:
 
     def start(directory: Path) -> "subprocess.Popen[str]":
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_TRACKING")}
+        directory.parent.mkdir(exist_ok=True)
         return subprocess.Popen(
             [sys.executable, "-m", "glsweep.run", *ARGUMENTS, "--study", str(directory)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             env=environment,
+            cwd=directory.parent,
             start_new_session=True,
         )
 

@@ -107,6 +107,21 @@ def test_members_are_runs_with_model_figures_and_table(undisturbed: tuple[Study,
         assert not network.training
 
 
+def test_members_are_registered_in_the_studys_own_store_and_nowhere_else(
+    undisturbed: tuple[Study, str],
+) -> None:
+    study, printed = undisturbed
+    client = MlflowClient(f"sqlite:///{study.mlflow_db}")
+    models = {
+        model.name: client.get_model_version_by_alias(model.name, "champion")
+        for model in client.search_registered_models()
+    }
+    assert set(models) == {f"glsweep-{row['stratum']}" for row in read_json(study.table_json)["rows"]}
+    assert "version 1: champion" in printed
+    # The command's working folder is the study's parent: a store made by mistake would lie there.
+    assert [path.name for path in study.directory.parent.iterdir()] == [study.directory.name]
+
+
 def test_a_finished_study_is_not_done_twice(undisturbed: tuple[Study, str], start_study: Start) -> None:
     study, _ = undisturbed
     before = {path: path.stat().st_mtime_ns for path in study.directory.rglob("*.json")}

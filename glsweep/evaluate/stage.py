@@ -1,0 +1,179 @@
+"""The stage `evaluate`: the study's table, on patches that no network has seen."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from glsweep.config.trial import Stratum
+from glsweep.evaluate.by_data_set import DataSets, part_data_sets
+from glsweep.evaluate.held_out import HeldOut
+from glsweep.files import read_json, replacing, write_json
+from glsweep.nets.build import build_network, count_parameters
+from glsweep.nets.member import load_card_of, load_member
+from glsweep.patches.arrays import PatchArrays
+from glsweep.patches.store import open_patches
+from glsweep.study import Study
+from glsweep.training.inference import calibrate_on, predict_patches
+
+EXAMPLES = 4
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The test patches of one size.
+
+    Attributes
+    ----------
+    study : Study
+        Whose networks are tested.
+    every : HeldOut
+        All test patches.
+    is_own : bool array (N,)
+        Those of data sets that are trained on too: the table is about these.
+    own : HeldOut
+        The same patches.
+    data_sets : DataSets or None
+        All test patches parted, where there are several data sets.
+    """
+
+    study: Study
+    every: HeldOut
+    is_own: npt.NDArray[np.bool_]
+    own: HeldOut
+    data_sets: DataSets | None
+
+    def score(
+        self, identity: dict[str, Any], probability: npt.NDArray[np.float32], tau: float
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Return the table's row for probabilities (N, S, S), and its rows by data set."""
+        row = {**identity, **self.own.score(probability[self.is_own], tau)}
+        if self.data_sets is None:
+            return row, []
+        by_data_set = self.data_sets.score(probability, tau, self.study.config.space.calibration)
+        return row, [{**identity, "data_set": name, **scores} for name, scores in by_data_set.items()]
+
+
+def evaluate(study: Study) -> dict[str, Any]:
+    """Score members and baselines on the test split; write the table and each member's examples.
+
+    With several data sets the table holds the figures on those that are trained on, and
+    `by_data_set` all figures on each apart, with `data_sets` telling how the data sets differ.
+    """
+    strata = [Stratum.parse(key) for key in read_json(study.winners_json)]
+    sizes = sorted({stratum.patch_size_px for stratum in strata})
+    grounds = {size: _ground(study, size) for size in sizes}
+    scored = [pair for size, ground in grounds.items() for pair in _trivial(ground, size)]
+    for stratum in strata:
+        ground = grounds[stratum.patch_size_px]
+        scored += [_member(study, stratum, ground), _untrained(study, stratum, ground)]
+    rows = [row for row, _ in scored if row["kind"] == "network"]
+    baselines = [row for row, _ in scored if row["kind"] != "network"]
+    table = {
+        "tolerance_m": study.config.space.search.tolerance_m,
+        "posting_m": grounds[sizes[0]].own.patches.posting_m,
+        "rows": rows,
+        "baselines": baselines,
+        "data_sets": [facts for size, ground in grounds.items() for facts in _data_sets(ground, size)],
+        "by_data_set": [row for _, by_data_set in scored for row in by_data_set],
+    }
+    write_json(study.table_json, table)
+    with replacing(study.table_csv) as beside:
+        pd.DataFrame([*rows, *baselines]).to_csv(beside, index=False)
+    return {row["stratum"]: {"relaxed_f1": row["relaxed_f1"], "dice": row["dice"]} for row in rows}
+
+
+def _ground(study: Study, size_px: int) -> Ground:
+    patches = open_patches(study, size_px)
+    every = HeldOut(patches.arrays("test"), study.config.space.search.tolerance_m, study.config.seed)
+    cards = sorted(study.config.card.data_sets, key=lambda card: card.test_only)
+    of_patch = patches.index("test")["data_set"].to_numpy(str)
+    is_own = np.isin(of_patch, [card.name for card in cards if not card.test_only])
+    if len(cards) == 1:
+        return Ground(study, every, is_own, every, None)
+    data_sets = part_data_sets(every, of_patch, [card.name for card in cards])
+    return Ground(study, every, is_own, every.select(is_own), data_sets)
+
+
+def _data_sets(ground: Ground, size_px: int) -> list[dict[str, Any]]:
+    if ground.data_sets is None:
+        return []
+    test_only = {card.name: card.test_only for card in ground.study.config.card.data_sets}
+    return [
+        {"data_set": name, "patch_size_px": size_px, "test_only": test_only[name], **facts}
+        for name, facts in ground.data_sets.facts().items()
+    ]
+
+
+Scored = tuple[dict[str, Any], list[dict[str, Any]]]
+
+
+def _member(study: Study, stratum: Stratum, ground: Ground) -> Scored:
+    network, card = load_member(study.member(stratum))
+    probability = predict_patches(network, ground.every.patches, card.channels)
+    _keep_examples(study, stratum, ground.own.patches, probability[ground.is_own])
+    assert card.tau is not None, "calibrated before it is evaluated"
+    row, by_data_set = ground.score(_identity(stratum, stratum.title, "network"), probability, card.tau)
+    return {**row, "tau": card.tau, "parameters": count_parameters(network)}, by_data_set
+
+
+def _untrained(study: Study, stratum: Stratum, ground: Ground) -> Scored:
+    """Score the network as it is before training, with a threshold chosen like any other."""
+    card = load_card_of(study.member(stratum))
+    network = build_network(
+        card.architecture, in_channels=len(card.channels), base_width=card.base_width, seed=card.seed
+    ).eval()
+    val = open_patches(study, stratum.patch_size_px).arrays("val")
+    settings = study.config.space.calibration
+    tau = calibrate_on(val, network, card.channels, settings, tolerance_m=ground.own.tolerance_m)["tau"]
+    probability = predict_patches(network, ground.every.patches, card.channels)
+    identity = _identity(stratum, f"untrained {stratum.title}", "untrained")
+    row, by_data_set = ground.score(identity, probability, tau)
+    return {**row, "tau": tau, "parameters": count_parameters(network)}, by_data_set
+
+
+def _trivial(ground: Ground, size_px: int) -> list[Scored]:
+    """Score the two predictors that look at nothing: a line everywhere, and a line nowhere."""
+    shape = ground.every.patches.mask.shape
+    scored = []
+    for kind, probability in (
+        ("all_line", np.ones(shape, np.float32)),
+        ("no_line", np.zeros(shape, np.float32)),
+    ):
+        identity = {
+            "stratum": None,
+            "title": f"{kind.replace('_', '-')} {size_px}",
+            "kind": kind,
+            "architecture": None,
+            "patch_size_px": size_px,
+        }
+        row, by_data_set = ground.score(identity, probability, 0.5)
+        scored.append(({**row, "tau": None, "parameters": 0}, by_data_set))
+    return scored
+
+
+def _identity(stratum: Stratum, title: str, kind: str) -> dict[str, Any]:
+    return {
+        "stratum": stratum.key,
+        "title": title,
+        "kind": kind,
+        "architecture": stratum.architecture,
+        "patch_size_px": stratum.patch_size_px,
+    }
+
+
+def _keep_examples(
+    study: Study, stratum: Stratum, patches: PatchArrays, probability: npt.NDArray[np.float32]
+) -> None:
+    """Keep patches spread evenly over those with a line, the same for every member of a size."""
+    with_line = np.flatnonzero(patches.has_line)
+    chosen = with_line[np.linspace(0, len(with_line) - 1, min(EXAMPLES, len(with_line))).round().astype(int)]
+    with replacing(study.member(stratum) / "examples.npz") as beside:
+        np.savez_compressed(
+            beside,
+            image=patches.image[chosen],
+            mask=patches.mask[chosen],
+            probability=probability[chosen],
+        )
