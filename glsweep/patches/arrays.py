@@ -21,12 +21,16 @@ class PatchArrays:
     amplitude_scale : float
         Root mean square magnitude of the TRAINING split's valid pixels; the networks' input is
         divided by it, and it is stored with the weights.
+    target : uint8 array (N, S, S) or None
+        What is trained on, 255 for a line, where the label is wider or softer than the line; the
+        mask is what is scored in any case.
     """
 
     image: npt.NDArray[np.float32]
     mask: npt.NDArray[np.uint8]
     posting_m: float
     amplitude_scale: float
+    target: npt.NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.image)

@@ -1,37 +1,41 @@
 """Changes that keep the label true, drawn for each patch of a batch on its own."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
 
 from glsweep.config.trial import Augmentation
 
+MOST_SPECKLE = 0.5
+"""Largest standard deviation of the speckle that is added, of which 1 is the signal."""
+MOST_GAIN = 1.5
+"""Largest factor by which amplitude is scaled."""
+
 
 def augment(
-    image: Tensor, mask: Tensor, changes: Collection[Augmentation], generator: torch.Generator
+    image: Tensor, label: Tensor, changes: Collection[Augmentation], generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Apply the named changes to a batch; see the functions below.
+    """Apply the named changes to a batch, in the order in which a radar's image comes about.
 
     Parameters
     ----------
     image : Tensor (N, 2, S, S)
         Real and imaginary part, on any device.
-    mask : Tensor (N, S, S)
-        Masks, on the same device.
+    label : Tensor (N, S, S)
+        Masks or training targets, on the same device; `dihedral` alone moves them.
     changes : collection of str
-        Any of `dihedral`, `conjugation`, `phase_rotation`.
+        Names of `CHANGES`, and `dihedral`.
     generator : torch.Generator
         Source of randomness, on any device.
     """
     if "dihedral" in changes:
-        image, mask = augment_dihedral(image, mask, generator)
-    if "conjugation" in changes:
-        image = conjugate(image, generator)
-    if "phase_rotation" in changes:
-        image = rotate_phase(image, generator)
-    return image, mask
+        image, label = augment_dihedral(image, label, generator)
+    for name, change in CHANGES.items():
+        if name in changes:
+            image = change(image, generator)
+    return image, label
 
 
 def conjugate(image: Tensor, generator: torch.Generator) -> Tensor:
@@ -59,15 +63,64 @@ def rotate_phase(image: Tensor, generator: torch.Generator) -> Tensor:
     generator : torch.Generator
         Source of randomness, on any device.
     """
-    draws = torch.rand(len(image), generator=generator, device=generator.device)
-    phase_rad = (2 * math.pi * draws).to(device=image.device, dtype=image.dtype)[:, None, None]
+    phase_rad = 2 * math.pi * _uniform(image, generator)
     cos, sin = phase_rad.cos(), phase_rad.sin()
     real, imag = image[:, 0], image[:, 1]
     return torch.stack([real * cos - imag * sin, real * sin + imag * cos], dim=1)
 
 
-def augment_dihedral(image: Tensor, mask: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Turn each patch by one of the eight symmetries of the square, image and mask alike.
+def add_speckle(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Multiply each pixel by complex speckle whose strength is drawn for each patch.
+
+    The factor is 1 + n, n circular Gaussian of a standard deviation up to `MOST_SPECKLE`: phase and
+    magnitude scatter as they do where coherence is lost (Bamler & Hartl 1998, section 3). Where
+    there is no data there is none afterwards.
+
+    Parameters
+    ----------
+    image : Tensor (N, 2, S, S)
+        Real and imaginary part, on any device.
+    generator : torch.Generator
+        Source of randomness, on any device.
+    """
+    deviation = MOST_SPECKLE * _uniform(image, generator)
+    noise = torch.randn(image.shape, generator=generator, device=generator.device)
+    noise = noise.to(device=image.device, dtype=image.dtype) * deviation[:, None] / math.sqrt(2)
+    real, imag = image[:, 0], image[:, 1]
+    across, along = 1 + noise[:, 0], noise[:, 1]
+    return torch.stack([real * across - imag * along, real * along + imag * across], dim=1)
+
+
+def jitter_amplitude(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Scale each patch by a factor between 1 / `MOST_GAIN` and `MOST_GAIN`, as calibrations differ.
+
+    Parameters
+    ----------
+    image : Tensor (N, 2, S, S)
+        Real and imaginary part, on any device.
+    generator : torch.Generator
+        Source of randomness, on any device.
+    """
+    return image * MOST_GAIN ** (2 * _uniform(image, generator)[:, None] - 1)
+
+
+def _uniform(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw from [0, 1) for each patch, (N, 1, 1)."""
+    draws = torch.rand(len(image), generator=generator, device=generator.device)
+    return draws.to(device=image.device, dtype=image.dtype)[:, None, None]
+
+
+CHANGES: dict[Augmentation, Callable[[Tensor, torch.Generator], Tensor]] = {
+    "conjugation": conjugate,
+    "phase_rotation": rotate_phase,
+    "amplitude_jitter": jitter_amplitude,
+    "speckle": add_speckle,
+}
+"""Changes of the image alone, in the order in which they are applied."""
+
+
+def augment_dihedral(image: Tensor, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Turn each patch by one of the eight symmetries of the square, image and label alike.
 
     Every symmetry is a transposition or not, then a flip of rows or not, then of columns or not.
 
@@ -75,19 +128,19 @@ def augment_dihedral(image: Tensor, mask: Tensor, generator: torch.Generator) ->
     ----------
     image : Tensor (N, C, S, S)
         Patches, on any device.
-    mask : Tensor (N, S, S)
-        Their masks, on the same device.
+    label : Tensor (N, S, S)
+        Their masks or targets, on the same device.
     generator : torch.Generator
         Source of randomness, on any device.
 
     Returns
     -------
     tuple of Tensor
-        The turned image (N, C, S, S) and mask (N, S, S).
+        The turned image (N, C, S, S) and label (N, S, S).
     """
     draws = torch.randint(2, (3, len(image)), generator=generator, device=generator.device)
     choices = draws.to(device=image.device, dtype=torch.bool)
-    return _turned(image, choices), _turned(mask, choices)
+    return _turned(image, choices), _turned(label, choices)
 
 
 def _turned(patches: Tensor, choices: Tensor) -> Tensor:

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from pyproj import CRS, Transformer
-from shapely import Polygon
+from shapely import MultiPolygon, Polygon
 
 from glsweep.errors import DataError
 from glsweep.patches.strips import Strip
+from glsweep.patches.windows import window_sums
+from glsweep.scenes.footprint import pixels_within
 from glsweep.scenes.scene_entry import SceneEntry
 
 Points = npt.NDArray[np.float64]
@@ -42,7 +44,7 @@ def footprint(entry: SceneEntry, crs: CRS) -> Polygon:
     return moved
 
 
-def lines_within(entry: SceneEntry, outline: Polygon, crs: CRS) -> Polygons:
+def lines_within(entry: SceneEntry, outline: Polygon | MultiPolygon, crs: CRS) -> Polygons:
     """Return the parts of the scene's lines that lie within `outline`, both in `crs`, as geometries."""
     move = _mover(entry, crs)
     lines = np.array(entry.lines, dtype=object)
@@ -62,8 +64,15 @@ def window_outlines(
     return np.asarray(shapely.polygons(moved))
 
 
-def window_origins(entry: SceneEntry, size_px: int, strip: Strip | None, crs: CRS) -> npt.NDArray[np.bool_]:
-    """Tell at which upper left pixels a window lies wholly within `strip` (None: anywhere).
+def window_origins(
+    entry: SceneEntry,
+    size_px: int,
+    crs: CRS,
+    *,
+    strip: Strip | None = None,
+    within: Polygon | MultiPolygon | None = None,
+) -> npt.NDArray[np.bool_]:
+    """Tell at which upper left pixels a window lies wholly within `strip` and `within` (None: anywhere).
 
     Returns
     -------
@@ -72,14 +81,36 @@ def window_origins(entry: SceneEntry, size_px: int, strip: Strip | None, crs: CR
     """
     rows, cols = entry.shape
     shape = (max(0, rows - size_px + 1), max(0, cols - size_px + 1))
-    if strip is None or 0 in shape:
-        return np.ones(shape, np.bool_)
+    origins = np.ones(shape, np.bool_)
+    if 0 in shape:
+        return origins
+    if strip is not None:
+        origins &= _origins_in_strip(entry, size_px, crs, strip)
+    if within is not None:
+        inside = pixels_within(_in_own_map(entry, within, crs), entry.shape, entry.header.transform)
+        origins &= window_sums(~inside, size_px) == 0
+    return origins
+
+
+def _origins_in_strip(entry: SceneEntry, size_px: int, crs: CRS, strip: Strip) -> npt.NDArray[np.bool_]:
+    rows, cols = entry.shape
     row, col = np.indices((rows + 1, cols + 1)).reshape(2, -1)
     corners = _to_map(entry, np.column_stack([col, row]).astype(np.float64), crs)
     along = corners[:, strip.axis].reshape(rows + 1, cols + 1)
     within = (along >= strip.low) & (along <= strip.high)
     n = size_px
     return np.asarray(within[:-n, :-n] & within[n:, :-n] & within[:-n, n:] & within[n:, n:])
+
+
+def _in_own_map(entry: SceneEntry, ground: Polygon | MultiPolygon, crs: CRS) -> Polygon | MultiPolygon:
+    """Return ground of the common map in the scene's own, a pixel smaller where the two maps differ."""
+    own = common_map(entry)
+    if own == crs:
+        return ground
+    transformer = Transformer.from_crs(crs, own, always_xy=True)
+    fine = shapely.segmentize(ground, entry.posting_m * EDGE_PIECES)
+    moved = shapely.transform(fine, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+    return shapely.make_valid(moved).buffer(-entry.posting_m)
 
 
 def shared_pairs(left: Polygons, right: Polygons, least_area_m2: float) -> npt.NDArray[np.int64]:

@@ -14,10 +14,10 @@ from glsweep.config.split import SPLITS, Split
 from glsweep.errors import DataError
 from glsweep.patches.assignment import share_count
 from glsweep.patches.ground import window_origins
+from glsweep.patches.piece import Piece
 from glsweep.patches.sampler import sample_positions
-from glsweep.patches.split import GroundSplit, Piece
+from glsweep.patches.split import GroundSplit
 from glsweep.randomness import generator_for
-from glsweep.scenes.rasterize import line_mask
 
 
 class Quota(NamedTuple):
@@ -27,21 +27,23 @@ class Quota(NamedTuple):
     without_line: int
 
 
-COLUMNS = ("scene", "row", "col", "has_line", "valid_share", "split")
+COLUMNS = ("data_set", "scene", "row", "col", "has_line", "valid_share", "split")
 
 
 def draw_index(
     ground: GroundSplit, card: DataCard, settings: PatchSettings, sizes_px: Sequence[int], *, seed: int
 ) -> dict[int, pd.DataFrame]:
-    """Draw the patches of every size; each scene is read once.
+    """Draw the patches of every size; one scene is held at a time.
 
     The limits hold for all scenes together: windows with a line are shared among the pieces of
     ground in proportion to their length of line, windows without in proportion to their area.
+    Scenes that are for test alone add theirs, as many for a length of line or an area as the
+    others, up to the same limits.
 
     Returns
     -------
     dict of int to DataFrame
-        By size, columns scene, row, col, has_line, valid_share, split.
+        By size, columns data_set, scene, row, col, has_line, valid_share, split.
 
     Raises
     ------
@@ -51,27 +53,28 @@ def draw_index(
     quotas = {size_px: _quotas(ground.pieces, settings, size_px) for size_px in sizes_px}
     rows: dict[int, list[tuple[str | float | None, ...]]] = {size_px: [] for size_px in sizes_px}
     for entry in {piece.entry.name: piece.entry for piece in ground.pieces}.values():
-        scene = entry.read()
-        mask = line_mask(scene.lines, scene.shape, scene.transform, card.line_rule)
+        mask, valid = entry.line_mask(card.line_rule), entry.valid()
         here = [(n, piece) for n, piece in enumerate(ground.pieces) if piece.entry.name == entry.name]
         for (number, piece), size_px in product(here, sizes_px):
             quota = quotas[size_px][number]
-            origins = window_origins(entry, size_px, piece.strip, ground.crs)
+            origins = window_origins(entry, size_px, ground.crs, strip=piece.strip, within=piece.within)
             drawn = sample_positions(
                 mask,
-                scene.valid,
+                valid,
                 origins,
                 size_px=size_px,
                 settings=settings,
                 limit_with_line=quota.with_line,
                 limit_without_line=quota.without_line,
-                generator=generator_for(seed, "patches", size_px, scene.name, str(piece.split)),
+                generator=generator_for(seed, "patches", size_px, entry.name, str(piece.split)),
             )
-            rows[size_px] += [(scene.name, *position, piece.split) for position in drawn]
+            rows[size_px] += [(entry.data_set, entry.name, *position, piece.split) for position in drawn]
     indices = {size_px: pd.DataFrame(rows[size_px], columns=list(COLUMNS)) for size_px in sizes_px}
     for size_px, index in indices.items():
         if ground.rule == "patch":
-            index["split"] = share_out(index["has_line"], card.split, generator_for(seed, "share", size_px))
+            open_ = index["split"].isna()
+            generator = generator_for(seed, "share", size_px)
+            index.loc[open_, "split"] = share_out(index.loc[open_, "has_line"], card.split, generator)
         _check_lines(index, size_px, ground)
     return indices
 
@@ -115,9 +118,23 @@ def counts_by_split(index: pd.DataFrame) -> dict[str, dict[str, int]]:
 
 def _quotas(pieces: Sequence[Piece], settings: PatchSettings, size_px: int) -> list[Quota]:
     fits = np.array([size_px <= min(piece.entry.shape) for piece in pieces])
-    with_line = share_count(settings.with_line, fits * np.array([p.line_m for p in pieces]))
-    without_line = share_count(settings.without_line, fits * np.array([p.outline.area for p in pieces]))
+    away = np.array([piece.entry.test_only for piece in pieces])
+    line = fits * np.array([piece.line_m for piece in pieces])
+    area = fits * np.array([piece.outline.area for piece in pieces])
+    with_line = _shared(settings.with_line, line, away)
+    without_line = _shared(settings.without_line, area, away)
     return [Quota(*map(int, pair)) for pair in zip(with_line, without_line, strict=True)]
+
+
+def _shared(
+    limit: int, weights: npt.NDArray[np.float64], away: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """Share `limit` out among the pieces; those `away` get as much for their weight, beside it."""
+    own = weights * ~away
+    beside = weights * away
+    density = limit / own.sum() if own.sum() else 0.0
+    limit_away = min(limit, round(density * beside.sum()))
+    return share_count(limit, own) + share_count(limit_away, beside)
 
 
 def _check_lines(index: pd.DataFrame, size_px: int, ground: GroundSplit) -> None:

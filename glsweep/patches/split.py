@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,34 +14,11 @@ from glsweep.config.split import SPLITS, Split, SplitName
 from glsweep.errors import DataError
 from glsweep.patches.assignment import share_groups
 from glsweep.patches.ground import common_map, footprint, lines_within
+from glsweep.patches.piece import Piece, whole_piece
+from glsweep.patches.regions import apart, hold_out
 from glsweep.patches.strips import Strip, cut_at_quantiles
 from glsweep.randomness import generator_for
 from glsweep.scenes.scene_entry import SceneEntry
-
-
-@dataclass(frozen=True)
-class Piece:
-    """The part of one scene from which one split draws its patches.
-
-    Attributes
-    ----------
-    entry : SceneEntry
-        The scene.
-    split : str or None
-        None when patches are shared out after drawing (rule `patch`).
-    outline : Polygon
-        The piece's ground, in the split's map.
-    strip : Strip or None
-        Within which a patch must lie wholly; None: anywhere in the scene.
-    line_m : float
-        Length of line in the piece, in metres.
-    """
-
-    entry: SceneEntry
-    split: SplitName | None
-    outline: Polygon
-    strip: Strip | None
-    line_m: float
 
 
 @dataclass(frozen=True)
@@ -60,7 +37,7 @@ class GroundSplit:
         All ground from which patches are drawn.
     """
 
-    rule: Literal["scene", "block", "patch"]
+    rule: Literal["scene", "block", "region", "column", "patch"]
     reason: str
     crs: CRS
     pieces: tuple[Piece, ...]
@@ -84,11 +61,14 @@ def split_ground(
 ) -> GroundSplit:
     """Share the ground of annotated scenes out between training, validation and test.
 
-    `scene`: scenes whose footprints overlap form a group, and whole groups are assigned so that
-    the shares of line length come closest to the fractions. `block`, also taken when fewer than
-    three groups hold a line: three strips across the longer axis of the lines' extent, cut at
-    quantiles of line length, in an order drawn with the seed. `patch`: the ground is not split.
-    The patch size decides nothing here; a size that cannot fit is refused early.
+    `scene`: scenes whose footprints overlap, or that are of one group, stay together, and groups
+    are assigned so that the shares of line length come closest to the fractions. `block`, also
+    taken when fewer groups than splits hold a line: strips across the longer axis of the lines'
+    extent, cut at quantiles of line length, in an order drawn with the seed, with a buffer left
+    unused at each cut. `region`, `column`: what they hold out goes to its split, the rest is shared
+    by scene. `patch`: the ground is not split. Scenes that are for test alone are test ground under
+    every rule. Ground that several splits claim goes to test before validation before training.
+    The patch size decides the default buffer alone; a size that cannot fit is refused early.
 
     Parameters
     ----------
@@ -104,34 +84,89 @@ def split_ground(
     Raises
     ------
     DataError
-        When a patch is larger than every scene, or than a block.
+        When a patch is larger than every scene, or than a block, or a split is left without ground.
     """
     _check_size(entries, largest_patch_px)
     crs = common_map(entries[0])
-    whole = [_piece(entry, None, footprint(entry, crs), None, crs) for entry in entries]
-    if split.rule == "patch":
-        reason = "as published: overlapping patches leak between splits"
-        return GroundSplit("patch", reason, crs, tuple(whole))
-    groups = group_overlapping([piece.outline for piece in whole])
+    whole = [whole_piece(entry, None, footprint(entry, crs), None, crs) for entry in entries]
+    own = [piece for piece in whole if not piece.entry.test_only]
+    away = [replace(piece, split="test") for piece in whole if piece.entry.test_only]
+    if not own:
+        raise DataError(f"{entries[0].header.path.parent}: no scene with a line may be trained on; add some")
+    held, rest, held_splits = hold_out(own, split, crs)
+    rule, reason = split.rule, _REASONS.get(split.rule, "")
+    if rest and split.rule != "patch":
+        shares = {name: getattr(split, name) for name in SPLITS if name not in held_splits}
+        shared = _share(rest, split, shares, crs, largest_patch_px=largest_patch_px, seed=seed)
+        rest, reason = shared.pieces, "; ".join(filter(None, [reason, shared.reason]))
+        rule = rule if held_splits else shared.rule
+    pieces = apart([*held, *rest, *away], crs)
+    _check_every_split(pieces, split.rule)
+    return GroundSplit(rule, reason, crs, tuple(pieces))
+
+
+_REASONS = {
+    "patch": "as published: overlapping patches leak between splits",
+    "region": "regions are held out",
+    "column": "as the file of lines says",
+}
+
+
+class _Shared(NamedTuple):
+    """Pieces that were shared out, by which rule and why."""
+
+    pieces: list[Piece]
+    rule: Literal["scene", "block"]
+    reason: str
+
+
+def _share(
+    whole: Sequence[Piece],
+    split: Split,
+    shares: Mapping[SplitName, float],
+    crs: CRS,
+    *,
+    largest_patch_px: int,
+    seed: int,
+) -> _Shared:
+    """Share whole scenes out among the splits of `shares`, or cut the ground into blocks."""
+    names = list(shares)
+    if len(names) <= 1:
+        return _Shared([replace(p, split=name) for p in whole for name in names], "scene", "")
+    fractions = np.array(list(shares.values())) / sum(shares.values())
+    groups = group_scenes(whole)
     lengths = np.bincount(groups, [piece.line_m for piece in whole]).astype(np.float64)
     with_line = int(np.count_nonzero(lengths))
-    fractions = np.array([split.train, split.val, split.test])
     generator = generator_for(seed, "split")
-    if split.rule == "scene" and with_line >= len(SPLITS):
+    if split.rule != "block" and with_line >= len(names):
         assigned = share_groups(lengths, fractions, generator)[groups]
-        pieces = [replace(p, split=SPLITS[i]) for p, i in zip(whole, assigned, strict=True)]
-        return GroundSplit("scene", f"{with_line} groups of scenes that share no ground", crs, tuple(pieces))
-    order = generator.permutation(len(SPLITS))
+        pieces = [replace(p, split=names[i]) for p, i in zip(whole, assigned, strict=True)]
+        return _Shared(pieces, "scene", f"{with_line} groups of scenes that share no ground")
+    order = generator.permutation(len(names))
     lines = np.concatenate([lines_within(piece.entry, piece.outline, crs) for piece in whole])
     cut = cut_at_quantiles(lines, fractions[order].tolist())
-    strips = {SPLITS[i]: strip for i, strip in zip(order, cut, strict=True)}
+    buffer_px = largest_patch_px if split.buffer_px is None else split.buffer_px
+    buffer_m = buffer_px * whole[0].entry.posting_m
+    strips = {names[i]: strip.narrowed(buffer_m / 2) for i, strip in zip(order, cut, strict=True)}
     _check_strips(strips, whole, largest_patch_px)
-    reason = "as asked" if split.rule == "block" else _few_groups(with_line)
-    return GroundSplit("block", reason, crs, tuple(_cut(whole, strips, crs)))
+    told = "" if split.rule == "block" else f"{_few_groups(with_line, len(names))}; "
+    told += f"blocks with {buffer_m / 1000:g} km left unused between them"
+    return _Shared(_cut(whole, strips, crs), "block", told)
 
 
-def _few_groups(with_line: int) -> str:
-    return f"rule `scene` needs {len(SPLITS)} groups of scenes that share no ground, there are {with_line}"
+def _few_groups(with_line: int, needed: int) -> str:
+    return f"rule `scene` needs {needed} groups of scenes that share no ground, there are {with_line}"
+
+
+def group_scenes(whole: Sequence[Piece]) -> npt.NDArray[np.int64]:
+    """Number the scenes that must stay together, (N,): they share ground, or belong to one group."""
+    groups = group_overlapping([piece.outline for piece in whole])
+    first: dict[str, int] = {}
+    for number, piece in enumerate(whole):
+        name = piece.entry.group
+        if name is not None:
+            groups[groups == groups[number]] = groups[first.setdefault(name, number)]
+    return np.asarray(np.unique(groups, return_inverse=True)[1])
 
 
 def group_overlapping(outlines: Sequence[Polygon]) -> npt.NDArray[np.int64]:
@@ -150,20 +185,13 @@ def group_overlapping(outlines: Sequence[Polygon]) -> npt.NDArray[np.int64]:
     return np.asarray(np.unique([root(i) for i in range(len(polygons))], return_inverse=True)[1])
 
 
-def _piece(
-    entry: SceneEntry, split: SplitName | None, outline: Polygon, strip: Strip | None, crs: CRS
-) -> Piece:
-    length_m = float(shapely.length(lines_within(entry, outline, crs)).sum())
-    return Piece(entry, split, outline, strip, length_m)
-
-
 def _cut(whole: Sequence[Piece], strips: Mapping[SplitName, Strip], crs: CRS) -> list[Piece]:
     pieces = []
-    for name in SPLITS:
+    for name in strips:
         for piece in whole:
             outline = strips[name].clip(piece.outline)
             if outline.area > 0:
-                pieces.append(_piece(piece.entry, name, outline, strips[name], crs))
+                pieces.append(whole_piece(piece.entry, name, outline, strips[name], crs))
     return pieces
 
 
@@ -187,4 +215,14 @@ def _check_strips(strips: Mapping[SplitName, Strip], whole: Sequence[Piece], lar
                 f"{first.header.path.parent}: the block for {name} is {width_m / 1e3:.1f} km wide, "
                 f"a patch of {largest_patch_px} px {patch_m / 1e3:.1f} km; use smaller patches, "
                 "add scenes, or accept leaks with `split: {rule: patch}`"
+            )
+
+
+def _check_every_split(pieces: Sequence[Piece], rule: str) -> None:
+    """Make sure that each split has a line, unless patches are shared out later."""
+    for name in SPLITS if rule != "patch" else ():
+        if not any(piece.line_m > 0 for piece in pieces if piece.split == name):
+            raise DataError(
+                f"{pieces[0].entry.header.path.parent}: rule `{rule}` leaves no line for {name}; "
+                "mend `split` in the data card"
             )

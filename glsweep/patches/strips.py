@@ -30,6 +30,10 @@ class Strip:
             return Polygon()
         return polygon.intersection(shapely.box(*bounds))
 
+    def narrowed(self, margin_m: float) -> "Strip":
+        """Return the strip without `margin_m` at each edge that it has."""
+        return Strip(self.axis, self.low + margin_m, self.high - margin_m)
+
     def width_m(self, polygons: Sequence[Polygon]) -> float:
         """Return how far the ground of `polygons` reaches across the strip."""
         bounds = shapely.total_bounds([self.clip(polygon) for polygon in polygons])

@@ -27,6 +27,8 @@ def print_data(findings: Mapping[str, Any], console: Console) -> None:
     lines.append(f"split by rule `{facts.rule}`: {facts.reason}")
     for row in facts.patches:
         counts = f"{row.with_line} with a line, {row.without_line} without"
+        if row.overlap is not None:
+            counts += f"; two of them share at most {row.overlap_text} of their pixels"
         lines.append(f"{row.patch_size_px} px {row.split}: {counts}")
     lines.append(facts.proof or "patches of different splits share ground: test figures are too good")
     for line in lines:

@@ -24,12 +24,22 @@ class SceneRow:
 
 @dataclass(frozen=True)
 class PatchRow:
-    """Patches of one size and split."""
+    """Patches of one size and split.
+
+    `overlap` is the largest share of pixels that two of them have in common; None where a study
+    was prepared before it was measured.
+    """
 
     patch_size_px: int
     split: str
     with_line: int
     without_line: int
+    overlap: float | None = None
+
+    @property
+    def overlap_text(self) -> str:
+        """Return the overlap in percent, or a dash."""
+        return DASH if self.overlap is None else f"{self.overlap:.0%}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,7 @@ def data_facts(data: Mapping[str, Any]) -> DataFacts:
     leak = data.get("leak")
     return DataFacts(
         scenes=_scene_rows(found, split, left_out),
-        patches=_patch_rows(data["patches"]),
+        patches=_patch_rows(data["patches"], data.get("overlap", {})),
         line_rows=found["line_rows"],
         rows_without_geometry=found["rows_without_geometry"],
         null_rows_by_scene=found.get("rows_without_geometry_by_scene", {}),
@@ -110,9 +120,17 @@ def _splits_of(name: str, scenes: Mapping[str, list[str]]) -> str:
     return ", ".join(title for split, title in SPLIT_TITLES.items() if name in scenes.get(split, []))
 
 
-def _patch_rows(patches: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[PatchRow]:
+def _patch_rows(
+    patches: Mapping[str, Mapping[str, Mapping[str, int]]], overlap: Mapping[str, Mapping[str, float]]
+) -> list[PatchRow]:
     return [
-        PatchRow(int(size), title, by_split[split]["with_line"], by_split[split]["without_line"])
+        PatchRow(
+            int(size),
+            title,
+            by_split[split]["with_line"],
+            by_split[split]["without_line"],
+            overlap.get(size, {}).get(split),
+        )
         for size, by_split in sorted(patches.items(), key=lambda item: int(item[0]))
         for split, title in SPLIT_TITLES.items()
         if split in by_split

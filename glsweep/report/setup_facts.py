@@ -54,12 +54,22 @@ def _value(value: object) -> str:
 
 def _patches(space: SearchSpace) -> dict[str, str]:
     settings = space.patches
-    return {
+    facts = {
         "at most": f"{settings.with_line:,} with a line, {settings.without_line:,} without, of each size",
         "data": f"at least {settings.valid_share:.0%} of a patch's pixels",
-        "coverage": f"at most {settings.box_coverage} summed over the central {settings.box_px} px box, or "
-        f"at least {settings.fresh_share:.0%} of pixels covered fewer than {settings.fresh_coverage} times",
     }
+    if settings.near_share is not None:
+        facts["positions"] = "spread evenly along the line"
+        facts["without a line"] = (
+            f"{settings.near_share:.0%} within one patch of it, {1 - settings.near_share:.0%} farther away"
+        )
+    else:
+        facts["positions"] = "uniform, as published"
+        facts["coverage"] = (
+            f"at most {settings.box_coverage} summed over the central {settings.box_px} px box, or at least "
+            f"{settings.fresh_share:.0%} of pixels covered fewer than {settings.fresh_coverage} times"
+        )
+    return facts
 
 
 def _search(space: SearchSpace) -> dict[str, str]:

@@ -66,10 +66,10 @@ def _train(state: TrainingState, task: Task, seed: int, micro_batch: int) -> flo
     total = torch.zeros((), device=patches.device)
     for index in order.split(parameters.batch_size):
         # Drawn for the whole batch, so that micro-batches of any size see the same patches.
-        image, mask = augment(*patches.batch(index), parameters.augmentation, generator)
+        image, label = augment(*patches.batch(index), parameters.augmentation, generator)
         inputs = patches.channels(image, parameters.channels)
         state.optimizer.zero_grad(set_to_none=True)
-        batch_loss = backward(state.network, task.loss, inputs, mask, micro_batch=micro_batch)
+        batch_loss = backward(state.network, task.loss, inputs, label, micro_batch=micro_batch)
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), parameters.gradient_clip)
         state.optimizer.step()
         total += batch_loss * len(index)
@@ -99,9 +99,9 @@ def validate(network: torch.nn.Module, task: Task, micro_batch: int) -> tuple[fl
     for index in torch.arange(len(patches)).split(task.parameters.batch_size):
         sums, pixels = torch.zeros((), device=patches.device), 0
         for part in index.tensor_split(count_parts(len(index), micro_batch)):
-            image, mask = patches.batch(part)
+            image, label = patches.batch(part)
             outputs: tuple[Tensor, ...] = network(patches.channels(image, task.parameters.channels))
-            sums, pixels = sums + task.loss.sums(outputs, mask), pixels + mask.numel()
+            sums, pixels = sums + task.loss.sums(outputs, label), pixels + label.numel()
             batch_loss = task.loss.from_sums(sums, pixels)
             if not bool(batch_loss.isfinite()):
                 raise TrainingDivergedError(f"the validation loss became {float(batch_loss)}")

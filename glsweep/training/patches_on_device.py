@@ -12,6 +12,7 @@ from torch import Tensor
 from glsweep.config.trial import Channel
 from glsweep.nets.channels import derive_channels
 from glsweep.patches.arrays import PatchArrays
+from glsweep.scenes.labels import FULL
 
 # Activations need room beside the patches; beyond this share of the free memory they stay on the host.
 STORE_SHARE_OF_DEVICE = 0.25
@@ -24,7 +25,10 @@ class DevicePatches:
     Attributes
     ----------
     image : float32 tensor (N, 2, S, S)
-    mask : uint8 tensor (N, S, S)
+    label : uint8 tensor (N, S, S)
+        What is trained on: the mask (1 on a line), or a target wider or softer (255 on a line).
+    full : int
+        The label's value on a line.
     device : torch.device
         Where batches are wanted; the tensors may lie on the host.
     amplitude_scale : float
@@ -32,7 +36,8 @@ class DevicePatches:
     """
 
     image: Tensor
-    mask: Tensor
+    label: Tensor
+    full: int
     device: torch.device
     amplitude_scale: float
 
@@ -40,9 +45,10 @@ class DevicePatches:
         return len(self.image)
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Gather patches onto the device: image (B, 2, S, S) and mask (B, S, S)."""
+        """Gather patches onto the device: image (B, 2, S, S) and float32 label (B, S, S), 0 to 1."""
         index = index.to(self.image.device)
-        return self.image[index].to(self.device), self.mask[index].to(self.device)
+        label = self.label[index].to(self.device).float() / self.full
+        return self.image[index].to(self.device), label
 
     def channels(self, image: Tensor, channels: Sequence[Channel]) -> Tensor:
         """Derive the network's input (B, C, S, S) from real and imaginary parts."""
@@ -51,12 +57,13 @@ class DevicePatches:
 
 def place(arrays: PatchArrays, device: torch.device) -> DevicePatches:
     """Put a split's patches on `device` if they take a small part of its free memory."""
-    image, mask = _shared(arrays.image), _shared(arrays.mask)
+    image = _shared(arrays.image)
+    label, full = (_shared(arrays.mask), 1) if arrays.target is None else (_shared(arrays.target), FULL)
     if device.type == "cuda":
         free_bytes, _ = torch.cuda.mem_get_info(device)
-        if image.nbytes + mask.nbytes <= STORE_SHARE_OF_DEVICE * free_bytes:
-            image, mask = image.to(device), mask.to(device)
-    return DevicePatches(image, mask, device, arrays.amplitude_scale)
+        if image.nbytes + label.nbytes <= STORE_SHARE_OF_DEVICE * free_bytes:
+            image, label = image.to(device), label.to(device)
+    return DevicePatches(image, label, full, device, arrays.amplitude_scale)
 
 
 def _shared(array: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Tensor:

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 import torch
 
-from glsweep.patches.augmentation import augment, augment_dihedral, rotate_phase
+from glsweep.patches.augmentation import (
+    CHANGES,
+    MOST_GAIN,
+    MOST_SPECKLE,
+    add_speckle,
+    augment,
+    augment_dihedral,
+    jitter_amplitude,
+    rotate_phase,
+)
 
 SYMMETRIES = [(turns, flip) for turns in range(4) for flip in (False, True)]
 
@@ -90,3 +99,45 @@ def test_without_changes_a_batch_stays_as_it_is():
     same_image, same_mask = augment(image, mask, (), torch.Generator())
     assert torch.equal(same_image, image)
     assert torch.equal(same_mask, mask)
+
+
+@pytest.mark.parametrize("change", list(CHANGES))
+def test_no_change_of_the_image_alone_touches_the_label_or_ground_without_data(change):
+    generator = torch.Generator().manual_seed(5)
+    image = torch.randn(32, 2, 8, 8, generator=generator)
+    image[:, :, 2:4] = 0
+    label = torch.rand(32, 8, 8, generator=generator)
+    changed, same = augment(image, label, (change,), generator)
+    assert torch.equal(same, label)
+    assert torch.equal((changed == 0).all(dim=1), (image == 0).all(dim=1))
+    assert not torch.equal(changed, image)
+
+
+def test_a_soft_label_is_turned_with_its_image(batch):
+    image, _ = batch
+    after, label = augment(image, image[:, 1], ("dihedral",), torch.Generator().manual_seed(2))
+    assert torch.equal(after[:, 1], label)
+
+
+def test_speckle_is_unbiased_leaves_the_fringes_where_they_are_and_differs_in_strength():
+    image = torch.zeros(300, 2, 32, 32)
+    phase_rad = torch.linspace(0, 12, 32).expand(32, 32)
+    image[:, 0], image[:, 1] = 2 * phase_rad.cos(), 2 * phase_rad.sin()
+    speckled = add_speckle(image, torch.Generator().manual_seed(0))
+    ratio = torch.complex(speckled[:, 0], speckled[:, 1]) / torch.complex(image[:, 0], image[:, 1])
+    assert abs(complex(ratio.mean()) - 1) < 0.01, "fringes stay where they were"
+    deviation = (ratio - 1).abs().square().mean(dim=(1, 2)).sqrt()
+    assert deviation.max() <= 1.1 * MOST_SPECKLE
+    assert torch.histc(deviation, bins=4, min=0, max=MOST_SPECKLE).min() > 40, "all strengths occur"
+    rows = ratio[:, 0, :].angle()
+    assert abs(float((rows[:, 1:] * rows[:, :-1]).mean() / rows.square().mean())) < 0.05, "white"
+
+
+def test_amplitude_jitter_scales_a_whole_patch_and_keeps_its_phase():
+    image = torch.randn(400, 2, 6, 6, generator=torch.Generator().manual_seed(1))
+    jittered = jitter_amplitude(image, torch.Generator().manual_seed(2))
+    gain = (jittered / image).flatten(1)
+    torch.testing.assert_close(gain, gain[:, :1].expand_as(gain))
+    assert gain.min() >= 1 / MOST_GAIN
+    assert gain.max() <= MOST_GAIN
+    assert abs(float(gain.log().mean())) < 0.05, "louder as often as fainter"

@@ -5,7 +5,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from made_scenes import settings
 
-from glsweep.patches.sampler import Coverage, sample_positions, window_sums
+from glsweep.patches.coverage import Coverage
+from glsweep.patches.sampler import sample_positions
+from glsweep.patches.windows import window_sums
 
 
 def scene(shape=(60, 90), seed=0):

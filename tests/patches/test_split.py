@@ -36,7 +36,7 @@ def windows_by_split(ground, size_px, seed):
         positions = sample_positions(
             line_mask(entry.lines, entry.shape, entry.header.transform, "all_touched"),
             np.ones(entry.shape, np.bool_),
-            window_origins(entry, size_px, piece.strip, ground.crs),
+            window_origins(entry, size_px, ground.crs, strip=piece.strip, within=piece.within),
             size_px=size_px,
             settings=settings(),
             limit_with_line=6,
@@ -66,7 +66,7 @@ def test_no_pixel_of_ground_is_shared_between_splits(places, rule, seed):
     try:
         ground = split_ground(entries, Split(rule=rule), largest_patch_px=16, seed=seed)
     except DataError as error:
-        assert "km wide" in str(error)
+        assert "km wide" in str(error) or "leaves no line for" in str(error)
         assume(False)
         return
     # Every window is painted on the one grid that all scenes lie on.
@@ -125,7 +125,7 @@ def test_scenes_that_only_touch_are_not_one_group():
 
 
 def test_too_few_groups_fall_back_to_blocks_and_say_so():
-    ground = split_ground(chain(5, step_px=50), Split(), largest_patch_px=16, seed=0)
+    ground = split_ground(chain(5, step_px=50), Split(buffer_px=0), largest_patch_px=16, seed=0)
     assert ground.rule == "block"
     assert "there are 1" in ground.reason
     km = ground.findings()["line_km"]
@@ -133,8 +133,8 @@ def test_too_few_groups_fall_back_to_blocks_and_say_so():
 
 
 def test_the_ground_does_not_depend_on_the_patch_size():
-    small = split_ground(chain(6, step_px=58), Split(), largest_patch_px=16, seed=4)
-    large = split_ground(chain(6, step_px=58), Split(), largest_patch_px=32, seed=4)
+    small = split_ground(chain(6, step_px=58), Split(buffer_px=20), largest_patch_px=16, seed=4)
+    large = split_ground(chain(6, step_px=58), Split(buffer_px=20), largest_patch_px=32, seed=4)
     assert small == large
 
 
@@ -160,7 +160,7 @@ def test_scenes_of_another_projection_are_compared_in_one_map():
     inside = window_outlines(there, [0, 44], [0, 44], 16, crs)
     assert (shapely.area(shapely.intersection(inside, moved)) > 0.999 * shapely.area(inside)).all()
     strip = Strip(0, *np.quantile([moved.bounds[0], moved.bounds[2]], [0.3, 0.7]))
-    origins = window_origins(there, 16, strip, crs)
+    origins = window_origins(there, 16, crs, strip=strip)
     row, col = np.nonzero(origins)
     assert 0 < len(row) < origins.size
     bounds = shapely.bounds(window_outlines(there, row, col, 16, crs))

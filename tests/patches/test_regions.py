@@ -1,0 +1,123 @@
+"""Regions by name and by polygon, a column, a buffer, scenes for test alone."""
+
+import itertools
+from dataclasses import replace
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from made_scenes import POSTING_M, entry_at
+from shapely import box
+
+from glsweep.config.split import Region, Split
+from glsweep.errors import DataError
+from glsweep.patches.ground import window_origins, window_outlines
+from glsweep.patches.split import split_ground
+
+
+def row_of_scenes(count=6, **changes):
+    return [replace(entry_at(f"s{n}", 100 * n, 0, (60, 80)), **changes) for n in range(count)]
+
+
+def split_of(ground):
+    return {piece.entry.name: piece.split for piece in ground.pieces}
+
+
+def test_a_region_by_name_goes_to_its_split_and_the_rest_is_shared():
+    split = Split(rule="region", regions=(Region(split="test", scenes=("s4", "s5*")),))
+    ground = split_ground(row_of_scenes(), split, largest_patch_px=16, seed=0)
+    splits = split_of(ground)
+    assert {n for n, s in splits.items() if s == "test"} == {"s4", "s5"}
+    assert {splits[f"s{n}"] for n in range(4)} == {"train", "val"}
+
+
+def test_scenes_of_a_group_go_with_the_one_that_is_named():
+    entries = [replace(e, group="twin") if e.name in ("s0", "s5") else e for e in row_of_scenes()]
+    split = Split(rule="region", regions=(Region(split="test", scenes=("s5",)),))
+    splits = split_of(split_ground(entries, split, largest_patch_px=16, seed=0))
+    assert splits["s0"] == splits["s5"] == "test"
+
+
+def test_a_region_by_polygon_holds_every_test_patch_and_no_other(tmp_path):
+    # The region ends within scene s3, in another CRS than the scenes'.
+    region = box(33_000, -9_000, 90_000, 3_000)
+    table = gpd.GeoDataFrame({"name": ["mine", "other"]}, geometry=[region, region.buffer(9e5)], crs=3031)
+    path = tmp_path / "regions.gpkg"
+    table.to_crs("+proj=laea +lat_0=-90 +lon_0=20").to_file(path)
+    split = Split(rule="region", regions=(Region(split="test", polygons=path, names=("mine",)),))
+    ground = split_ground(row_of_scenes(), split, largest_patch_px=16, seed=0)
+    drawn = {"train": 0, "val": 0, "test": 0}
+    for piece in ground.pieces:
+        origins = window_origins(piece.entry, 16, ground.crs, strip=piece.strip, within=piece.within)
+        outlines = window_outlines(piece.entry, *np.nonzero(origins), 16, ground.crs)
+        drawn[piece.split] += len(outlines)
+        if piece.split == "test":
+            assert shapely.contains(region.buffer(1), outlines).all()
+        else:
+            assert (shapely.area(shapely.intersection(region, outlines)) < 1).all()
+    assert all(drawn.values())
+    assert {p.split for p in ground.pieces if p.entry.name == "s3"} >= {"test"}
+
+
+@pytest.mark.parametrize(
+    ("region", "says"),
+    [
+        ({"scenes": ("nowhere",)}, "the region nowhere holds no scene"),
+        ({"polygons": "regions.gpkg", "names": ("Atlantis",)}, "has no 'Atlantis'"),
+        ({"polygons": "regions.gpkg", "column": "region", "names": ("x",)}, "has no column 'region'"),
+        ({"polygons": "missing.gpkg"}, "cannot be read as polygons"),
+    ],
+)
+def test_a_region_that_is_not_there_is_named(region, says, tmp_path):
+    gpd.GeoDataFrame({"name": ["far"]}, geometry=[box(9e6, 9e6, 9.1e6, 9.1e6)], crs=3031).to_file(
+        tmp_path / "regions.gpkg"
+    )
+    if "polygons" in region:
+        region = {**region, "polygons": tmp_path / region["polygons"]}
+    split = Split(rule="region", regions=(Region(split="test", **region),))
+    with pytest.raises(DataError, match=says):
+        split_ground(row_of_scenes(), split, largest_patch_px=16, seed=0)
+
+
+def test_a_column_decides_and_shared_ground_goes_to_test():
+    wanted = ["train", "train", "val", "test"]
+    entries = [replace(e, split=s) for e, s in zip(row_of_scenes(4), wanted, strict=True)]
+    # A training scene that lies half under the test scene.
+    entries.append(replace(entry_at("over", 340, 0, (60, 80)), split="train"))
+    ground = split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
+    splits = split_of(ground)
+    assert [splits[f"s{n}"] for n in range(4)] == wanted
+    over = next(p for p in ground.pieces if p.entry.name == "over")
+    test = next(p for p in ground.pieces if p.split == "test")
+    assert over.outline.intersection(test.outline).area < POSTING_M**2
+    origins = window_origins(over.entry, 16, ground.crs, strip=over.strip, within=over.within)
+    outlines = window_outlines(over.entry, *np.nonzero(origins), 16, ground.crs)
+    assert len(outlines)
+    assert (shapely.area(shapely.intersection(test.outline, outlines)) < 1).all()
+
+
+def test_a_scene_without_a_split_in_the_column_is_named():
+    entries = [replace(e, split="train") for e in row_of_scenes(3)]
+    entries[1] = replace(entries[1], split=None)
+    with pytest.raises(DataError, match="names no split for scene s1"):
+        split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
+
+
+@pytest.mark.parametrize("buffer_px", [None, 0, 40])
+def test_blocks_keep_a_buffer_between_them(buffer_px):
+    entries = [entry_at("wide", 0, 0, (60, 800))]
+    ground = split_ground(entries, Split(rule="block", buffer_px=buffer_px), largest_patch_px=16, seed=0)
+    extents = sorted(piece.outline.bounds[0::2] for piece in ground.pieces)
+    gaps = [right[0] - left[1] for left, right in itertools.pairwise(extents)]
+    expected_px = 16 if buffer_px is None else buffer_px
+    assert gaps == pytest.approx([expected_px * POSTING_M] * 2)
+
+
+def test_a_scene_for_test_alone_is_never_trained_on():
+    entries = [*row_of_scenes(), replace(entry_at("away", 0, 2000, (60, 80)), test_only=True)]
+    for rule in ("scene", "block", "patch"):
+        splits = split_of(split_ground(entries, Split(rule=rule), largest_patch_px=16, seed=0))
+        assert splits["away"] == "test"
+    with pytest.raises(DataError, match="no scene with a line may be trained on"):
+        split_ground(entries[-1:], Split(), largest_patch_px=16, seed=0)
