@@ -8,6 +8,7 @@ from glsweep.config.base import load_yaml_mapping, validate
 from glsweep.config.data_card import DataCard, Layout
 from glsweep.errors import ConfigError, DataError
 
+RASTERS_OF_FOLDERS = ("DInSAR/*.tif", "*.tif")
 LINE_SUFFIXES = (".gpkg", ".shp", ".geojson")
 
 
@@ -79,7 +80,7 @@ def join_cards(cards: Sequence[DataCard], test_only: Sequence[DataCard] = ()) ->
 def card_for_folder(folder: Path) -> DataCard:
     """Make a card for a folder in the study layout, or one with rasters and lines side by side."""
     folder = folder.resolve()
-    rasters = next((g for g in ("DInSAR/*.tif", "*.tif") if any(folder.glob(g))), None)
+    rasters = next((g for g in RASTERS_OF_FOLDERS if any(folder.glob(g))), None)
     if rasters is None:
         raise DataError(
             f"{folder}: holds no DInSAR/*.tif and no *.tif; name a folder of scenes or write a data card"

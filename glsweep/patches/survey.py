@@ -64,8 +64,8 @@ def survey(study: Study, sizes_px: Sequence[int]) -> Survey:
 def check_data(study: Study, patch_sizes_px: Sequence[int]) -> None:
     """Make sure, before anything is written, that patches of these sizes can be drawn.
 
-    Reads the headers of the scenes and the lines, no pixels. Scenes that are yet to be simulated
-    are checked by their size.
+    Reads the headers of the scenes, the lines, and a sample of each scene's pixels. Scenes that are
+    yet to be simulated are checked by their size.
 
     Raises
     ------
@@ -77,13 +77,18 @@ def check_data(study: Study, patch_sizes_px: Sequence[int]) -> None:
     sizes_px = sorted(set(patch_sizes_px))
     data_sets = study.config.card.data_sets
     if all(data_set.root is not None for data_set in data_sets):
-        survey(study, sizes_px)
+        _check_samples(survey(study, sizes_px).entries)
         return
     for data_set in data_sets:
         if data_set.root is not None:
-            _annotated(open_catalogue(data_set.root, data_set))
+            _check_samples(_annotated(open_catalogue(data_set.root, data_set))[0])
         elif data_set.simulation is not None:
             _check_simulation(data_set, data_set.simulation, sizes_px[-1])
+
+
+def _check_samples(entries: Sequence[SceneEntry]) -> None:
+    for entry in entries:
+        entry.header.check_sample()
 
 
 def _check_simulation(card: DataCard, simulation: Simulation, largest_px: int) -> None:

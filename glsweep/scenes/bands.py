@@ -88,7 +88,10 @@ def _kind_of_one(dataset: DatasetReader, path: Path) -> Kind:
             "wrapped, if it is in radians"
         )
     if known.min() >= 0 and known.max() <= 1:
-        raise DataError(f"{told}: coherence or amplitude, not a phase; name the rasters of the phase")
+        raise DataError(
+            f"{path}: has one float band, whose values lie between {known.min():.4g} and {known.max():.4g}: "
+            "coherence or amplitude, not a phase; name the rasters of the phase"
+        )
     return "wrapped_phase"
 
 

@@ -146,7 +146,8 @@ def _read_table(path: Path) -> gpd.GeoDataFrame:
         if len(layers) != 1:
             found = ", ".join(layers) or "none"
             raise DataError(f"{path}: needs one layer of lines, has {found}; keep the one of the lines")
-        return gpd.read_file(path, layer=layers[0])
+        with np.errstate(invalid="ignore"):  # a vertex that is not a number is refused below, by its row
+            return gpd.read_file(path, layer=layers[0])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as lines ({reason}); obtain it again") from error

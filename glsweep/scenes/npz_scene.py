@@ -58,6 +58,10 @@ class NpzHeader(RasterHeader):
     scene: str = ""
     patches: tuple[NpzPatch, ...] = ()
 
+    def check_sample(self) -> None:
+        """Make sure that the first patch can be read."""
+        self.patches[0].read("image")
+
     @property
     def name(self) -> str:
         """The scene's name."""

@@ -19,7 +19,7 @@ from shapely import Polygon
 from glsweep.config.data_card import Bands
 from glsweep.errors import DataError
 from glsweep.files import replacing
-from glsweep.scenes.bands import Kind, check_values, find_kind, to_complex, without_masked
+from glsweep.scenes.bands import Kind, check_values, find_kind, sample_values, to_complex, without_masked
 from glsweep.scenes.raster_checks import check_grid, has_place
 
 
@@ -78,6 +78,18 @@ class RasterHeader:
     def read(self, window: Window | None = None) -> npt.NDArray[np.complex64]:
         """Read the pixels; see `read_interferogram`."""
         return read_interferogram(self.path, window, self.kind)
+
+    def check_sample(self) -> None:
+        """Make sure, by a coarse look, that there is data at all.
+
+        Raises
+        ------
+        DataError
+            When no pixel of the sample holds data, or the file cannot be read.
+        """
+        with opened(self.path) as dataset:
+            if not np.nan_to_num(sample_values(dataset)).any():
+                raise DataError(f"{self.path}: no pixel that was looked at holds data; remove the file")
 
 
 NOWHERE_EPSG = 3031

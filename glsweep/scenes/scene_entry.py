@@ -10,6 +10,7 @@ from shapely import LineString, Polygon
 
 from glsweep.config.data_card import LineRule
 from glsweep.config.split import SplitName
+from glsweep.errors import DataError
 from glsweep.scenes.masks import read_mask
 from glsweep.scenes.npz_scene import NpzHeader
 from glsweep.scenes.raster import RasterHeader, Window
@@ -89,11 +90,20 @@ class SceneEntry:
         return self.header.read(window)
 
     def valid(self) -> npt.NDArray[np.bool_]:
-        """Return the pixels that hold data, (rows, cols), without holding all values at once."""
+        """Return the pixels that hold data, (rows, cols), without holding all values at once.
+
+        Raises
+        ------
+        DataError
+            When there is none, or the raster cannot be read.
+        """
         rows, cols = self.shape
         height = max(1, BAND_PX // cols)
         bands = [Window(top, 0, min(height, rows - top), cols) for top in range(0, rows, height)]
-        return np.concatenate([self.read_pixels(band) != 0 for band in bands])
+        valid = np.concatenate([self.read_pixels(band) != 0 for band in bands])
+        if not valid.any():
+            raise DataError(f"{self.header.path}: all {valid.size} pixels are without data; remove the file")
+        return valid
 
     def line_mask(self, rule: LineRule) -> npt.NDArray[np.uint8]:
         """Return 1 on the line and 0 elsewhere, (rows, cols); a mask that was given is taken as it is."""

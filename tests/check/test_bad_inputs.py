@@ -1,0 +1,16 @@
+"""Every bad input of the benchmark is told in one line, with nothing written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "bad_inputs.py"
+
+
+def test_every_bad_input_is_handled(tmp_path):
+    run = subprocess.run(
+        [sys.executable, BENCHMARK], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    handled, total = map(int, run.stdout.splitlines()[-1].split(" handled")[0].split(" of "))
+    assert handled == total >= 40
