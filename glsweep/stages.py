@@ -45,14 +45,15 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
 
 
 def _simulate(study: Study, _context: Context) -> Mapping[str, Any]:
-    simulated = [(c, c.simulation) for c in study.config.card.data_sets if c.simulation is not None]
+    data_sets = enumerate(study.config.card.data_sets)
+    simulated = [(n, c, c.simulation) for n, c in data_sets if c.simulation is not None]
     if not simulated:
         return {"skipped": f"the scenes of {study.config.card.name} are there"}
     from glsweep.scenes.simulator.dataset import simulate_data
 
-    for card, simulation in simulated:
-        simulate_data(simulation, study.scene_root(card), seed=study.config.seed)
-    return {"scenes": sum(simulation.scenes for _, simulation in simulated)}
+    for number, card, simulation in simulated:
+        simulate_data(simulation, study.scene_root(card), seed=study.config.seed, number=number)
+    return {"scenes": sum(simulation.scenes for _, _, simulation in simulated)}
 
 
 def _prepare(study: Study, context: Context) -> Mapping[str, Any]:

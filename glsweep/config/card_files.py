@@ -39,6 +39,9 @@ def load_card(data: Path, *, root: Path | None = None) -> DataCard:
     if root is not None and value.get("root") is not None:
         value["root"] = root.resolve()
     card = _with_absolute_regions(validate(value, DataCard, data), data.parent)
+    if card.simulation is not None and card.simulation.lines is not None:
+        lines = (data.parent / card.simulation.lines).resolve()
+        card = card.model_copy(update={"simulation": card.simulation.model_copy(update={"lines": lines})})
     if card.root is None:
         return card
     found = (data.parent / card.root).resolve()

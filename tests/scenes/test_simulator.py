@@ -184,6 +184,20 @@ def test_the_same_seed_writes_the_same_rasters(tmp_path):
         assert path.read_bytes() == (tmp_path / "two" / "DInSAR" / path.name).read_bytes()
 
 
+def test_two_data_sets_of_a_study_share_no_scene_and_no_ground(tmp_path):
+    settings = Simulation(scenes=3, rows=64, cols=96)
+    grounds, names, pixels = [], [], []
+    for number in (0, 1):
+        root = tmp_path / str(number)
+        simulate_data(settings, root, seed=0, number=number)
+        for entry in open_catalogue(root, DataCard(name="demo", simulation=settings)).entries:
+            grounds.append(entry.ground())
+            names.append(entry.name)
+            pixels.append(entry.read().interferogram.tobytes())
+    assert len(set(names)) == len(set(pixels)) == 6
+    assert all(not a.intersects(b) for i, a in enumerate(grounds) for b in grounds[:i])
+
+
 def test_an_interrupted_simulation_leaves_nothing(tmp_path, monkeypatch):
     written = []
 

@@ -44,7 +44,7 @@ class Track:
     def draw_footprint(self, generator: np.random.Generator) -> Polygon:
         """Draw the part that holds data, in (col, row) pixel coordinates: a slanted rectangle."""
         rows, cols = self.shape
-        half_rows, half_cols = generator.uniform(0.49, 0.58, size=2) * (rows, cols)
+        half_rows, half_cols = generator.uniform(0.44, 0.58, size=2) * (rows, cols)
         centre_row, centre_col = rows / 2, cols / 2
         slanted = shapely.affinity.rotate(
             shapely.box(

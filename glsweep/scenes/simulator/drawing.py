@@ -16,8 +16,10 @@ def drawn_lines(
     footprint: Polygon,
     transform: Affine,
     generator: np.random.Generator,
+    *,
+    gap_share: float = 0.0,
 ) -> tuple[LineString, ...]:
-    """Cut lines to the footprint, move them to the map, and cut them into strokes.
+    """Cut lines to the footprint, move them to the map, cut them into strokes, and leave some out.
 
     Parameters
     ----------
@@ -29,11 +31,16 @@ def drawn_lines(
         From (col, row) pixel corners to map coordinates.
     generator : Generator
         Source of randomness.
+    gap_share : float
+        Share of the strokes that are left out; the first of a scene never is.
     """
     parts = shapely.get_parts(shapely.line_merge(shapely.intersection(list(lines), footprint)))
     kept = [part for part in parts if part.geom_type == "LineString" and part.length > 1]
     on_map = shapely.transform(kept, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
-    return tuple(stroke for line in on_map for stroke in _strokes(line, generator))
+    strokes = [stroke for line in on_map for stroke in _strokes(line, generator)]
+    drawn = generator.random(len(strokes)) >= gap_share
+    drawn[:1] = True
+    return tuple(stroke for stroke, is_drawn in zip(strokes, drawn, strict=True) if is_drawn)
 
 
 def _strokes(line: LineString, generator: np.random.Generator) -> Iterator[LineString]:

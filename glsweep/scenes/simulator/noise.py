@@ -59,19 +59,21 @@ def speckled_interferogram(
 
 def draw_coherence(
     phase_rad: npt.NDArray[np.float64],
-    floating: npt.NDArray[np.bool_],
+    seaward_m: npt.NDArray[np.float64],
     generator: np.random.Generator,
 ) -> npt.NDArray[np.float64]:
-    """Draw a coherence map: good and lost patches, a worse sea side, narrow fringes blurred.
+    """Draw a coherence map: good and lost patches, a worse sea side and line, narrow fringes blurred.
 
-    Within a pixel the fringes of a phase gradient g average to sinc(g / 2 pi).
+    Within a pixel the fringes of a phase gradient g average to sinc(g / 2 pi). Where ice bends and
+    shears, along the line, coherence is lower still. The shares were set so that scenes agree with
+    real ones (`benchmarks/realism.py`).
 
     Parameters
     ----------
     phase_rad : float64 array (rows, cols)
         Unwrapped phase, whose gradient blurs.
-    floating : bool array (rows, cols)
-        Where ice floats.
+    seaward_m : float64 array (rows, cols)
+        Signed distance to the line in metres, positive on floating ice.
     generator : Generator
         Source of randomness.
 
@@ -81,11 +83,13 @@ def draw_coherence(
         Between 0 and 1.
     """
     patches = power_law_field(phase_rad.shape, -3.6, generator)
-    lost_share = generator.uniform(0.1, 0.35)
-    kept = expit((patches - np.quantile(patches, lost_share)) / 0.25)
-    highest, lowest = generator.uniform(0.65, 0.95), generator.uniform(0.05, 0.15)
-    at_sea = generator.uniform(0.5, 0.9)
-    coherence = (lowest + (highest - lowest) * kept) * np.where(floating, at_sea, 1.0)
+    lost_share = generator.uniform(0.15, 0.8)
+    kept = expit((patches - np.quantile(patches, lost_share)) / 0.15)
+    highest, lowest = generator.uniform(0.35, 0.95), generator.uniform(0.0, 0.03)
+    at_sea = generator.uniform(0.35, 0.9)
+    coherence = (lowest + (highest - lowest) * kept) * np.where(seaward_m > 0, at_sea, 1.0)
+    strained, reach_m = generator.uniform(0.6, 1.0), generator.uniform(300, 3000)
+    coherence *= 1 - strained * np.exp(-((seaward_m / reach_m) ** 2))
     gradient = np.gradient(phase_rad)
     blur = np.sinc(gradient[0] / (2 * math.pi)) * np.sinc(gradient[1] / (2 * math.pi))
     return np.asarray(np.clip(coherence * np.abs(blur), 0.0, 1.0))

@@ -51,7 +51,7 @@ def draw_outline(shape: tuple[int, int], posting_m: float, generator: np.random.
     contours = find_contours(height, 0.0)  # type: ignore[no-untyped-call]
     lines = tuple(LineString(contour[:, ::-1] + 0.5 - margin_px).simplify(0.15) for contour in contours)
     inside = slice(margin_px, -margin_px)
-    return Outline(lines, _distance_px(lines, shape) * np.where(height[inside, inside] < 0, 1, -1))
+    return Outline(lines, distance_px(lines, shape) * np.where(height[inside, inside] < 0, 1, -1))
 
 
 def _draw_ground(
@@ -86,7 +86,7 @@ def _ice_rise(
     return (away + 0.7) * np.exp(-squared / (2 * generator.uniform(0.08, 0.16) ** 2))
 
 
-def _distance_px(lines: tuple[LineString, ...], shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+def distance_px(lines: tuple[LineString, ...], shape: tuple[int, int]) -> npt.NDArray[np.float64]:
     """Distance of pixel centres to the nearest line, right to a hundredth of a pixel beyond one pixel.
 
     Measured to vertices DENSE_PX apart, which errs by DENSE_PX**2 / (8 distance) at most.

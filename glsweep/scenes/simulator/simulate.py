@@ -15,9 +15,11 @@ from glsweep.scenes.simulator.atmosphere import draw_atmosphere_rad, draw_bulls_
 from glsweep.scenes.simulator.drawing import drawn_lines
 from glsweep.scenes.simulator.flexure import Beam, draw_beam
 from glsweep.scenes.simulator.noise import draw_coherence, speckled_interferogram
-from glsweep.scenes.simulator.outline import draw_outline
+from glsweep.scenes.simulator.outline import Outline, draw_outline
+from glsweep.scenes.simulator.real_outline import cut_outline
 
-COLLAR_SHARE = 0.4
+COLLAR_SHARE = 0.6
+GAP_SHARE = 0.08
 
 
 def simulate_scene(
@@ -26,7 +28,7 @@ def simulate_scene(
     seed: int,
     name: str,
     origin_xy_m: tuple[float, float],
-    noise: float = 1.0,
+    noise: float | None = None,
 ) -> Scene:
     """Simulate a scene in which every line is where the ice begins to bend.
 
@@ -40,19 +42,20 @@ def simulate_scene(
         The scene's name.
     origin_xy_m : tuple of float
         Map coordinates of the upper left corner.
-    noise : float
-        0 gives the flexure's phase alone, with magnitude 1; 1 gives a realistic scene with speckle,
-        atmosphere, ramp, subglacial lakes, seams and (at times) collars; in between, all are
-        weakened alike.
+    noise : float, optional
+        Instead of the settings'. 0 gives the flexure's phase alone, with magnitude 1, and whole
+        lines; 1 gives a realistic scene with speckle, atmosphere, ramp, subglacial lakes, seams,
+        (at times) collars, and lines with an analyst's gaps; in between, all are weakened alike.
 
     Raises
     ------
     ConfigError
         When the CRS is unknown or not projected.
     """
+    noise = settings.noise if noise is None else noise
     shape = (settings.rows, settings.cols)
     transform = Affine(settings.posting_m, 0, origin_xy_m[0], 0, -settings.posting_m, origin_xy_m[1])
-    outline = draw_outline(shape, settings.posting_m, generator_for(seed, name, "outline"))
+    outline = _outline(settings, shape, generator_for(seed, name, "outline"))
     phase_rad = scene_beam(settings, seed=seed, name=name).phase_rad(outline.seaward_px * settings.posting_m)
     footprint = whole_footprint(shape)
     if noise > 0:
@@ -68,7 +71,9 @@ def simulate_scene(
             )
             + track.draw_seams_rad(settings.posting_m, generator_for(seed, name, "seams"))
         )
-        coherence = draw_coherence(phase_rad, outline.seaward_px > 0, generator_for(seed, name, "coherence"))
+        coherence = draw_coherence(
+            phase_rad, outline.seaward_px * settings.posting_m, generator_for(seed, name, "coherence")
+        )
         interferogram = speckled_interferogram(
             phase_rad + noise * nuisance_rad,
             1 - noise * (1 - coherence),
@@ -78,7 +83,9 @@ def simulate_scene(
         interferogram[~pixels_within(footprint, shape)] = 0
     else:
         interferogram = _clean(phase_rad)
-    lines = drawn_lines(outline.lines, footprint, transform, generator_for(seed, name, "strokes"))
+    lines = drawn_lines(
+        outline.lines, footprint, transform, generator_for(seed, name, "strokes"), gap_share=GAP_SHARE * noise
+    )
     return Scene(name, interferogram, transform, projected_crs(settings), lines)
 
 
@@ -86,6 +93,12 @@ def scene_beam(settings: Simulation, *, seed: int, name: str) -> Beam:
     """Return the beam that bends in a scene, to compare with what is recovered from its phase."""
     generator = generator_for(seed, name, "beam")
     return draw_beam(generator, wavelength_m=settings.wavelength_m, posting_m=settings.posting_m)
+
+
+def _outline(settings: Simulation, shape: tuple[int, int], generator: np.random.Generator) -> Outline:
+    if settings.lines is None:
+        return draw_outline(shape, settings.posting_m, generator)
+    return cut_outline(settings.lines, settings.crs, shape, settings.posting_m, generator)
 
 
 def projected_crs(settings: Simulation) -> CRS:
