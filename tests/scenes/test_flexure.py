@@ -52,3 +52,18 @@ def test_drawn_beams_are_within_the_fields_ranges_and_do_not_alias():
         assert np.abs(np.diff(beam.phase_rad(distance_m))).max() < 0.9 * math.pi
     assert len({np.sign(beam.amplitude_m) for beam in beams}) == 2
     assert np.mean([abs(beam.phase_rad(np.array([1e5]))[0]) > 4 * math.pi for beam in beams]) > 0.9
+
+
+def test_a_line_that_migrates_leaves_the_difference_of_two_beams():
+    beam = Beam(500.0, 1e9, 0.4, math.radians(39), 0.0555)
+    distance_m = np.linspace(-5_000, 60_000, 800)
+    even = np.ones_like(distance_m)
+    same = beam.migrating_phase_rad(distance_m, even, retreat_m=400.0, share=0.0)
+    np.testing.assert_allclose(same, beam.phase_rad(distance_m))
+    moved = beam.migrating_phase_rad(distance_m, even, retreat_m=400.0, share=0.3)
+    expected = 1.3 * beam.phase_rad(distance_m) - 0.3 * beam.phase_rad(distance_m - 400)
+    np.testing.assert_allclose(moved, expected)
+    assert (moved[distance_m <= 0] == 0).all(), "the line that is drawn is the landward one"
+    assert moved[-1] == pytest.approx(beam.phase_rad(distance_m)[-1], rel=1e-6), "the tide is the same"
+    stiff = beam.migrating_phase_rad(distance_m, 0.5 * even, retreat_m=0.0, share=0.0)
+    np.testing.assert_allclose(stiff, beam.phase_rad(distance_m / 2))

@@ -110,3 +110,10 @@ def test_a_footprint_leaves_slanted_corners_without_data():
         along = track.along_px()[~valid]
         assert len(along) > 0
     assert pixels_within(whole_footprint(shape), shape).all()
+
+
+def test_beyond_an_ice_front_nothing_is_coherent():
+    seaward_m = np.broadcast_to(np.linspace(-5_000, 70_000, 400), (50, 400))
+    maps = [draw_coherence(np.zeros((50, 400)), seaward_m, np.random.default_rng(seed)) for seed in range(6)]
+    assert max(coherence[:, -50:].max() for coherence in maps) <= 0.03
+    assert max(coherence[:, :60].max() for coherence in maps) > 0.3

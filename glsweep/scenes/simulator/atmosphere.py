@@ -1,13 +1,17 @@
-"""What is in the phase besides the tide: air, orbits and water that moves under the ice."""
+"""What is in the phase besides the tide: air, orbits, ice flow and water that moves under the ice."""
 
 import math
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from glsweep.scenes.simulator.spectrum import power_law_field
 
 ATMOSPHERE_SLOPE = -8 / 3
+MOTION_SLOPE = -4.0
+MOTION_REACH_M = 3_000.0
+MOST_MOTION_RAD = 2.5
 
 
 def draw_atmosphere_rad(shape: tuple[int, int], generator: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -45,3 +49,12 @@ def draw_bulls_eyes_rad(
             squared = (row - centre[0]) ** 2 + (col - centre[1]) ** 2
             phase_rad += peak_rad * np.exp(-squared / (2 * radius_px**2))
     return phase_rad
+
+
+def draw_ice_motion_rad(
+    seaward_px: npt.NDArray[np.float64], posting_m: float, generator: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Draw what flow leaves that changed between the dates: smooth, up to a fringe, most on floating ice."""
+    smooth = power_law_field(seaward_px.shape, MOTION_SLOPE, generator)
+    floats = expit(seaward_px * posting_m / MOTION_REACH_M)
+    return np.asarray(generator.uniform(0, MOST_MOTION_RAD) * smooth * (0.2 + 0.8 * floats))

@@ -5,10 +5,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import shapely
 from affine import Affine
+from scipy.ndimage import uniform_filter1d
 from shapely import LineString, Polygon
 from shapely.ops import substring
 
 SHORTEST_M, LONGEST_M = 5_000.0, 30_000.0
+HAND_M = 1_000.0
+"""Over so much of a line a hand's error stays the same."""
 
 
 def drawn_lines(
@@ -18,6 +21,7 @@ def drawn_lines(
     generator: np.random.Generator,
     *,
     gap_share: float = 0.0,
+    wobble_m: float = 0.0,
 ) -> tuple[LineString, ...]:
     """Cut lines to the footprint, move them to the map, cut them into strokes, and leave some out.
 
@@ -33,11 +37,15 @@ def drawn_lines(
         Source of randomness.
     gap_share : float
         Share of the strokes that are left out; the first of a scene never is.
+    wobble_m : float
+        Standard deviation of the hand that draws, along x and y.
     """
     parts = shapely.get_parts(shapely.line_merge(shapely.intersection(list(lines), footprint)))
     kept = [part for part in parts if part.geom_type == "LineString" and part.length > 1]
     on_map = shapely.transform(kept, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
     strokes = [stroke for line in on_map for stroke in _strokes(line, generator)]
+    if wobble_m > 0:
+        strokes = [_wobbled(stroke, wobble_m, generator) for stroke in strokes]
     drawn = generator.random(len(strokes)) >= gap_share
     drawn[:1] = True
     return tuple(stroke for stroke, is_drawn in zip(strokes, drawn, strict=True) if is_drawn)
@@ -51,3 +59,10 @@ def _strokes(line: LineString, generator: np.random.Generator) -> Iterator[LineS
             end_m = line.length
         yield substring(line, start_m, end_m)
         start_m = end_m
+
+
+def _wobbled(stroke: LineString, wobble_m: float, generator: np.random.Generator) -> LineString:
+    """Shift a stroke's points by noise that changes over `HAND_M`; no farther than three deviations."""
+    points = shapely.get_coordinates(shapely.segmentize(stroke, HAND_M / 4))
+    shift = uniform_filter1d(generator.normal(0, wobble_m * 2, points.shape), 4, axis=0, mode="nearest")
+    return LineString(points + np.clip(shift, -3 * wobble_m, 3 * wobble_m))

@@ -52,9 +52,34 @@ class Beam:
         """Return the unwrapped phase at each signed distance seaward of the line; 0 landward."""
         return self.phase_per_m * uplift_m(distance_m, self.amplitude_m, self.rate_per_m)
 
+    def migrating_phase_rad(
+        self,
+        distance_m: npt.NDArray[np.float64],
+        rate_factor: npt.NDArray[np.float64],
+        *,
+        retreat_m: float,
+        share: float,
+    ) -> npt.NDArray[np.float64]:
+        """Return the phase where ice is uneven and the line lay elsewhere at the other date.
+
+        The interferogram of the higher tide, whose line lies farthest inland and is the one that is
+        drawn, less `share` of the tide at a line that lies `retreat_m` seaward.
+
+        Parameters
+        ----------
+        distance_m : float64 array (rows, cols)
+            Signed distance seaward of the landward line.
+        rate_factor : float64 array (rows, cols)
+            How much faster than on average the ice bends, as thickness and stiffness vary.
+        """
+        rate_per_m = self.rate_per_m * rate_factor
+        near = uplift_m(distance_m, self.amplitude_m * (1 + share), rate_per_m)
+        far = uplift_m(distance_m - retreat_m, self.amplitude_m * share, rate_per_m)
+        return self.phase_per_m * (near - far)
+
 
 def uplift_m(
-    distance_m: npt.NDArray[np.float64], amplitude_m: float, rate_per_m: float
+    distance_m: npt.NDArray[np.float64], amplitude_m: float, rate_per_m: float | npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Return w(x) = A [1 - exp(-bx) (cos bx + sin bx)] for x > 0, and 0 elsewhere.
 
@@ -67,7 +92,7 @@ def uplift_m(
         Distance x from the grounding line, positive seaward.
     amplitude_m : float
         A, the level far from the line.
-    rate_per_m : float
+    rate_per_m : float or float array
         b.
     """
     u = rate_per_m * np.maximum(distance_m, 0.0)

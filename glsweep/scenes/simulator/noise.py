@@ -8,6 +8,9 @@ from scipy.special import expit
 
 from glsweep.scenes.simulator.spectrum import power_law_field
 
+FRONT_M = (8_000.0, 60_000.0)
+"""How far from the line a shelf ends."""
+
 
 def speckled_interferogram(
     phase_rad: npt.NDArray[np.float64],
@@ -65,7 +68,8 @@ def draw_coherence(
     """Draw a coherence map: good and lost patches, a worse sea side and line, narrow fringes blurred.
 
     Within a pixel the fringes of a phase gradient g average to sinc(g / 2 pi). Where ice bends and
-    shears, along the line, coherence is lower still. The shares were set so that scenes agree with
+    shears, along the line, coherence is lower still; beyond an ice front, where there is sea ice or
+    open water, there is none. The shares were set so that scenes agree with
     real ones (`benchmarks/realism.py`).
 
     Parameters
@@ -90,6 +94,8 @@ def draw_coherence(
     coherence = (lowest + (highest - lowest) * kept) * np.where(seaward_m > 0, at_sea, 1.0)
     strained, reach_m = generator.uniform(0.6, 1.0), generator.uniform(300, 3000)
     coherence *= 1 - strained * np.exp(-((seaward_m / reach_m) ** 2))
+    front_m = generator.uniform(*FRONT_M)
+    coherence = np.where(seaward_m > front_m, lowest, coherence)
     gradient = np.gradient(phase_rad)
     blur = np.sinc(gradient[0] / (2 * math.pi)) * np.sinc(gradient[1] / (2 * math.pi))
     return np.asarray(np.clip(coherence * np.abs(blur), 0.0, 1.0))

@@ -11,15 +11,25 @@ from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
 from glsweep.scenes.scene import Scene
 from glsweep.scenes.simulator.acquisition import draw_track, pixels_within, whole_footprint
-from glsweep.scenes.simulator.atmosphere import draw_atmosphere_rad, draw_bulls_eyes_rad, draw_ramp_rad
+from glsweep.scenes.simulator.atmosphere import (
+    draw_atmosphere_rad,
+    draw_bulls_eyes_rad,
+    draw_ice_motion_rad,
+    draw_ramp_rad,
+)
 from glsweep.scenes.simulator.drawing import drawn_lines
 from glsweep.scenes.simulator.flexure import Beam, draw_beam
 from glsweep.scenes.simulator.noise import draw_coherence, speckled_interferogram
 from glsweep.scenes.simulator.outline import Outline, draw_outline
 from glsweep.scenes.simulator.real_outline import cut_outline
+from glsweep.scenes.simulator.spectrum import power_law_field
 
 COLLAR_SHARE = 0.6
 GAP_SHARE = 0.08
+WOBBLE_M = 40.0
+UNEVEN_SLOPE = -4.0
+MOST_UNEVEN = 0.2
+MOST_RETREAT_M, MOST_SHARE = 600.0, 0.4
 
 
 def simulate_scene(
@@ -45,7 +55,8 @@ def simulate_scene(
     noise : float, optional
         Instead of the settings'. 0 gives the flexure's phase alone, with magnitude 1, and whole
         lines; 1 gives a realistic scene with speckle, atmosphere, ramp, subglacial lakes, seams,
-        (at times) collars, and lines with an analyst's gaps; in between, all are weakened alike.
+        (at times) collars, uneven ice, a migrating line, and an analyst's wobble and gaps; in
+        between, all are weakened alike.
 
     Raises
     ------
@@ -59,6 +70,7 @@ def simulate_scene(
     phase_rad = scene_beam(settings, seed=seed, name=name).phase_rad(outline.seaward_px * settings.posting_m)
     footprint = whole_footprint(shape)
     if noise > 0:
+        phase_rad = _uneven_phase_rad(settings, outline, seed=seed, name=name, strength=noise)
         track = draw_track(shape, generator_for(seed, name, "track"))
         collar = generator_for(seed, name, "collar")
         if collar.random() < COLLAR_SHARE:
@@ -69,6 +81,7 @@ def simulate_scene(
             + draw_bulls_eyes_rad(
                 -outline.seaward_px, settings.posting_m, generator_for(seed, name, "bull's-eyes")
             )
+            + draw_ice_motion_rad(outline.seaward_px, settings.posting_m, generator_for(seed, name, "motion"))
             + track.draw_seams_rad(settings.posting_m, generator_for(seed, name, "seams"))
         )
         coherence = draw_coherence(
@@ -84,7 +97,12 @@ def simulate_scene(
     else:
         interferogram = _clean(phase_rad)
     lines = drawn_lines(
-        outline.lines, footprint, transform, generator_for(seed, name, "strokes"), gap_share=GAP_SHARE * noise
+        outline.lines,
+        footprint,
+        transform,
+        generator_for(seed, name, "strokes"),
+        gap_share=GAP_SHARE * noise,
+        wobble_m=WOBBLE_M * noise,
     )
     return Scene(name, interferogram, transform, projected_crs(settings), lines)
 
@@ -93,6 +111,20 @@ def scene_beam(settings: Simulation, *, seed: int, name: str) -> Beam:
     """Return the beam that bends in a scene, to compare with what is recovered from its phase."""
     generator = generator_for(seed, name, "beam")
     return draw_beam(generator, wavelength_m=settings.wavelength_m, posting_m=settings.posting_m)
+
+
+def _uneven_phase_rad(
+    settings: Simulation, outline: Outline, *, seed: int, name: str, strength: float
+) -> npt.NDArray[np.float64]:
+    """Return the flexure's phase of ice that is uneven, at a line that migrates."""
+    generator = generator_for(seed, name, "unevenness")
+    uneven = power_law_field(outline.seaward_px.shape, UNEVEN_SLOPE, generator)
+    return scene_beam(settings, seed=seed, name=name).migrating_phase_rad(
+        outline.seaward_px * settings.posting_m,
+        np.exp(strength * generator.uniform(0, MOST_UNEVEN) * np.clip(uneven, -2, 2)),
+        retreat_m=float(generator.uniform(0, MOST_RETREAT_M)),
+        share=strength * float(generator.uniform(0, MOST_SHARE)),
+    )
 
 
 def _outline(settings: Simulation, shape: tuple[int, int], generator: np.random.Generator) -> Outline:
