@@ -1,6 +1,7 @@
 """Scenes to be simulated: how many, of what size, and as which radar would see them."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -8,12 +9,16 @@ from glsweep.config.base import Settings
 
 C_BAND_WAVELENGTH_M = 0.0555
 
+Tides = Literal["gauges", "resolved"]
+
 
 class Simulation(Settings):
     """Scenes to be simulated, from the elastic-beam model (see `scenes.simulator`).
 
     `lines` is a file of closed grounding lines from which outlines are cut; without it they are
-    random. `noise` 1 is as noisy as real scenes are, 0 is the flexure's phase alone.
+    random. `tides` are as strong as at Antarctic gauges, where many a belt is finer than the posting
+    resolves, or only as strong as it does resolve. `noise` 1 is as noisy as real scenes are, 0 is
+    the flexure's phase alone.
     """
 
     scenes: int = Field(default=8, ge=1)
@@ -24,4 +29,5 @@ class Simulation(Settings):
     looks: int = Field(default=12, ge=1)
     crs: str = "EPSG:3031"
     lines: Path | None = None
+    tides: Tides = "gauges"
     noise: float = Field(default=1.0, ge=0, le=1)

@@ -40,3 +40,13 @@ def test_a_hand_errs_by_what_is_asked_for_and_slowly():
     for stroke in strokes:
         steps = np.diff(shapely.get_coordinates(stroke), axis=0)
         assert np.hypot(*steps.T).max() < 500, "no jump"
+
+
+def test_no_line_is_drawn_through_noise_alone():
+    coherence = np.full((100, 4000), 0.9)
+    assert len(drawn(coherence=coherence)) == len(drawn())
+    coherence[:, 2000:] = 0.05
+    strokes = drawn(coherence=coherence)
+    assert 0.35 * 4000 < sum(stroke.length for stroke in strokes) / 100 < 0.65 * 4000
+    assert all(stroke.bounds[0] < 2_000 * 100 for stroke in strokes), "none lies wholly in noise"
+    assert len(drawn(coherence=np.zeros((100, 4000)))) == 1, "a scene keeps a line"

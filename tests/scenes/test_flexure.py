@@ -42,9 +42,25 @@ def test_phase_is_two_ways_along_the_line_of_sight():
     assert fringes == pytest.approx(6)
 
 
-def test_drawn_beams_are_within_the_fields_ranges_and_do_not_alias():
+def drawn_beams(count, tides):
+    return [
+        draw_beam(np.random.default_rng(i), wavelength_m=0.0555, posting_m=100, tides=tides)
+        for i in range(count)
+    ]
+
+
+def test_tides_spread_as_double_differences_at_the_gauges():
+    """Syowa: median .72 m, 90 % 1.6 m; Astrolabe: .82 and 2.1; half of the scenes each."""
+    tides_m = np.abs([beam.amplitude_m for beam in drawn_beams(4000, "gauges")])
+    assert np.median(tides_m) == pytest.approx(0.77, rel=0.05)
+    assert np.quantile(tides_m, 0.9) == pytest.approx(1.85, rel=0.08)
+    assert (tides_m < 0.3).mean() > 0.05, "small ones matter too"
+    assert tides_m.min() >= 0.05
+
+
+def test_resolved_beams_are_within_the_fields_ranges_and_do_not_alias():
     distance_m = np.arange(0, 20_000, 100.0)
-    beams = [draw_beam(np.random.default_rng(i), wavelength_m=0.0555, posting_m=100) for i in range(200)]
+    beams = drawn_beams(200, "resolved")
     for beam in beams:
         assert 200 <= beam.thickness_m <= 1200
         assert 0.8e9 <= beam.young_pa <= 3e9

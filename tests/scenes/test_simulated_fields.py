@@ -100,20 +100,21 @@ def test_seams_are_straight_steps_across_the_flight():
 
 def test_a_footprint_leaves_slanted_corners_without_data():
     shape = (200, 300)
+    shares = []
     for seed in range(10):
         generator = np.random.default_rng(seed)
         track = draw_track(shape, generator)
         valid = pixels_within(track.draw_footprint(generator), shape)
         assert valid.shape == shape
-        assert 0.7 < valid.mean() < 1
-        assert valid[100, 150]
-        along = track.along_px()[~valid]
-        assert len(along) > 0
+        shares.append(valid.mean())
+    assert max(shares) < 1
+    assert min(shares) > 0.3, "a swath that ends within a scene"
+    assert np.median(shares) > 0.7
     assert pixels_within(whole_footprint(shape), shape).all()
 
 
 def test_beyond_an_ice_front_nothing_is_coherent():
     seaward_m = np.broadcast_to(np.linspace(-5_000, 70_000, 400), (50, 400))
     maps = [draw_coherence(np.zeros((50, 400)), seaward_m, np.random.default_rng(seed)) for seed in range(6)]
-    assert max(coherence[:, -50:].max() for coherence in maps) <= 0.03
+    assert max(coherence[:, -50:].max() for coherence in maps) == 0
     assert max(coherence[:, :60].max() for coherence in maps) > 0.3

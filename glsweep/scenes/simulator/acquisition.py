@@ -10,6 +10,7 @@ from shapely import Polygon
 from skimage.draw import polygon2mask
 
 BURST_M = 20_000.0
+SWATH_EDGE_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class Track:
         rows, cols = self.shape
         half_rows, half_cols = generator.uniform(0.44, 0.58, size=2) * (rows, cols)
         centre_row, centre_col = rows / 2, cols / 2
+        if generator.random() < SWATH_EDGE_SHARE:
+            # The swath ends within the scene, to either side of the flight.
+            centre_col += generator.choice([-1, 1]) * generator.uniform(0.2, 0.6) * cols
         slanted = shapely.affinity.rotate(
             shapely.box(
                 centre_col - half_cols, centre_row - half_rows, centre_col + half_cols, centre_row + half_rows

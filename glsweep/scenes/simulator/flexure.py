@@ -1,16 +1,24 @@
 """The belt of fringes: ice bends between its bed and its floating level as an elastic beam."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+
+from glsweep.config.simulation import Tides
 
 WATER_DENSITY_KG_M3 = 1027.0
 GRAVITY_M_S2 = 9.81
 POISSON_RATIO = 0.3
 # w'(x) = 2 A b exp(-bx) sin(bx) is greatest at bx = pi / 4; in units of A b.
 STEEPEST_SLOPE = 2 * math.exp(-math.pi / 4) * math.sin(math.pi / 4)
+FINEST_FRINGE_PX = 3
+LEAST_TIDE_M = 0.05
+GAUGES_M = ((0.72, 1.6), (0.82, 2.1))
+"""Median and 90 % of double-difference amplitudes at the tide gauges of Syowa and Astrolabe."""
+NORMAL_90 = 1.2816
+"""The 90 % point of the standard normal law."""
 
 
 @dataclass(frozen=True)
@@ -99,21 +107,41 @@ def uplift_m(
     return np.asarray(amplitude_m * (1 - np.exp(-u) * (np.cos(u) + np.sin(u))))
 
 
-def draw_beam(generator: np.random.Generator, *, wavelength_m: float, posting_m: float) -> Beam:
-    """Draw a beam whose fringes the posting can resolve.
+def draw_beam(generator: np.random.Generator, *, wavelength_m: float, posting_m: float, tides: Tides) -> Beam:
+    """Draw a beam; thickness, stiffness, tide and incidence spread over what Antarctic shelves show.
 
-    Thickness, stiffness, tide and incidence spread over what Antarctic shelves show. A tide whose
-    steepest fringe would be narrower than three pixels is weakened: sampled more coarsely, fringes
-    alias and nobody draws a line there.
+    Parameters
+    ----------
+    generator : Generator
+        Source of randomness.
+    wavelength_m, posting_m : float
+        The radar's wavelength, and the side of a pixel.
+    tides : str
+        "gauges": as strong as double differences are at two of the continent's tide gauges, whether
+        or not the posting resolves the fringes. "resolved": 0.1 to 0.8 m, and weakened where the
+        steepest fringe would be narrower than three pixels.
     """
     beam = Beam(
         thickness_m=float(generator.uniform(200, 1200)),
         young_pa=float(generator.uniform(0.8e9, 3e9)),
-        amplitude_m=float(np.exp(generator.uniform(math.log(0.1), math.log(0.8)))),
+        amplitude_m=_gauged_tide_m(generator) if tides == "gauges" else _moderate_tide_m(generator),
         incidence_rad=math.radians(float(generator.uniform(35, 45))),
         wavelength_m=wavelength_m,
     )
-    steepest = STEEPEST_SLOPE * beam.rate_per_m * beam.phase_per_m * posting_m
-    amplitude_m = max(0.05, min(beam.amplitude_m, 2 * math.pi / 3 / steepest))
     sign = -1 if generator.random() < 0.5 else 1
-    return Beam(beam.thickness_m, beam.young_pa, sign * amplitude_m, beam.incidence_rad, wavelength_m)
+    amplitude_m = beam.amplitude_m
+    if tides == "resolved":
+        steepest = STEEPEST_SLOPE * beam.rate_per_m * beam.phase_per_m * posting_m
+        amplitude_m = max(LEAST_TIDE_M, min(amplitude_m, 2 * math.pi / FINEST_FRINGE_PX / steepest))
+    return replace(beam, amplitude_m=sign * amplitude_m)
+
+
+def _moderate_tide_m(generator: np.random.Generator) -> float:
+    return float(np.exp(generator.uniform(math.log(0.1), math.log(0.8))))
+
+
+def _gauged_tide_m(generator: np.random.Generator) -> float:
+    """Draw a double difference of tides from a log-normal law with a gauge's median and 90 %."""
+    median_m, ninety_percent_m = GAUGES_M[int(generator.integers(len(GAUGES_M)))]
+    deviation = math.log(ninety_percent_m / median_m) / NORMAL_90
+    return max(LEAST_TIDE_M, median_m * math.exp(deviation * float(generator.standard_normal())))

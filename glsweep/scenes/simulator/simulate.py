@@ -69,6 +69,7 @@ def simulate_scene(
     outline = _outline(settings, shape, generator_for(seed, name, "outline"))
     phase_rad = scene_beam(settings, seed=seed, name=name).phase_rad(outline.seaward_px * settings.posting_m)
     footprint = whole_footprint(shape)
+    coherence = np.ones(shape)
     if noise > 0:
         phase_rad = _uneven_phase_rad(settings, outline, seed=seed, name=name, strength=noise)
         track = draw_track(shape, generator_for(seed, name, "track"))
@@ -84,12 +85,13 @@ def simulate_scene(
             + draw_ice_motion_rad(outline.seaward_px, settings.posting_m, generator_for(seed, name, "motion"))
             + track.draw_seams_rad(settings.posting_m, generator_for(seed, name, "seams"))
         )
-        coherence = draw_coherence(
+        drawn_coherence = draw_coherence(
             phase_rad, outline.seaward_px * settings.posting_m, generator_for(seed, name, "coherence")
         )
+        coherence = 1 - noise * (1 - drawn_coherence)
         interferogram = speckled_interferogram(
             phase_rad + noise * nuisance_rad,
-            1 - noise * (1 - coherence),
+            coherence,
             looks=settings.looks,
             generator=generator_for(seed, name, "speckle"),
         )
@@ -101,6 +103,7 @@ def simulate_scene(
         footprint,
         transform,
         generator_for(seed, name, "strokes"),
+        coherence=coherence,
         gap_share=GAP_SHARE * noise,
         wobble_m=WOBBLE_M * noise,
     )
@@ -110,7 +113,12 @@ def simulate_scene(
 def scene_beam(settings: Simulation, *, seed: int, name: str) -> Beam:
     """Return the beam that bends in a scene, to compare with what is recovered from its phase."""
     generator = generator_for(seed, name, "beam")
-    return draw_beam(generator, wavelength_m=settings.wavelength_m, posting_m=settings.posting_m)
+    return draw_beam(
+        generator,
+        wavelength_m=settings.wavelength_m,
+        posting_m=settings.posting_m,
+        tides=settings.tides,
+    )
 
 
 def _uneven_phase_rad(
