@@ -3,9 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from glsweep.patches.windows import Ground, sums_around
-
-Places = npt.NDArray[np.int64]
+from glsweep.patches.windows import Ground, Places, SummedArea
 
 TRIES = 24
 """Windows tried at once around each chosen pixel before all that hold it are looked at."""
@@ -14,7 +12,7 @@ ROUNDS = 6
 
 
 PLACES_PER_WINDOW = 64
-"""Places among which each window without a line is drawn."""
+"""Places that are looked at, a line or not, for each window without a line."""
 
 
 def draw_balanced(
@@ -36,31 +34,26 @@ def draw_balanced(
         The (row, col) of windows with and without a line; as many as asked for, unless there are
         fewer.
     """
-    with_windows = _along_the_line(ground, with_line, generator)
-    size = ground.size_px
-    around = sums_around(ground.line, size, 2 * size - 1)[: ground.usable.shape[0], : ground.usable.shape[1]]
-    free = ground.usable & ground.line_free
-    near_windows, far_windows = free & (around > 0), free & (around == 0)
-    short_near = max(0, near - int(near_windows.sum()))
-    short_far = max(0, far - int(far_windows.sum()))
-    without = [
-        *_over_the_ground(near_windows, near + short_far, size, generator),
-        *_over_the_ground(far_windows, far + short_near, size, generator),
-    ]
-    return with_windows, without
+    line = SummedArea(ground.line)
+    drawn = line if np.array_equal(ground.line, ground.drawn) else SummedArea(ground.drawn)
+    with_windows = _along_the_line(ground, line, with_line, generator)
+    return with_windows, _off_the_line(ground, line, drawn, near=near, far=far, generator=generator)
 
 
-def _along_the_line(ground: Ground, count: int, generator: np.random.Generator) -> list[tuple[int, int]]:
+def _along_the_line(
+    ground: Ground, line: SummedArea, count: int, generator: np.random.Generator
+) -> list[tuple[int, int]]:
     size = ground.size_px
-    # A pixel can be covered where some usable window holds it.
-    coverable = sums_around(np.pad(ground.usable, (0, size - 1)), size - 1, 0) > 0
-    rows, cols = np.nonzero(ground.line & coverable)
+    rows, cols = np.nonzero(ground.line)
+    if not ground.usable.all():
+        # A pixel can be covered where some usable window holds it.
+        coverable = SummedArea(ground.usable).in_boxes(rows - size + 1, cols - size + 1, size) > 0
+        rows, cols = rows[coverable], cols[coverable]
     if len(rows) == 0 or count == 0:
         return []
     order = np.argsort(_morton(rows, cols), kind="stable")
     rows, cols = rows[order], cols[order]
-    half = size // 2
-    weight = 1.0 / sums_around(ground.line, half, size - 1 - half)[rows, cols]
+    weight = 1.0 / line.in_boxes(rows - size // 2, cols - size // 2, size)
     taken: dict[tuple[int, int], None] = {}
     for _ in range(ROUNDS):
         missing = count - len(taken)
@@ -70,6 +63,43 @@ def _along_the_line(ground: Ground, count: int, generator: np.random.Generator) 
         for window in _windows_around(ground, rows[chosen], cols[chosen], generator).tolist():
             taken.setdefault((window[0], window[1]), None)
     return list(taken)
+
+
+def _off_the_line(
+    ground: Ground,
+    line: SummedArea,
+    drawn: SummedArea,
+    *,
+    near: int,
+    far: int,
+    generator: np.random.Generator,
+) -> list[tuple[int, int]]:
+    count = near + far
+    if count == 0:
+        return []
+    size = ground.size_px
+    # A lattice with a random start is as good as every place, and looked through in no time.
+    stride = max(1, int((ground.usable.size / (PLACES_PER_WINDOW * count)) ** 0.5))
+    rows, cols = _line_free(ground, drawn, stride, generator)
+    if len(rows) < count:
+        rows, cols = _line_free(ground, drawn, 1, generator)
+    is_near = line.in_boxes(rows - size, cols - size, 3 * size) > 0
+    spare_near, spare_far = int(is_near.sum()) - near, int((~is_near).sum()) - far
+    return [
+        *_over_the_ground(rows[is_near], cols[is_near], near + max(0, -spare_far), size, generator),
+        *_over_the_ground(rows[~is_near], cols[~is_near], far + max(0, -spare_near), size, generator),
+    ]
+
+
+def _line_free(
+    ground: Ground, drawn: SummedArea, stride: int, generator: np.random.Generator
+) -> tuple[Places, Places]:
+    """Return the rows and columns of usable windows without a line, on a lattice."""
+    start_row, start_col = generator.integers(stride, size=2)
+    rows, cols = np.nonzero(ground.usable[start_row::stride, start_col::stride])
+    rows, cols = rows * stride + start_row, cols * stride + start_col
+    free = drawn.in_boxes(rows, cols, ground.size_px) == 0
+    return rows[free], cols[free]
 
 
 def _windows_around(ground: Ground, rows: Places, cols: Places, generator: np.random.Generator) -> Places:
@@ -92,21 +122,15 @@ def _windows_around(ground: Ground, rows: Places, cols: Places, generator: np.ra
 
 
 def _over_the_ground(
-    windows: npt.NDArray[np.bool_], count: int, size_px: int, generator: np.random.Generator
+    rows: Places, cols: Places, count: int, size_px: int, generator: np.random.Generator
 ) -> list[tuple[int, int]]:
-    """Draw `count` of the true places of `windows`, evenly over cells half a patch wide."""
-    total = int(np.count_nonzero(windows))
-    if total == 0 or count == 0:
+    """Draw `count` of the windows at `rows`, `cols`, evenly over cells half a patch wide."""
+    count = min(count, len(rows))
+    if count == 0:
         return []
-    # A lattice with a random start is as good as every place, and sorted in no time.
-    stride = max(1, int((total / (PLACES_PER_WINDOW * count)) ** 0.5))
-    start_row, start_col = generator.integers(stride, size=2)
-    rows, cols = np.nonzero(windows[start_row::stride, start_col::stride])
-    rows, cols = rows * stride + start_row, cols * stride + start_col
     cell = max(1, size_px // 2)
     # Within a cell the order is random, so that even steps meet any of its places.
     order = np.lexsort((generator.random(len(rows), np.float32), _morton(rows // cell, cols // cell)))
-    count = min(count, len(rows))
     chosen = order[_even_steps(np.ones(len(rows)), count, generator)]
     return list(zip(rows[chosen].tolist(), cols[chosen].tolist(), strict=True))
 

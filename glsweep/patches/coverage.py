@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glsweep.config.patches import PatchSettings
-from glsweep.patches.windows import Ground
+from glsweep.patches.windows import Ground, SummedArea
 
 CANDIDATES_PER_PATCH = 30
 """Windows tried for each patch asked for; what is not found by then is not there to be found."""
@@ -30,10 +30,9 @@ def draw_published(
         The (row, col) of windows with and without a line, in the order in which they were kept.
     """
     coverage = Coverage(ground.line.shape, ground.size_px, settings)
-    kinds = (
-        (ground.usable & ground.holds_line, limit_with_line),
-        (ground.usable & ground.line_free, limit_without_line),
-    )
+    holds_line = SummedArea(ground.line).in_windows(ground.size_px) > 0
+    line_free = SummedArea(ground.drawn).in_windows(ground.size_px) == 0
+    kinds = ((ground.usable & holds_line, limit_with_line), (ground.usable & line_free, limit_without_line))
     with_line, without_line = (
         coverage.keep(_draw(windows, limit * CANDIDATES_PER_PATCH, generator), limit)
         for windows, limit in kinds

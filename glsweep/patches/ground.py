@@ -12,7 +12,7 @@ from shapely import MultiPolygon, Polygon
 
 from glsweep.errors import DataError
 from glsweep.patches.strips import Strip
-from glsweep.patches.windows import window_sums
+from glsweep.patches.windows import SummedArea
 from glsweep.scenes.footprint import pixels_within
 from glsweep.scenes.scene_entry import SceneEntry
 
@@ -88,7 +88,7 @@ def window_origins(
         origins &= _origins_in_strip(entry, size_px, crs, strip)
     if within is not None:
         inside = pixels_within(_in_own_map(entry, within, crs), entry.shape, entry.header.transform)
-        origins &= window_sums(~inside, size_px) == 0
+        origins &= SummedArea(~inside).in_windows(size_px) == 0
     return origins
 
 

@@ -70,7 +70,7 @@ def sample_positions(
             generator=generator,
         )
     return [
-        Position(row, col, has_line, float(ground.valid_share[row, col]))
+        Position(row, col, has_line, ground.valid_share(row, col))
         for has_line, windows in zip((True, False), drawn, strict=True)
         for row, col in windows
     ]

@@ -216,7 +216,7 @@ def write_interferogram(path: Path, array: npt.NDArray[np.complex64], transform:
             nodata=0,
             crs=crs,
             transform=transform,
-            compress="deflate",
+            # Not compressed: noise loses a twelfth of its size by it, and takes three times as long to read.
         ) as dataset,
     ):
         dataset.write(np.stack([known.real, known.imag]).astype(np.float32))

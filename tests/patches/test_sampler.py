@@ -7,7 +7,7 @@ from made_scenes import settings
 
 from glsweep.patches.coverage import Coverage
 from glsweep.patches.sampler import sample_positions
-from glsweep.patches.windows import window_sums
+from glsweep.patches.windows import SummedArea
 
 
 def scene(shape=(60, 90), seed=0):
@@ -39,12 +39,22 @@ def window(values, position, size_px=16):
     return values[position.row : position.row + size_px, position.col : position.col + size_px]
 
 
-def test_window_sums_equal_a_plain_count():
+def test_counts_of_windows_equal_a_plain_count():
     values = np.random.default_rng(1).random((9, 13)) > 0.5
-    sums = window_sums(values, 4)
-    assert sums.shape == (6, 10)
-    for row, col in np.ndindex(sums.shape):
-        assert sums[row, col] == values[row : row + 4, col : col + 4].sum()
+    counts = SummedArea(values).in_windows(4)
+    assert counts.shape == (6, 10)
+    for row, col in np.ndindex(counts.shape):
+        assert counts[row, col] == values[row : row + 4, col : col + 4].sum()
+
+
+def test_counts_of_boxes_take_what_lies_outside_as_false():
+    values = np.random.default_rng(1).random((9, 13)) > 0.5
+    rows, cols = (places.ravel() for places in np.mgrid[-6:12, -6:16])
+    padded = np.pad(values, 12)
+    expected = [
+        padded[row + 12 : row + 17, col + 12 : col + 17].sum() for row, col in zip(rows, cols, strict=True)
+    ]
+    np.testing.assert_array_equal(SummedArea(values).in_boxes(rows, cols, 5), expected)
 
 
 def test_what_is_said_of_a_patch_holds_in_its_window():

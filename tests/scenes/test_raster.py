@@ -56,7 +56,7 @@ def test_the_study_layout_is_two_float32_bands_with_nodata_0(tmp_path):
     with rasterio.open(tmp_path / "a.tif") as file:
         assert file.dtypes == ("float32", "float32")
         assert file.nodata == 0
-        assert file.compression.name == "deflate"
+        assert file.compression is None
 
 
 def test_nan_is_written_as_no_data(tmp_path):
