@@ -118,7 +118,7 @@ def _check_sums(card: DataCard, root: Path, findings: Findings) -> None:
         if found != wanted.lower():
             findings.faults.append(
                 f"{path}: its SHA-256 is {found[:12]}..., the data card says {wanted[:12]}...; obtain it "
-                f"again"
+                "again"
             )
 
 

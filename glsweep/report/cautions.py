@@ -70,8 +70,7 @@ def _about_tau(results: Results) -> Iterator[str]:
         named = joined([f"{s.title} (tau {results.calibration[s.key]['tau']:.2f})" for s in edges])
         yield (
             f"The best tau lies on the edge of the grid for {named}. The optimum may lie beyond "
-            f"{settings.lowest:g} to {settings.highest:g}; widen the calibration's grid in the search "
-            "space."
+            f"{settings.lowest:g} to {settings.highest:g}; widen the calibration's grid in the search space."
         )
 
 

@@ -79,8 +79,8 @@ def explain(home: Row, away: Row, home_facts: Row, away_facts: Row) -> str:
         [
             f"{words}. Precision is {away['relaxed_precision']:.2f} against {home['relaxed_precision']:.2f}, "
             f"recall {away['relaxed_recall']:.2f} against {home['relaxed_recall']:.2f}.",
-            f"Each at the threshold that suits it best ({away['best_tau']:.2f} there, {home['best_tau']:.2f} "
-            f"here; no one could have known), they differ by "
+            f"Each at the threshold that suits it best ({away['best_tau']:.2f} there, "
+            f"{home['best_tau']:.2f} here; no one could have known), they differ by "
             f"{home['best_relaxed_f1'] - away['best_relaxed_f1']:.3f} instead of {fall:.3f}.",
             _noise(home, away, home_facts, away_facts),
         ]

@@ -37,8 +37,8 @@ def definitions(tolerance_m: float, posting_m: float) -> list[Definition]:
             "Dice",
             "2 TP / (2 TP + FP + FN) over pixels, mean over patches. A prediction that is right but "
             "shifted by one pixel scores about 0.41, by two pixels 0.04, so that Dice alone cannot rank "
-            "drawings of lines. Where truth and prediction are both empty Dice is 1, where one is empty "
-            "it is 0.",
+            "drawings of lines. Where truth and prediction are both empty Dice is 1, where one is empty it "
+            "is 0.",
         ),
         "precision": (
             "P",

@@ -105,13 +105,14 @@ def _caption(results: Results, told: list[Panel]) -> str:
     )
     text = (
         "How much of the variance between trials each dimension explains by itself, by functional analysis "
-        f"of variance with random forests (Hutter et al. 2014) of each trial's best "
+        "of variance with random forests (Hutter et al. 2014) of each trial's best "
         f"{FIGURE_WORDS[search.rank_by]} until {until}, the last that all trials of a panel reached{early}. "
         f"The dot is the median of {DRAWS} bootstrap draws of the trials, each with another forest, and the "
-        "line reaches from their 10th to their 90th percentile. The grey bar is what a shuffled copy of the "
-        "dimension, which cannot matter, stays below in 90 % of the draws: a line that does not leave it "
-        "shows no effect. What is missing to 100 % lies in combinations of dimensions and in noise. Tied "
-        "parameters make one dimension; one that exists under conditions stands where all trials have it."
+        "line reaches from their 10th to their 90th percentile. The grey bar is what a shuffled copy of "
+        "the dimension, which cannot matter, stays below in 90 % of the draws: a line that does not leave "
+        "it shows no effect. What is missing to 100 % lies in combinations of dimensions and in noise. "
+        "Tied parameters make one dimension; one that exists under conditions stands where all trials have "
+        "it."
     )
     if search.rank_by == "val_loss":
         text += (

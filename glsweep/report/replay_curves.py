@@ -135,7 +135,7 @@ def _caption(figure: Figure, orders: int) -> str:
     )
     return (
         "What other rules of early stopping would have done with the same trials, without any training. "
-        f"Across: epochs spent on the stratum, of those without early stopping. Up: how much worse, in "
+        "Across: epochs spent on the stratum, of those without early stopping. Up: how much worse, in "
         f"{FIGURE_WORDS[figure]}, the stratum's winner would be. Low and to the left is good. The number at "
         f"a mark is the grace in epochs. {spread}"
     )

@@ -50,9 +50,9 @@ def find_kind(dataset: DatasetReader, path: Path, asked: Bands) -> Kind:
     is_complex = len(types) == 1 and types[0].startswith("complex")
     if not is_complex and not set(types) <= FLOAT_TYPES:
         raise DataError(
-            f"{path}: has {len(types)} band(s) of type {', '.join(types)}; give floats: radians for a phase, "
-            "or real and imaginary part (gdal_translate -ot Float32, with -scale where integers stand for "
-            "them)"
+            f"{path}: has {len(types)} band(s) of type {', '.join(types)}; give floats: radians for a "
+            "phase, or real and imaginary part (gdal_translate -ot Float32, with -scale where integers "
+            "stand for them)"
         )
     if asked in get_args(Kind):
         kind: Kind = asked  # type: ignore[assignment]
@@ -71,8 +71,7 @@ def find_kind(dataset: DatasetReader, path: Path, asked: Bands) -> Kind:
         return _kind_of_two(dataset, path)
     raise DataError(
         f"{path}: has {len(types)} bands; give one complex band, two float bands (real, imaginary), a "
-        f"wrapped "
-        "phase, or phase and coherence"
+        "wrapped phase, or phase and coherence"
     )
 
 
@@ -109,14 +108,12 @@ def _kind_of_two(dataset: DatasetReader, path: Path) -> Kind:
         told = f" ({names[0]}, {names[1]})" if swapped else " (coherence before phase, by their values)"
         raise DataError(
             f"{path}: its bands are swapped{told}; write them in the order phase, coherence or real, "
-            f"imaginary "
-            "(gdal_translate -b 2 -b 1)"
+            "imaginary (gdal_translate -b 2 -b 1)"
         )
     if any(named) and None not in named:
         raise DataError(
             f"{path}: its bands are described as {names[0]}, {names[1]}; give phase and coherence, or real "
-            f"and "
-            "imaginary part"
+            "and imaginary part"
         )
     return "phase_coherence" if _is_phase(first) and _is_coherence(second) else "real_imaginary"
 
@@ -170,16 +167,14 @@ def check_values(values: Array, kind: Kind, path: Path) -> None:
         if len(phase) and np.abs(phase).max() > math.pi + SLACK_RAD:
             raise DataError(
                 f"{path}: its phase lies between {_span(phase)}, so it is not wrapped to (-pi, pi]; say "
-                f"`bands: "
-                "unwrapped_phase` in the data card's layout, or wrap it"
+                "`bands: unwrapped_phase` in the data card's layout, or wrap it"
             )
     if kind == "phase_coherence":
         coherence = values[1][np.isfinite(values[1])]
         if len(coherence) and (coherence.min() < 0 or coherence.max() > 1 + SLACK_RAD):
             raise DataError(
                 f"{path}: its coherence lies between {_span(coherence).removesuffix(' rad')}, not 0 and 1; "
-                f"are the "
-                "bands swapped?"
+                "are the bands swapped?"
             )
 
 

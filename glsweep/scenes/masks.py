@@ -49,8 +49,7 @@ def read_mask(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
         if dataset.shape != shape:
             raise DataError(
                 f"{path}: is {dataset.shape[0]} x {dataset.shape[1]} pixels, its scene {shape[0]} x "
-                f"{shape[1]}; "
-                "cut both alike"
+                f"{shape[1]}; cut both alike"
             )
         values = dataset.read(1)
     kinds = np.unique(values)

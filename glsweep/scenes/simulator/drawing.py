@@ -13,7 +13,7 @@ from shapely.ops import substring
 SHORTEST_M, LONGEST_M = 5_000.0, 30_000.0
 HAND_M = 1_000.0
 """Over so much of a line a hand's error stays the same."""
-SIGHT_M = 1_500.0
+SIGHT_M = 3_000.0
 """How far to either side of a line its drawer looks."""
 LEAST_COHERENCE = 0.15
 """Mean coherence within sight below which there is nothing but noise to be seen."""
