@@ -1,5 +1,6 @@
 """Ray on this machine or on a cluster, and whether it can give what a trial asks for."""
 
+import gc
 import logging
 import socket
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,9 @@ def connected(address: str | None) -> Iterator[None]:
             end_on_sigterm()
             yield
         finally:
+            # What still refers to Ray must go before it does: should another thread's garbage collection
+            # find it later, Ray ends the process without a word.
+            gc.collect()
             ray.shutdown()
 
 
