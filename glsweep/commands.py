@@ -7,11 +7,12 @@ its help, and enter it in `COMMANDS`.
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
 
+from glsweep.config.data_card import Bands
 from glsweep.config.shipped import DEMO_SPACE
 from glsweep.study import held, open_study
 
@@ -159,7 +160,128 @@ def check(
     return 0 if findings.is_usable else 2
 
 
+def predict(
+    *,
+    model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FOLDER|models:/NAME@ALIAS...")],
+    scene: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE|FOLDER...")],
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
+    window_px: Annotated[
+        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: twice the patch size)")
+    ] = None,
+    overlap: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.5,
+    turned: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False,
+    tau: Annotated[
+        float | None, tyro.conf.arg(metavar="P", help_behavior_hint="(default: the model card's)")
+    ] = None,
+    shortest_m: Annotated[float, tyro.conf.arg(metavar="M")] = 1000.0,
+    bridge_m: Annotated[float, tyro.conf.arg(metavar="M")] = 500.0,
+    formats: Annotated[tuple[Literal["gpkg", "geojson", "shp"], ...], tyro.conf.arg()] = ("gpkg",),
+    bands: Bands = "auto",
+    wavelength_m: Annotated[
+        float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(default: the model card's)")
+    ] = None,
+    device: Annotated[
+        str | None, tyro.conf.arg(metavar="DEVICE", help_behavior_hint="(default: a GPU if there is one)")
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Draw the grounding lines of scenes: probability, lines and a picture of each.
+
+    Parameters
+    ----------
+    model
+        A member's folder, or a registered model; several are averaged.
+    scene
+        Interferograms, or folders of them.
+    out
+        Where the files go.
+    window_px
+        Side of the windows that a network sees at a time, a multiple of 16.
+    overlap
+        Share of its side that a window has in common with the next.
+    turned
+        Average over the eight flips and quarter turns; takes eight times as long.
+    tau
+        Probability from which a pixel is line.
+    shortest_m
+        Shorter lines are left out.
+    bridge_m
+        Gaps up to this length are bridged where a line goes straight on.
+    formats
+        Files of lines to be written.
+    bands
+        What the rasters' bands hold.
+    wavelength_m
+        The radar's, to be compared with the model card's; rasters do not tell it.
+    device
+        Such as cpu or cuda:1.
+    """
+    from glsweep.predict.command import Request, predict_scenes
+
+    request = Request(
+        models=model,
+        scenes=scene,
+        out=out,
+        window_px=window_px,
+        overlap=overlap,
+        turned=turned,
+        tau=tau,
+        shortest_m=shortest_m,
+        bridge_m=bridge_m,
+        formats=formats,
+        bands=bands,
+        wavelength_m=wavelength_m,
+        device=device,
+    )
+    return predict_scenes(request, Console())
+
+
+def compare(
+    lines: Annotated[Path, tyro.conf.arg(metavar="LINES")],
+    reference: Annotated[Path, tyro.conf.arg(metavar="REFERENCE")],
+    /,
+    *,
+    by: Annotated[
+        str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="(default: all rows together)")
+    ] = None,
+    reference_by: Annotated[
+        str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="(default: as --by)")
+    ] = None,
+    tolerance_m: Annotated[tuple[float, ...], tyro.conf.arg(metavar="M...")] = (100.0, 200.0, 500.0),
+    table: Annotated[
+        Path | None, tyro.conf.arg(metavar="FILE.csv", help_behavior_hint="(default: none)")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Measure lines against a reference: how far off, how much missed, how much invented.
+
+    Parameters
+    ----------
+    lines
+        The lines that are judged: .gpkg, .shp or .geojson, in any CRS.
+    reference
+        What they are measured against.
+    by
+        A column that names scenes or regions: rows are compared with those of the same name.
+    reference_by
+        The same in the reference.
+    tolerance_m
+        Within so many metres a line counts as found.
+    table
+        Also write the figures to this file.
+    """
+    from glsweep.compare.pairs import read_pairs
+    from glsweep.compare.told import measure, tell, write_table
+
+    found = measure(read_pairs(lines, reference, by=by, reference_by=reference_by), tolerance_m)
+    tell(found, tolerance_m, Console())
+    if table is not None:
+        write_table(found, table)
+
+
 COMMANDS: dict[str, Callable[..., int | None]] = {
+    "predict": predict,
+    "compare": compare,
     "check": check,
     "doctor": doctor,
     "status": status,

@@ -1,0 +1,1 @@
+"""Two files of lines, measured against each other in metres."""

@@ -1,0 +1,83 @@
+"""Reading two files of lines into one map in metres, and pairing what belongs together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyproj
+from shapely import LineString
+
+from glsweep.errors import DataError
+from glsweep.scenes.lines import LineFile, read_lines
+
+Lines = tuple[LineString, ...]
+
+SOUTH_POLAR, NORTH_POLAR = 3031, 3413
+POLAR_LATITUDE_DEG = 60.0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Lines and their reference, of one scene or region, in one map in metres."""
+
+    name: str
+    lines: Lines
+    reference: Lines
+
+
+def read_pairs(lines: Path, reference: Path, *, by: str | None, reference_by: str | None) -> list[Pair]:
+    """Read both files, and pair their rows by the value of a column.
+
+    Parameters
+    ----------
+    lines, reference : Path
+        Files of lines in any CRS, with one layer each.
+    by, reference_by : str or None
+        The column of each file; without one, all rows are one pair. `reference_by` follows `by`.
+        What only one of the files has is paired with nothing: it is missed, or invented.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be read, has no such column, no value is in both, or the reference holds
+        no line.
+    """
+    drawn, truth = read_lines(lines, by), read_lines(reference, reference_by or by)
+    if not any(truth.by_scene.values()):
+        raise DataError(f"{reference}: holds no line; name the file of the reference second")
+    crs = metric_crs(drawn, truth)
+    names = sorted(set(drawn.by_scene) | set(truth.by_scene))
+    if by is not None and not set(drawn.by_scene) & set(truth.by_scene):
+        raise DataError(
+            f"{lines}: its column {by} and {reference_by or by} of {reference} have no value in common "
+            f"(such as {_any(drawn)!r} and {_any(truth)!r}); name the columns that do"
+        )
+    return [Pair(name, _moved(drawn, name, crs), _moved(truth, name, crs)) for name in names]
+
+
+def metric_crs(*files: LineFile) -> pyproj.CRS:
+    """Return the first projected CRS of `files`; for degrees, the polar map or UTM zone of their lines."""
+    for file in files:
+        if file.crs.is_projected and file.crs.axis_info[0].unit_conversion_factor == 1:
+            return file.crs
+    every = [line for file in files for lines in file.by_scene.values() for line in lines]
+    degrees = gpd.GeoSeries(every, crs=files[0].crs).to_crs(4326)
+    latitude = degrees.total_bounds[[1, 3]].mean()
+    if abs(latitude) >= POLAR_LATITUDE_DEG:
+        return pyproj.CRS.from_epsg(SOUTH_POLAR if latitude < 0 else NORTH_POLAR)
+    return pyproj.CRS.from_user_input(degrees.estimate_utm_crs())
+
+
+def _moved(file: LineFile, name: str, crs: pyproj.CRS) -> Lines:
+    lines = file.by_scene.get(name, ())
+    if not lines or file.crs.equals(crs, ignore_axis_order=True):
+        return lines
+    moved = gpd.GeoSeries(list(lines), crs=file.crs).to_crs(crs)
+    if not np.isfinite(moved.total_bounds).all():
+        raise DataError(f"{file.path}: a line has no place in {crs.name}; mend the line or the file's CRS")
+    return tuple(moved)
+
+
+def _any(file: LineFile) -> str:
+    return next(iter(file.by_scene), "")

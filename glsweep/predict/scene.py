@@ -1,0 +1,199 @@
+"""One scene, from its raster to a probability, lines and a picture."""
+
+import math
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import shapely
+import torch
+
+from glsweep.files import write_json
+from glsweep.predict.blend import predict_strips
+from glsweep.predict.input import SceneInput, fit_to
+from glsweep.predict.line_file import Format, as_table, write_lines
+from glsweep.predict.network import Member
+from glsweep.predict.quick_look import LONGEST_PX, draw_quick_look
+from glsweep.scenes.probability import ProbabilityRaster, probability_raster
+from glsweep.scenes.raster import RasterHeader
+from glsweep.vectorize.drawn import DrawnLine, draw_lines
+
+Advance = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How scenes are predicted and lines are drawn.
+
+    Attributes
+    ----------
+    window_px : int
+        Side of a window.
+    overlap : float
+        Share of its side that a window has in common with the next.
+    turned : bool
+        Whether to average over flips and quarter turns.
+    tau : float
+        Probability from which a pixel is line.
+    shortest_m, bridge_m : float
+        Shorter lines are left out; gaps up to this length are bridged.
+    formats : tuple of str
+        Of the files of lines.
+    device : torch.device
+        Where the networks are.
+    """
+
+    window_px: int
+    overlap: float
+    turned: bool
+    tau: float
+    shortest_m: float
+    bridge_m: float
+    formats: tuple[Format, ...]
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was made of a scene.
+
+    Attributes
+    ----------
+    scene : str
+    lines : list of DrawnLine
+        In the scene's map.
+    files : list of Path
+        The probability, the lines, the picture and the note of how they were made.
+    """
+
+    scene: str
+    lines: list[DrawnLine]
+    files: list[Path]
+
+    @property
+    def length_km(self) -> float:
+        """Length of all lines."""
+        return sum(one.length_m for one in self.lines) / 1000
+
+
+def predict_scene(
+    header: RasterHeader, members: list[Member], drawing: Drawing, folder: Path, advance: Advance
+) -> Predicted:
+    """Predict a scene and write everything that is made of it.
+
+    Parameters
+    ----------
+    header : RasterHeader
+        The scene.
+    members : list of Member
+        On `drawing.device`.
+    drawing : Drawing
+        How.
+    folder : Path
+        Where the files go; a temporary raster lies there meanwhile.
+    advance : callable
+        Told the share of the scene that was added.
+
+    Raises
+    ------
+    DataError
+        When the scene's posting does not fit, or its pixels cannot be read.
+    """
+    scene = fit_to(header, members)
+    crs = pyproj.CRS.from_wkt(header.crs.to_wkt())
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{header.name}.", dir=folder) as temporary,
+        probability_raster(
+            Path(temporary), scene.shape, scene.transform, header.crs, members=len(members)
+        ) as raster,
+    ):
+        phase_rad = _fill(raster, scene, members, drawing, advance)
+        lines = draw_lines(
+            raster,
+            scene.transform,
+            tau=drawing.tau,
+            shortest_m=drawing.shortest_m,
+            bridge_m=drawing.bridge_m,
+        )
+        probability = folder / f"{header.name}-probability.tif"
+        raster.keep(probability)
+        model = ", ".join(member.name for member in members)
+        table = as_table(lines, crs, scene=header.name, tau=drawing.tau, model=model)
+        files = write_lines(table, folder, f"{header.name}-lines", drawing.formats)
+        picture = folder / f"{header.name}.png"
+        draw_quick_look(
+            picture,
+            phase_rad,
+            raster.read_coarsely(LONGEST_PX),
+            _in_pixels(lines, scene),
+            scene.transform,
+            shape=scene.shape,
+            title=f"{header.name}: {sum(one.length_m for one in lines) / 1000:.1f} km of line",
+        )
+    note = folder / f"{header.name}.json"
+    _write_note(note, scene, members, drawing, lines)
+    return Predicted(header.name, lines, [probability, *files, picture, note])
+
+
+def _fill(
+    raster: ProbabilityRaster,
+    scene: SceneInput,
+    members: Sequence[Member],
+    drawing: Drawing,
+    advance: Advance,
+) -> npt.NDArray[np.float32]:
+    """Predict the scene into the raster, and return its phase, coarsely, NaN without data."""
+    step = max(1, math.ceil(max(scene.shape) / LONGEST_PX))
+    seen: list[npt.NDArray[np.float32]] = []
+    strips = predict_strips(
+        scene.read_rows,
+        scene.shape,
+        members,
+        window_px=drawing.window_px,
+        overlap=drawing.overlap,
+        turned=drawing.turned,
+        device=drawing.device,
+    )
+    for row, probability, interferogram in strips:
+        raster.write(row, probability, interferogram != 0)
+        coarse = interferogram[-row % step :: step, ::step]
+        seen.append(np.where(coarse != 0, np.angle(coarse), np.nan).astype(np.float32))
+        advance(len(interferogram) / scene.shape[0])
+    return np.concatenate(seen)
+
+
+def _in_pixels(lines: Sequence[DrawnLine], scene: SceneInput) -> list[shapely.LineString]:
+    back = ~scene.transform
+    return [
+        shapely.transform(one.line, lambda xy: np.column_stack(back @ (xy[:, 0], xy[:, 1]))) for one in lines
+    ]
+
+
+def _write_note(
+    path: Path, scene: SceneInput, members: Sequence[Member], drawing: Drawing, lines: Sequence[DrawnLine]
+) -> None:
+    """Write down how the files were made, so that they can be made again."""
+    write_json(
+        path,
+        {
+            "scene": str(scene.header.path),
+            "posting_m": scene.header.posting_m,
+            "looks": scene.looks,
+            "members": [
+                {"name": member.name, "card": member.card.model_dump(mode="json")} for member in members
+            ],
+            "tau": drawing.tau,
+            "window_px": drawing.window_px,
+            "overlap": drawing.overlap,
+            "turned": drawing.turned,
+            "shortest_m": drawing.shortest_m,
+            "bridge_m": drawing.bridge_m,
+            "lines": len(lines),
+            "length_km": sum(one.length_m for one in lines) / 1000,
+        },
+    )

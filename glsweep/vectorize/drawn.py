@@ -1,0 +1,81 @@
+"""Lines on the map, each with what is known of it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import shapely
+from affine import Affine
+from shapely import LineString
+
+from glsweep.vectorize.centre_lines import centre_lines
+from glsweep.vectorize.grid import Grid
+from glsweep.vectorize.outlines import outlines
+from glsweep.vectorize.profiles import look_across
+
+
+class DrawnLine(NamedTuple):
+    """One line that a network drew.
+
+    Attributes
+    ----------
+    line : LineString
+        In map coordinates.
+    length_m : float
+    probability : float
+        The members' mean probability, averaged along the line.
+    uncertainty_m : float
+        Within how many metres the line lies as the network sees it; see `profiles.Sureness`.
+    """
+
+    line: LineString
+    length_m: float
+    probability: float
+    uncertainty_m: float
+
+
+def draw_lines(
+    grid: Grid, transform: Affine, *, tau: float, shortest_m: float, bridge_m: float
+) -> list[DrawnLine]:
+    """Draw the lines of a scene's probability, the longest first.
+
+    Parameters
+    ----------
+    grid : Grid
+        The probability, one band a member.
+    transform : Affine
+        From (col, row) pixel corners to map coordinates in metres.
+    tau : float
+        Probability from which a pixel is line.
+    shortest_m : float
+        Shorter lines are left out.
+    bridge_m : float
+        Gaps up to this length are bridged where a line goes straight on.
+    """
+    posting_m = float(np.hypot(transform.a, transform.d))
+    rows, cols = grid.shape
+    middles = centre_lines(outlines(grid, tau), bridge_px=bridge_m / posting_m)
+    within = _within(middles, rows, cols)
+    long = [line for line in within if line.length * posting_m >= shortest_m]
+    on_map = shapely.transform(
+        np.array(long, dtype=object), lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1]))
+    )
+    drawn = [
+        DrawnLine(line, line.length, known.probability, known.uncertainty_px * posting_m)
+        for line, known in zip(on_map, look_across(long, grid), strict=True)
+    ]
+    return sorted(drawn, key=lambda one: -one.length_m)
+
+
+def _within(lines: Sequence[LineString], rows: int, cols: int) -> list[LineString]:
+    """Cut off what leaves the scene."""
+    scene = shapely.box(0, 0, cols, rows)
+    kept: list[LineString] = []
+    for line in lines:
+        # What lies inside is left as it is: a cut would open a loop where it begins.
+        inside = (
+            line if shapely.contains(scene, line) else shapely.line_merge(shapely.intersection(line, scene))
+        )
+        parts = shapely.get_parts(inside).tolist()
+        kept += [part for part in parts if part.geom_type == "LineString" and part.length > 0]
+    return kept

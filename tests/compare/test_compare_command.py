@@ -1,0 +1,106 @@
+"""`compare` on any two files of lines, in metres, whatever their maps."""
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+from shapely import LineString
+
+from glsweep.compare.pairs import metric_crs, read_pairs
+from glsweep.compare.told import measure
+from glsweep.run import main
+from glsweep.scenes.lines import read_lines
+
+
+def level(y_m, start_m=0, end_m=10_000):
+    return LineString([(start_m - 1_300_000, y_m - 1_000_000), (end_m - 1_300_000, y_m - 1_000_000)])
+
+
+def write(path, rows, crs=3031, column="scene"):
+    names, lines = zip(*rows, strict=True)
+    table = gpd.GeoDataFrame({column: list(names)}, geometry=list(lines), crs=3031)
+    table.to_crs(crs).to_file(path)
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    drawn = write(tmp_path / "drawn.gpkg", [("a", level(150)), ("b", level(20_000)), ("c", level(60_000))])
+    truth = [
+        ("a.shp", level(0)),
+        ("b.shp", level(20_000)),
+        ("b.shp", level(30_000)),
+        ("d.shp", level(90_000)),
+    ]
+    return drawn, write(tmp_path / "truth.gpkg", truth, column="source_file")
+
+
+def test_scene_by_scene_and_pooled(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    drawn, truth = map(str, files)
+    assert (
+        main(["compare", drawn, truth, "--by", "scene", "--reference-by", "source_file", "--table", "t.csv"])
+        == 0
+    )
+    table = pd.read_csv("t.csv", index_col="name")
+    assert list(table.index) == ["a", "b", "c", "d", "all"]
+    assert table.loc["a", "mean_m"] == pytest.approx(150)
+    assert (table.loc["a", "completeness_100"], table.loc["a", "completeness_200"]) == (0, 1)
+    assert table.loc["b", "mean_m"] == pytest.approx((0 + 5_000) / 2)
+    assert table.loc["b", "missed_km_500"] == pytest.approx(10)
+    assert table.loc["c", "false_km_500"] == pytest.approx(10), "invented where nothing was drawn"
+    assert table.loc["d", "missed_km_500"] == pytest.approx(10), "a scene that is missed is not left out"
+    assert table.loc[["c", "d"], "mean_m"].isna().all()
+    assert table.loc["all", "completeness_500"] == pytest.approx(0.5)
+    assert table.loc["all", "false_km_500"] == pytest.approx(10)
+    assert table.loc["all", ["lines_km", "reference_km"]].tolist() == pytest.approx([30, 40])
+
+
+def test_all_together_a_line_may_be_near_that_of_another_scene(files):
+    (pair,) = read_pairs(*files, by=None, reference_by=None)
+    table = measure([pair], [200.0])
+    assert list(table["name"]) == ["all"]
+    assert table["completeness_200"][0] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("crs", [4326, 32720])
+def test_files_in_different_maps_are_compared_in_one(tmp_path, crs):
+    drawn = write(tmp_path / "drawn.gpkg", [("a", level(150))], crs=crs)
+    truth = write(tmp_path / "truth.geojson", [("a", level(0))], crs=4326)
+    (pair,) = read_pairs(drawn, truth, by=None, reference_by=None)
+    # Polar stereographic stretches by up to 3 % there, UTM hardly.
+    assert measure([pair], [200.0])["mean_m"][0] == pytest.approx(150, rel=0.04)
+
+
+def test_degrees_are_measured_on_the_map_of_their_pole(tmp_path):
+    south = write(tmp_path / "south.gpkg", [("a", level(0))], crs=4326)
+    assert metric_crs(read_lines(south, None)).to_epsg() == 3031
+    line = LineString([(-45, 70), (-44, 71)])
+    gpd.GeoSeries([line], crs=4326).to_file(tmp_path / "north.gpkg")
+    assert metric_crs(read_lines(tmp_path / "north.gpkg", None)).to_epsg() == 3413
+    gpd.GeoSeries([LineString([(-73, -49), (-73.2, -49.5)])], crs=4326).to_file(tmp_path / "patagonia.gpkg")
+    assert metric_crs(read_lines(tmp_path / "patagonia.gpkg", None)).to_epsg() == 32718
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--by", "place"], "has no column 'place'"),
+        (["--by", "scene", "--reference-by", "other"], "has no column 'other'"),
+        (["--by", "only"], "have no value in common (such as 'x' and 'y')"),
+    ],
+)
+def test_columns_that_do_not_fit_are_told(tmp_path, capsys, options, told):
+    for name, value in (("drawn", "x"), ("truth", "y")):
+        table = gpd.GeoDataFrame({"scene": ["a"], "only": [value]}, geometry=[level(0)], crs=3031)
+        table.to_file(tmp_path / f"{name}.gpkg")
+    assert main(["compare", str(tmp_path / "drawn.gpkg"), str(tmp_path / "truth.gpkg"), *options]) == 2
+    error = capsys.readouterr().err.strip()
+    assert told in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_reference_without_a_line_is_refused(tmp_path, capsys):
+    write(tmp_path / "drawn.gpkg", [("a", level(0))])
+    write(tmp_path / "truth.gpkg", [("a", None)])
+    assert main(["compare", str(tmp_path / "drawn.gpkg"), str(tmp_path / "truth.gpkg")]) == 2
+    assert "holds no line" in capsys.readouterr().err

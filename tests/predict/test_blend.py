@@ -1,0 +1,150 @@
+"""Overlapping windows leave no seam, and every pixel is seen once all is told."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_input import card
+from torch import nn
+
+from glsweep.nets.build import build_network
+from glsweep.predict.blend import predict_strips
+from glsweep.predict.network import Member, member_probability
+from glsweep.predict.windows import GRID_PX, blending_weight, starts, stride_of
+
+
+class Pointwise(nn.Module):
+    """Knows each pixel by itself, so that windows cannot matter."""
+
+    def forward(self, image):
+        return [4 * image[:, :1] - 2 * image[:, 1:]]
+
+
+class Columnwise(nn.Module):
+    """Looks one pixel to the right: turning it shows."""
+
+    def forward(self, image):
+        return [5 * torch.roll(image[:, :1], -1, dims=-1)]
+
+
+POINTWISE = Member("a", Pointwise(), card())
+
+
+def scene(shape, seed=0):
+    generator = np.random.default_rng(seed)
+    values = np.exp(1j * generator.uniform(-np.pi, np.pi, shape)).astype(np.complex64)
+    values[: shape[0] // 4, : shape[1] // 3] = 0
+    return values
+
+
+def predicted(values, members, *, window_px=64, overlap=0.5, turned=False):
+    whole = np.full((len(members), *values.shape), np.nan, np.float32)
+    for row, strip, shown in predict_strips(
+        lambda row, rows: values[row : row + rows],
+        values.shape,
+        members,
+        window_px=window_px,
+        overlap=overlap,
+        turned=turned,
+        device=torch.device("cpu"),
+    ):
+        part = whole[:, row : row + strip.shape[1]]
+        np.testing.assert_array_equal(shown, values[row : row + strip.shape[1]])
+        assert np.isnan(part).all(), "each row once"
+        part[:] = strip
+    assert not np.isnan(whole).any(), "every row"
+    return whole
+
+
+@given(
+    rows=st.integers(5, 200),
+    cols=st.integers(5, 200),
+    window_px=st.sampled_from([32, 48, 64]),
+    overlap=st.sampled_from([0.0, 0.25, 0.5, 0.75]),
+)
+@settings(max_examples=40, deadline=None)
+def test_what_knows_single_pixels_is_the_same_in_any_windows(rows, cols, window_px, overlap):
+    """Swapped rows and columns, or half of a scene that is not square, would show."""
+    values = scene((rows, cols))
+    found = predicted(values, [POINTWISE], window_px=window_px, overlap=overlap)[0]
+    expected = 1 / (1 + np.exp(-(4 * values.real - 2 * values.imag))) * (values != 0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@given(length=st.integers(1, 700), window=st.integers(1, 12), overlap=st.floats(0, 0.9))
+def test_windows_reach_every_pixel_on_one_grid(length, window, overlap):
+    window_px = window * GRID_PX
+    begun = starts(length, window_px, stride_of(window_px, overlap))
+    assert begun == sorted(set(begun))
+    assert all(start % GRID_PX == 0 for start in begun)
+    reached = np.zeros(length, bool)
+    for start in begun:
+        reached[start : start + window_px] = True
+    assert reached.all()
+
+
+def test_weights_of_windows_half_a_side_apart_are_even():
+    weight = blending_weight(64)
+    assert weight.min() > 0
+    assert weight[32, 32] == pytest.approx(1, abs=0.01)
+    side = weight[32] / weight[32, 32]
+    np.testing.assert_allclose((side + np.roll(side, 32)), 1, atol=0.005)
+
+
+def network(seed=0, **changes):
+    torch.manual_seed(seed)
+    return Member("n", build_network("unet", in_channels=2, base_width=4, seed=seed).eval(), card(**changes))
+
+
+def test_no_seam_shows_where_windows_meet():
+    """A real network, with another size of window: the change is small, and no larger at borders."""
+    values = scene((300, 420))
+    one, other = (predicted(values, [network()], window_px=size)[0] for size in (128, 192))
+    inside = np.s_[64:-64, 64:-64]
+    difference = np.abs(one - other)[inside]
+    assert difference.max() < 0.02
+    steps = np.abs(np.diff(one, axis=1))[inside]
+    at_border = steps[:, [col - 64 - 1 for col in range(128, 356, 64)]]
+    assert at_border.mean() < 1.2 * steps.mean()
+
+
+def test_members_are_kept_apart():
+    values = scene((100, 90))
+    members = [network(0), network(1)]
+    both = predicted(values, members)
+    for found, member in zip(both, members, strict=True):
+        np.testing.assert_allclose(found, predicted(values, [member])[0], atol=1e-6)
+
+
+def test_turned_copies_are_averaged_over_the_whole_group():
+    """The average of all eight ways turns with its input, whatever the network."""
+    member = Member("c", Columnwise(), card())
+    image = torch.randn(1, 2, 32, 32)
+    plain = member_probability([member], image, turned=False)
+    assert not torch.allclose(
+        torch.rot90(plain, 1, (-2, -1)),
+        member_probability([member], torch.rot90(image, 1, (-2, -1)), turned=False),
+        atol=1e-3,
+    )
+    mean = member_probability([member], image, turned=True)
+    for turns in range(4):
+        for flip in (False, True):
+            turned = torch.rot90(image.flip(-1) if flip else image, turns, (-2, -1))
+            expected = torch.rot90(mean.flip(-1) if flip else mean, turns, (-2, -1))
+            found = member_probability([member], turned, turned=True)
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_each_member_gets_its_own_channels_and_scale():
+    values = scene((64, 64)) * np.float32(3)
+    for changes in ({"channels": ("real", "imag"), "amplitude_scale": 3.0}, {"channels": ("cos", "sin")}):
+        found = predicted(values, [Member("a", Pointwise(), card(**changes))])[0]
+        np.testing.assert_allclose(found, predicted(values / 3, [POINTWISE])[0], atol=1e-5)
+
+
+def test_where_there_is_no_data_the_probability_is_0():
+    values = scene((100, 130))
+    found = predicted(values, [network()], turned=True)[0]
+    assert (found[values == 0] == 0).all()
+    assert (found[values != 0] > 0).all()

@@ -1,0 +1,111 @@
+"""The command `predict`, as it is typed: what it writes, and one line for all that can be wrong."""
+
+import json
+
+import geopandas as gpd
+import pytest
+from affine import Affine
+from made_input import member_folder, scene_lines, write_scene
+
+from glsweep.run import main
+
+COARSE = Affine(150, 0, 0, 0, -150, 0)
+
+
+@pytest.fixture
+def given(tmp_path, monkeypatch):
+    """A folder with two scenes and a member, in which the command runs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for number, name in enumerate(("a", "b")):
+        transform = Affine(100, 0, number * 1e5, 0, -100, 0)
+        lines = scene_lines((80, 100), transform)
+        (tmp_path / "scenes").mkdir(exist_ok=True)
+        write_scene(tmp_path / "scenes" / f"{name}.tif", lines, shape=(80, 100), transform=transform)
+    member_folder(tmp_path / "member")
+    return tmp_path
+
+
+def run(*changes, model="member", scene="scenes"):
+    return main(["predict", "--model", *model.split(), "--scene", *scene.split(), "--out", "out", *changes])
+
+
+def test_every_scene_of_a_folder_is_predicted(given, capsys):
+    assert run("--formats", "gpkg", "geojson", "--tau", "0.5") == 0
+    printed = capsys.readouterr().out
+    assert "written to out" in printed
+    for name in ("a", "b"):
+        assert gpd.read_file(given / "out" / f"{name}-lines.gpkg").crs.to_epsg() == 3031
+        for file in (f"{name}-probability.tif", f"{name}-lines.geojson", f"{name}.png"):
+            assert (given / "out" / file).stat().st_size > 0
+        note = json.loads((given / "out" / f"{name}.json").read_text())
+        assert (note["tau"], note["window_px"], note["posting_m"]) == (0.5, 128, 100)
+
+
+def test_the_models_own_threshold_is_taken_and_several_are_averaged(given):
+    member_folder(given / "other", seed=1, tau=0.3)
+    assert run(model="member other") == 0
+    note = json.loads((given / "out" / "a.json").read_text())
+    assert note["tau"] == pytest.approx(0.4)
+    assert [member["name"] for member in note["members"]] == ["member", "other"]
+
+
+def test_a_scene_that_does_not_fit_is_left_out_and_told(given, capsys):
+    write_scene(given / "scenes" / "coarse.tif", [], shape=(64, 64), transform=COARSE)
+    assert run() == 2
+    printed = capsys.readouterr().out
+    assert "left out" in printed
+    assert "posting is 150 m" in printed
+    assert (given / "out" / "b.png").exists()
+    assert not (given / "out" / "coarse.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "told"),
+    [
+        (["--window-px", "100"], {}, "--window-px 100: is no multiple of 16"),
+        (["--overlap", "0.95"], {}, "--overlap 0.95: is not between 0 and 0.9"),
+        (["--tau", "1.5"], {}, "--tau 1.5"),
+        (["--bridge-m=-1"], {}, "--bridge-m -1: is negative"),
+        (["--device", "cuda:7"], {}, "--device cuda:7: cannot be used"),
+        (["--device", "gpu"], {}, "--device gpu: cannot be used"),
+        (["--wavelength-m", "0.0312"], {}, "was trained for 0.0555 m"),
+        ([], {"scene": "gone.tif"}, "gone.tif: there is no such file"),
+        ([], {"scene": "member"}, "holds no raster"),
+        ([], {"scene": "scenes scenes/a.tif"}, None),
+        ([], {"model": "gone"}, "gone: holds no complete member"),
+        ([], {"model": "uncalibrated"}, "uncalibrated: has no threshold yet"),
+        ([], {"model": "member x_band"}, "x_band: is for a wavelength of 0.0312 m"),
+        ([], {"model": "member fine"}, "fine: is for a posting of 50 m"),
+        ([], {"model": "models:/glsweep@champion"}, "MLFLOW_TRACKING_URI is not set"),
+        ([], {"model": "models:glsweep"}, "is no registered model's address"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(given, capsys, options, changes, told):
+    member_folder(given / "uncalibrated", tau=None)
+    member_folder(given / "x_band", wavelength_m=0.0312)
+    member_folder(given / "fine", posting_m=50.0)
+    code = run(*options, **changes)
+    errors = capsys.readouterr().err.strip()
+    if told is None:
+        assert code == 0
+        return
+    assert code == 2
+    assert told in errors
+    assert len(errors.splitlines()) == 1
+    assert not (given / "out").exists()
+
+
+def test_two_scenes_of_one_name_are_refused(given, capsys):
+    (given / "more").mkdir()
+    write_scene(given / "more" / "a.tif", [], shape=(64, 64))
+    assert run(scene="scenes more") == 2
+    assert "has the name of" in capsys.readouterr().err
+
+
+def test_predicting_again_gives_the_same(given):
+    run()
+    first = {path.name: path.read_bytes() for path in (given / "out").glob("*.tif")}
+    run()
+    assert first == {path.name: path.read_bytes() for path in (given / "out").glob("*.tif")}
+    assert len(first) == 2

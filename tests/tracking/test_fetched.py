@@ -1,0 +1,45 @@
+"""A registered member is found by its address, as a folder that needs no unpickling."""
+
+import pytest
+from made_members import write_member, write_patches
+
+from glsweep.errors import StudyError
+from glsweep.nets.member import load_member
+from glsweep.register import register_members
+from glsweep.tracking.fetched import fetched_member
+from glsweep.tracking.store import tracking_uri
+
+MODEL = "glsweep-unet-64"
+
+
+@pytest.fixture
+def registered(make_study, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    study = make_study("one", name="one")
+    write_patches(study)
+    write_member(study, seed=1)
+    register_members(study)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(study))
+    return study
+
+
+@pytest.mark.parametrize("address", [f"models:/{MODEL}@champion", f"models:/{MODEL}/1"])
+def test_a_member_is_fetched_by_alias_and_by_version(registered, address):
+    with fetched_member(address) as folder:
+        network, card = load_member(folder)
+    assert not folder.exists()
+    assert card.patch_size_px == 64
+    assert sum(parameter.numel() for parameter in network.parameters()) > 0
+
+
+@pytest.mark.parametrize(
+    "address", [f"models:/{MODEL}@nobody", f"models:/{MODEL}/9", "models:/unknown@champion"]
+)
+def test_a_member_that_is_not_there_is_refused(registered, address):
+    with pytest.raises(StudyError, match="MLflow cannot use this store"), fetched_member(address):
+        pass
+
+
+def test_an_address_that_is_none_is_refused():
+    with pytest.raises(StudyError, match="is no registered model's address"), fetched_member("models:x"):
+        pass
