@@ -110,6 +110,21 @@ class Study:
         return self.directory / "table.json"
 
     @property
+    def maps(self) -> Path:
+        """Whole test scenes as each member draws them: probability, lines, picture."""
+        return self.directory / "maps"
+
+    @property
+    def lines_json(self) -> Path:
+        """How far each member's lines lie from the true ones on whole test scenes, in metres."""
+        return self.directory / "lines.json"
+
+    @property
+    def lines_csv(self) -> Path:
+        """The same as a table, one row a member and scene."""
+        return self.directory / "lines.csv"
+
+    @property
     def figures(self) -> Path:
         """The report's figures as PNG."""
         return self.directory / "figures"

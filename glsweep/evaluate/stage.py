@@ -10,6 +10,7 @@ import pandas as pd
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.by_data_set import DataSets, part_data_sets
 from glsweep.evaluate.held_out import HeldOut
+from glsweep.evaluate.whole_scenes import evaluate_scenes
 from glsweep.files import read_json, replacing, write_json
 from glsweep.nets.build import build_network, count_parameters
 from glsweep.nets.member import load_card_of, load_member
@@ -59,6 +60,8 @@ class Ground:
 def evaluate(study: Study) -> dict[str, Any]:
     """Score members and baselines on the test split; write the table and each member's examples.
 
+    Then each member draws every whole test scene; see `evaluate_scenes`.
+
     With several data sets the table holds the figures on those that are trained on, and
     `by_data_set` all figures on each apart, with `data_sets` telling how the data sets differ.
     """
@@ -82,6 +85,7 @@ def evaluate(study: Study) -> dict[str, Any]:
     write_json(study.table_json, table)
     with replacing(study.table_csv) as beside:
         pd.DataFrame([*rows, *baselines]).to_csv(beside, index=False)
+    evaluate_scenes(study, strata)
     return {row["stratum"]: {"relaxed_f1": row["relaxed_f1"], "dice": row["dice"]} for row in rows}
 
 

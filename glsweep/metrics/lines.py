@@ -1,7 +1,7 @@
 """How far two sets of lines lie apart, in metres along both: what is missed and invented counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -27,18 +27,22 @@ class LineDistances:
         other way round. Infinite where there is no line on the other side.
     drawn_length_m, reference_length_m : float64 array (N,), (M,)
         Length of each piece.
+    drawn_xy_m, reference_xy_m : float64 array (N, 2), (M, 2)
+        Its middle.
     """
 
     drawn_m: Metres
     reference_m: Metres
     drawn_length_m: Metres
     reference_length_m: Metres
+    drawn_xy_m: Metres
+    reference_xy_m: Metres
 
     @classmethod
     def pooled(cls, several: Sequence["LineDistances"]) -> "LineDistances":
         """Join the pieces of several scenes: a long scene counts more than a short one."""
-        names = ("drawn_m", "reference_m", "drawn_length_m", "reference_length_m")
-        return cls(*(np.concatenate([getattr(one, name) for one in several]) for name in names))
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(one, name) for one in several]) for name in names})
 
     @property
     def drawn_km(self) -> float:
@@ -124,6 +128,8 @@ def line_distances(
         np.minimum(_nearest_m(middles[1], drawn), farthest_m),
         lengths[0],
         lengths[1],
+        shapely.get_coordinates(middles[0]),
+        shapely.get_coordinates(middles[1]),
     )
 
 

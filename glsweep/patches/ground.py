@@ -87,7 +87,7 @@ def window_origins(
     if strip is not None:
         origins &= _origins_in_strip(entry, size_px, crs, strip)
     if within is not None:
-        inside = pixels_within(_in_own_map(entry, within, crs), entry.shape, entry.header.transform)
+        inside = pixels_within(in_own_map(entry, within, crs), entry.shape, entry.header.transform)
         origins &= SummedArea(~inside).in_windows(size_px) == 0
     return origins
 
@@ -102,7 +102,7 @@ def _origins_in_strip(entry: SceneEntry, size_px: int, crs: CRS, strip: Strip) -
     return np.asarray(within[:-n, :-n] & within[n:, :-n] & within[:-n, n:] & within[n:, n:])
 
 
-def _in_own_map(entry: SceneEntry, ground: Polygon | MultiPolygon, crs: CRS) -> Polygon | MultiPolygon:
+def in_own_map(entry: SceneEntry, ground: Polygon | MultiPolygon, crs: CRS) -> Polygon | MultiPolygon:
     """Return ground of the common map in the scene's own, a pixel smaller where the two maps differ."""
     own = common_map(entry)
     if own == crs:

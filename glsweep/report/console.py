@@ -9,6 +9,7 @@ from rich.console import Console
 from glsweep.files import read_json
 from glsweep.report.data_facts import data_facts
 from glsweep.report.data_sets import data_set_lines
+from glsweep.report.line_tables import console_line_table, line_rows
 from glsweep.report.table import console_table
 from glsweep.report.words import counted, joined
 from glsweep.study import Study
@@ -41,6 +42,8 @@ def print_results(study: Study, console: Console) -> None:
     console.print(console_table(table))
     for line in data_set_lines(table):
         console.print(line, highlight=False)
+    if study.lines_json.is_file():
+        console.print(console_line_table(line_rows(read_json(study.lines_json))))
     for caution in study.record("report")["summary"]["cautions"]:
         console.print(f"[yellow]mind:[/yellow] {caution}", highlight=False)
     console.print(f"report:  {study.report_html}", soft_wrap=True, highlight=False)

@@ -67,6 +67,26 @@ def definitions(tolerance_m: float, posting_m: float) -> list[Definition]:
             "line, in pixels, mean over patches (Metrics Reloaded). Both empty: 0; one empty: the patch's "
             "diagonal, so that a missed line is never free.",
         ),
+        "line-mean": (
+            "mean m",
+            "On whole scenes: the mean distance between drawn and true line along the line, half of it from "
+            "the drawn line's side and half from the true one's (PoLiS, Avbelj et al. 2015). A missed or "
+            "invented line counts with its distance; where nothing at all was drawn, with the scene's "
+            "diagonal. A few lines far from any other decide it, so see the median too.",
+        ),
+        "line-median": (
+            "median m",
+            "The median of the same distances, both sides counting half.",
+        ),
+        "line-mad": ("MAD m", "The median of how far those distances lie from their median."),
+        "line-completeness": (
+            "found",
+            "Completeness: the share of the true line's length with a drawn line within the distance.",
+        ),
+        "line-false": (
+            "false km",
+            "Kilometres of drawn line farther than the distance from every true line.",
+        ),
         "tau": (
             "tau",
             "Decision threshold: a pixel is line where the network's probability is at least tau. Chosen "

@@ -29,6 +29,9 @@ from glsweep.report.definitions import (
 )
 from glsweep.report.importance_intervals import draw_importance, missing_importance
 from glsweep.report.importance_panels import Panel, importance_panels
+from glsweep.report.line_curves import draw_line_curves
+from glsweep.report.line_maps import draw_line_maps
+from glsweep.report.line_tables import line_rows
 from glsweep.report.member_curves import draw_losses, draw_scores
 from glsweep.report.metric_bars import draw_distance_bars, draw_metric_bars
 from glsweep.report.parallel_coordinates import draw_parallel_coordinates
@@ -84,6 +87,7 @@ def draw_all(results: Results, panels: list[Panel]) -> Iterator[Plate]:
     yield draw_losses(results)
     yield draw_scores(results)
     yield draw_calibration(results)
+    yield from (plate for plate in (draw_line_curves(results), draw_line_maps(results)) if plate is not None)
     for stratum in results.members:
         yield draw_samples(results, stratum)
     yield from _draw_sweep(results, panels)
@@ -138,6 +142,8 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, dict[str
         "cautions": cautions(results, facts),
         "sections": _table_sections(results),
         "data_sets": data_set_tables(results),
+        "lines": results.lines,
+        "line_rows": line_rows(results.lines),
         "columns": (*tables.FIGURES, tables.TAU, *tables.COUNTS),
         "tolerance_m": results.table["tolerance_m"],
         "posting_m": results.table["posting_m"],

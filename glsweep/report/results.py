@@ -71,6 +71,10 @@ class Results:
         From stratum, ordered by patch size and architecture.
     winners, calibration : dict
         From a stratum's key, as their files hold them.
+    lines : dict or None
+        Whole test scenes in metres, None where test ground is no part of a map.
+    maps : Path or None
+        Their folder.
     stages : dict
         From the name of a completed stage before the report to its record, in order.
     """
@@ -84,6 +88,8 @@ class Results:
     calibration: dict[str, dict[str, Any]]
     table: dict[str, Any]
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lines: dict[str, Any] | None = None
+    maps: Path | None = None
 
     def between_sizes(self, remark: str) -> str:
         """Return a remark on comparing patch sizes, or nothing where there is but one."""
@@ -156,6 +162,8 @@ def _read(study: Study) -> Results:
         calibration=read_json(study.calibration_json),
         table=table,
         stages={s: study.record(s) for s in STAGES if s != "report" and study.is_done(s)},
+        lines=read_json(study.lines_json) if study.lines_json.is_file() else None,
+        maps=study.maps,
     )
 
 

@@ -93,6 +93,13 @@ def _copy(source: rasterio.io.DatasetWriter, target: Path) -> None:
 
 
 @contextmanager
+def opened_probability(path: Path) -> Iterator[ProbabilityRaster]:
+    """Yield a probability that was kept, to be read."""
+    with rasterio.open(path) as dataset:
+        yield ProbabilityRaster(dataset)
+
+
+@contextmanager
 def probability_raster(
     folder: Path, shape: tuple[int, int], transform: Affine, crs: CRS, *, members: int
 ) -> Iterator[ProbabilityRaster]:

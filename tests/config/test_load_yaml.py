@@ -58,7 +58,7 @@ def test_an_unknown_key_is_told_inside_an_optional_part(tmp_path):
     message = refusal(path, load_card)
     assert message == (
         "simulation.scene: unknown key; known here: cols, crs, lines, looks, noise, posting_m, rows, "
-        "scenes, wavelength_m"
+        "scenes, tides, wavelength_m"
     )
 
 

@@ -25,7 +25,11 @@ def test_a_sweep_whose_storage_is_full_halts_and_goes_on_once_there_is_room(
     with small_disk(tmp_path / "disk", "32m") as disk:
         planned = job(tmp_path, TRIALS, storage=disk / "checkpoints")
         with pytest.raises(ResourceError, match="No space left on device") as error:
-            run_trials(planned, ARRAYS, [AtEpoch("0000", 2, lambda: fill(disk))])
+            # More than once: an older checkpoint that is removed after the first time makes room again.
+            full = [
+                AtEpoch(trial, epoch, lambda: fill(disk)) for trial in ("0000", "0001") for epoch in (1, 2)
+            ]
+            run_trials(planned, ARRAYS, full)
         assert str(disk) in told(error)
         make_room(disk)
         assert results(run_trials(planned, ARRAYS, [])) == undisturbed

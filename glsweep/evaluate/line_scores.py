@@ -1,0 +1,78 @@
+"""Figures of lines in metres: by scene, and pooled with bootstrap intervals over scenes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glsweep.metrics.lines import TOLERANCES_M, LineDistances
+from glsweep.randomness import generator_for
+
+BOOTSTRAP_DRAWS = 1000
+FEWEST_SCENES = 3
+"""An interval over fewer scenes would say nothing."""
+
+
+def line_scores(distances: LineDistances) -> dict[str, Any]:
+    """Return every figure of one scene or of several pooled; None where there is nothing to measure."""
+    figures: dict[str, Any] = {
+        "lines_km": distances.drawn_km,
+        "reference_km": distances.reference_km,
+        "mean_m": _known(distances.mean_m()),
+        "median_m": _known(distances.median_m()),
+        "mad_m": _known(distances.mad_m()),
+    }
+    for tolerance_m in TOLERANCES_M:
+        figures[f"completeness_{tolerance_m:g}"] = _known(distances.completeness(tolerance_m))
+        figures[f"correctness_{tolerance_m:g}"] = _known(distances.correctness(tolerance_m))
+        figures[f"false_km_{tolerance_m:g}"] = distances.false_km(tolerance_m)
+    return figures
+
+
+def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> dict[str, tuple[float, float] | None]:
+    """Return 95 % bootstrap intervals over scenes of the pooled figures, None with too few scenes.
+
+    Scenes are what is drawn anew, not points along a line: neighbouring points err alike.
+    """
+    shares = [f"{name}_{t:g}" for name in ("completeness", "correctness") for t in TOLERANCES_M]
+    names = ["mean_m", *shares]
+    if len(by_scene) < FEWEST_SCENES:
+        return dict.fromkeys(names)
+    sums = np.array([_sums(scene) for scene in by_scene])
+    draws = generator_for(seed, "bootstrap of scenes").integers(
+        len(by_scene), size=(BOOTSTRAP_DRAWS, len(by_scene))
+    )
+    drawn_m, drawn_sum, reference_m, reference_sum, *within = np.moveaxis(sums[draws].sum(axis=1), 1, 0)
+    count = len(TOLERANCES_M)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = [
+            (drawn_sum / drawn_m + reference_sum / reference_m) / 2,
+            *(found / reference_m for found in within[:count]),
+            *(right / drawn_m for right in within[count:]),
+        ]
+    return {name: _interval(value) for name, value in zip(names, values, strict=True)}
+
+
+def _sums(scene: LineDistances) -> list[float]:
+    """Return what the pooled figures are quotients of."""
+    return [
+        scene.drawn_length_m.sum(),
+        (scene.drawn_m * scene.drawn_length_m).sum(),
+        scene.reference_length_m.sum(),
+        (scene.reference_m * scene.reference_length_m).sum(),
+        *(scene.reference_length_m[scene.reference_m <= t].sum() for t in TOLERANCES_M),
+        *(scene.drawn_length_m[scene.drawn_m <= t].sum() for t in TOLERANCES_M),
+    ]
+
+
+def _interval(values: npt.NDArray[np.float64]) -> tuple[float, float] | None:
+    known = values[np.isfinite(values)]
+    if len(known) < BOOTSTRAP_DRAWS / 2:
+        return None
+    low, high = np.percentile(known, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -1,0 +1,73 @@
+"""Whole test scenes in metres, as the stage `evaluate` would leave them."""
+
+import numpy as np
+from shapely import LineString
+
+from glsweep.evaluate.line_scores import intervals, line_scores
+from glsweep.files import write_json
+from glsweep.metrics.lines import LineDistances, line_distances
+from glsweep.study import Study
+
+TAUS = (0.1, 0.5, 0.9)
+
+
+def add_lines(study: Study, strata, *, scenes: int = 4, data_sets=("sim",)) -> Study:
+    """Let members draw straight lines, each next one 60 m farther off."""
+    members = []
+    for number, stratum in enumerate(strata):
+        offsets_m = [60.0 * (number + 1) + 30 * scene for scene in range(scenes)]
+        measured = [_measured(offset_m) for offset_m in offsets_m]
+        names = [f"{data_set}/scene{n}" for data_set in data_sets for n in range(scenes)]
+        for name, distances in zip(names, measured * len(data_sets), strict=True):
+            _write_errors(study.maps / stratum.key / f"{name.replace('/', '-')}-errors.npz", distances)
+        group = {
+            "scenes": scenes,
+            "pooled": line_scores(LineDistances.pooled(measured)),
+            "intervals": intervals(measured, seed=0),
+            "curve": [{"tau": tau, **line_scores(LineDistances.pooled(measured))} for tau in TAUS],
+        }
+        members.append(
+            {
+                "stratum": stratum.key,
+                "title": stratum.title,
+                "architecture": stratum.architecture,
+                "tau": 0.5,
+                "data_sets": [{"data_set": name, **group} for name in data_sets],
+                "scenes": [
+                    {
+                        "scene": name,
+                        "data_set": name.partition("/")[0],
+                        "errors": f"{name.replace('/', '-')}-errors.npz",
+                        **line_scores(distances),
+                    }
+                    for name, distances in zip(names, measured * len(data_sets), strict=True)
+                ],
+            }
+        )
+    settings = {
+        "tolerances_m": [100.0, 200.0, 500.0],
+        "shortest_m": 1000.0,
+        "bridge_m": 500.0,
+        "window_px": 256,
+    }
+    write_json(study.lines_json, {**settings, "members": members})
+    return study
+
+
+def _measured(offset_m: float) -> LineDistances:
+    truth = LineString([(0, 5_000), (20_000, 9_000)])
+    drawn = LineString([(0, 5_000 + offset_m), (15_000, 8_000 + offset_m)])
+    return line_distances([drawn], [truth], farthest_m=30_000)
+
+
+def _write_errors(path, distances: LineDistances) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        path,
+        phase_rad=np.random.default_rng(0).uniform(-3, 3, (60, 80)).astype(np.float32),
+        size_km=np.array([15.0, 20.0]),
+        drawn_km=distances.drawn_xy_m / 1000,
+        drawn_m=distances.drawn_m,
+        reference_km=distances.reference_xy_m / 1000,
+        reference_m=distances.reference_m,
+    )
