@@ -53,7 +53,7 @@ def read_pairs(lines: Path, reference: Path, *, by: str | None, reference_by: st
             f"{lines}: its column {by} and {reference_by or by} of {reference} have no value in common "
             f"(such as {_any(drawn)!r} and {_any(truth)!r}); name the columns that do"
         )
-    return [Pair(name, _moved(drawn, name, crs), _moved(truth, name, crs)) for name in names]
+    return [Pair(name, moved(drawn, name, crs), moved(truth, name, crs)) for name in names]
 
 
 def metric_crs(*files: LineFile) -> pyproj.CRS:
@@ -69,14 +69,15 @@ def metric_crs(*files: LineFile) -> pyproj.CRS:
     return pyproj.CRS.from_user_input(degrees.estimate_utm_crs())
 
 
-def _moved(file: LineFile, name: str, crs: pyproj.CRS) -> Lines:
+def moved(file: LineFile, name: str, crs: pyproj.CRS) -> Lines:
+    """Return a file's lines of one name, in `crs`."""
     lines = file.by_scene.get(name, ())
     if not lines or file.crs.equals(crs, ignore_axis_order=True):
         return lines
-    moved = gpd.GeoSeries(list(lines), crs=file.crs).to_crs(crs)
-    if not np.isfinite(moved.total_bounds).all():
+    there = gpd.GeoSeries(list(lines), crs=file.crs).to_crs(crs)
+    if not np.isfinite(there.total_bounds).all():
         raise DataError(f"{file.path}: a line has no place in {crs.name}; mend the line or the file's CRS")
-    return tuple(moved)
+    return tuple(there)
 
 
 def _any(file: LineFile) -> str:

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from glsweep.config.data_card import Bands
 from glsweep.errors import ConfigError, DataError
 from glsweep.predict.line_file import Format
-from glsweep.predict.members import SAME, choose_device, common_tau, open_members
+from glsweep.predict.members import EMBEDDED, SAME, choose_device, common_tau, open_members
 from glsweep.predict.network import Member
 from glsweep.predict.scene import Drawing, Predicted, predict_scene
 from glsweep.predict.windows import GRID_PX
@@ -56,7 +56,13 @@ def predict_scenes(request: Request, console: Console) -> int:
     _check(request)
     paths = _rasters(request.scenes)
     device = choose_device(request.device)
-    members = open_members(request.models, device)
+    members = open_members(request.models or (str(EMBEDDED),), device)
+    if not request.models:
+        console.print(
+            "drawing with the network in the package, which knows simulated scenes alone "
+            "(docs/network.md); name your own with --model",
+            highlight=False,
+        )
     _check_wavelength(request.wavelength_m, members)
     drawing = Drawing(
         window_px=request.window_px or PATCHES_A_WINDOW * max(m.card.patch_size_px for m in members),
@@ -107,8 +113,6 @@ def _check(request: Request) -> None:
     for name, value in (("shortest-m", request.shortest_m), ("bridge-m", request.bridge_m)):
         if value < 0:
             raise ConfigError(f"--{name} {value:g}: is negative; choose 0 or more")
-    if not request.models:
-        raise ConfigError("--model: names none; name a member's folder or models:/NAME@ALIAS")
 
 
 def _rasters(given: tuple[Path, ...]) -> list[Path]:

@@ -12,6 +12,8 @@ from glsweep.nets.member import load_member
 from glsweep.predict.network import Member
 from glsweep.tracking.fetched import fetched_member
 
+EMBEDDED = Path(__file__).with_name("embedded")
+"""A network that knows simulated scenes alone; see docs/network.md."""
 SAME = 1e-3
 """Relative difference up to which two postings or wavelengths are the same."""
 

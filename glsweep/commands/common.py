@@ -1,0 +1,21 @@
+"""What several commands share."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+StudyFolder = Annotated[Path, tyro.conf.arg(metavar="STUDY", help="The study's folder.")]
+Debug = Annotated[
+    bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Show whole tracebacks.", help_behavior_hint="")
+]
+
+
+def keep_ray_on_loopback(address: str | None) -> None:
+    """Let a Ray that is started on this machine listen on the loopback address alone, as on a laptop.
+
+    Ray reads this when it is imported. At an `address` a cluster runs already.
+    """
+    if address is None:
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")

@@ -1,0 +1,91 @@
+"""Commands for before a study: whether the machine and the data are fit for it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from glsweep.commands.common import Debug, keep_ray_on_loopback
+from glsweep.config.shipped import DEMO_SPACE
+
+
+def doctor(
+    cluster_yaml: Annotated[Path | None, tyro.conf.arg(metavar="[CLUSTER.yaml]")] = None,
+    /,
+    address: Annotated[
+        str | None, tyro.conf.arg(metavar="ADDR", help_behavior_hint="(default: this machine)")
+    ] = None,
+    space: Annotated[Path, tyro.conf.arg(metavar="SPACE.yaml")] = DEMO_SPACE,
+    storage: Annotated[
+        str | None, tyro.conf.arg(metavar="FOLDER|URI", help_behavior_hint="(default: not checked)")
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Check a cluster file, a cluster or this machine before a sweep: what is wrong, and what to do.
+
+    Parameters
+    ----------
+    cluster_yaml
+        A file for `ray up`.
+    address
+        A Ray cluster's address, such as `auto`.
+    space
+        The search space whose trials are to run.
+    storage
+        Where checkpoints will be kept.
+    """
+    keep_ray_on_loopback(address)
+    from glsweep.config.space import load_space
+    from glsweep.sweep.doctor.command import doctor as examine
+    from glsweep.sweep.doctor.need import need_of
+
+    return examine(
+        cluster_yaml=cluster_yaml,
+        address=address,
+        need=need_of(load_space(space), space),
+        storage=storage,
+        console=Console(),
+    )
+
+
+def check(
+    data: Annotated[Path, tyro.conf.arg(metavar="DATA", help="A data card, or a folder of scenes.")],
+    /,
+    root: Annotated[
+        Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: the card's own)")
+    ] = None,
+    space: Annotated[Path, tyro.conf.arg(metavar="SPACE.yaml")] = DEMO_SPACE,
+    sheet: Annotated[
+        Path | None, tyro.conf.arg(metavar="FILE.png", help_behavior_hint="(default: check-<data>.png)")
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Read every file of a data set: what is there, what will go wrong, and how to mend it.
+
+    Parameters
+    ----------
+    root
+        Where the scenes of the data card are.
+    space
+        The search space whose patches are to be cut.
+    sheet
+        Where the contact sheet is written.
+    """
+    from glsweep.check.contact_sheet import draw_sheet
+    from glsweep.check.examine import examine
+    from glsweep.check.told import tell
+    from glsweep.config.space import load_space
+    from glsweep.spaces.plan import patch_sizes_px
+    from glsweep.spaces.samplers import make_plan
+
+    console = Console()
+    loaded = load_space(space)
+    sizes_px = patch_sizes_px(make_plan(loaded, seed=0, source=space).strata)
+    findings = examine(data, loaded, sizes_px, root=root)
+    tell(findings, console)
+    picture = sheet or Path(f"check-{data.resolve().stem}.png")
+    drawn = draw_sheet(findings, picture)
+    if drawn:
+        console.print(f"contact sheet of {drawn} scenes: {picture}", soft_wrap=True, highlight=False)
+    return 0 if findings.is_usable else 2

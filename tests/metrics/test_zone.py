@@ -1,0 +1,57 @@
+"""The width of a grounding zone, against shapes whose width is known."""
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely import LineString, Point
+
+from glsweep.metrics.zone import measure_zone
+
+BASE = LineString([(0, 0), (20_000, 0)])
+
+
+def shifted(dy_m, start_m=0, end_m=19_000):
+    return LineString([(start_m, dy_m), (end_m, dy_m)])
+
+
+def test_parallel_lines_are_as_wide_as_the_outermost_two():
+    zone = measure_zone({"1": [BASE], "2": [shifted(300)], "3": [shifted(-150)]}, spacing_m=200)
+    assert (zone.base, zone.dates) == ("1", ("1", "2", "3"))
+    inner = zone.origin_xy_m[:, 0] < 19_000
+    np.testing.assert_allclose(zone.width_m()[inner], 450)
+    assert set(zone.dates_at[inner]) == {3}
+    assert np.isnan(zone.width_m()[~inner]).all(), "one date has no width"
+    lengths = shapely.length(zone.sections())
+    np.testing.assert_allclose(lengths[inner], 450)
+    np.testing.assert_allclose(lengths[~inner], 0)
+
+
+def test_what_lies_out_of_reach_is_another_line():
+    zone = measure_zone({"1": [BASE], "2": [shifted(6_000)]}, reach_m=5_000)
+    assert np.isnan(zone.width_m()).all()
+    assert (measure_zone({"1": [BASE], "2": [shifted(4_000)]}).width_m()[:50] == 4_000).all()
+
+
+def test_of_two_crossings_the_nearer_one_counts():
+    zone = measure_zone({"1": [BASE], "2": [shifted(400), shifted(-2_500)]})
+    np.testing.assert_allclose(zone.width_m()[:90], 400)
+
+
+@given(radius=st.floats(3_000, 20_000), wider=st.floats(50, 800))
+@settings(max_examples=30, deadline=None)
+def test_rings_around_each_other_are_as_wide_as_their_radii_differ(radius, wider):
+    inner, outer = (LineString(Point(0, 0).buffer(r, 200).exterior) for r in (radius, radius + wider))
+    zone = measure_zone({"a": [inner], "b": [outer]}, spacing_m=150, reach_m=2_000)
+    assert zone.base == "b"
+    np.testing.assert_allclose(zone.width_m(), wider, rtol=0.02, atol=1)
+
+
+def test_the_zone_does_not_depend_on_the_order_of_dates():
+    lines = {"2019": [BASE], "2018": [shifted(250)], "2020": [shifted(-90, 3_000, 9_000)]}
+    zones = [
+        measure_zone({date: lines[date] for date in order}) for order in (sorted(lines), sorted(lines)[::-1])
+    ]
+    np.testing.assert_array_equal(zones[0].width_m(), zones[1].width_m())
+    assert np.nanmax(zones[0].width_m()) == pytest.approx(340)
