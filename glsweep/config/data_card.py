@@ -84,6 +84,12 @@ class DataCard(Settings):
             raise ValueError(f"two parts have one name ({', '.join(names)}); rename a card")
         if any(part.parts for part in self.parts):
             raise ValueError("a part must be a data set of its own, not a joined one")
+        for part in self.parts:
+            if part.label not in ("all_touched", self.label):
+                raise ValueError(
+                    f"the part {part.name} asks for `label: {part.label}`, and the joined card for "
+                    f"`{self.label}`; all parts are drawn as the joined card says, so say it there"
+                )
         if self.parts and all(part.test_only for part in self.parts):
             raise ValueError("every part is `test_only`; leave one to be trained on")
         return self

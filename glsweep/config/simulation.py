@@ -18,7 +18,8 @@ class Simulation(Settings):
     `lines` is a file of closed grounding lines from which outlines are cut; without it they are
     random. `tides` are as strong as at Antarctic gauges, where many a belt is finer than the posting
     resolves, or only as strong as it does resolve. `noise` 1 is as noisy as real scenes are, 0 is
-    the flexure's phase alone.
+    the flexure's phase alone. Of the scenes with noise `filtered_share` are filtered as processors
+    filter them.
     """
 
     scenes: int = Field(default=8, ge=1)
@@ -31,3 +32,4 @@ class Simulation(Settings):
     lines: Path | None = None
     tides: Tides = "gauges"
     noise: float = Field(default=1.0, ge=0, le=1)
+    filtered_share: float = Field(default=0.0, ge=0, le=1)

@@ -97,3 +97,12 @@ def test_a_folder_without_rasters_is_refused(tmp_path):
 def test_a_name_must_serve_as_a_files_name():
     with pytest.raises(ValueError, match="pattern"):
         DataCard.model_validate({**CARD, "name": "../else"})
+
+
+def test_a_part_that_asks_for_another_label_than_the_whole_is_refused():
+    """It would be passed over in silence: patches of all parts are drawn alike."""
+    part = {**CARD, "label": "soft", "label_width_m": 120.0}
+    with pytest.raises(ValueError, match=f"the part {CARD['name']} asks for `label: soft`"):
+        DataCard.model_validate({"name": "joined", "parts": [part]})
+    whole = {"name": "joined", "parts": [part], "label": "soft", "label_width_m": 120.0}
+    assert DataCard.model_validate(whole).label == "soft"

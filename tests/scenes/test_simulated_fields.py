@@ -118,3 +118,20 @@ def test_beyond_an_ice_front_nothing_is_coherent():
     maps = [draw_coherence(np.zeros((50, 400)), seaward_m, np.random.default_rng(seed)) for seed in range(6)]
     assert max(coherence[:, -50:].max() for coherence in maps) == 0
     assert max(coherence[:, :60].max() for coherence in maps) > 0.3
+
+
+def test_the_line_lies_at_the_landward_edge_of_what_is_lost():
+    """Ice bends and shears seaward of the line: inland coherence is back within a kilometre or so."""
+    seaward_m = np.broadcast_to(np.linspace(-6_000, 6_000, 240), (200, 240))
+    lost_m = {"landward": [], "seaward": []}
+    for seed in range(40):
+        coherence = draw_coherence(np.zeros((200, 240)), seaward_m, np.random.default_rng(seed))
+        undisturbed = draw_coherence(np.zeros((200, 240)), seaward_m - 50_000, np.random.default_rng(seed))
+        kept = np.divide(
+            coherence.mean(axis=0), undisturbed.mean(axis=0), out=np.ones(240), where=undisturbed.any(axis=0)
+        )
+        across = np.linspace(-6_000, 6_000, 240)
+        lost_m["landward"].append(50.25 * (kept[across < 0] < 0.5).sum())
+        lost_m["seaward"].append(50.25 * (kept[across > 0] < 0.5).sum())
+    assert np.median(lost_m["landward"]) < 600 < 1_500 < np.median(lost_m["seaward"])
+    assert max(lost_m["landward"]) < 1_000

@@ -10,6 +10,8 @@ from glsweep.scenes.simulator.spectrum import power_law_field
 
 FRONT_M = (8_000.0, 60_000.0)
 """How far from the line a shelf ends."""
+LANDWARD_M = (100.0, 1_000.0)
+"""How far inland of the line ice still bends and shears."""
 STRAINED_SHARE = 0.88
 """Share of the scenes whose ice loses its coherence along the line."""
 
@@ -89,14 +91,15 @@ def draw_coherence(
         Between 0 and 1.
     """
     patches = power_law_field(phase_rad.shape, -3.6, generator)
-    lost_share = generator.uniform(0.07, 0.78)
+    lost_share = generator.uniform(0.1, 0.8)
     kept = expit((patches - np.quantile(patches, lost_share)) / 0.15)
-    highest, lowest = generator.uniform(0.35, 0.93), generator.uniform(0.0, 0.08)
+    highest, lowest = generator.uniform(0.35, 0.92), generator.uniform(0.0, 0.08)
     at_sea = generator.uniform(0.35, 0.9)
     coherence = (lowest + (highest - lowest) * kept) * np.where(seaward_m > 0, at_sea, 1.0)
     lost, reach_m = generator.uniform(0.96, 1.0), generator.uniform(600, 3500)
     strained = lost if generator.random() < STRAINED_SHARE else generator.uniform(0, 0.5)
-    coherence *= 1 - strained * np.exp(-((seaward_m / reach_m) ** 2))
+    landward_m = generator.uniform(*LANDWARD_M)
+    coherence *= 1 - strained * np.exp(-((seaward_m / np.where(seaward_m > 0, reach_m, landward_m)) ** 2))
     front_m = generator.uniform(*FRONT_M)
     coherence = np.where(seaward_m > front_m, 0.0, coherence)
     gradient = np.gradient(phase_rad)

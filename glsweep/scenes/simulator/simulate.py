@@ -21,6 +21,7 @@ from glsweep.scenes.simulator.drawing import drawn_lines
 from glsweep.scenes.simulator.flexure import Beam, draw_beam
 from glsweep.scenes.simulator.noise import draw_coherence, speckled_interferogram
 from glsweep.scenes.simulator.outline import Outline, draw_outline
+from glsweep.scenes.simulator.phase_filter import STRENGTHS, filter_phase
 from glsweep.scenes.simulator.real_outline import cut_outline
 from glsweep.scenes.simulator.spectrum import power_law_field
 
@@ -95,6 +96,9 @@ def simulate_scene(
             looks=settings.looks,
             generator=generator_for(seed, name, "speckle"),
         )
+        filtering = generator_for(seed, name, "filter")
+        if filtering.random() < settings.filtered_share:
+            interferogram = filter_phase(interferogram, filtering.uniform(*STRENGTHS))
         interferogram[~pixels_within(footprint, shape)] = 0
     else:
         interferogram = _clean(phase_rad)
