@@ -1,28 +1,40 @@
 """What Ctrl-C and a polite kill do while Ray runs."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 REPLACED_BY_RAY = (signal.SIGINT, signal.SIGTERM)
+HEARD_AGAIN_AFTER_S = 0.05
 
 
 @contextmanager
 def kept_handlers() -> Iterator[None]:
-    """Give the handlers of signals back at the end of this block.
+    """Give the handlers of signals back at the end of this block, within which no Ctrl-C is lost.
 
     Ray and Tune put their own in place and leave them there, after which the first Ctrl-C in a
-    later stage would do nothing.
+    later stage would do nothing. One that meets a `__del__`, of which Ray has slow ones, would be
+    printed with a traceback and forgotten: it is sent anew.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     kept = {number: signal.getsignal(number) for number in REPLACED_BY_RAY}
+    hook = sys.unraisablehook
+
+    def hear(met: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(met.exc_value, KeyboardInterrupt):
+            return hook(met)
+        return threading.Timer(HEARD_AGAIN_AFTER_S, signal.raise_signal, [signal.SIGINT]).start()
+
+    sys.unraisablehook = hear
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in kept.items():
             signal.signal(number, handler)
 
