@@ -8,16 +8,16 @@ from rich.text import Text
 from glsweep.check.findings import Findings, SceneFindings
 from glsweep.report.words import DASH, counted
 
-COLUMNS = ("scene", "size", "CRS", "posting", "bands", "valid", "coh.", "line km", "dropped")
+COLUMNS = ("scene", "size", "CRS", "posting", "bands", "valid", "coh.", "line\nkm", "rows\nlost")
 OTHERS_WIDTH = 62
 """Characters that all columns but the scene's name need."""
-LEAST_NAME = 16
+LEAST_NAME = 14
 KINDS = {"real_imaginary": "real, imag", "wrapped_phase": "phase", "phase_coherence": "phase, coh."}
 
 
 def tell(findings: Findings, console: Console) -> None:
     """Print everything; paths and numbers as they are."""
-    table = Table(*COLUMNS, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(*COLUMNS, box=SIMPLE_HEAD, show_edge=False, padding=0)
     for column in table.columns:
         column.no_wrap = True
     for column in table.columns[5:]:
@@ -26,7 +26,7 @@ def tell(findings: Findings, console: Console) -> None:
         table.add_row(_ending(scene.name, console.width - OTHERS_WIDTH), *_cells(scene))
     if findings.scenes:
         console.print(table)
-        told = "valid: pixels with data; coh.: median local phase coherence, 5 x 5 px; dropped: rows of lines"
+        told = "valid: pixels with data; coh.: median local phase coherence, 5 x 5 px; rows lost: of lines"
         console.print(told, style="dim", soft_wrap=True)
     for scene in findings.scenes:
         _lines(console, "refused", "red", [f"{scene.name}: {fault}" for fault in scene.faults])

@@ -26,7 +26,7 @@ class Catalogue:
     root : Path
         The folder that the card's layout starts from; the first one of several.
     entries : tuple of SceneEntry
-        At least one, all of one posting.
+        At least one, all of one posting unless others were asked for.
     line_rows : int
         Rows of the line file.
     rows_without_scene : dict of str to int
@@ -61,11 +61,11 @@ class Catalogue:
         }
 
 
-def open_catalogue(root: Path, card: DataCard, *, row: int = 0) -> Catalogue:
+def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: bool = False) -> Catalogue:
     """Read the headers of all scenes and their lines, and join them by name.
 
     Scenes that do not say where they lie get ground of their own; data sets whose `row` differs
-    share none of it.
+    share none of it. With `any_posting` scenes may differ in it: whoever uses them chooses.
 
     Scenes without a line, rows without a geometry and rows without a scene are counted in
     `Catalogue.findings`; they are no error.
@@ -77,7 +77,8 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0) -> Catalogue:
         card's, a file cannot be used, or no line touches the scene that it belongs to.
     """
     headers = laid_apart(_headers(root, card), row)
-    check_postings(headers, card.posting_m)
+    if not any_posting:
+        check_postings(headers, card.posting_m)
     if card.layout.lines is None:
         entries, strangers = draw_from_pixels(headers, root, card), dict[str, int]()
         rows, source = sum(entry.has_row for entry in entries), root

@@ -118,12 +118,27 @@ def _cells(table: gpd.GeoDataFrame, path: Path, column: str | None, key: str, pu
     if path.suffix.lower() == ".shp" and column not in table.columns:
         column = column[:SHAPEFILE_NAME_LENGTH]
     if column not in table.columns:
-        columns = ", ".join(str(c) for c in table.columns if c != table.geometry.name) or "none"
+        columns = ", ".join(_columns(table)) or "none"
         raise DataError(
             f"{path}: has no column {column!r} {purpose}; its columns are {columns}; "
             f"name one of them as {key} in a data card"
         )
     return list(table[column])
+
+
+def line_columns(path: Path) -> list[str]:
+    """Return the names of a file's columns, that of the geometry left out.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, or has not exactly one layer.
+    """
+    return _columns(_read_table(path))
+
+
+def _columns(table: gpd.GeoDataFrame) -> list[str]:
+    return [str(column) for column in table.columns if column != table.geometry.name]
 
 
 def scene_name(value: Any) -> str:

@@ -77,5 +77,5 @@ def _crs(dataset: DatasetReader) -> str:
 def _posting(dataset: DatasetReader) -> str:
     if not has_place(dataset):
         return ""
-    unit = "m" if dataset.crs.is_projected else "degrees"
+    unit = "m" if dataset.crs.is_projected else "deg"
     return f"{abs(dataset.transform.a):.4g} {unit}"

@@ -69,6 +69,13 @@ def test_getz_is_usable_and_it_is_said_why_three_rows_fall_away(getz, capsys, tm
         assert len(np.unique(np.asarray(sheet.convert("L")))) > 50
 
 
+def test_on_a_narrow_terminal_names_alone_are_shortened(getz, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out = check(capsys, getz, "--sheet", tmp_path / "sheet.png")
+    row = next(line for line in out.splitlines() if "20180208_002" in line)
+    assert "768 x 768 EPSG:3031 100 m   real, imag   96% 0.33 126.9    1" in row
+
+
 def test_processor_output_is_refused_by_name_for_each_reason(getz, capsys, tmp_path):
     code, out = check(capsys, getz.parent / "sentinel1_geotiff")
     assert code == 2
