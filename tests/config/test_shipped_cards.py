@@ -16,13 +16,16 @@ def test_a_card_is_complete(path, tmp_path):
     card = load_card(path, root=tmp_path)
     assert card.name == path.stem
     assert card.title
-    assert card.source
-    assert card.licence
-    assert card.how_to_obtain
-    assert card.root == tmp_path or card.simulation is not None
+    for part in card.data_sets:
+        assert part.source
+        assert part.licence
+        assert part.how_to_obtain
+        assert part.root == tmp_path or part.simulation is not None
 
 
-@pytest.mark.parametrize("path", [p for p in CARDS if p.stem != "demo"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [p for p in CARDS if p.stem not in ("demo", "embedded")], ids=lambda path: path.stem
+)
 def test_a_card_whose_data_is_not_there_says_how_to_obtain_it(path):
     with pytest.raises(
         ConfigError, match=r"is not a folder; obtain the data \(.+\) and name its folder with --root"

@@ -69,7 +69,8 @@ def test_every_shipped_space_can_be_planned(path):
         assert made.propose(made.size, nothing) is Answer.END
     assert {trial.stratum for trial in trials} <= set(made.strata)
     assert [trial.index for trial in trials] == list(range(len(trials)))
-    assert len(set(configurations(trials))) == len({trial.trial_id for trial in trials}) == len(trials) > 1
+    assert len(set(configurations(trials))) == len({trial.trial_id for trial in trials}) == len(trials)
+    assert len(trials) > 1 or path.stem == "embedded", "a search that chooses among nothing"
     assert all(t.parameters.ds_weights is None or t.stratum.architecture == "unetpp" for t in trials)
 
 
