@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 REPLACED_BY_RAY = (signal.SIGINT, signal.SIGTERM)
 HEARD_AGAIN_AFTER_S = 0.05
@@ -25,10 +26,11 @@ def kept_handlers() -> Iterator[None]:
     kept = {number: signal.getsignal(number) for number in REPLACED_BY_RAY}
     hook = sys.unraisablehook
 
-    def hear(met: "sys.UnraisableHookArgs") -> None:
-        if not isinstance(met.exc_value, KeyboardInterrupt):
-            return hook(met)
-        return threading.Timer(HEARD_AGAIN_AFTER_S, signal.raise_signal, [signal.SIGINT]).start()
+    def hear(met: Any) -> None:
+        if isinstance(met.exc_value, KeyboardInterrupt):
+            threading.Timer(HEARD_AGAIN_AFTER_S, signal.raise_signal, [signal.SIGINT]).start()
+        else:
+            hook(met)
 
     sys.unraisablehook = hear
     try:

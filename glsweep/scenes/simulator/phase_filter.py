@@ -47,7 +47,7 @@ def filter_phase(interferogram: npt.NDArray[np.complex64], strength: float) -> n
         filtered = _strengthened(tiles, strength) * weight
         total[part] += filtered.swapaxes(1, 2).reshape(down * WINDOW_PX, across * WINDOW_PX)
     phase_rad = np.angle(total[WINDOW_PX : WINDOW_PX + rows, WINDOW_PX : WINDOW_PX + cols])
-    return (np.abs(interferogram) * np.exp(1j * phase_rad)).astype(np.complex64)
+    return np.asarray(np.abs(interferogram) * np.exp(1j * phase_rad), dtype=np.complex64)
 
 
 def _strengthened(tiles: npt.NDArray[np.complex64], strength: float) -> npt.NDArray[np.complex64]:
