@@ -12,12 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from glsweep.commands import COMMANDS, keep_ray_on_loopback
-from glsweep.config.card_files import join_cards, load_card
-from glsweep.config.data_card import DataCard
+from glsweep.config.card_files import load_data
 from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE
 from glsweep.config.space import load_space
 from glsweep.config.study import StudyConfig
-from glsweep.errors import ConfigError, GlsweepError, StudyError
+from glsweep.errors import GlsweepError, StudyError
 from glsweep.spaces.plan import Plan, patch_sizes_px
 from glsweep.spaces.samplers import make_plan
 from glsweep.study import STAGES, Stage, Study, create_study, held, open_study
@@ -135,7 +134,8 @@ def _open(options: Options, first: Stage) -> tuple[Study, Plan]:
         study = open_study(options.study)
         return study, make_plan(study.config.space, seed=study.config.seed, source=study.config_yaml)
     source = options.space or DEMO_SPACE
-    card, space = _card(options), load_space(source)
+    card = load_data(options.data or (DEMO_CARD,), options.test_data, root=options.root)
+    space = load_space(source)
     name = card.name if card.name == space.name else f"{card.name}-{space.name}"
     directory = options.study or Path("studies") / name
     config = StudyConfig(name=directory.resolve().name, seed=options.seed or 0, card=card, space=space)
@@ -144,18 +144,6 @@ def _open(options: Options, first: Stage) -> tuple[Study, Plan]:
         _check_is_first(first, directory)
         check_data(Study(directory, config), patch_sizes_px(plan.strata))
     return create_study(directory, config), plan
-
-
-def _card(options: Options) -> DataCard:
-    """Load the data cards that are named, and join them."""
-    data = options.data or (DEMO_CARD,)
-    if options.root is not None and len(data) > 1:
-        raise ConfigError(
-            f"--root {options.root}: says where the scenes of one card are, --data names {len(data)}; "
-            "write `root` into the cards"
-        )
-    cards = [load_card(path, root=options.root) for path in data]
-    return join_cards(cards, [load_card(path) for path in options.test_data])
 
 
 def _check_is_first(stage: Stage, directory: Path) -> None:

@@ -78,6 +78,16 @@ def test_an_empty_patch_beside_one_with_a_line_still_gets_a_gradient_from_the_in
     assert (logits.grad[1] > 0).all()
 
 
+@pytest.mark.parametrize("certainty", [-3.0, 0.0, 3.0])
+def test_the_cross_entropy_of_a_patch_without_a_line_counts_in_full(certainty):
+    """Balanced by classes it would be 0 there, and nothing invented on such ground would cost."""
+    logits = torch.full((1, 16, 16), certainty, requires_grad=True)
+    loss = combined_loss(logits, torch.zeros(1, 16, 16), **{**PUBLISHED, "bce_weight": 1.0})
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log(1 + math.exp(certainty)), rel=1e-5)
+    torch.testing.assert_close(logits.grad, logits.detach().sigmoid() / logits.numel())
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_logits_are_computed_in_float32(dtype):
     generator = torch.Generator().manual_seed(0)

@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 from glsweep.commands.common import keep_ray_on_loopback
 from glsweep.commands.of_beginnings import check, doctor
-from glsweep.commands.of_lines import compare, predict, zone
+from glsweep.commands.of_lines import compare, predict, score, zone
 from glsweep.commands.of_studies import replay, status, track
 
 __all__ = ["COMMANDS", "keep_ray_on_loopback"]
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
     "predict": predict,
+    "score": score,
     "compare": compare,
     "zone": zone,
     "check": check,

@@ -1,42 +1,24 @@
 """Commands that draw lines, and measure them."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 
 from glsweep.commands.common import Debug
 from glsweep.config.data_card import Bands
+from glsweep.predict.options import DrawingOptions
 
 
 def predict(
+    drawing: Annotated[DrawingOptions, tyro.conf.arg(name="")],
     *,
     scene: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE|FOLDER...")],
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
-    model: Annotated[
-        tuple[str, ...],
-        tyro.conf.arg(
-            metavar="FOLDER|models:/NAME@ALIAS...", help_behavior_hint="(default: the package's network)"
-        ),
-    ] = (),
-    window_px: Annotated[
-        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: twice the patch size)")
-    ] = None,
-    overlap: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.5,
-    turned: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False,
-    tau: Annotated[
-        float | None, tyro.conf.arg(metavar="P", help_behavior_hint="(default: the model card's)")
-    ] = None,
-    shortest_m: Annotated[float, tyro.conf.arg(metavar="M")] = 1000.0,
-    bridge_m: Annotated[float, tyro.conf.arg(metavar="M")] = 500.0,
-    formats: Annotated[tuple[Literal["gpkg", "geojson", "shp"], ...], tyro.conf.arg()] = ("gpkg",),
     bands: Bands = "auto",
     wavelength_m: Annotated[
         float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(default: the model card's)")
-    ] = None,
-    device: Annotated[
-        str | None, tyro.conf.arg(metavar="DEVICE", help_behavior_hint="(default: a GPU if there is one)")
     ] = None,
     debug: Debug = False,
 ) -> int:
@@ -48,47 +30,50 @@ def predict(
         Interferograms, or folders of them.
     out
         Where the files go.
-    model
-        A member's folder, or a registered model; several are averaged.
-    window_px
-        Side of the windows that a network sees at a time, a multiple of 16.
-    overlap
-        Share of its side that a window has in common with the next.
-    turned
-        Average over the eight flips and quarter turns; takes eight times as long.
-    tau
-        Probability from which a pixel is line.
-    shortest_m
-        Shorter lines are left out.
-    bridge_m
-        Gaps up to this length are bridged where a line goes straight on.
-    formats
-        Files of lines to be written.
     bands
         What the rasters' bands hold.
     wavelength_m
         The radar's, to be compared with the model card's; rasters do not tell it.
-    device
-        Such as cpu or cuda:1.
     """
-    from glsweep.predict.command import Request, predict_scenes
+    from glsweep.predict.command import predict_scenes
 
-    request = Request(
-        models=model,
-        scenes=scene,
-        out=out,
-        window_px=window_px,
-        overlap=overlap,
-        turned=turned,
-        tau=tau,
-        shortest_m=shortest_m,
-        bridge_m=bridge_m,
-        formats=formats,
-        bands=bands,
-        wavelength_m=wavelength_m,
-        device=device,
-    )
-    return predict_scenes(request, Console())
+    return predict_scenes(scene, out, drawing, Console(), bands=bands, wavelength_m=wavelength_m)
+
+
+def score(
+    drawing: Annotated[DrawingOptions, tyro.conf.arg(name="")],
+    *,
+    data: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="CARD.yaml|FOLDER...")],
+    root: Annotated[
+        Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: the card's own)")
+    ] = None,
+    out: Annotated[
+        Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: score-<data>)")
+    ] = None,
+    by: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="COLUMN|region|data_set", help_behavior_hint="(default: what the data card tells apart)"
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Draw every scene of a data set that has lines, and measure what was drawn against them, in metres.
+
+    Parameters
+    ----------
+    data
+        A data card, or a folder of scenes with their lines; several are scored side by side.
+    root
+        Where the scenes of the data card are.
+    out
+        Where the files go.
+    by
+        Also pool by a column of the file of lines, the card's regions, or the data set.
+    """
+    from glsweep.score.command import score_data
+
+    return score_data(data, drawing, Console(), root=root, out=out, by=by)
 
 
 def compare(
@@ -159,7 +144,8 @@ def zone(
     reach_m
         How far they reach to either side; what lies farther off is another line.
     out
-        Also write the zone's section along each transect, with its width, to this file.
+        Also write the zone to this file: its section along each transect, with its width, and the
+        ground between the outermost lines, in a layer each.
     """
     from glsweep.compare.zone_file import tell_zone
 

@@ -6,10 +6,12 @@ import geopandas as gpd
 import numpy as np
 from rich.console import Console
 
+from glsweep.compare.envelope import envelope
 from glsweep.compare.pairs import metric_crs, moved
 from glsweep.errors import ConfigError, DataError
 from glsweep.files import replacing
 from glsweep.metrics.zone import measure_zone
+from glsweep.predict.line_file import GPKG_VERSION
 from glsweep.scenes.lines import read_lines
 
 PERCENTILES = (5, 50, 95)
@@ -18,7 +20,7 @@ PERCENTILES = (5, 50, 95)
 def tell_zone(
     lines: Path, *, by: str, spacing_m: float, reach_m: float, out: Path | None, console: Console
 ) -> None:
-    """Measure the grounding zone of a file of lines, print its width, and write its sections.
+    """Measure the grounding zone of a file of lines, print its width, and write its sections and envelope.
 
     Raises
     ------
@@ -56,10 +58,19 @@ def tell_zone(
             highlight=False,
         )
     if out is not None:
-        table = gpd.GeoDataFrame(
-            {"width_m": width_m[known].round(1), "dates": zone.dates_at[known]},
-            geometry=[section for section, is_known in zip(zone.sections(), known, strict=True) if is_known],
-            crs=crs,
-        )
+        sections = [section for section, is_known in zip(zone.sections(), known, strict=True) if is_known]
+        widths = {"width_m": width_m[known].round(1), "dates": zone.dates_at[known]}
+        ground = envelope(zone, spacing_m=spacing_m)
+        areas = {"area_km2": np.array([part.area / 1e6 for part in ground], np.float64).round(4)}
         with replacing(out) as beside:
-            table.to_file(beside, driver="GPKG", geometry_type="LineString")
+            for layer, columns, geometry, kind in (
+                ("sections", widths, sections, "LineString"),
+                ("envelope", areas, ground, "Polygon"),
+            ):
+                table = gpd.GeoDataFrame(columns, geometry=geometry, crs=crs)
+                table.to_file(beside, driver="GPKG", layer=layer, geometry_type=kind, VERSION=GPKG_VERSION)
+        console.print(
+            f"written to {out}: sections, and an envelope of {areas['area_km2'].sum():.1f} km2",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -54,6 +54,30 @@ def load_card(data: Path, *, root: Path | None = None) -> DataCard:
     return card.model_copy(update={"root": found})
 
 
+def load_data(data: Sequence[Path], test_data: Sequence[Path] = (), *, root: Path | None = None) -> DataCard:
+    """Load the cards or folders that are named, and join them.
+
+    Parameters
+    ----------
+    data, test_data : sequence of Path
+        YAML files or folders; those of `test_data` are never trained on.
+    root : Path, optional
+        Where the scenes are, instead of the `root` of the one card.
+
+    Raises
+    ------
+    ConfigError
+        When a card is not valid, `root` is given for several, or two have the same name.
+    """
+    if root is not None and len(data) > 1:
+        raise ConfigError(
+            f"--root {root}: says where the scenes of one card are, --data names {len(data)}; "
+            "write `root` into the cards"
+        )
+    cards = [load_card(path, root=root) for path in data]
+    return join_cards(cards, [load_card(path) for path in test_data])
+
+
 def join_cards(cards: Sequence[DataCard], test_only: Sequence[DataCard] = ()) -> DataCard:
     """Return one card for several data sets; those of `test_only` are never trained on.
 

@@ -56,7 +56,7 @@ def survey(study: Study, sizes_px: Sequence[int]) -> Survey:
     """
     card = study.config.card
     catalogue = open_data(card, {part.name: study.scene_root(part) for part in card.data_sets})
-    entries, left_out = _annotated(catalogue)
+    entries, left_out = annotated(catalogue)
     ground = split_ground(entries, card.split, largest_patch_px=sizes_px[-1], seed=study.config.seed)
     return Survey(catalogue, entries, left_out, ground)
 
@@ -81,7 +81,7 @@ def check_data(study: Study, patch_sizes_px: Sequence[int]) -> None:
         return
     for data_set in data_sets:
         if data_set.root is not None:
-            _check_samples(_annotated(open_catalogue(data_set.root, data_set))[0])
+            _check_samples(annotated(open_catalogue(data_set.root, data_set))[0])
         elif data_set.simulation is not None:
             _check_simulation(data_set, data_set.simulation, sizes_px[-1])
 
@@ -104,7 +104,14 @@ def _check_simulation(card: DataCard, simulation: Simulation, largest_px: int) -
         )
 
 
-def _annotated(catalogue: Catalogue) -> tuple[list[SceneEntry], dict[str, str]]:
+def annotated(catalogue: Catalogue) -> tuple[list[SceneEntry], dict[str, str]]:
+    """Return the scenes with a line, and why each other scene is left out.
+
+    Raises
+    ------
+    DataError
+        When no scene has a line.
+    """
     left_out = {}
     for entry in catalogue.entries:
         if not entry.has_row:

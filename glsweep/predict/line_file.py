@@ -3,20 +3,35 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import geopandas as gpd
 import pyproj
 
 from glsweep.files import replacing
+from glsweep.predict.options import Format
 from glsweep.vectorize.drawn import DrawnLine
-
-Format = Literal["gpkg", "geojson", "shp"]
 
 DATE = re.compile(r"(?<!\d)(?:19|20)\d{6}(?!\d)")
 DRIVERS: dict[Format, str] = {"gpkg": "GPKG", "geojson": "GeoJSON", "shp": "ESRI Shapefile"}
-COLUMNS = ("scene", "dates", "length_m", "mean_prob", "uncert_m", "tau", "model")
+GPKG_VERSION = "1.2"
+"""Newer ones are met with a warning by GDAL 3.6, which Debian 12 and QGIS 3.22 have."""
+OPTIONS: dict[Format, dict[str, str]] = {
+    "gpkg": {"VERSION": GPKG_VERSION},
+    "geojson": {"RFC7946": "YES"},
+    "shp": {},
+}
+COLUMNS = {
+    "scene": str,
+    "dates": str,
+    "length_m": float,
+    "mean_prob": float,
+    "uncert_m": float,
+    "tau": float,
+    "model": str,
+}
 """No name is longer than the ten letters that a shapefile keeps."""
+SHAPEFILE_TEXT = 254
+"""Bytes that a shapefile keeps of a text."""
 
 
 def as_table(
@@ -36,7 +51,8 @@ def as_table(
         figures = (round(one.length_m, 1), round(one.probability, 4), round(one.uncertainty_m, 1))
         rows.append((scene, dates, *figures, tau, model))
     geometry = gpd.GeoSeries([one.line for one in lines], crs=crs)
-    return gpd.GeoDataFrame(rows, columns=list(COLUMNS), geometry=geometry, crs=crs)
+    # A file without a row has columns of the same types as any other.
+    return gpd.GeoDataFrame(rows, columns=list(COLUMNS), geometry=geometry, crs=crs).astype(COLUMNS)
 
 
 def write_lines(table: gpd.GeoDataFrame, folder: Path, name: str, formats: Sequence[Format]) -> list[Path]:
@@ -51,12 +67,28 @@ def write_lines(table: gpd.GeoDataFrame, folder: Path, name: str, formats: Seque
         with replacing(target) as beside:
             if kind == "shp":
                 beside.mkdir()
-            moved = table.to_crs(4326) if kind == "geojson" else table
-            moved.to_file(
+            _as_kept(table, kind).to_file(
                 beside / f"{name}.shp" if kind == "shp" else beside,
                 driver=DRIVERS[kind],
                 geometry_type="LineString",
-                **({"RFC7946": "YES"} if kind == "geojson" else {}),
+                **OPTIONS[kind],
             )
         written.append(target)
     return written
+
+
+def _as_kept(table: gpd.GeoDataFrame, kind: Format) -> gpd.GeoDataFrame:
+    """Return the table as a format can hold it."""
+    if kind == "geojson":
+        return table.to_crs(4326)
+    if kind == "shp":
+        # A path tells most at its end; the note beside the lines has it whole.
+        texts = {
+            name: table[name].map(_ending) for name, of in COLUMNS.items() if of is str and name in table
+        }
+        return table.assign(**texts)
+    return table
+
+
+def _ending(text: str) -> str:
+    return text.encode()[-SHAPEFILE_TEXT:].decode(errors="ignore")

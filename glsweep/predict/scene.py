@@ -15,8 +15,9 @@ import torch
 from glsweep.files import write_json
 from glsweep.predict.blend import predict_strips
 from glsweep.predict.input import SceneInput, fit_to
-from glsweep.predict.line_file import Format, as_table, write_lines
+from glsweep.predict.line_file import as_table, write_lines
 from glsweep.predict.network import Member
+from glsweep.predict.options import Format
 from glsweep.predict.quick_look import LONGEST_PX, draw_quick_look
 from glsweep.scenes.probability import ProbabilityRaster, probability_raster
 from glsweep.scenes.raster import RasterHeader

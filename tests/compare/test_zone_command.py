@@ -3,8 +3,11 @@
 import geopandas as gpd
 import numpy as np
 import pytest
-from shapely import LineString
+import shapely
+from shapely import LineString, box
 
+from glsweep.compare.envelope import envelope
+from glsweep.metrics.zone import measure_zone
 from glsweep.run import main
 
 
@@ -23,11 +26,50 @@ def test_the_width_is_printed_and_its_sections_are_written(lines, capsys):
     printed = capsys.readouterr().out
     assert "3 dates" in printed
     assert "median 400 m" in printed
-    table = gpd.read_file(out)
+    table = gpd.read_file(out, layer="sections")
     assert table.crs.to_epsg() == 3031
     assert len(table) == 100
     np.testing.assert_allclose(table["width_m"], 400)
     np.testing.assert_allclose(table.length, 400)
+    (ground,) = gpd.read_file(out, layer="envelope").itertuples()
+    # From the first transect to the last one, a spacing less than the lines are long.
+    assert ground.geometry.equals(box(-999_900, -140, -980_100, 260))
+    assert ground.area_km2 == pytest.approx(19.8 * 0.4)
+
+
+def circle(radius_m, start_deg=0, end_deg=360):
+    angle = np.radians(np.linspace(start_deg, end_deg, 400))
+    return LineString(np.column_stack([radius_m * np.cos(angle), radius_m * np.sin(angle)]))
+
+
+def test_the_envelope_is_the_ground_between_the_outermost_lines():
+    """Three arcs around one centre; beyond where one of them alone is known there is a gap."""
+    zone = measure_zone(
+        {"a": [circle(20_000)], "b": [circle(20_300, 10, 170)], "c": [circle(19_500, 190, 350)]},
+        spacing_m=200,
+    )
+    parts = envelope(zone, spacing_m=200)
+    found = [part.area for part in parts]
+    expected = [np.radians(160) * abs(20_000**2 - r**2) / 2 for r in (19_500, 20_300)]
+    np.testing.assert_allclose(found, expected, rtol=0.02)
+    assert all(part.is_valid for part in parts)
+
+
+def test_the_envelope_holds_every_line_and_bends_with_them():
+    x = np.arange(0, 20_000, 100.0)
+    lines = {str(n): [LineString(np.column_stack([x, 600 * np.sin(x / 900) + 250 * n]))] for n in range(3)}
+    ground = shapely.union_all(envelope(measure_zone(lines, spacing_m=100), spacing_m=100))
+    assert ground.is_valid
+    middle = shapely.box(500, -5_000, 19_000, 5_000)
+    for (line,) in lines.values():
+        assert ground.buffer(20).contains(line.intersection(middle))
+    assert ground.area == pytest.approx(500 * 20_000, rel=0.05)
+
+
+def test_lines_that_are_far_from_each_other_are_not_joined():
+    far = [LineString([(x, y), (x + 4_000, y)]) for x, y in ((0, 0), (30_000, 0))]
+    zone = measure_zone({"a": far, "b": [shapely.affinity.translate(line, 0, 300) for line in far]})
+    assert [part.area for part in envelope(zone, spacing_m=200)] == pytest.approx([3_800 * 300] * 2)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A member is written whole, read back the same, and refused when its files do not fit."""
 
+import json
+
 import pytest
 import torch
 
@@ -98,3 +100,13 @@ def test_a_card_with_an_unknown_key_is_refused(tmp_path, network):
     card.write_text(card.read_text().replace('"tau"', '"threshold"'))
     with pytest.raises(ConfigError, match=r"card\.json: threshold: unknown key"):
         load_card_of(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["channels", "amplitude_scale", "posting_m", "wavelength_m", "architecture"])
+def test_a_card_that_leaves_something_to_be_guessed_is_refused(tmp_path, network, key):
+    save_member(tmp_path, network, CARD)
+    values = json.loads((tmp_path / "card.json").read_text())
+    del values[key]
+    (tmp_path / "card.json").write_text(json.dumps(values))
+    with pytest.raises(ConfigError, match=rf"card\.json: {key}: is missing"):
+        load_member(tmp_path)

@@ -92,18 +92,33 @@ def test_weights_of_windows_half_a_side_apart_are_even():
     np.testing.assert_allclose((side + np.roll(side, 32)), 1, atol=0.005)
 
 
-def network(seed=0, **changes):
-    torch.manual_seed(seed)
-    return Member("n", build_network("unet", in_channels=2, base_width=4, seed=seed).eval(), card(**changes))
+def network(seed=0, architecture="unet", **changes):
+    """A network that has learnt nothing and yet looks: no layer lies idle, as most do at first."""
+    made = build_network(architecture, in_channels=2, base_width=4, seed=seed).train()
+    for module in made.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # statistics of all that passes
+    with torch.no_grad():
+        for number in range(4):
+            values = scene((128, 128), seed=number + 1)
+            made(torch.from_numpy(np.stack([values.real, values.imag])[None]))
+    return Member("n", made.eval(), card(**changes))
 
 
-def test_no_seam_shows_where_windows_meet():
-    """A real network, with another size of window: the change is small, and no larger at borders."""
+@pytest.mark.parametrize("architecture", ["unet", "attention_unet", "unetpp"])
+def test_no_seam_shows_where_windows_meet(architecture):
+    """With another size of window the change is small on average, and no larger at borders.
+
+    The tolerance of docs/lines.md: .02 on average, and .1 for 99 of 100 pixels.
+    """
     values = scene((300, 420))
-    one, other = (predicted(values, [network()], window_px=size)[0] for size in (128, 192))
+    member = network(architecture=architecture)
+    one, other = (predicted(values, [member], window_px=size)[0] for size in (128, 192))
     inside = np.s_[64:-64, 64:-64]
+    assert one[inside].std() > 0.05, "there is something to see"
     difference = np.abs(one - other)[inside]
-    assert difference.max() < 0.02
+    assert difference.mean() < 0.02
+    assert np.quantile(difference, 0.99) < 0.1
     steps = np.abs(np.diff(one, axis=1))[inside]
     at_border = steps[:, [col - 64 - 1 for col in range(128, 356, 64)]]
     assert at_border.mean() < 1.2 * steps.mean()

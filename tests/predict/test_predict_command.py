@@ -1,11 +1,14 @@
 """The command `predict`, as it is typed: what it writes, and one line for all that can be wrong."""
 
 import json
+from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pytest
+import rasterio
 from affine import Affine
-from made_input import member_folder, scene_lines, write_scene
+from made_input import member_folder, scene_lines, seeing_member_folder, write_scene
 
 from glsweep.run import main
 
@@ -109,3 +112,22 @@ def test_predicting_again_gives_the_same(given):
     run()
     assert first == {path.name: path.read_bytes() for path in (given / "out").glob("*.tif")}
     assert len(first) == 2
+
+
+def test_what_a_network_was_normalised_with_goes_with_its_weights(given):
+    """The same weights on a scene half as bright draw the same, when their card says so."""
+    for name, scale in (("plain", 1.0), ("dim", 0.5)):
+        seeing_member_folder(given / name, channels=("real", "imag"), amplitude_scale=scale)
+    with rasterio.open(given / "scenes" / "a.tif") as dataset:
+        profile, values = dataset.profile, dataset.read()
+    with rasterio.open(given / "half.tif", "w", **profile) as dataset:
+        dataset.write(values / 2)
+    found = {}
+    for model, scene in (("plain", "scenes/a.tif"), ("dim", "half.tif"), ("plain", "half.tif")):
+        assert run(model=model, scene=scene) == 0
+        with rasterio.open(given / "out" / f"{Path(scene).stem}-probability.tif") as dataset:
+            found[model, Path(scene).stem] = dataset.read(1)
+    weights = [(given / name / "model.safetensors").read_bytes() for name in ("plain", "dim")]
+    assert weights[0] == weights[1]
+    np.testing.assert_allclose(found["dim", "half"], found["plain", "a"], atol=1e-5)
+    assert np.nanmax(np.abs(found["plain", "half"] - found["plain", "a"])) > 0.4

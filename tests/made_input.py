@@ -2,6 +2,7 @@
 
 import numpy as np
 import rasterio
+import torch
 from affine import Affine
 from rasterio.crs import CRS
 from shapely import LineString
@@ -52,6 +53,29 @@ def member_folder(folder, seed=0, **changes):
     """A real network that has learnt nothing."""
     made = card(seed=seed, **changes)
     network = build_network("unet", in_channels=len(made.channels), base_width=4, seed=seed)
+    folder.mkdir(parents=True)
+    save_member(folder, network, made)
+    return folder
+
+
+def seeing_member_folder(folder, **changes):
+    """A real network whose weights were set so that it sees what `SeesOppositePhase` sees."""
+    made = card(**changes)
+    network = build_network("unet", in_channels=len(made.channels), base_width=4, seed=0)
+    with torch.no_grad():
+        for values in network.parameters():
+            if values.ndim > 1:
+                values.zero_()
+        first, last = network.encoder[0], network.decoder[-1].conv
+        first[0].weight[0, 0, 1, 1] = -1
+        # Two channels come from below, then those of the skip.
+        for weight, channel in ((first[3].weight, 0), (last[0].weight, 2), (last[3].weight, 0)):
+            weight[0, channel, 1, 1] = 1
+        network.head.weight[0, 0] = 16
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.bias.zero_()
+        network.head.bias.fill_(-8)
     folder.mkdir(parents=True)
     save_member(folder, network, made)
     return folder

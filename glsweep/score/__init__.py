@@ -1,0 +1,1 @@
+"""The command `score`: a data set drawn scene by scene, and measured against its own lines."""

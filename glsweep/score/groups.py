@@ -1,0 +1,113 @@
+"""Which scenes are pooled together: by a column of the lines, the card's regions, or the data set."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+import pyproj
+import shapely
+from shapely import MultiPolygon
+
+from glsweep.config.data_card import DataCard
+from glsweep.config.split import Region
+from glsweep.errors import ConfigError
+from glsweep.patches.ground import common_map
+from glsweep.scenes.footprint import read_region
+from glsweep.scenes.lines import line_columns, read_lines
+from glsweep.scenes.scene_entry import SceneEntry
+
+REGION, DATA_SET = "region", "data_set"
+ELSEWHERE = "elsewhere"
+
+
+def groups_of(card: DataCard, entries: Sequence[SceneEntry], by: str | None) -> list[str] | None:
+    """Return the group of each scene, or None where nothing tells scenes apart.
+
+    Parameters
+    ----------
+    card : DataCard
+        One data set, or several parts.
+    entries : sequence of SceneEntry
+        Its scenes.
+    by : str or None
+        A column of the file of lines; `region` for the card's regions, where it has any; `data_set`.
+        None: data sets where there are several, else regions where the card has any.
+
+    Returns
+    -------
+    list of str or None
+        A scene whose lines have several values of the column belongs to all of them together, such
+        as `Dotson, Getz`; of several regions, to the one with the most of its line.
+
+    Raises
+    ------
+    ConfigError
+        When a data set has no file of lines, or the file no such column.
+    DataError
+        When a file cannot be read.
+    """
+    if by is None:
+        by = DATA_SET if card.parts else REGION if card.split.regions else None
+    if by is None:
+        return None
+    if by == DATA_SET:
+        return [entry.data_set for entry in entries]
+    if by == REGION and card.split.regions:
+        return _regions(entries, card.split.regions)
+    values: dict[str, str] = {}
+    for part in card.data_sets:
+        values |= _values(part, [entry for entry in entries if entry.data_set == part.name], by)
+    return [values[entry.name] for entry in entries]
+
+
+def _regions(entries: Sequence[SceneEntry], regions: Sequence[Region]) -> list[str]:
+    """Return the region that names a scene, or that holds the most of its lines."""
+
+    @cache
+    def ground_of(region: Region, crs: pyproj.CRS) -> MultiPolygon:
+        return read_region(region, crs)
+
+    found = []
+    for entry in entries:
+        held_m = {ELSEWHERE: 0.0}
+        for region in regions:
+            if region.polygons is None:
+                name = ", ".join(region.scenes)
+                # As where ground is held out: a scene's name goes before its place.
+                held = float("inf") if any(fnmatchcase(entry.name, p) for p in region.scenes) else 0.0
+            else:
+                name = ", ".join(region.names) or region.polygons.stem
+                inside = shapely.intersection(list(entry.lines), ground_of(region, common_map(entry)))
+                held = float(shapely.length(inside).sum())
+            held_m[name] = max(held, held_m.get(name, 0.0))
+        found.append(max(held_m, key=lambda name: held_m[name]))
+    return found
+
+
+def _values(card: DataCard, entries: Sequence[SceneEntry], column: str) -> dict[str, str]:
+    """Return what `column` says of the lines of each scene of one data set."""
+    if card.layout.lines is None:
+        raise ConfigError(
+            f"--by {column}: the lines of data set {card.name} are pixels, which have no columns; "
+            "leave it out, or add `split.regions` to the data card and say --by region"
+        )
+    path = (card.root or Path()) / card.layout.lines
+    columns = line_columns(path)
+    if column not in columns:
+        raise ConfigError(
+            f"--by {column}: {path} has no such column; its columns are {', '.join(columns) or 'none'}; "
+            "name one of them"
+        )
+    scene_column = card.layout.scene_column
+    file = read_lines(path, scene_column, column)
+    found = {}
+    for entry in entries:
+        if scene_column is not None:
+            values = set(file.splits_by_scene.get(entry.header.name, ()))
+        else:
+            outline = entry.ground()
+            own = {value: file.of(value, entry.header.crs) for value in file.by_scene}
+            values = {value for value, lines in own.items() if shapely.intersects(list(lines), outline).any()}
+        found[entry.name] = ", ".join(sorted(values)) or ELSEWHERE
+    return found
