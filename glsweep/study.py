@@ -110,6 +110,11 @@ class Study:
         return self.directory / "table.json"
 
     @property
+    def curves_json(self) -> Path:
+        """Each member's precision and recall at every threshold, and how reliable its probabilities are."""
+        return self.directory / "curves.json"
+
+    @property
     def maps(self) -> Path:
         """Whole test scenes as each member draws them: probability, lines, picture."""
         return self.directory / "maps"

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from glsweep.evaluate.bootstrap import FEWEST_SCENES, interval, resampled
 from glsweep.metrics.lines import TOLERANCES_M, LineDistances
 from glsweep.randomness import generator_for
 
-BOOTSTRAP_DRAWS = 1000
-FEWEST_SCENES = 3
-"""An interval over fewer scenes would say nothing."""
+__all__ = ["FEWEST_SCENES", "intervals", "line_scores"]
 
 
 def line_scores(distances: LineDistances) -> dict[str, Any]:
@@ -40,10 +38,8 @@ def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> dict[str, tupl
     if len(by_scene) < FEWEST_SCENES:
         return dict.fromkeys(names)
     sums = np.array([_sums(scene) for scene in by_scene])
-    draws = generator_for(seed, "bootstrap of scenes").integers(
-        len(by_scene), size=(BOOTSTRAP_DRAWS, len(by_scene))
-    )
-    drawn_m, drawn_sum, reference_m, reference_sum, *within = np.moveaxis(sums[draws].sum(axis=1), 1, 0)
+    drawn = resampled(sums, generator_for(seed, "bootstrap of scenes"))
+    drawn_m, drawn_sum, reference_m, reference_sum, *within = drawn.T
     count = len(TOLERANCES_M)
     with np.errstate(invalid="ignore", divide="ignore"):
         values = [
@@ -51,7 +47,7 @@ def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> dict[str, tupl
             *(found / reference_m for found in within[:count]),
             *(right / drawn_m for right in within[count:]),
         ]
-    return {name: _interval(value) for name, value in zip(names, values, strict=True)}
+    return {name: interval(value) for name, value in zip(names, values, strict=True)}
 
 
 def _sums(scene: LineDistances) -> list[float]:
@@ -64,14 +60,6 @@ def _sums(scene: LineDistances) -> list[float]:
         *(scene.reference_length_m[scene.reference_m <= t].sum() for t in TOLERANCES_M),
         *(scene.drawn_length_m[scene.drawn_m <= t].sum() for t in TOLERANCES_M),
     ]
-
-
-def _interval(values: npt.NDArray[np.float64]) -> tuple[float, float] | None:
-    known = values[np.isfinite(values)]
-    if len(known) < BOOTSTRAP_DRAWS / 2:
-        return None
-    low, high = np.percentile(known, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _known(value: float) -> float | None:

@@ -9,7 +9,9 @@ import pandas as pd
 
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.by_data_set import DataSets, part_data_sets
+from glsweep.evaluate.curves import member_curves
 from glsweep.evaluate.held_out import HeldOut
+from glsweep.evaluate.on_cards import write_on_cards
 from glsweep.evaluate.whole_scenes import evaluate_scenes
 from glsweep.files import read_json, replacing, write_json
 from glsweep.nets.build import build_network, count_parameters
@@ -58,9 +60,9 @@ class Ground:
 
 
 def evaluate(study: Study) -> dict[str, Any]:
-    """Score members and baselines on the test split; write the table and each member's examples.
+    """Score members and baselines on the test split; write the table, curves and each member's examples.
 
-    Then each member draws every whole test scene; see `evaluate_scenes`.
+    Then each member draws every whole test scene (`evaluate_scenes`), and its card says how it did.
 
     With several data sets the table holds the figures on those that are trained on, and
     `by_data_set` all figures on each apart, with `data_sets` telling how the data sets differ.
@@ -69,9 +71,12 @@ def evaluate(study: Study) -> dict[str, Any]:
     sizes = sorted({stratum.patch_size_px for stratum in strata})
     grounds = {size: _ground(study, size) for size in sizes}
     scored = [pair for size, ground in grounds.items() for pair in _trivial(ground, size)]
+    curves = []
     for stratum in strata:
         ground = grounds[stratum.patch_size_px]
-        scored += [_member(study, stratum, ground), _untrained(study, stratum, ground)]
+        member, of_member = _member(study, stratum, ground)
+        scored += [member, _untrained(study, stratum, ground)]
+        curves.append(of_member)
     rows = [row for row, _ in scored if row["kind"] == "network"]
     baselines = [row for row, _ in scored if row["kind"] != "network"]
     table = {
@@ -83,17 +88,24 @@ def evaluate(study: Study) -> dict[str, Any]:
         "by_data_set": [row for _, by_data_set in scored for row in by_data_set],
     }
     write_json(study.table_json, table)
+    write_json(study.curves_json, {"tolerance_m": table["tolerance_m"], "members": curves})
     with replacing(study.table_csv) as beside:
         pd.DataFrame([*rows, *baselines]).to_csv(beside, index=False)
-    evaluate_scenes(study, strata)
+    write_on_cards(study, strata, table, evaluate_scenes(study, strata))
     return {row["stratum"]: {"relaxed_f1": row["relaxed_f1"], "dice": row["dice"]} for row in rows}
 
 
 def _ground(study: Study, size_px: int) -> Ground:
     patches = open_patches(study, size_px)
-    every = HeldOut(patches.arrays("test"), study.config.space.search.tolerance_m, study.config.seed)
+    index = patches.index("test")
+    every = HeldOut(
+        patches.arrays("test"),
+        study.config.space.search.tolerance_m,
+        study.config.seed,
+        index["scene"].to_numpy(str),
+    )
     cards = sorted(study.config.card.data_sets, key=lambda card: card.test_only)
-    of_patch = patches.index("test")["data_set"].to_numpy(str)
+    of_patch = index["data_set"].to_numpy(str)
     is_own = np.isin(of_patch, [card.name for card in cards if not card.test_only])
     if len(cards) == 1:
         return Ground(study, every, is_own, every, None)
@@ -114,13 +126,17 @@ def _data_sets(ground: Ground, size_px: int) -> list[dict[str, Any]]:
 Scored = tuple[dict[str, Any], list[dict[str, Any]]]
 
 
-def _member(study: Study, stratum: Stratum, ground: Ground) -> Scored:
+def _member(study: Study, stratum: Stratum, ground: Ground) -> tuple[Scored, dict[str, Any]]:
+    """Score a member, and return its curves beside."""
     network, card = load_member(study.member(stratum))
     probability = predict_patches(network, ground.every.patches, card.channels)
     _keep_examples(study, stratum, ground.own.patches, probability[ground.is_own])
     assert card.tau is not None, "calibrated before it is evaluated"
-    row, by_data_set = ground.score(_identity(stratum, stratum.title, "network"), probability, card.tau)
-    return {**row, "tau": card.tau, "parameters": count_parameters(network)}, by_data_set
+    identity = _identity(stratum, stratum.title, "network")
+    row, by_data_set = ground.score(identity, probability, card.tau)
+    curves = member_curves(ground.own, probability[ground.is_own], card.tau)
+    scored = {**row, "tau": card.tau, "parameters": count_parameters(network)}, by_data_set
+    return scored, {**identity, **curves}
 
 
 def _untrained(study: Study, stratum: Stratum, ground: Ground) -> Scored:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from glsweep.metrics.binning import Bins
 from glsweep.metrics.counts import ThresholdCounts
 from glsweep.metrics.tolerance import disk_offsets, radius_px
 
@@ -105,26 +106,28 @@ def count_at_thresholds(probability: Tensor, truth: Truth, thresholds: Tensor) -
     if thresholds.ndim != 1 or not len(thresholds) or bool((thresholds.diff() < 0).any()):
         raise ValueError(f"thresholds must be one ascending row, got {thresholds.tolist()}")
     probability = probability.detach()
-    edges = thresholds.to(probability.device, torch.float32)
+    # On the CPU, whence a device need not be waited for to ask about them.
+    bins = Bins.between(thresholds.to("cpu", torch.float32), probability.device)
     group = max(1, _GROUP_PX // max(1, probability[:1].numel()))
     parts = [
         _count_group(
-            probability[start : start + group].float(), truth.select(slice(start, start + group)), edges
+            probability[start : start + group].float(), truth.select(slice(start, start + group)), bins
         )
         for start in range(0, max(1, len(probability)), group)
     ]
     return ThresholdCounts.concatenate(parts)
 
 
-def _count_group(probability: Tensor, truth: Truth, edges: Tensor) -> ThresholdCounts:
-    if bool(probability.isnan().any()):
+def _count_group(probability: Tensor, truth: Truth, bins: Bins) -> ThresholdCounts:
+    # A sum is NaN as soon as one of its terms is.
+    if bool(probability.sum().isnan()):
         raise ValueError("probabilities hold NaN; the network diverged or its input does")
     # 0 far, 1 near, 2 on the line: the line lies within its own surroundings.
     kind = truth.mask.to(torch.uint8) + truth.near.to(torch.uint8)
-    far, near, on_line = _reached(probability, kind, 3, edges).unbind(dim=1)
-    found = _reached_within(probability, truth, edges)
+    far, near, on_line = _reached(probability, kind, 3, bins).unbind(dim=1)
+    found = _reached_within(probability, truth, bins)
     return ThresholdCounts(
-        thresholds=edges.cpu(),
+        thresholds=bins.edges.cpu(),
         predicted=(far + near + on_line).cpu(),
         true_positive=on_line.cpu(),
         predicted_near=(near + on_line).cpu(),
@@ -134,27 +137,27 @@ def _count_group(probability: Tensor, truth: Truth, edges: Tensor) -> ThresholdC
     )
 
 
-def _reached(probability: Tensor, kind: Tensor, kinds: int, edges: Tensor) -> Tensor:
+def _reached(probability: Tensor, kind: Tensor, kinds: int, bins: Bins) -> Tensor:
     """Count, for each patch, kind of pixel and threshold, the pixels that reach it: (N, kinds, T)."""
-    patches, bins = len(probability), len(edges) + 1
-    patch = torch.arange(patches, dtype=torch.int32, device=edges.device).view(-1, 1, 1)
-    bin_ = torch.bucketize(probability, edges, right=True, out_int32=True)
-    key = (patch * kinds + kind) * bins + bin_
-    return _cumulated(key, (patches, kinds, bins))
+    patches, count = len(probability), len(bins.edges) + 1
+    patch = torch.arange(patches, dtype=torch.int32, device=probability.device).view(-1, 1, 1)
+    key = (patch * kinds + kind) * count + bins.find(probability)
+    return _cumulated(key, (patches, kinds, count))
 
 
-def _reached_within(probability: Tensor, truth: Truth, edges: Tensor) -> Tensor:
+def _reached_within(probability: Tensor, truth: Truth, bins: Bins) -> Tensor:
     """Count the true pixels with a prediction within the tolerance, for each threshold: (N, T)."""
-    patches, bins = len(probability), len(edges) + 1
+    patches, count = len(probability), len(bins.edges) + 1
     rim, shifts = _disk(truth.mask, truth.tolerance_m, truth.posting_m)
     around = (rim, rim, rim, rim)
     surface = pad(probability, around, value=-torch.inf)
+    flat = surface.flatten()
     at = pad(truth.mask, around).flatten().nonzero().squeeze(1)
-    best = torch.full(at.shape, -torch.inf, device=edges.device)
+    best = torch.full(at.shape, -torch.inf, device=probability.device)
     for shift in shifts:
-        torch.maximum(best, surface.view(-1)[at + shift], out=best)
+        torch.maximum(best, flat.index_select(0, at + shift), out=best)
     patch = at // (surface.shape[1] * surface.shape[2])
-    return _cumulated(patch * bins + torch.bucketize(best, edges, right=True), (patches, bins))
+    return _cumulated(patch * count + bins.find(best), (patches, count))
 
 
 def _cumulated(key: Tensor, shape: tuple[int, ...]) -> Tensor:

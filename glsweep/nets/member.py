@@ -22,8 +22,9 @@ class ModelCard(Settings):
     """What must be known of a network before it may predict, and where it came from.
 
     `tau` is the probability from which a pixel is line, None before calibration; `posting_m` and
-    `wavelength_m` are those of the training data; `parameters` are the trial's, `figures` those
-    of `best_epoch` and of the stages after it.
+    `wavelength_m` are those of the training data, which `trained_on` names; `parameters` are the
+    trial's, `figures` those of `best_epoch` on validation, and `tested` by data set those on test
+    ground: of patches, and (`scenes.`) of lines on whole scenes.
     """
 
     architecture: Architecture
@@ -34,12 +35,14 @@ class ModelCard(Settings):
     posting_m: float = Field(gt=0)
     wavelength_m: float = Field(gt=0)
     tau: float | None = Field(default=None, ge=0, le=1)
+    trained_on: str = ""
     data_card_hash: str
     seed: int
     trial_id: str
     parameters: dict[str, Any]
     best_epoch: int
     figures: dict[str, float]
+    tested: dict[str, dict[str, float]] = Field(default_factory=dict)
     glsweep_version: str
 
 

@@ -37,6 +37,7 @@ def draw_line_curves(results: Results) -> Plate | None:
             "was chosen on validation patches."
         ),
         alt="One curve a member: share of the line found against kilometres invented.",
+        defined=("line-completeness", "line-false", "tau"),
     )
 
 

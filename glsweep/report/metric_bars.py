@@ -12,7 +12,15 @@ from matplotlib.patches import Patch
 from glsweep.config.trial import ARCHITECTURE_TITLES
 from glsweep.report.results import Results
 from glsweep.report.style import BASELINE_COLOURS, INK, SOFT_INK, Plate, architecture_colour, new_figure, note
-from glsweep.report.table import FIGURES, Column, Row, baselines_of, networks_of, patch_sizes
+from glsweep.report.table import (
+    FIGURES,
+    Column,
+    Row,
+    baselines_of,
+    interval_over,
+    networks_of,
+    patch_sizes,
+)
 from glsweep.report.words import DASH
 
 SCORES = tuple(column for column in FIGURES if column.better == "high")
@@ -37,10 +45,11 @@ def draw_metric_bars(results: Results) -> Plate:
         caption=(
             "Higher is better; networks in colour, untrained ones in a tint of it, trivial predictors in "
             f"grey. Relaxed F1 and BF accept {results.table['tolerance_m']:g} m; the whisker is the 95 % "
-            "bootstrap interval over patches. "
+            f"bootstrap interval over {interval_over(results.table)}. "
             + results.between_sizes("Each row has a test set of its own: compare bars within a row only.")
         ),
         alt="Bar charts of " + ", ".join(column.heading for column in SCORES) + ". " + _in_words(results),
+        defined=tuple(column.key for column in SCORES),
     )
 
 
@@ -107,6 +116,7 @@ def draw_distance_bars(results: Results) -> Plate:
         + "; ".join(
             f"{row['title']} {DISTANCE.text(row.get('hd95_px'))}" for s in sizes for row in _rows(results, s)
         ),
+        defined=("hd95_px",),
     )
 
 

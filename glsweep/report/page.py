@@ -15,18 +15,12 @@ from glsweep.files import replacing, write_text
 from glsweep.report import table as tables
 from glsweep.report.calibration_curves import draw_calibration
 from glsweep.report.cautions import cautions
+from glsweep.report.citations import CITATIONS, IMPORTANCE, PROPOSING, SIMULATION, STOPPING, Citation
 from glsweep.report.data_facts import data_facts
 from glsweep.report.data_set_figure import draw_data_sets
 from glsweep.report.data_sets import data_set_tables
-from glsweep.report.definitions import (
-    CITATIONS,
-    IMPORTANCE,
-    PROPOSING,
-    SIMULATION,
-    STOPPING,
-    Citation,
-    definitions,
-)
+from glsweep.report.definitions import Definition, definitions
+from glsweep.report.figures_apart import groups_of
 from glsweep.report.importance_intervals import draw_importance, missing_importance
 from glsweep.report.importance_panels import Panel, importance_panels
 from glsweep.report.line_curves import draw_line_curves
@@ -35,6 +29,8 @@ from glsweep.report.line_tables import line_rows
 from glsweep.report.member_curves import draw_losses, draw_scores
 from glsweep.report.metric_bars import draw_distance_bars, draw_metric_bars
 from glsweep.report.parallel_coordinates import draw_parallel_coordinates
+from glsweep.report.precision_recall_curves import draw_precision_recall
+from glsweep.report.reliability_curves import draw_reliability
 from glsweep.report.results import Results, read_results
 from glsweep.report.rung_figure import draw_rungs
 from glsweep.report.rungs import rung_rows
@@ -68,14 +64,15 @@ def write_report(study: Study) -> dict[str, Any]:
     """
     results = read_results(study)
     panels = importance_panels(results)
+    defined = _definitions(results)
     pictures: dict[str, dict[str, Any]] = {}
     with house_style(), replacing(study.figures) as folder:
         folder.mkdir()
         for plate in draw_all(results, panels):
             png = png_bytes(plate.figure)
             (folder / f"{plate.name}.png").write_bytes(png)
-            pictures[plate.name] = _picture(plate, png)
-    context = _context(results, panels, pictures)
+            pictures[plate.name] = _picture(plate, png, defined)
+    context = {**_context(results, panels, pictures), "definitions": defined}
     write_text(study.report_html, _render(context))
     return {"report": study.report_html.name, "figures": len(pictures), "cautions": context["cautions"]}
 
@@ -87,7 +84,13 @@ def draw_all(results: Results, panels: list[Panel]) -> Iterator[Plate]:
     yield draw_losses(results)
     yield draw_scores(results)
     yield draw_calibration(results)
-    yield from (plate for plate in (draw_line_curves(results), draw_line_maps(results)) if plate is not None)
+    plates = (
+        draw_precision_recall(results),
+        draw_reliability(results),
+        draw_line_curves(results),
+        draw_line_maps(results),
+    )
+    yield from (plate for plate in plates if plate is not None)
     for stratum in results.members:
         yield draw_samples(results, stratum)
     yield from _draw_sweep(results, panels)
@@ -105,13 +108,19 @@ def _draw_sweep(results: Results, panels: list[Panel]) -> Iterator[Plate]:
     yield from (plate for plate in plates if plate is not None)
 
 
-def _picture(plate: Plate, png: bytes) -> dict[str, Any]:
+def _definitions(results: Results) -> list[Definition]:
+    table = results.table
+    return definitions(table["tolerance_m"], table["posting_m"], tables.interval_over(table))
+
+
+def _picture(plate: Plate, png: bytes, defined: list[Definition]) -> dict[str, Any]:
     width_in, height_in = plate.figure.get_size_inches()
     return {
         "name": plate.name,
         "title": plate.title,
         "caption": plate.caption,
         "alt": plate.alt,
+        "definitions": [definition for definition in defined if definition.anchor in plate.defined],
         "width": round(width_in * DOTS_PER_INCH),
         "height": round(height_in * DOTS_PER_INCH),
         "source": Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii"),
@@ -145,9 +154,10 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, dict[str
         "lines": results.lines,
         "line_rows": line_rows(results.lines),
         "columns": (*tables.FIGURES, tables.TAU, *tables.COUNTS),
+        "apart": groups_of(results.table),
+        "interval_over": tables.interval_over(results.table),
         "tolerance_m": results.table["tolerance_m"],
         "posting_m": results.table["posting_m"],
-        "definitions": definitions(results.table["tolerance_m"], results.table["posting_m"]),
         "pictures": pictures,
         "samples": [pictures[f"samples-{stratum.key}"] for stratum in results.members],
         "outcomes": outcomes,

@@ -75,6 +75,8 @@ class Results:
         Whole test scenes in metres, None where test ground is no part of a map.
     maps : Path or None
         Their folder.
+    curves : dict or None
+        Each member's curves on the test patches, None in a study made before there were any.
     stages : dict
         From the name of a completed stage before the report to its record, in order.
     """
@@ -90,6 +92,7 @@ class Results:
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     lines: dict[str, Any] | None = None
     maps: Path | None = None
+    curves: dict[str, Any] | None = None
 
     def between_sizes(self, remark: str) -> str:
         """Return a remark on comparing patch sizes, or nothing where there is but one."""
@@ -164,6 +167,7 @@ def _read(study: Study) -> Results:
         stages={s: study.record(s) for s in STAGES if s != "report" and study.is_done(s)},
         lines=read_json(study.lines_json) if study.lines_json.is_file() else None,
         maps=study.maps,
+        curves=read_json(study.curves_json) if study.curves_json.is_file() else None,
     )
 
 

@@ -71,7 +71,8 @@ class Plate:
     """A figure with the words that belong to it.
 
     `name` is the file's stem and the page's anchor; `caption` says what is seen and how it is
-    defined; `alt` says it to those who cannot see it.
+    defined; `alt` says it to those who cannot see it; `defined` are the anchors of the definitions
+    that the page links below it.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Plate:
     figure: Figure
     caption: str
     alt: str
+    defined: tuple[str, ...] = ()
 
 
 @contextmanager

@@ -13,12 +13,21 @@ from glsweep.report.words import DASH
 
 @dataclass(frozen=True)
 class Column:
-    """One figure of the table: its key in `table.json`, its heading, and which way is better."""
+    """One figure of the table: its key in `table.json`, its heading, and which way is better.
+
+    `definition` is the anchor of what it means, where that is not the key.
+    """
 
     key: str
     heading: str
     decimals: int
     better: Literal["high", "low"] | None = "high"
+    definition: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """The anchor of its definition on the page."""
+        return f"def-{self.definition or self.key}"
 
     def text(self, value: float | None) -> str:
         """Return `value` as the table shows it; a dash where there is none."""
@@ -36,8 +45,8 @@ FIGURES = (
 )
 TAU = Column("tau", "tau", 2, None)
 COUNTS = (
-    Column("patches_with_line", "with line", 0, None),
-    Column("patches_without_line", "without line", 0, None),
+    Column("patches_with_line", "with line", 0, None, "counts"),
+    Column("patches_without_line", "without line", 0, None, "counts"),
     Column("parameters", "weights", 0, None),
 )
 INTERVAL = (Column("relaxed_f1_low", "low", 3, None), Column("relaxed_f1_high", "high", 3, None))
@@ -80,6 +89,12 @@ def interval_text(row: Row) -> str:
     """Return the 95 % interval of the relaxed F1, or an empty text where it was not computed."""
     low, high = (row.get(column.key) for column in INTERVAL)
     return "" if low is None or high is None else f"{low:.3f}{DASH}{high:.3f}"
+
+
+def interval_over(table: Mapping[str, Any]) -> str:
+    """Return what the intervals are drawn over: `patches` as soon as one patch size has too few scenes."""
+    over = {row.get("interval_over", "patches") for row in table["rows"]}
+    return "scenes" if over == {"scenes"} else "patches"
 
 
 def table_frame(table: Mapping[str, Any]) -> pd.DataFrame:

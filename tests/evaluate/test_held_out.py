@@ -1,5 +1,7 @@
 """Scores on held-out patches, and the choice of a threshold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,60 @@ def test_the_interval_holds_the_figure() -> None:
     noisy[0] = test.patches.mask[0]
     scores = test.score(noisy, tau=0.5)
     assert scores["relaxed_f1_low"] < scores["relaxed_f1"] < scores["relaxed_f1_high"]
+
+
+def test_patches_with_and_without_a_line_are_told_apart() -> None:
+    test = held_out()
+    predicted = test.patches.mask.copy()
+    predicted[0] = 0  # a line missed
+    predicted[-1, 3, 3] = 1  # one invented
+    scores = test.score(predicted.astype(np.float32), tau=0.5)
+    assert (scores["empty_with_line"], scores["empty_without_line"]) == (1 / 5, 1 / 2)
+    assert scores["dice_with_line"] == scores["bf_with_line"] == pytest.approx(4 / 5)
+    assert scores["hd95_px_with_line"] == pytest.approx(np.hypot(SIZE_PX, SIZE_PX) / 5)
+    line_px = SIZE_PX * 5
+    assert scores["precision_micro"] == pytest.approx((line_px - SIZE_PX) / (line_px - SIZE_PX + 1))
+    assert scores["recall_micro"] == pytest.approx(4 / 5)
+    all_drawn = held_out(without_line=0).score(np.ones((5, SIZE_PX, SIZE_PX), np.float32), tau=0.5)
+    assert all_drawn["empty_without_line"] is None
+
+
+def test_the_boundary_figure_is_given_at_every_tolerance_of_the_field() -> None:
+    test = held_out(without_line=0)
+    near, far = (
+        test.score(np.roll(test.patches.mask, px, axis=2).astype(np.float32), tau=0.5) for px in (2, 4)
+    )
+    assert near["bf_100"] < near["bf_200"] == near["bf_500"] == near["bf"] == 1
+    assert far["bf_200"] < far["bf_500"] == 1
+
+
+def test_patches_of_one_scene_are_drawn_together() -> None:
+    test = held_out(with_line=12, without_line=0)
+    half_right = np.roll(test.patches.mask, 6, axis=2).astype(np.float32)
+    half_right[::3] = test.patches.mask[::3]
+    half_right[:3] = test.patches.mask[:3]
+    alone = test.score(half_right, tau=0.5)
+    by_scene = replace(test, scenes=np.repeat(["a", "b", "c", "d"], 3)).score(half_right, tau=0.5)
+    assert (alone["interval_over"], by_scene["interval_over"]) == ("patches", "scenes")
+    assert by_scene["relaxed_f1"] == alone["relaxed_f1"] == pytest.approx(6 / 12)
+    # One scene is right throughout, a third of each of the others: with it drawn k times of 4, 4 + 2 k
+    # patches of 12 are right, and k is 0 to 3 in more than 95 of 100 draws. Alone, 3 to 9 patches are.
+    assert (by_scene["relaxed_f1_low"], by_scene["relaxed_f1_high"]) == pytest.approx((4 / 12, 10 / 12))
+    assert (alone["relaxed_f1_low"], alone["relaxed_f1_high"]) == pytest.approx((3 / 12, 9 / 12))
+    too_few = replace(test, scenes=np.repeat(["a", "b"], 6)).score(half_right, tau=0.5)
+    assert too_few == alone
+
+
+def test_each_patch_as_a_scene_of_its_own_gives_the_interval_over_patches() -> None:
+    test = held_out()
+    noisy = np.roll(test.patches.mask, 3, axis=2).astype(np.float32)
+    noisy[0] = test.patches.mask[0]
+    apart = replace(test, scenes=np.array([f"scene{n}" for n in range(7)]))
+    expected, found = test.score(noisy, tau=0.5), apart.score(noisy, tau=0.5)
+    assert found == {**expected, "interval_over": "scenes"}
+    kept = apart.select(np.array([True] * 4 + [False] * 3))
+    assert kept.scenes is not None
+    assert kept.scenes.tolist() == ["scene0", "scene1", "scene2", "scene3"]
 
 
 def chosen_for(line_probability: float, other_probability: float) -> dict[str, object]:

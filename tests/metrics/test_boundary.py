@@ -9,13 +9,13 @@ from skimage.draw import line
 from glsweep.metrics.boundary import (
     BoundaryScores,
     bf_score,
-    boundary,
     boundary_scores,
     hd95,
     hd95_union,
     iou_tol2_literal,
     iou_tolerance,
 )
+from glsweep.metrics.nearest import Stack
 from glsweep.metrics.pixel import pixel_scores
 
 PX = {"tolerance_m": 200.0, "posting_m": 100.0}
@@ -184,7 +184,7 @@ def test_a_missed_line_costs_the_diagonal_and_two_empty_masks_nothing():
 
 def test_a_solid_masks_boundary_includes_where_it_meets_the_patchs_edge():
     mask = np.ones((5, 6), bool)
-    assert boundary(mask).sum() == 5 * 6 - 3 * 4
+    assert Stack.of(mask[None]).boundary_px.tolist() == [5 * 6 - 3 * 4]
 
 
 def test_a_tolerance_of_exactly_three_pixels_survives_rounding():

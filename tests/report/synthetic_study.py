@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from synthetic_curves import add_curves
 from synthetic_members import QUALITY, write_member
 from synthetic_sweep import FTL, make_sweep
 
@@ -37,6 +38,7 @@ def write_study(
     replicates: int = 1,
     epochs: int = 9,
     intervals: bool = True,
+    curves: bool = True,
 ) -> Study:
     """Write all files of a study whose sweep had `repeats` trials of each loss setting."""
     rng = np.random.default_rng(5)
@@ -56,6 +58,8 @@ def write_study(
         write_member(study, stratum, winners.get(stratum.key), rng)
     write_json(study.calibration_json, {s.key: _calibration(s, edge) for s in strata})
     write_json(study.table_json, _table(strata, intervals))
+    if curves:
+        add_curves(study, strata)
     for stage in STAGES[:-1]:
         wall_s = {"simulate": 4.2, "sweep": 187.0, "retrain": 96.4}.get(stage, 9.9)
         study.finish(stage, wall_s=wall_s, summary={})
@@ -209,6 +213,7 @@ def _table(strata: tuple[Stratum, ...], intervals: bool) -> dict[str, Any]:
                 "tau": _calibration(stratum, edge=True)["tau"],
                 "relaxed_f1_low": quality - 0.06 if intervals else None,
                 "relaxed_f1_high": quality + 0.05 if intervals else None,
+                "interval_over": "scenes",
                 "patches_with_line": 63,
                 "patches_without_line": 15,
                 "parameters": WEIGHTS[stratum.architecture],
@@ -246,4 +251,13 @@ def _figures(quality: float, size: int) -> dict[str, float]:
         "bf": 0.9 * quality,
         "iou_tol2": 0.75 * quality,
         "hd95_px": (1 - quality) * 0.6 * size,
+        **{f"{name}_with_line": 0.9 * quality for name in ("dice", "precision", "recall", "bf")},
+        "hd95_px_with_line": (1 - quality) * 0.7 * size,
+        "empty_with_line": 0.5 * (1 - quality),
+        "empty_without_line": quality,
+        **{f"{name}_micro": 0.45 * quality for name in ("dice", "precision", "recall")},
+        "bf_100": 0.7 * quality,
+        "bf_500": quality,
+        "iou_tol2_literal": 0.3 * quality,
+        "hd95_union_px": (1 - quality) * 0.3 * size,
     }

@@ -18,6 +18,7 @@ from mlflow.entities import Run
 from glsweep.config.trial import TrialParameters
 from glsweep.files import read_json
 from glsweep.nets.member import load_member
+from glsweep.patches.store import open_patches
 from glsweep.spaces.samplers import plan_trials
 from glsweep.study import STAGES, Study
 
@@ -104,6 +105,13 @@ def test_members_are_runs_with_model_figures_and_table(undisturbed: tuple[Study,
         assert expected <= names
         network, card = load_member(study.directory / "members" / key)
         assert card.tau == table[key]["tau"]
+        patches = open_patches(study, card.patch_size_px).arrays("train")
+        assert card.amplitude_scale == patches.amplitude_scale, "prediction guesses nothing"
+        lines = next(m for m in read_json(study.lines_json)["members"] if m["stratum"] == key)
+        tested = card.tested[study.config.card.name]
+        assert tested["relaxed_f1"] == table[key]["relaxed_f1"]
+        assert tested["scenes.false_km_200"] == lines["data_sets"][0]["pooled"]["false_km_200"]
+        assert card.trained_on == study.config.card.title
         assert not network.training
 
 

@@ -1,0 +1,169 @@
+"""Predicted and true masks of many patches, and their figures patch by patch.
+
+The definitions stand in `boundary` and `pixel`, which score one patch.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from glsweep.metrics.nearest import LEAST_REACH_PX, Masks, Positions, Squares, Stack, squared_distances
+from glsweep.metrics.percentiles import distance_percentiles
+from glsweep.metrics.tolerance import radius_px
+
+Figures = npt.NDArray[np.float64]
+
+IOU_TOLERANCE_PX = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class MaskPairs:
+    """Two masks of N patches, (N, rows, cols), and the distances between them, each computed once.
+
+    Attributes
+    ----------
+    predicted, truth : bool array (N, rows, cols)
+    reach_px : float
+        The largest tolerance within which pixels will be counted, for no less than 3 px; for
+        boundaries any will do.
+
+    Raises
+    ------
+    ValueError
+        When they are not two bool masks of one shape.
+    """
+
+    predicted: Masks
+    truth: Masks
+    reach_px: float = 0.0
+
+    def __post_init__(self) -> None:
+        ours, theirs = self.predicted, self.truth
+        if ours.shape != theirs.shape or ours.dtype != bool or theirs.dtype != bool:
+            told = f"{ours.shape} {ours.dtype} and {theirs.shape} {theirs.dtype}"
+            raise ValueError(f"need two bool masks of one shape, got {told}")
+
+    @cached_property
+    def _ours(self) -> Stack:
+        return Stack.of(self.predicted, self.reach_px)
+
+    @cached_property
+    def _theirs(self) -> Stack:
+        return Stack.of(self.truth, self.reach_px)
+
+    @cached_property
+    def predicted_px(self) -> Positions:
+        """Predicted pixels of each patch, (N,)."""
+        return self._ours.px
+
+    @cached_property
+    def truth_px(self) -> Positions:
+        """True pixels of each patch, (N,)."""
+        return self._theirs.px
+
+    @cached_property
+    def hits_px(self) -> Positions:
+        """Predicted pixels that are true, (N,)."""
+        return self._ours.per_patch(self._is_hit)
+
+    def pixel_scores(self) -> tuple[Figures, Figures, Figures]:
+        """Return Dice, precision and recall, (N,) each."""
+        hits = self.hits_px
+        return (
+            self._figure(2 * hits, self.predicted_px + self.truth_px),
+            self._figure(hits, self.predicted_px),
+            self._figure(hits, self.truth_px),
+        )
+
+    def near_px(self, tolerance_px: float) -> tuple[Positions, Positions]:
+        """Count predicted pixels within a tolerance of true ones, and true ones so near a prediction.
+
+        Returns
+        -------
+        tuple of int array (N,)
+
+        Raises
+        ------
+        ValueError
+            When the tolerance is beyond the reach of the distances.
+        """
+        most_px = max(self.reach_px, LEAST_REACH_PX)
+        if tolerance_px > most_px:
+            raise ValueError(
+                f"tolerance_px is {tolerance_px}, need at most {most_px}, the reach of distances"
+            )
+        # Within a mask the distance to the mask is 0, that to its boundary need not be.
+        right = self._is_hit | (self._to_truth <= tolerance_px**2)
+        found = self._is_found | (self._to_predicted <= tolerance_px**2)
+        return self._ours.per_patch(right), self._theirs.per_patch(found)
+
+    def bf(self, tolerance_m: float, posting_m: float) -> tuple[Figures, Figures, Figures]:
+        """Return the BF score, its precision and its recall, (N,) each."""
+        squared = radius_px(tolerance_m, posting_m) ** 2
+        precision, recall = (
+            self._figure(stack.per_patch(stack.on_boundary & (distances <= squared)), stack.boundary_px)
+            for stack, distances in ((self._ours, self._to_truth), (self._theirs, self._to_predicted))
+        )
+        total = precision + recall
+        f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+        return f1, precision, recall
+
+    def iou_tolerance(self, tolerance_px: float) -> Figures:
+        """Return the IoU that forgives errors within a tolerance, (N,)."""
+        right, found = self.near_px(tolerance_px)
+        union = self.predicted_px + self.truth_px - self.hits_px
+        errors = self.predicted_px - right + self.truth_px - found
+        return self._figure(union - errors, union)
+
+    def iou_tolerance_literal(self, tolerance_px: float) -> Figures:
+        """Return the IoU with the truth dilated by a tolerance, (N,)."""
+        right, _ = self.near_px(tolerance_px)
+        dilated = self._theirs.dilated_px(tolerance_px)
+        return self._figure(right, self.predicted_px + dilated - right)
+
+    def hd95(self) -> Figures:
+        """Return the larger of the two directed 95th percentiles of distance, in pixels, (N,)."""
+        ours, theirs = (distance_percentiles([side], 95) for side in self._sides)
+        return self._distance(np.maximum(ours, theirs))
+
+    def hd95_union(self) -> Figures:
+        """Return the 95th percentile of both directions' distances together, in pixels, (N,)."""
+        return self._distance(distance_percentiles(self._sides, 95))
+
+    @cached_property
+    def _to_truth(self) -> Squares:
+        return squared_distances(self._ours, self._theirs)
+
+    @cached_property
+    def _to_predicted(self) -> Squares:
+        return squared_distances(self._theirs, self._ours)
+
+    @cached_property
+    def _is_hit(self) -> Masks:
+        return self._theirs.grid.reshape(-1)[self._ours.at]
+
+    @cached_property
+    def _is_found(self) -> Masks:
+        return self._ours.grid.reshape(-1)[self._theirs.at]
+
+    @cached_property
+    def _sides(self) -> list[list[Squares]]:
+        """Squared distances from the prediction's boundary and from the truth's, patch by patch."""
+        return [
+            np.split(squared[stack.on_boundary], np.cumsum(stack.boundary_px)[:-1])
+            for stack, squared in ((self._ours, self._to_truth), (self._theirs, self._to_predicted))
+        ]
+
+    def _figure(self, part: Positions, whole: Positions) -> Figures:
+        """Return part / whole; 1 where both masks are empty, 0 where one is."""
+        share = part / np.maximum(whole, 1)
+        empty, empty_too = self.predicted_px == 0, self.truth_px == 0
+        return np.where(empty | empty_too, empty & empty_too, share).astype(np.float64)
+
+    def _distance(self, distance_px: Figures) -> Figures:
+        """Return a distance; 0 where both masks are empty, the diagonal where one is."""
+        empty, empty_too = self.predicted_px == 0, self.truth_px == 0
+        diagonal_px = float(np.hypot(*self.truth.shape[1:]))
+        return np.where(empty | empty_too, np.where(empty & empty_too, 0.0, diagonal_px), distance_px)

@@ -1,0 +1,98 @@
+"""Curves without a threshold, figures apart, and what each of them means."""
+
+import pytest
+
+from glsweep.config.trial import Stratum
+from glsweep.files import read_json, write_json
+from glsweep.report.figures_apart import GROUPS, groups_of
+from glsweep.report.page import write_report
+from glsweep.report.precision_recall_curves import draw_precision_recall
+from glsweep.report.reliability_curves import draw_reliability
+from glsweep.report.results import read_results
+from glsweep.report.table import interval_over
+
+STRATA = (Stratum("unet", 128), Stratum("unetpp", 128))
+
+
+def test_the_page_has_both_plates_with_their_definitions_one_click_away(make_study):
+    study = make_study("curves", strata=STRATA, repeats=1)
+    write_report(study)
+    page = study.report_html.read_text()
+    for name in ("precision-recall", "reliability"):
+        assert f'id="{name}"' in page
+        assert (study.figures / f"{name}.png").stat().st_size > 10_000
+    for anchor in ("average-precision", "reliability", "calibration-error", "micro", "apart"):
+        assert f'href="#def-{anchor}"' in page
+        assert f'id="def-{anchor}"' in page
+
+
+def test_a_study_made_before_there_were_curves_still_has_a_page(make_study):
+    study = make_study("old", strata=STRATA, repeats=1, curves=False)
+    table = read_json(study.table_json)
+    for row in [*table["rows"], *table["baselines"]]:
+        for name in [key for key in row if key.endswith(("_micro", "_with_line")) or key == "interval_over"]:
+            if name != "patches_with_line":
+                del row[name]
+    write_json(study.table_json, table)
+    write_report(study)
+    page = study.report_html.read_text()
+    assert 'id="precision-recall"' not in page
+    assert 'id="apart"' not in page
+    assert "intervals over patches" in page
+    assert not (study.figures / "reliability.png").exists()
+
+
+def test_each_curve_is_named_with_its_area_and_passes_its_threshold(make_study):
+    results = read_results(make_study("named", strata=STRATA, repeats=1))
+    plate = draw_precision_recall(results)
+    axes = plate.figure.axes[0]
+    named = {line.get_label(): line for line in axes.lines if "area" in line.get_label()}
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    members = results.curves["members"]
+    assert len(named) == len(dots) == len(members)
+    for member, (label, line), dot in zip(members, named.items(), dots, strict=True):
+        curve = member["precision_recall"]
+        assert label.endswith(f"{curve['area']:.3f}")
+        assert dot.get_xdata() == pytest.approx([curve["at_tau"]["recall"]])
+        gap = abs(line.get_xdata() - dot.get_xdata()[0]) + abs(line.get_ydata() - dot.get_ydata()[0])
+        assert gap.min() < 0.05, "the dot lies on the curve"
+    dashes = [line.get_linestyle() for line in named.values()]
+    assert len(set(dashes)) == len(dashes), "told apart in grey print too"
+
+
+def test_bins_with_hardly_a_pixel_are_not_drawn(make_study):
+    results = read_results(make_study("few", strata=STRATA[:1], repeats=1))
+    (member,) = results.curves["members"]
+    member["reliability"]["pixels"][4] = 3
+    before = sum(count >= 50 for count in member["reliability"]["pixels"])
+    lines = [line for line in draw_reliability(results).figure.axes[0].lines if line.get_marker() in "os"]
+    assert [len(line.get_xdata()) for line in lines] == [before, before]
+
+
+def test_a_member_without_measured_probabilities_is_said_to_have_none(make_study):
+    results = read_results(make_study("without", strata=STRATA, repeats=1))
+    results.curves["members"].pop()
+    figure = draw_reliability(results).figure
+    assert "was not measured" in [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_the_page_says_what_the_intervals_are_over(make_study):
+    study = make_study("over", strata=STRATA, repeats=1)
+    write_report(study)
+    assert "bootstrap over scenes: patches of one scene overlap" in study.report_html.read_text()
+    table = read_json(study.table_json)
+    assert interval_over(table) == "scenes"
+    table["rows"][0]["interval_over"] = "patches"
+    assert interval_over(table) == "patches"
+
+
+def test_every_figure_apart_stands_in_the_page(make_study):
+    study = make_study("apart", strata=STRATA, repeats=1)
+    write_report(study)
+    page, table = study.report_html.read_text(), read_json(study.table_json)
+    assert groups_of(table) == GROUPS
+    shown = page.split('id="apart"')[1].split("</table>")[0]
+    for row in table["rows"]:
+        for group in GROUPS:
+            for column in group.columns:
+                assert f">{column.text(row[column.key])}<" in shown
