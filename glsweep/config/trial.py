@@ -2,13 +2,14 @@
 
 from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from glsweep.config.base import Settings
 
 Architecture = Literal["unet", "attention_unet", "unetpp"]
 Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude"]
 Augmentation = Literal["dihedral", "conjugation", "phase_rotation", "speckle", "amplitude_jitter"]
+Precision = Literal["auto", "float32", "bfloat16"]
 Outcome = Literal["completed", "stopped", "failed"]
 
 ARCHITECTURE_TITLES: dict[str, str] = {
@@ -49,7 +50,9 @@ class TrialParameters(Settings):
     `fn_weight` and `fp_weight` are the focal Tversky loss's alpha and beta (field: alpha weighs
     false negatives, Abraham & Khan 2019). `ds_weights` are U-Net++'s deep-supervision weights in
     the order x01..x04, None for equal ones. `base_width` is the width of the first stage; left out,
-    it is the published one.
+    it is the published one. `precision` is that of the network's layers in training: left out, it is
+    bfloat16 where the device has arithmetic for it; float32 gives nearly the same on all devices.
+    Weights, the loss and the optimiser are float32 always.
     """
 
     architecture: Architecture
@@ -66,6 +69,7 @@ class TrialParameters(Settings):
     gradient_clip: float = Field(gt=0)
     channels: tuple[Channel, ...] = Field(min_length=1)
     augmentation: tuple[Augmentation, ...]
+    precision: Precision = "auto"
 
     @model_validator(mode="before")
     @classmethod
@@ -84,6 +88,12 @@ class TrialParameters(Settings):
         if self.fn_weight + self.fp_weight <= 0:
             raise ValueError("fn_weight and fp_weight must not both be 0")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_left_to_the_device(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A trial's name and seed follow from what is written: those of before there was a choice stay.
+        values: dict[str, Any] = serialise(self)
+        return {k: v for k, v in values.items() if (k, v) != ("precision", "auto")}
 
     @property
     def stratum(self) -> Stratum:

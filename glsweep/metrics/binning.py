@@ -57,9 +57,9 @@ class Bins:
 
 def _cells(edges: Tensor) -> int:
     """Return the least power of two that parts all different edges, or 0 if it is too large."""
-    gaps = edges.clamp(0, 1).unique_consecutive().diff()
-    if ((edges < 0) | (edges > 1)).any():
+    if bool(((edges < 0) | (edges > 1)).any()):
         return 0
+    gaps = edges.unique_consecutive().diff()
     cells = 2 ** math.ceil(-math.log2(float(gaps.min()))) if len(gaps) else 1
     return cells if cells <= MOST_CELLS else 0
 

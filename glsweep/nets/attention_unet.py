@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from glsweep.nets.normalisation import BatchNorm2d
 from glsweep.nets.unet import DecoderStage, UNet
 
 
@@ -46,4 +47,4 @@ class AttentionUNet(UNet):
 
 
 def _pointwise(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), nn.BatchNorm2d(out_channels))
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), BatchNorm2d(out_channels))

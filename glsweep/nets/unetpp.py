@@ -4,9 +4,9 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from glsweep.nets.blocks import DoubleConv, check_size
+from glsweep.nets.upsampling import doubled
 
 DEPTH = 4
 
@@ -54,11 +54,6 @@ class UNetPlusPlus(nn.Module):
             rows.append([self.nodes[f"x{row}0"](self.pool(rows[-1][0]) if row else image)])
         for column in range(1, DEPTH + 1):
             for row in range(DEPTH + 1 - column):
-                inputs = [*rows[row], _upsampled(rows[row + 1][column - 1])]
+                inputs = [*rows[row], doubled(rows[row + 1][column - 1])]
                 rows[row].append(self.nodes[f"x{row}{column}"](torch.cat(inputs, dim=1)))
         return tuple(head(node) for head, node in zip(self.heads, rows[0][1:], strict=True))
-
-
-def _upsampled(features: Tensor) -> Tensor:
-    # Aligned corners would make a pixel's place depend on the size of the window around it.
-    return interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)

@@ -14,6 +14,7 @@ from glsweep.patches.augmentation import augment
 from glsweep.randomness import generator_for, seed_for
 from glsweep.training.gradients import backward, count_parts
 from glsweep.training.patches_on_device import DevicePatches
+from glsweep.training.precision import bits, computing_in, resolve
 from glsweep.training.state import TrainingState
 
 # A trial is ranked at its own best threshold, which for a young network may lie anywhere.
@@ -34,13 +35,22 @@ class Task:
     val: DevicePatches
     truth: Truth
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network's layers compute in."""
+        return resolve(self.parameters.precision, self.train.device)
+
 
 class EpochResult(NamedTuple):
-    """Mean losses over the splits, and the validation patches' counts at every ranking threshold."""
+    """Mean losses over the splits, and the validation patches' counts at every ranking threshold.
+
+    `precision_bits` are those of the numbers that the network's layers computed with.
+    """
 
     train_loss: float
     val_loss: float
     counts: ThresholdCounts
+    precision_bits: int = 32
 
 
 def run_epoch(state: TrainingState, task: Task, seed: int, micro_batch: int) -> EpochResult:
@@ -54,13 +64,21 @@ def run_epoch(state: TrainingState, task: Task, seed: int, micro_batch: int) -> 
     TrainingDivergedError
         When a loss is not finite.
     """
-    train_loss = _train(state, task, seed, micro_batch)
-    return EpochResult(train_loss, *validate(state.network, task, micro_batch))
+    train_loss = train(state, task, seed, micro_batch)
+    val_loss, counts = validate(state.network, task, micro_batch)
+    return EpochResult(train_loss, val_loss, counts, bits(task.dtype))
 
 
-def _train(state: TrainingState, task: Task, seed: int, micro_batch: int) -> float:
+def train(state: TrainingState, task: Task, seed: int, micro_batch: int) -> float:
+    """Train on every patch once, in an order that follows from `seed`, and return the mean loss.
+
+    Raises
+    ------
+    TrainingDivergedError
+        When the loss is not finite.
+    """
     state.network.train()
-    patches, parameters = task.train, task.parameters
+    patches, parameters, dtype = task.train, task.parameters, task.dtype
     order = torch.from_numpy(generator_for(seed, "order").permutation(len(patches)))
     generator = torch.Generator(device=patches.device).manual_seed(seed_for(seed, "augmentation"))
     total = torch.zeros((), device=patches.device)
@@ -69,7 +87,7 @@ def _train(state: TrainingState, task: Task, seed: int, micro_batch: int) -> flo
         image, label = augment(*patches.batch(index), parameters.augmentation, generator)
         inputs = patches.channels(image, parameters.channels)
         state.optimizer.zero_grad(set_to_none=True)
-        batch_loss = backward(state.network, task.loss, inputs, label, micro_batch=micro_batch)
+        batch_loss = backward(state.network, task.loss, inputs, label, micro_batch=micro_batch, dtype=dtype)
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), parameters.gradient_clip)
         state.optimizer.step()
         total += batch_loss * len(index)
@@ -93,19 +111,20 @@ def validate(network: torch.nn.Module, task: Task, micro_batch: int) -> tuple[fl
         When the loss is not finite.
     """
     network.eval()
-    patches = task.val
-    thresholds = RANKING_THRESHOLDS.to(patches.device)
+    patches, dtype = task.val, task.dtype
     total, counts = torch.zeros((), device=patches.device), []
     for index in torch.arange(len(patches)).split(task.parameters.batch_size):
         sums, pixels = torch.zeros((), device=patches.device), 0
         for part in index.tensor_split(count_parts(len(index), micro_batch)):
             image, label = patches.batch(part)
-            outputs: tuple[Tensor, ...] = network(patches.channels(image, task.parameters.channels))
+            inputs = patches.channels(image, task.parameters.channels)
+            with computing_in(dtype, patches.device):
+                outputs: tuple[Tensor, ...] = network(inputs)
             sums, pixels = sums + task.loss.sums(outputs, label), pixels + label.numel()
             batch_loss = task.loss.from_sums(sums, pixels)
             if not bool(batch_loss.isfinite()):
                 raise TrainingDivergedError(f"the validation loss became {float(batch_loss)}")
             probability = outputs[-1].squeeze(1).float().sigmoid()
-            counts.append(count_at_thresholds(probability, task.truth.select(part), thresholds))
+            counts.append(count_at_thresholds(probability, task.truth.select(part), RANKING_THRESHOLDS))
         total += batch_loss * len(index)
     return float(total) / len(patches), ThresholdCounts.concatenate(counts)

@@ -110,6 +110,7 @@ def _report(epoch: int, result: EpochResult, epoch_s: float, micro_batch: int) -
         dice=float(counts.macro_dice().max()),
         epoch_s=epoch_s,
         micro_batch=micro_batch,
+        precision_bits=result.precision_bits,
         last=False,
     )
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from glsweep.losses import GroundingLineLoss
+from glsweep.training.precision import computing_in
 
 
 def count_parts(patches: int, micro_batch: int) -> int:
@@ -16,7 +17,13 @@ def count_parts(patches: int, micro_batch: int) -> int:
 
 
 def backward(
-    network: nn.Module, loss: GroundingLineLoss, inputs: Tensor, target: Tensor, *, micro_batch: int
+    network: nn.Module,
+    loss: GroundingLineLoss,
+    inputs: Tensor,
+    target: Tensor,
+    *,
+    micro_batch: int,
+    dtype: torch.dtype,
 ) -> Tensor:
     """Add the gradients of the batch's loss to those of the parameters, and return the loss.
 
@@ -35,6 +42,8 @@ def backward(
         1 on the line, 0 elsewhere.
     micro_batch : int
         Patches that are in memory at once with all that the network makes of them.
+    dtype : torch.dtype
+        What the network's layers compute in, see `computing_in`.
 
     Returns
     -------
@@ -43,24 +52,37 @@ def backward(
     """
     parts = count_parts(len(inputs), micro_batch)
     if parts > 1:
-        return _backward_in_parts(network, loss, inputs.tensor_split(parts), target.tensor_split(parts))
-    batch_loss: Tensor = loss(network(inputs), target)
+        cut = inputs.tensor_split(parts), target.tensor_split(parts)
+        return _backward_in_parts(network, loss, *cut, dtype)
+    with computing_in(dtype, inputs.device):
+        heads = network(inputs)
+    batch_loss: Tensor = loss(heads, target)
     batch_loss.backward()
     return batch_loss.detach()
 
 
 def _backward_in_parts(
-    network: nn.Module, loss: GroundingLineLoss, inputs: Sequence[Tensor], targets: Sequence[Tensor]
+    network: nn.Module,
+    loss: GroundingLineLoss,
+    inputs: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    dtype: torch.dtype,
 ) -> Tensor:
     """Find the sums that the loss follows from and its slopes in them, then go back from the parts.
 
     By the chain rule the loss's gradient is that of sum_k slope_k * sums_k, which is linear in the
     parts; so the parts' gradients may be added up one after the other.
     """
+
+    def heads(image: Tensor, buffers: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        with computing_in(dtype, image.device):
+            logits: tuple[Tensor, ...] = functional_call(network, buffers, (image,))
+        return logits
+
     with torch.no_grad():
         # In copies of the buffers: the second pass is the one to be remembered.
         parts = [
-            loss.sums(functional_call(network, _buffers(network), (image,)), target)
+            loss.sums(heads(image, _buffers(network)), target)
             for image, target in zip(inputs, targets, strict=True)
         ]
     sums = torch.stack(parts).sum(dim=0).requires_grad_()
@@ -69,7 +91,7 @@ def _backward_in_parts(
     remembered = []
     for image, target in zip(inputs, targets, strict=True):
         buffers = _buffers(network)
-        part = loss.sums(functional_call(network, buffers, (image,)), target)
+        part = loss.sums(heads(image, buffers), target)
         (slopes * part).sum().backward()
         remembered.append(buffers)
     _remember(network, remembered, [len(image) for image in inputs])

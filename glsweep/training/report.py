@@ -28,6 +28,8 @@ class EpochReport:
     micro_batch : int
         Patches that passed through the network at once: the batch size, or fewer after the device
         ran out of memory.
+    precision_bits : int
+        Bits of the numbers that the network's layers computed with: 16 (bfloat16) or 32.
     last : bool
         Whether training ends here, by budget or by patience.
     """
@@ -42,6 +44,7 @@ class EpochReport:
     dice: float
     epoch_s: float
     micro_batch: int
+    precision_bits: int
     last: bool
 
     def figures(self) -> dict[str, float]:

@@ -61,8 +61,9 @@ def fresh_state(parameters: TrialParameters, *, seed: int, device: torch.device)
     )
     # Convolutions on CPUs are faster with this order in memory. torch's types do not know the argument.
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # Fused: all tensors in one call, which takes a third of the time on CPUs too.
     optimizer = torch.optim.Adam(
-        network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay
+        network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay, fused=True
     )
     return TrainingState(network, optimizer)
 
@@ -107,10 +108,17 @@ def put_back(state: TrainingState, tensors: Mapping[str, Tensor]) -> None:
         When they belong to another network.
     """
     state.network.load_state_dict(_below("network.", tensors))
+    (group,) = state.optimizer.param_groups
+    weights: list[Tensor] = group["params"]
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _below("adam.", tensors).items():
         index, moment = name.split(".", 1)
-        moments.setdefault(int(index), {})[moment] = tensor
+        if tensor.ndim:
+            # The fused optimiser takes for granted that they lie in memory as the weights do.
+            laid = torch.empty_like(weights[int(index)], device=tensor.device)
+            moments.setdefault(int(index), {})[moment] = laid.copy_(tensor)
+        else:
+            moments.setdefault(int(index), {})[moment] = tensor
     # First out with the old ones: the device may have no room for both.
     state.optimizer.state.clear()
     state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": moments})

@@ -38,6 +38,7 @@ def parameters(**changes):
         "gradient_clip": 1.0,
         "channels": ("real", "imag"),
         "augmentation": ("dihedral",),
+        "precision": "float32",
     }
     return TrialParameters(**{**values, **changes})
 

@@ -56,6 +56,7 @@ def test_a_report_tells_figures_that_can_be_true():
         told = report.figures()
         assert set(told) == {f.name for f in dataclasses.fields(EpochReport)} - {"epoch", "last"}
         assert all(math.isfinite(v) for v in told.values())
+        assert told["precision_bits"] == 32
         assert all(0 <= told[k] <= 1 for k in ("relaxed_f1", "relaxed_precision", "relaxed_recall", "dice"))
         p, r = report.relaxed_precision, report.relaxed_recall
         assert report.relaxed_f1 == pytest.approx(2 * p * r / (p + r), abs=1e-6)

@@ -24,7 +24,7 @@ def batch(patches, dtype=torch.float64):
 
 def gradients(network, loss, patches, micro_batch):
     network.zero_grad()
-    value = backward(network, loss, *batch(patches), micro_batch=micro_batch)
+    value = backward(network, loss, *batch(patches), micro_batch=micro_batch, dtype=torch.float64)
     assert not value.requires_grad
     return value, [p.grad for p in network.parameters()]
 
@@ -68,7 +68,7 @@ def test_gradients_are_added_to_those_that_are_there():
     loss = GroundingLineLoss(fn_weight=0.7, fp_weight=0.3, gamma=1.33, bce_weight=0.3)
     _, once = gradients(network, loss, 5, 2)
     once = [gradient.clone() for gradient in once]
-    backward(network, loss, *batch(5), micro_batch=2)
+    backward(network, loss, *batch(5), micro_batch=2, dtype=torch.float64)
     for parameter, gradient in zip(network.parameters(), once, strict=True):
         torch.testing.assert_close(parameter.grad, 2 * gradient)
 
@@ -81,7 +81,7 @@ def test_running_statistics_move_once_a_batch_whatever_the_micro_batch(micro_bat
     inputs, _ = batch(5)
     seen = network.encoder[0][0](inputs).detach()
     means = seen.mean(dim=(2, 3))
-    backward(network, loss, *batch(5), micro_batch=micro_batch)
+    backward(network, loss, *batch(5), micro_batch=micro_batch, dtype=torch.float64)
     torch.testing.assert_close(first.running_mean, 0.1 * means.mean(dim=0))
     parts = seen.tensor_split(count_parts(5, micro_batch))
     spread = sum(part.var(dim=(0, 2, 3)) * len(part) for part in parts) / 5

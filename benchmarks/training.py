@@ -1,0 +1,252 @@
+"""A full training step and a validation: the package, the plain loop, two libraries, the machine's ceiling.
+
+    python benchmarks/training.py [--sizes-px 128] [--threads 2] [--repetitions 7]
+
+A step is all from the gathering of a batch to the optimiser. Every contender is a process of its own; all
+of a row's group wait for each other and take turns, and of what they took the medians are shown. `plain`
+is the plain loop's time over a contender's, of the same turn. Libraries' networks are trained by the
+package's loop: once as they come, in float32, and once in the layout and arithmetic of ours. SMP's U-Net++
+has one head, and no nested nodes at full resolution, hence its fewer operations.
+
+`ceiling` is the larger of operations over the rate of a matrix product, in the arithmetic of the row, and
+of bytes over that of a copy, over the step's time: the share of what the machine can do at best. All
+rates are measured in the same turns.
+
+Memory is that of the whole process on a CPU, of its tensors on a GPU. Needs the rivals for their rows:
+`pip install monai segmentation-models-pytorch`. Takes some minutes at the default widths, of which
+U-Net++'s is not the published one on a CPU: there 32 takes minutes a step.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+from training_ceiling import copy_rate, matrix_rate
+from training_rivals import RIVALS, installed
+
+from glsweep.config.trial import ARCHITECTURE_TITLES, Architecture
+from glsweep.training.precision import bits, resolve
+
+CONTENDER = Path(__file__).with_name("training_contender.py")
+# All that rank a trial, those of a calibration, and one.
+THRESHOLDS = (99, 17, 1)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured."""
+
+    networks: tuple[Architecture, ...] = ("unet", "attention_unet", "unetpp")
+    sizes_px: tuple[int, ...] = (128, 256)
+    batch_size: int = 25
+    batches: int = 1
+    """In an epoch of each split."""
+    unet_width: int = 4
+    """Base width of both U-Nets; 4 is the published one."""
+    unetpp_width: int | None = None
+    """None is the published 32 on a GPU, and 8 on a CPU."""
+    repetitions: int = 5
+    threads: int = 1
+    loader_workers: int = 0
+    """Processes that read files for the plain loop."""
+    device: Literal["cpu", "cuda"] = "cuda" if torch.cuda.is_available() else "cpu"
+    clock: Literal["wall", "processor"] = "wall"
+    """`processor` leaves out what a shared machine gave to others; for one thread and no workers."""
+
+    def width(self, network: str) -> int:
+        """Return the base width of a network."""
+        if network != "unetpp":
+            return self.unet_width
+        return self.unetpp_width or (32 if self.device == "cuda" else 8)
+
+
+@dataclass
+class Contender:
+    """A process that waits for commands, and what it took for them, by the command."""
+
+    name: str
+    bits: int
+    process: subprocess.Popen[str]
+    taken_s: dict[str, list[float]] = field(default_factory=dict)
+
+    def ask(self, command: str) -> Any:
+        """Let it do something, and return its answer."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        print(command, file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended with {self.process.wait()}")
+        return json.loads(line)
+
+    def measure(self, command: str) -> None:
+        self.taken_s.setdefault(command, []).append(self.ask(command))
+
+
+def start(name: str, kind: str, parameters: dict[str, Any], options: Options) -> Contender:
+    """Start a contender's process, which is ready when it has answered for the first time."""
+    told = {
+        "kind": kind,
+        "parameters": parameters,
+        "device": options.device,
+        "threads": options.threads,
+        "batches": options.batches,
+        "loader_workers": options.loader_workers,
+        "clock": options.clock,
+    }
+    process = subprocess.Popen(
+        [sys.executable, str(CONTENDER), json.dumps(told)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=None,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(options.threads)},
+    )
+    precision = parameters["precision"]
+    return Contender(name, bits(resolve(precision, torch.device(options.device))), process)
+
+
+def contenders(network: Architecture, size_px: int, options: Options) -> list[Contender]:
+    """Start all that compete at one network and size; the plain loop is the first."""
+    common = {
+        "architecture": network,
+        "patch_size_px": size_px,
+        "base_width": options.width(network),
+        "fn_weight": 0.7,
+        "fp_weight": 0.3,
+        "gamma": 4 / 3,
+        "bce_weight": 0.3,
+        "learning_rate": 1e-3,
+        "weight_decay": 1e-5,
+        "batch_size": options.batch_size,
+        "gradient_clip": 1.0,
+        "channels": ["real", "imag"],
+        "augmentation": ["dihedral", "conjugation"],
+    }
+    as_float32, chosen = {**common, "precision": "float32"}, {**common, "precision": "auto"}
+    lean = bits(resolve("auto", torch.device(options.device))) < 32
+    listed = [("plain loop", "plain loop", as_float32), ("glsweep", "glsweep", chosen)]
+    if lean:
+        listed.append(("glsweep, float32", "glsweep", as_float32))
+    if network == "unetpp":
+        for rival in installed():
+            listed.append((rival, rival, as_float32))
+            if lean:
+                listed.append((f"{rival}, as ours", rival, chosen))
+    return [start(name, kind, parameters, options) for name, kind, parameters in listed]
+
+
+def group(network: Architecture, size_px: int, options: Options, table: Table) -> None:
+    """Measure what competes at one network and size, and add its rows."""
+    device = torch.device(options.device)
+    running = contenders(network, size_px, options)
+    counts = {one.name: one.ask("count") for one in running}
+    commands = ["train", *(f"validate {thresholds}" for thresholds in THRESHOLDS)]
+    for one in running:
+        for command in commands:
+            one.ask(command)
+    rates: dict[int | str, list[float]] = {32: [], 16: [], "copy": []}
+    for turn in range(options.repetitions):
+        rates[32].append(matrix_rate(device, torch.float32))
+        rates[16].append(matrix_rate(device, torch.bfloat16))
+        rates["copy"].append(copy_rate(device))
+        # Whoever comes first finds other caches and clocks than who comes last.
+        for one in running[turn % len(running) :] + running[: turn % len(running)]:
+            for command in commands:
+                one.measure(command)
+    patches = options.batches * options.batch_size
+    for place, one in enumerate(running):
+        parameters, operations, bytes_ = counts[one.name]
+        step_s, val_s = (statistics.median(one.taken_s[command]) for command in commands[:2])
+        least_s = max(
+            operations / statistics.median(rates[one.bits]), bytes_ / statistics.median(rates["copy"])
+        )
+        compared = f"{ratio(one, one, 'validate 17', 'validate 1'):.2f}" if place else ""
+        table.add_row(
+            f"{ARCHITECTURE_TITLES[network]} {size_px}, width {options.width(network)}" if not place else "",
+            one.name,
+            f"{parameters:,}",
+            f"{operations / patches / 1e9:.2f}",
+            f"{bytes_ / patches / 1e6:.0f}",
+            f"{patches / step_s:.1f}",
+            f"{ratio(running[0], one, 'train', 'train'):.2f}",
+            f"{least_s / step_s:.0%}",
+            f"{patches / val_s:.1f}",
+            f"{ratio(running[0], one, 'validate 99', 'validate 99'):.2f}",
+            compared,
+            f"{one.ask('peak') / 1e6:.0f}",
+            end_section=place == len(running) - 1,
+        )
+    for one in running:
+        one.process.communicate()
+    table.caption = (
+        f"this machine: {statistics.median(rates[32]) / 1e9:.0f} G operations/s in float32, "
+        f"{statistics.median(rates[16]) / 1e9:.0f} in bfloat16, "
+        f"copies {statistics.median(rates['copy']) / 1e9:.1f} GB/s"
+    )
+
+
+def ratio(one: Contender, other: Contender, command: str, others: str) -> float:
+    """Return the median over turns of one's time over the other's."""
+    pairs = zip(one.taken_s[command], other.taken_s[others], strict=True)
+    return statistics.median(a / b for a, b in pairs)
+
+
+def main(options: Options) -> None:
+    """Measure everything, and print the table with what it was measured on."""
+    torch.set_num_threads(options.threads)
+    table = Table(
+        "network",
+        "contender",
+        "parameters",
+        "G operations a patch",
+        "MB a patch",
+        "step, patches/s",
+        "plain",
+        "ceiling",
+        "validation, patches/s",
+        "plain",
+        "17 thresholds over 1",
+        "peak, MB",
+    )
+    for network in options.networks:
+        for size_px in options.sizes_px:
+            group(network, size_px, options, table)
+    console = Console(width=150)
+    console.print(table)
+    if options.device == "cuda":
+        console.print(torch.cuda.get_device_name())
+    else:
+        console.print(
+            "CUDA: " + ("not asked for" if torch.cuda.is_available() else "no GPU here, so no rows for one")
+        )
+    missing = [name for name in RIVALS if name not in installed()]
+    if missing:
+        console.print(f"not installed, so without rows: {', '.join(missing)}")
+    console.print(
+        f"batches of {options.batch_size}, {options.threads} thread(s), medians of {options.repetitions} by "
+        f"the {options.clock}'s clock; {processor()}, {os.cpu_count()} cores; Python "
+        f"{platform.python_version()}, torch {version('torch')}; {time.strftime('%d %B %Y')}"
+    )
+
+
+def processor() -> str:
+    """Return the processor's name, with what of its arithmetic counts here."""
+    capabilities = torch.cpu.get_capabilities()
+    told = [name for name in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16") if capabilities.get(name)]
+    return f"{capabilities.get('cpu_name', platform.machine())} ({', '.join(told)})"
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
