@@ -15,18 +15,18 @@ MOST_MOTION_RAD = 2.5
 
 
 def draw_atmosphere_rad(shape: tuple[int, int], generator: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Draw turbulent delay, 0.5 to 3 rad strong: a double difference holds that of three or four days.
+    """Draw turbulent delay, 0.5 to 1.8 rad strong.
 
     The density's slope of -8/3 is one of -5/3 along a profile: turbulence over more than two
     kilometres (Hanssen 2001, sec. 4.7).
     """
-    return generator.uniform(0.5, 3.0) * power_law_field(shape, ATMOSPHERE_SLOPE, generator)
+    return generator.uniform(0.5, 1.8) * power_law_field(shape, ATMOSPHERE_SLOPE, generator)
 
 
 def draw_ramp_rad(shape: tuple[int, int], generator: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Draw the plane that imprecise orbits leave: up to two fringes over the scene, and any offset."""
+    """Draw the plane that imprecise orbits leave: up to a fringe over the scene, and any offset."""
     row, col = np.indices(shape)
-    slope_row, slope_col = generator.uniform(-2 * math.pi, 2 * math.pi, size=2)
+    slope_row, slope_col = generator.uniform(-math.pi, math.pi, size=2)
     offset = generator.uniform(-math.pi, math.pi)
     return np.asarray(offset + slope_row * row / shape[0] + slope_col * col / shape[1])
 

@@ -12,8 +12,6 @@ FRONT_M = (8_000.0, 60_000.0)
 """How far from the line a shelf ends."""
 LANDWARD_M = (100.0, 1_000.0)
 """How far inland of the line ice still bends and shears."""
-PATCH_SLOPES, PATCH_EDGES = (-3.8, -2.8), (0.03, 0.3)
-"""Lost patches are large or small, their edges as sharp as the line's or soft: not every edge is a line."""
 STRAINED_SHARE = 0.88
 """Share of the scenes whose ice loses its coherence along the line."""
 
@@ -92,9 +90,9 @@ def draw_coherence(
     float64 array (rows, cols)
         Between 0 and 1.
     """
-    patches = power_law_field(phase_rad.shape, generator.uniform(*PATCH_SLOPES), generator)
-    lost_share, edge = generator.uniform(0.1, 0.8), np.exp(generator.uniform(*np.log(PATCH_EDGES)))
-    kept = expit((patches - np.quantile(patches, lost_share)) / edge)
+    patches = power_law_field(phase_rad.shape, -3.6, generator)
+    lost_share = generator.uniform(0.1, 0.8)
+    kept = expit((patches - np.quantile(patches, lost_share)) / 0.15)
     highest, lowest = generator.uniform(0.35, 0.92), generator.uniform(0.0, 0.08)
     at_sea = generator.uniform(0.35, 0.9)
     coherence = (lowest + (highest - lowest) * kept) * np.where(seaward_m > 0, at_sea, 1.0)
