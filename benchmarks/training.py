@@ -147,7 +147,9 @@ def contenders(network: Architecture, size_px: int, options: Options) -> list[Co
     return [start(name, kind, parameters, options) for name, kind, parameters in listed]
 
 
-def group(network: Architecture, size_px: int, options: Options, table: Table) -> None:
+def group(
+    network: Architecture, size_px: int, options: Options, table: Table, rates: dict[int | str, list[float]]
+) -> None:
     """Measure what competes at one network and size, and add its rows."""
     device = torch.device(options.device)
     running = contenders(network, size_px, options)
@@ -156,7 +158,6 @@ def group(network: Architecture, size_px: int, options: Options, table: Table) -
     for one in running:
         for command in commands:
             one.ask(command)
-    rates: dict[int | str, list[float]] = {32: [], 16: [], "copy": []}
     for turn in range(options.repetitions):
         rates[32].append(matrix_rate(device, torch.float32))
         rates[16].append(matrix_rate(device, torch.bfloat16))
@@ -190,11 +191,6 @@ def group(network: Architecture, size_px: int, options: Options, table: Table) -
         )
     for one in running:
         one.process.communicate()
-    table.caption = (
-        f"this machine: {statistics.median(rates[32]) / 1e9:.0f} G operations/s in float32, "
-        f"{statistics.median(rates[16]) / 1e9:.0f} in bfloat16, "
-        f"copies {statistics.median(rates['copy']) / 1e9:.1f} GB/s"
-    )
 
 
 def ratio(one: Contender, other: Contender, command: str, others: str) -> float:
@@ -220,9 +216,15 @@ def main(options: Options) -> None:
         "17 thresholds over 1",
         "peak, MB",
     )
+    rates: dict[int | str, list[float]] = {32: [], 16: [], "copy": []}
     for network in options.networks:
         for size_px in options.sizes_px:
-            group(network, size_px, options, table)
+            group(network, size_px, options, table, rates)
+    table.caption = (
+        f"this machine: {statistics.median(rates[32]) / 1e9:.0f} G operations/s in float32, "
+        f"{statistics.median(rates[16]) / 1e9:.0f} in bfloat16, "
+        f"copies {statistics.median(rates['copy']) / 1e9:.1f} GB/s"
+    )
     console = Console(width=150)
     console.print(table)
     if options.device == "cuda":
