@@ -23,7 +23,8 @@ class BatchNorm2d(nn.BatchNorm2d):
     def forward(self, features: Tensor) -> Tensor:
         """Normalise (N, C, H, W): by the batch in training, else by what is remembered."""
         if (
-            self.momentum is None
+            type(features) is not Tensor  # such as those by which memory is foretold
+            or self.momentum is None
             or _fold(features) == 1
             or features.device.type != "cpu"
             or not features.is_contiguous(memory_format=torch.channels_last)
