@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import batch_norm
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 # PyTorch's kernel goes along a pixel's channels, and with 4 of them fills a quarter of a register or less.
 COLUMNS = 64
@@ -23,7 +24,7 @@ class BatchNorm2d(nn.BatchNorm2d):
     def forward(self, features: Tensor) -> Tensor:
         """Normalise (N, C, H, W): by the batch in training, else by what is remembered."""
         if (
-            type(features) is not Tensor  # such as those by which memory is foretold
+            _get_current_dispatch_mode() is not None  # as where memory is foretold
             or self.momentum is None
             or _fold(features) == 1
             or features.device.type != "cpu"
