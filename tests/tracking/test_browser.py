@@ -124,7 +124,9 @@ def test_table_charts_and_comparison_show_a_sweep(swept, server, browser, tmp_pa
 def choose_columns(browser: Browser, server: MlflowServer, experiment_id: str) -> None:
     """As a user does with the button Columns: MLflow keeps the choice in the browser."""
     key = json.dumps(f'MLflowLocalStorage-1.1-ExperimentPage-["{experiment_id}"]-ReactComponentState')
-    browser.open(f"{server.uri}/#/experiments/{experiment_id}/runs", f"localStorage.getItem({key}) !== null")
+    # Not before the runs are there: on a slow machine the page would choose its columns afterwards.
+    kept = f"localStorage.getItem({key}) !== null && {shows_all(['matching runs'])}"
+    browser.open(f"{server.uri}/#/experiments/{experiment_id}/runs", kept)
     # From a page of the same server that does not write the choice itself.
     browser.open(f"{server.uri}/health", "document.body.innerText === 'OK'")
     state = {**json.loads(browser.evaluate(f"localStorage.getItem({key})")), "selectedColumns": COLUMNS}
