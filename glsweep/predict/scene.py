@@ -57,6 +57,17 @@ class Drawing:
     formats: tuple[Format, ...]
     device: torch.device
 
+    def settings(self) -> dict[str, float | bool]:
+        """Return all on which the lines depend, to be written beside them."""
+        return {
+            "tau": self.tau,
+            "window_px": self.window_px,
+            "overlap": self.overlap,
+            "turned": self.turned,
+            "shortest_m": self.shortest_m,
+            "bridge_m": self.bridge_m,
+        }
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -188,12 +199,7 @@ def _write_note(
             "members": [
                 {"name": member.name, "card": member.card.model_dump(mode="json")} for member in members
             ],
-            "tau": drawing.tau,
-            "window_px": drawing.window_px,
-            "overlap": drawing.overlap,
-            "turned": drawing.turned,
-            "shortest_m": drawing.shortest_m,
-            "bridge_m": drawing.bridge_m,
+            **drawing.settings(),
             "lines": len(lines),
             "length_km": sum(one.length_m for one in lines) / 1000,
         },

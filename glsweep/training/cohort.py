@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from glsweep.config.trial import TrialParameters
-from glsweep.losses import GroundingLineLoss
 from glsweep.patches.arrays import PatchArrays
-from glsweep.randomness import seed_for
 from glsweep.training.cohort_epoch import SomeDivergedError, run_cohort_epoch
 from glsweep.training.epoch import EpochResult, Task, TrainingDivergedError, run_epoch
-from glsweep.training.fit import Schedule, _is_over, _keep_best, _report, _task
+from glsweep.training.fit import Schedule, close_epoch, epoch_seed, is_over, loss_of, make_task
 from glsweep.training.memory import OutOfDeviceMemoryError, is_out_of_memory, run_in_memory
 from glsweep.training.report import EpochReport
 from glsweep.training.state import TrainingState
@@ -71,7 +69,7 @@ def fit_cohort(
     while _keep_those_under_way(members, schedule):
         if epochs is None:
             first = next(iter(members.values()))
-            epochs = _Epochs(_task(first.parameters, train, val, schedule, first.state.device))
+            epochs = _Epochs(make_task(first.parameters, train, val, schedule, first.state.device))
         start_s = time.perf_counter()
         present = dict(members)
         results = epochs.run(present)
@@ -126,13 +124,13 @@ class _Epochs:
         return run_cohort_epoch(
             [member.state for member in members],
             [self._task_of(member) for member in members],
-            [_epoch_seed(member) for member in members],
+            [epoch_seed(member.state, member.seed) for member in members],
         )
 
     def _alone(self, member: Member) -> EpochResult | Failure:
         task = self._task_of(member)
         largest = min(member.parameters.batch_size, max(len(task.train), len(task.val)))
-        epoch = partial(run_epoch, member.state, task, _epoch_seed(member))
+        epoch = partial(run_epoch, member.state, task, epoch_seed(member.state, member.seed))
         try:
             return run_in_memory(member.state, member.parameters, largest, epoch)
         except (TrainingDivergedError, OutOfDeviceMemoryError) as error:
@@ -143,27 +141,13 @@ class _Epochs:
     def _task_of(self, member: Member) -> Task:
         if kind(member.parameters) != kind(self._task.parameters):
             raise ValueError(f"{kind(member.parameters)} cannot train with {kind(self._task.parameters)}")
-        return replace(self._task, parameters=member.parameters, loss=_loss(member.parameters))
+        return replace(self._task, parameters=member.parameters, loss=loss_of(member.parameters))
 
 
 def _keep_those_under_way(members: MutableMapping[str, Member], schedule: Schedule) -> bool:
-    for name in [name for name, member in members.items() if _is_over(member.state, schedule)]:
+    for name in [name for name, member in members.items() if is_over(member.state, schedule)]:
         del members[name]
     return bool(members)
-
-
-def _epoch_seed(member: Member) -> int:
-    return seed_for(member.seed, "epoch", member.state.progress.epoch + 1)
-
-
-def _loss(parameters: TrialParameters) -> GroundingLineLoss:
-    return GroundingLineLoss(
-        fn_weight=parameters.fn_weight,
-        fp_weight=parameters.fp_weight,
-        gamma=parameters.gamma,
-        bce_weight=parameters.bce_weight,
-        ds_weights=parameters.ds_weights,
-    )
 
 
 def _close(
@@ -172,11 +156,4 @@ def _close(
     """Note an epoch in the member's progress, and return what is told of it."""
     if isinstance(result, Failure):
         return result
-    progress = member.state.progress
-    progress.epoch += 1
-    micro_batch = progress.micro_batch or member.parameters.batch_size
-    report = _report(progress.epoch, result, epoch_s, micro_batch)
-    _keep_best(member.state, report.figures()[schedule.monitor], schedule)
-    report = replace(report, last=_is_over(member.state, schedule))
-    progress.report = asdict(report)
-    return report
+    return close_epoch(member.state, member.parameters, result, schedule, epoch_s)

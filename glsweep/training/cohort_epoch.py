@@ -1,16 +1,14 @@
 """One epoch of several trials at once, each with its own batches, loss, clipping and optimiser."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from glsweep.metrics.thresholds import ThresholdCounts, count_at_thresholds
 from glsweep.nets.cohort import group, ungroup
-from glsweep.patches.augmentation import augment
-from glsweep.randomness import generator_for, seed_for
 from glsweep.training.cohort_optimizer import CohortOptimizer
-from glsweep.training.epoch import RANKING_THRESHOLDS, EpochResult, Task
+from glsweep.training.epoch import RANKING_THRESHOLDS, EpochResult, Task, batches
 from glsweep.training.precision import bits, computing_in
 from glsweep.training.state import TrainingState
 
@@ -59,9 +57,9 @@ def _train(
 ) -> list[float]:
     network.train()
     total = torch.zeros(len(tasks), device=tasks[0].train.device)
-    each = [_batches(task, seed) for task, seed in zip(tasks, seeds, strict=True)]
-    for batches in zip(*each, strict=True):
-        inputs, labels = zip(*batches, strict=True)
+    each = [batches(task, seed) for task, seed in zip(tasks, seeds, strict=True)]
+    for of_each in zip(*each, strict=True):
+        inputs, labels = zip(*of_each, strict=True)
         network.zero_grad(set_to_none=True)
         losses = _losses(tasks, _heads(network, torch.cat(inputs, dim=1), tasks[0]), labels)
         # The gradient of the sum is each loss's own, since no weight has a part in two of them.
@@ -71,16 +69,6 @@ def _train(
     if not bool(total.isfinite().all()):
         raise SomeDivergedError(total)
     return (total / len(tasks[0].train)).tolist()
-
-
-def _batches(task: Task, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the input and the label of every batch, as `run_epoch` draws them."""
-    patches, parameters = task.train, task.parameters
-    order = torch.from_numpy(generator_for(seed, "order").permutation(len(patches)))
-    generator = torch.Generator(device=patches.device).manual_seed(seed_for(seed, "augmentation"))
-    for index in order.split(parameters.batch_size):
-        image, label = augment(*patches.batch(index), parameters.augmentation, generator)
-        yield patches.channels(image, parameters.channels), label
 
 
 def _heads(network: nn.Module, inputs: Tensor, task: Task) -> tuple[Tensor, ...]:

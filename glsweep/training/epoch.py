@@ -1,6 +1,7 @@
 """One epoch: training on every patch of one split, then validation on every patch of the other."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -79,24 +80,32 @@ def train(state: TrainingState, task: Task, seed: int, micro_batch: int) -> floa
     """
     state.network.train()
     patches, parameters, dtype = task.train, task.parameters, task.dtype
-    order = torch.from_numpy(generator_for(seed, "order").permutation(len(patches)))
-    generator = torch.Generator(device=patches.device).manual_seed(seed_for(seed, "augmentation"))
     total = torch.zeros((), device=patches.device)
-    for index in order.split(parameters.batch_size):
-        # Drawn for the whole batch, so that micro-batches of any size see the same patches.
-        image, label = augment(*patches.batch(index), parameters.augmentation, generator)
-        inputs = patches.channels(image, parameters.channels)
+    for inputs, label in batches(task, seed):
         state.optimizer.zero_grad(set_to_none=True)
         batch_loss = backward(state.network, task.loss, inputs, label, micro_batch=micro_batch, dtype=dtype)
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), parameters.gradient_clip)
         state.optimizer.step()
-        total += batch_loss * len(index)
+        total += batch_loss * len(inputs)
     train_loss = float(total) / len(patches)
     if not math.isfinite(train_loss):
         raise TrainingDivergedError(
             f"the training loss became {train_loss} at learning rate {parameters.learning_rate}"
         )
     return train_loss
+
+
+def batches(task: Task, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield input (B, C, S, S) and label (B, S, S) of every batch, whose draws follow from `seed`.
+
+    They are drawn for the whole batch, so that micro-batches of any size see the same patches.
+    """
+    patches, parameters = task.train, task.parameters
+    order = torch.from_numpy(generator_for(seed, "order").permutation(len(patches)))
+    generator = torch.Generator(device=patches.device).manual_seed(seed_for(seed, "augmentation"))
+    for index in order.split(parameters.batch_size):
+        image, label = augment(*patches.batch(index), parameters.augmentation, generator)
+        yield patches.channels(image, parameters.channels), label
 
 
 @torch.inference_mode()

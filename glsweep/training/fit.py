@@ -62,38 +62,54 @@ def fit(
     OutOfDeviceMemoryError
         When the device has no room for a single patch.
     """
-    task = _task(parameters, train, val, schedule, state.device)
+    task = make_task(parameters, train, val, schedule, state.device)
     largest = min(parameters.batch_size, max(len(train), len(val)))
-    while not _is_over(state, schedule):
+    while not is_over(state, schedule):
         start_s = time.perf_counter()
-        epoch = state.progress.epoch + 1
-        run = partial(run_epoch, state, task, seed_for(seed, "epoch", epoch))
+        run = partial(run_epoch, state, task, epoch_seed(state, seed))
         result = run_in_memory(state, parameters, largest, run)
-        state.progress.epoch = epoch
-        micro_batch = state.progress.micro_batch or parameters.batch_size
-        report = _report(epoch, result, time.perf_counter() - start_s, micro_batch)
-        _keep_best(state, report.figures()[schedule.monitor], schedule)
-        report = replace(report, last=_is_over(state, schedule))
-        state.progress.report = asdict(report)
-        yield report
+        yield close_epoch(state, parameters, result, schedule, time.perf_counter() - start_s)
 
 
-def _task(
+def epoch_seed(state: TrainingState, seed: int) -> int:
+    """Return what the draws of the next epoch of a trial with `seed` follow from."""
+    return seed_for(seed, "epoch", state.progress.epoch + 1)
+
+
+def close_epoch(
+    state: TrainingState, parameters: TrialParameters, result: EpochResult, schedule: Schedule, epoch_s: float
+) -> EpochReport:
+    """Note an epoch that has come to its end in the state's progress, and return what is told of it."""
+    progress = state.progress
+    progress.epoch += 1
+    report = _report(progress.epoch, result, epoch_s, progress.micro_batch or parameters.batch_size)
+    _keep_best(state, report.figures()[schedule.monitor], schedule)
+    report = replace(report, last=is_over(state, schedule))
+    progress.report = asdict(report)
+    return report
+
+
+def make_task(
     parameters: TrialParameters,
     train: PatchArrays,
     val: PatchArrays,
     schedule: Schedule,
     device: torch.device,
 ) -> Task:
-    loss = GroundingLineLoss(
+    """Place the patches on the device, and find what lies near the true lines of validation."""
+    truth = truth_within(val.mask, schedule.tolerance_m, val.posting_m, device=device)
+    return Task(parameters, loss_of(parameters), place(train, device), place(val, device), truth)
+
+
+def loss_of(parameters: TrialParameters) -> GroundingLineLoss:
+    """Return the loss that a trial's parameters ask for."""
+    return GroundingLineLoss(
         fn_weight=parameters.fn_weight,
         fp_weight=parameters.fp_weight,
         gamma=parameters.gamma,
         bce_weight=parameters.bce_weight,
         ds_weights=parameters.ds_weights,
     )
-    truth = truth_within(val.mask, schedule.tolerance_m, val.posting_m, device=device)
-    return Task(parameters, loss, place(train, device), place(val, device), truth)
 
 
 def _report(epoch: int, result: EpochResult, epoch_s: float, micro_batch: int) -> EpochReport:
@@ -124,7 +140,8 @@ def _keep_best(state: TrainingState, value: float, schedule: Schedule) -> None:
             state.best_weights = {name: t.to("cpu", copy=True) for name, t in weights.items()}
 
 
-def _is_over(state: TrainingState, schedule: Schedule) -> bool:
+def is_over(state: TrainingState, schedule: Schedule) -> bool:
+    """Whether a run ends here, by its budget or by patience."""
     progress = state.progress
     stale = progress.epoch - progress.best_epoch
     return progress.epoch >= schedule.epochs or (

@@ -9,6 +9,7 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_configs import SPACE
+from made_input import card as model_card
 from shapely import LineString, box
 
 from glsweep.config.data_card import DataCard
@@ -22,7 +23,7 @@ from glsweep.evaluate.whole_scenes import evaluate_scenes
 from glsweep.files import read_json
 from glsweep.metrics.lines import LineDistances, line_distances
 from glsweep.nets.build import build_network
-from glsweep.nets.member import ModelCard, save_member
+from glsweep.nets.member import save_member
 from glsweep.scenes.lines_on_data import lines_on_data
 from glsweep.scenes.simulator import simulate_data
 from glsweep.study import create_study
@@ -38,24 +39,7 @@ def write_study(folder, **split):
     config = StudyConfig(name="made", seed=0, card=card, space=SearchSpace.model_validate(SPACE))
     study = create_study(folder / "study", config)
     network = build_network("unet", in_channels=2, base_width=4, seed=0)
-    values = {
-        "architecture": "unet",
-        "patch_size_px": 32,
-        "base_width": 4,
-        "channels": ("cos", "sin"),
-        "amplitude_scale": 1.0,
-        "posting_m": 100.0,
-        "wavelength_m": 0.0555,
-        "tau": 0.5,
-        "data_card_hash": "",
-        "seed": 0,
-        "trial_id": "",
-        "parameters": {},
-        "best_epoch": 0,
-        "figures": {},
-        "glsweep_version": "",
-    }
-    save_member(study.member(STRATUM), network, ModelCard.model_validate(values))
+    save_member(study.member(STRATUM), network, model_card(patch_size_px=32))
     return study
 
 
