@@ -4,7 +4,8 @@
 
 A step is all from the gathering of a batch to the optimiser. Every contender is a process of its own; all
 of a row's group wait for each other and take turns, and of what they took the medians are shown. `plain`
-is the plain loop's time over a contender's, of the same turn. Libraries' networks are trained by the
+is the plain loop's time over a contender's, of the same turn, `glsweep` a contender's over the package's,
+with what is aimed at in brackets. Libraries' networks are trained by the
 package's loop: once as they come, in float32, and once in the layout and arithmetic of ours. SMP's U-Net++
 has one head, and no nested nodes at full resolution, hence its fewer operations.
 
@@ -42,6 +43,15 @@ from glsweep.training.precision import bits, resolve
 CONTENDER = Path(__file__).with_name("training_contender.py")
 # All that rank a trial, those of a calibration, and one.
 THRESHOLDS = (99, 17, 1)
+# How many times as fast as a contender the package aims to be, by device, network and contender.
+AIMS: dict[str, dict[str, dict[str, float]]] = {
+    "cpu": {"unet": {"plain loop": 1.5}, "unetpp": {"plain loop": 2.0, "MONAI": 1.7, "SMP": 1.7}},
+    "cuda": {
+        "unet": {"plain loop": 10.0},
+        "attention_unet": {"plain loop": 10.0},
+        "unetpp": {"plain loop": 4.0, "MONAI": 2.0, "SMP": 2.0},
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -167,6 +177,7 @@ def group(
             for command in commands:
                 one.measure(command)
     patches = options.batches * options.batch_size
+    ours = next(one for one in running if one.name == "glsweep")
     for place, one in enumerate(running):
         parameters, operations, bytes_ = counts[one.name]
         step_s, val_s = (statistics.median(one.taken_s[command]) for command in commands[:2])
@@ -182,6 +193,7 @@ def group(
             f"{bytes_ / patches / 1e6:.0f}",
             f"{patches / step_s:.1f}",
             f"{ratio(running[0], one, 'train', 'train'):.2f}",
+            f"{ratio(one, ours, 'train', 'train'):.2f}{aim(one.name, network, options)}",
             f"{least_s / step_s:.0%}",
             f"{patches / val_s:.1f}",
             f"{ratio(running[0], one, 'validate 99', 'validate 99'):.2f}",
@@ -191,6 +203,12 @@ def group(
         )
     for one in running:
         one.process.communicate()
+
+
+def aim(name: str, network: Architecture, options: Options) -> str:
+    """Return what was aimed at against a contender, in brackets, where anything was."""
+    wanted = AIMS[options.device].get(network, {}).get(name)
+    return "" if wanted is None else f" ({wanted:g})"
 
 
 def ratio(one: Contender, other: Contender, command: str, others: str) -> float:
@@ -210,6 +228,7 @@ def main(options: Options) -> None:
         "MB a patch",
         "step, patches/s",
         "plain",
+        "glsweep (aim)",
         "ceiling",
         "validation, patches/s",
         "plain",

@@ -47,6 +47,7 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
             settings.monitor,
             patience=settings.patience,
             keep_best=True,
+            annealing=settings.annealing,
         ),
         stopping=NoStopping(),
         resources=study.config.space.resources,

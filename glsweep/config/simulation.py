@@ -10,6 +10,7 @@ from glsweep.config.base import Settings
 C_BAND_WAVELENGTH_M = 0.0555
 
 Tides = Literal["gauges", "resolved"]
+Disturbances = Literal["as_real", "wide"]
 
 
 class Simulation(Settings):
@@ -18,7 +19,8 @@ class Simulation(Settings):
     `lines` is a file of closed grounding lines from which outlines are cut; without it they are
     random. `tides` are as strong as at Antarctic gauges, where many a belt is finer than the posting
     resolves, or only as strong as it does resolve. `noise` 1 is as noisy as real scenes are, 0 is
-    the flexure's phase alone. Of the scenes with noise `filtered_share` are filtered as processors
+    the flexure's phase alone. `disturbances` are as strong as in real scenes, or drawn
+    more widely, to train on. Of the scenes with noise `filtered_share` are filtered as processors
     filter them.
     """
 
@@ -32,4 +34,5 @@ class Simulation(Settings):
     lines: Path | None = None
     tides: Tides = "gauges"
     noise: float = Field(default=1.0, ge=0, le=1)
+    disturbances: Disturbances = "as_real"
     filtered_share: float = Field(default=0.0, ge=0, le=1)

@@ -9,6 +9,7 @@ from glsweep.config.base import Settings, load_yaml
 from glsweep.config.patches import PatchSettings
 
 Figure = Literal["relaxed_f1", "dice", "val_loss"]
+Annealing = Literal["none", "cosine"]
 
 HIGHER_IS_BETTER: dict[Figure, bool] = {"relaxed_f1": True, "dice": True, "val_loss": False}
 
@@ -138,7 +139,7 @@ class Retraining(Settings):
     """Full training of each winner; the best epoch by `monitor` is kept.
 
     Without a `learning_rate` or a `weight_decay` here the winner keeps its own, as it must where
-    they were searched.
+    they were searched. Annealed by `cosine` the learning rate falls to nearly 0 over the epochs.
     """
 
     epochs: int = Field(ge=1)
@@ -148,6 +149,7 @@ class Retraining(Settings):
     weight_decay: float | None = Field(default=None, ge=0)
     batch_size: int = Field(ge=1)
     gradient_clip: float = Field(gt=0)
+    annealing: Annealing = "none"
 
 
 class Calibration(Settings):

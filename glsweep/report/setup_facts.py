@@ -123,10 +123,11 @@ def _stopping(stopping: Stopping) -> str:
 
 def _retraining(space: SearchSpace) -> dict[str, str]:
     retraining = space.retraining
+    annealed = "" if retraining.annealing == "none" else f" (annealed by {retraining.annealing})"
     return {
         "budget": f"{counted(retraining.epochs, 'epoch')}, patience {retraining.patience}",
         "best epoch by": FIGURE_WORDS[retraining.monitor],
-        "optimiser": f"Adam, learning rate {_or_own(retraining.learning_rate)}, weight decay "
+        "optimiser": f"Adam, learning rate {_or_own(retraining.learning_rate)}{annealed}, weight decay "
         f"{_or_own(retraining.weight_decay)}",
         "batch": f"{counted(retraining.batch_size, 'patch', 'patches')}, gradient norm clipped at "
         f"{retraining.gradient_clip:g}",

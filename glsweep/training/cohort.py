@@ -9,7 +9,7 @@ from glsweep.config.trial import TrialParameters
 from glsweep.patches.arrays import PatchArrays
 from glsweep.training.cohort_epoch import SomeDivergedError, run_cohort_epoch
 from glsweep.training.epoch import EpochResult, Task, TrainingDivergedError, run_epoch
-from glsweep.training.fit import Schedule, close_epoch, epoch_seed, is_over, loss_of, make_task
+from glsweep.training.fit import Schedule, anneal, close_epoch, epoch_seed, is_over, loss_of, make_task
 from glsweep.training.memory import OutOfDeviceMemoryError, is_out_of_memory, run_in_memory
 from glsweep.training.report import EpochReport
 from glsweep.training.state import TrainingState
@@ -72,6 +72,8 @@ def fit_cohort(
             epochs = _Epochs(make_task(first.parameters, train, val, schedule, first.state.device))
         start_s = time.perf_counter()
         present = dict(members)
+        for member in present.values():
+            anneal(member.state, member.parameters, schedule)
         results = epochs.run(present)
         share_s = (time.perf_counter() - start_s) / len(present)
         told = {name: _close(present[name], result, schedule, share_s) for name, result in results.items()}

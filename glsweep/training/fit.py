@@ -1,5 +1,6 @@
 """The training loop: it yields a report each epoch and does not know who listens."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -7,7 +8,7 @@ from functools import partial
 
 import torch
 
-from glsweep.config.space import Figure
+from glsweep.config.space import Annealing, Figure
 from glsweep.config.trial import TrialParameters
 from glsweep.losses import GroundingLineLoss
 from glsweep.metrics.thresholds import truth_within
@@ -27,7 +28,9 @@ class Schedule:
     """How long to train, and what to watch.
 
     `patience` None trains all epochs; else training ends after so many epochs without a better
-    `monitor`. With `keep_best` the best epoch's weights are kept in the state.
+    `monitor`. With `keep_best` the best epoch's weights are kept in the state. Annealed by `cosine`
+    the learning rate falls from the trial's own to nearly 0 over the epochs (Loshchilov & Hutter
+    2017, eq. 5, without restarts).
     """
 
     epochs: int
@@ -35,6 +38,7 @@ class Schedule:
     monitor: Figure
     patience: int | None = None
     keep_best: bool = False
+    annealing: Annealing = "none"
 
 
 def fit(
@@ -66,9 +70,19 @@ def fit(
     largest = min(parameters.batch_size, max(len(train), len(val)))
     while not is_over(state, schedule):
         start_s = time.perf_counter()
+        anneal(state, parameters, schedule)
         run = partial(run_epoch, state, task, epoch_seed(state, seed))
         result = run_in_memory(state, parameters, largest, run)
         yield close_epoch(state, parameters, result, schedule, time.perf_counter() - start_s)
+
+
+def anneal(state: TrainingState, parameters: TrialParameters, schedule: Schedule) -> None:
+    """Set the learning rate of the epoch that comes next."""
+    learning_rate = parameters.learning_rate
+    if schedule.annealing == "cosine":
+        learning_rate *= (1 + math.cos(math.pi * state.progress.epoch / schedule.epochs)) / 2
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate
 
 
 def epoch_seed(state: TrainingState, seed: int) -> int:

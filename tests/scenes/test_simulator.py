@@ -231,3 +231,18 @@ def test_the_demo_card_is_valid(request):
     assert card.simulation.posting_m == 100
     assert card.title
     assert card.citation
+
+
+def test_scenes_drawn_widely_have_the_same_lines_and_vary_more():
+    """Of 12 scenes each: the mean magnitudes of those drawn widely lie farther apart."""
+    spread = {}
+    for disturbances in ("as_real", "wide"):
+        settings = Simulation(rows=128, cols=128, tides="resolved", disturbances=disturbances)
+        scenes = [simulated(seed, 1.0, settings) for seed in range(12)]
+        valid = [scene.interferogram[scene.interferogram != 0] for scene in scenes]
+        spread[disturbances] = np.std([np.abs(values).mean() for values in valid])
+    assert spread["wide"] > spread["as_real"]
+    clean = [
+        simulated(3, 0.0, SMALL.model_copy(update={"disturbances": each})) for each in ("as_real", "wide")
+    ]
+    assert [line.wkt for line in clean[0].lines] == [line.wkt for line in clean[1].lines]

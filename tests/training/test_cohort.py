@@ -104,10 +104,12 @@ def assert_as_alone(member, told, plan, *, until=None):
 
 
 @pytest.mark.usefixtures("in_double")
-@pytest.mark.parametrize("architecture", ["unet", "attention_unet", "unetpp"])
-def test_each_comes_to_what_it_comes_to_alone(architecture):
+@pytest.mark.parametrize(
+    ("architecture", "annealing"), [("unet", "none"), ("attention_unet", "cosine"), ("unetpp", "none")]
+)
+def test_each_comes_to_what_it_comes_to_alone(architecture, annealing):
     members = cohort_of(settings(architecture))
-    kept, plan = dict(members), schedule(3, keep_best=True)
+    kept, plan = dict(members), schedule(3, keep_best=True, annealing=annealing)
     told = train_together(members, plan)
     for name, member in kept.items():
         assert_as_alone(member, told[name], plan)

@@ -98,6 +98,24 @@ def test_a_learning_rate_beyond_all_bounds_stops_the_training():
         run(20, of=parameters(learning_rate=1e30))
 
 
+@pytest.mark.parametrize("annealing", ["none", "cosine"])
+def test_the_learning_rate_of_each_epoch_is_that_of_torchs_own_scheduler(annealing):
+    of, epochs = parameters(learning_rate=3e-3), 5
+    state = fresh_state(of, seed=1, device=CPU)
+    used = [
+        state.optimizer.param_groups[0]["lr"]
+        for _ in fit(state, of, bands(), bands(seed=1), schedule(epochs, annealing=annealing), seed=1)
+    ]
+    oracle = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=3e-3)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(oracle, T_max=epochs)
+    wanted = []
+    for _ in range(epochs):
+        wanted.append(oracle.param_groups[0]["lr"] if annealing == "cosine" else 3e-3)
+        oracle.step()
+        scheduler.step()
+    assert used == pytest.approx(wanted)
+
+
 def test_patience_ends_the_training_and_the_last_report_says_so():
     still = parameters(learning_rate=1e-30, weight_decay=0)
     state, reports = run(50, of=still, patience=3, monitor="dice")

@@ -35,8 +35,9 @@ def assert_same(one, other):
     [parameters(), parameters(architecture="unetpp", base_width=2, ds_weights=(0.1, 0.2, 0.3, 0.4))],
     ids=lambda of: of.architecture,
 )
-def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(tmp_path, of):
-    plan = schedule(5, keep_best=True)
+@pytest.mark.parametrize("annealing", ["none", "cosine"])
+def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(tmp_path, of, annealing):
+    plan = schedule(5, keep_best=True, annealing=annealing)
     undisturbed = fresh_state(of, seed=7, device=CPU)
     wanted = train(undisturbed, of, plan)
 

@@ -7,26 +7,27 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from glsweep.scenes.simulator.spectrum import power_law_field
+from glsweep.scenes.simulator.strengths import AS_REAL, Strengths
 
-ATMOSPHERE_SLOPE = -8 / 3
 MOTION_SLOPE = -4.0
 MOTION_REACH_M = 3_000.0
-MOST_MOTION_RAD = 2.5
 
 
-def draw_atmosphere_rad(shape: tuple[int, int], generator: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Draw turbulent delay, 0.5 to 1.8 rad strong.
+def draw_atmosphere_rad(
+    shape: tuple[int, int], generator: np.random.Generator, strengths: Strengths = AS_REAL
+) -> npt.NDArray[np.float64]:
+    """Draw turbulent delay."""
+    strength_rad = generator.uniform(*strengths.atmosphere_rad)
+    return strength_rad * power_law_field(shape, strengths.atmosphere_slope, generator)
 
-    The density's slope of -8/3 is one of -5/3 along a profile: turbulence over more than two
-    kilometres (Hanssen 2001, sec. 4.7).
-    """
-    return generator.uniform(0.5, 1.8) * power_law_field(shape, ATMOSPHERE_SLOPE, generator)
 
-
-def draw_ramp_rad(shape: tuple[int, int], generator: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Draw the plane that imprecise orbits leave: up to a fringe over the scene, and any offset."""
+def draw_ramp_rad(
+    shape: tuple[int, int], generator: np.random.Generator, strengths: Strengths = AS_REAL
+) -> npt.NDArray[np.float64]:
+    """Draw the plane that imprecise orbits leave, and any offset."""
     row, col = np.indices(shape)
-    slope_row, slope_col = generator.uniform(-math.pi, math.pi, size=2)
+    most_rad = strengths.most_ramp_rad
+    slope_row, slope_col = generator.uniform(-most_rad, most_rad, size=2)
     offset = generator.uniform(-math.pi, math.pi)
     return np.asarray(offset + slope_row * row / shape[0] + slope_col * col / shape[1])
 
@@ -52,9 +53,12 @@ def draw_bulls_eyes_rad(
 
 
 def draw_ice_motion_rad(
-    seaward_px: npt.NDArray[np.float64], posting_m: float, generator: np.random.Generator
+    seaward_px: npt.NDArray[np.float64],
+    posting_m: float,
+    generator: np.random.Generator,
+    strengths: Strengths = AS_REAL,
 ) -> npt.NDArray[np.float64]:
-    """Draw what flow leaves that changed between the dates: smooth, up to a fringe, most on floating ice."""
+    """Draw what flow leaves that changed between the dates: smooth, and most on floating ice."""
     smooth = power_law_field(seaward_px.shape, MOTION_SLOPE, generator)
     floats = expit(seaward_px * posting_m / MOTION_REACH_M)
-    return np.asarray(generator.uniform(0, MOST_MOTION_RAD) * smooth * (0.2 + 0.8 * floats))
+    return np.asarray(generator.uniform(0, strengths.most_motion_rad) * smooth * (0.2 + 0.8 * floats))

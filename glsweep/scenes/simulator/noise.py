@@ -7,13 +7,12 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from glsweep.scenes.simulator.spectrum import power_law_field
+from glsweep.scenes.simulator.strengths import AS_REAL, Strengths
 
 FRONT_M = (8_000.0, 60_000.0)
 """How far from the line a shelf ends."""
 LANDWARD_M = (100.0, 1_000.0)
 """How far inland of the line ice still bends and shears."""
-STRAINED_SHARE = 0.88
-"""Share of the scenes whose ice loses its coherence along the line."""
 
 
 def speckled_interferogram(
@@ -68,6 +67,7 @@ def draw_coherence(
     phase_rad: npt.NDArray[np.float64],
     seaward_m: npt.NDArray[np.float64],
     generator: np.random.Generator,
+    strengths: Strengths = AS_REAL,
 ) -> npt.NDArray[np.float64]:
     """Draw a coherence map: good and lost patches, a worse sea side and line, narrow fringes blurred.
 
@@ -84,20 +84,22 @@ def draw_coherence(
         Signed distance to the line in metres, positive on floating ice.
     generator : Generator
         Source of randomness.
+    strengths : Strengths
+        What is drawn from.
 
     Returns
     -------
     float64 array (rows, cols)
         Between 0 and 1.
     """
-    patches = power_law_field(phase_rad.shape, -3.6, generator)
-    lost_share = generator.uniform(0.1, 0.8)
-    kept = expit((patches - np.quantile(patches, lost_share)) / 0.15)
-    highest, lowest = generator.uniform(0.35, 0.92), generator.uniform(0.0, 0.08)
+    patches = power_law_field(phase_rad.shape, strengths.patch_slope, generator)
+    lost_share = generator.uniform(*strengths.lost_share)
+    kept = expit((patches - np.quantile(patches, lost_share)) / strengths.patch_edge)
+    highest, lowest = generator.uniform(*strengths.highest_coherence), generator.uniform(0.0, 0.08)
     at_sea = generator.uniform(0.35, 0.9)
     coherence = (lowest + (highest - lowest) * kept) * np.where(seaward_m > 0, at_sea, 1.0)
     lost, reach_m = generator.uniform(0.96, 1.0), generator.uniform(600, 3500)
-    strained = lost if generator.random() < STRAINED_SHARE else generator.uniform(0, 0.5)
+    strained = lost if generator.random() < strengths.strained_share else generator.uniform(0, 0.5)
     landward_m = generator.uniform(*LANDWARD_M)
     coherence *= 1 - strained * np.exp(-((seaward_m / np.where(seaward_m > 0, reach_m, landward_m)) ** 2))
     front_m = generator.uniform(*FRONT_M)

@@ -24,6 +24,7 @@ from glsweep.scenes.simulator.outline import Outline, draw_outline
 from glsweep.scenes.simulator.phase_filter import STRENGTHS, filter_phase
 from glsweep.scenes.simulator.real_outline import cut_outline
 from glsweep.scenes.simulator.spectrum import power_law_field
+from glsweep.scenes.simulator.strengths import AS_REAL, Strengths, draw_widely
 
 COLLAR_SHARE = 0.6
 GAP_SHARE = 0.08
@@ -64,7 +65,8 @@ def simulate_scene(
     ConfigError
         When the CRS is unknown or not projected.
     """
-    noise = settings.noise if noise is None else noise
+    strengths = _strengths(settings, seed=seed, name=name)
+    noise = (settings.noise if noise is None else noise) * strengths.noise
     shape = (settings.rows, settings.cols)
     transform = Affine(settings.posting_m, 0, origin_xy_m[0], 0, -settings.posting_m, origin_xy_m[1])
     outline = _outline(settings, shape, generator_for(seed, name, "outline"))
@@ -78,16 +80,21 @@ def simulate_scene(
         if collar.random() < COLLAR_SHARE:
             footprint = track.draw_footprint(collar)
         nuisance_rad = (
-            draw_atmosphere_rad(shape, generator_for(seed, name, "atmosphere"))
-            + draw_ramp_rad(shape, generator_for(seed, name, "ramp"))
+            draw_atmosphere_rad(shape, generator_for(seed, name, "atmosphere"), strengths)
+            + draw_ramp_rad(shape, generator_for(seed, name, "ramp"), strengths)
             + draw_bulls_eyes_rad(
                 -outline.seaward_px, settings.posting_m, generator_for(seed, name, "bull's-eyes")
             )
-            + draw_ice_motion_rad(outline.seaward_px, settings.posting_m, generator_for(seed, name, "motion"))
+            + draw_ice_motion_rad(
+                outline.seaward_px, settings.posting_m, generator_for(seed, name, "motion"), strengths
+            )
             + track.draw_seams_rad(settings.posting_m, generator_for(seed, name, "seams"))
         )
         drawn_coherence = draw_coherence(
-            phase_rad, outline.seaward_px * settings.posting_m, generator_for(seed, name, "coherence")
+            phase_rad,
+            outline.seaward_px * settings.posting_m,
+            generator_for(seed, name, "coherence"),
+            strengths,
         )
         coherence = 1 - noise * (1 - drawn_coherence)
         interferogram = speckled_interferogram(
@@ -112,6 +119,12 @@ def simulate_scene(
         wobble_m=WOBBLE_M * noise,
     )
     return Scene(name, interferogram, transform, projected_crs(settings), lines)
+
+
+def _strengths(settings: Simulation, *, seed: int, name: str) -> Strengths:
+    if settings.disturbances == "as_real":
+        return AS_REAL
+    return draw_widely(generator_for(seed, name, "strengths"))
 
 
 def scene_beam(settings: Simulation, *, seed: int, name: str) -> Beam:
