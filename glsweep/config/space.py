@@ -153,12 +153,15 @@ class Retraining(Settings):
 
 
 class Calibration(Settings):
-    """The thresholds that are tried on validation, and the figure that chooses among them."""
+    """The thresholds that are tried on validation, and the figure that chooses among them.
+
+    By `relaxed_f05` what is invented counts more than what is missed.
+    """
 
     lowest: float = Field(gt=0, lt=1)
     highest: float = Field(gt=0, lt=1)
     count: int = Field(ge=2)
-    criterion: Literal["dice", "relaxed_f1"]
+    criterion: Literal["dice", "relaxed_f1", "relaxed_f05"]
 
     @model_validator(mode="after")
     def _ascends(self) -> Self:

@@ -19,7 +19,7 @@ def choose_threshold(probability: torch.Tensor, truth: Truth, settings: Calibrat
     """
     thresholds = torch.linspace(settings.lowest, settings.highest, settings.count)
     counts = count_at_thresholds(probability, truth, thresholds)
-    values = counts.macro_dice() if settings.criterion == "dice" else counts.relaxed_f1()
+    values = counts.curve(settings.criterion)
     best = counts.best(settings.criterion)
     return {
         "criterion": settings.criterion,

@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+Criterion = Literal["relaxed_f1", "relaxed_f05", "dice"]
+
 
 @dataclass(frozen=True)
 class ThresholdCounts:
@@ -88,8 +90,14 @@ class ThresholdCounts:
 
     def relaxed_f1(self) -> Tensor:
         """Harmonic mean of the relaxed precision and recall, (T,); 0 where both are 0."""
-        precision, recall = self.relaxed_precision(), self.relaxed_recall()
-        return 2 * precision * recall / (precision + recall).clamp_min(torch.finfo(precision.dtype).tiny)
+        return self._relaxed_f(1.0)
+
+    def relaxed_f05(self) -> Tensor:
+        """F0.5 of the relaxed precision and recall, (T,): what is invented counts more than what is missed.
+
+        F_b = (1 + b^2) P R / (b^2 P + R) with b = 0.5 (van Rijsbergen 1979, ch. 7).
+        """
+        return self._relaxed_f(0.5)
 
     def precision(self) -> Tensor:
         """Micro precision, (T,)."""
@@ -115,15 +123,24 @@ class ThresholdCounts:
         """Mean Dice of the patches, (T,)."""
         return self._mean(_dice(self.true_positive, self.predicted, self._line_by_patch()))
 
-    def best(self, figure: Literal["relaxed_f1", "dice"]) -> int:
-        """Return the index of the lowest threshold at which `figure` is largest.
+    def curve(self, figure: Criterion) -> Tensor:
+        """Return a figure at every threshold, (T,).
 
         `dice` is the mean over patches, by which the published thresholds were chosen.
         """
+        curves = {"relaxed_f1": self.relaxed_f1, "relaxed_f05": self.relaxed_f05, "dice": self.macro_dice}
+        return curves[figure]()
+
+    def best(self, figure: Criterion) -> int:
+        """Return the index of the lowest threshold at which `figure` is largest."""
         if not len(self):
             raise ValueError("no patches to choose a threshold by")
-        curve = {"relaxed_f1": self.relaxed_f1, "dice": self.macro_dice}[figure]()
-        return int(curve.argmax())
+        return int(self.curve(figure).argmax())
+
+    def _relaxed_f(self, beta: float) -> Tensor:
+        precision, recall = self.relaxed_precision(), self.relaxed_recall()
+        total = (beta**2 * precision + recall).clamp_min(torch.finfo(precision.dtype).tiny)
+        return (1 + beta**2) * precision * recall / total
 
     def _line_total(self) -> Tensor:
         return self.line.sum().expand(len(self.thresholds))

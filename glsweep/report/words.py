@@ -4,6 +4,7 @@ DASH = "\N{EN DASH}"
 
 FIGURE_WORDS = {
     "relaxed_f1": "relaxed F1",
+    "relaxed_f05": "relaxed F0.5",
     "dice": "mean Dice",
     "val_loss": "validation loss",
 }

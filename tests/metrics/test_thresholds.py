@@ -13,7 +13,7 @@ from scipy.ndimage import distance_transform_edt
 from glsweep.metrics.pixel import pixel_scores
 from glsweep.metrics.thresholds import ThresholdCounts, count_at_thresholds, truth_within
 
-FIGURES = ("relaxed_precision", "relaxed_recall", "relaxed_f1", "precision", "recall", "dice")
+FIGURES = ("relaxed_precision", "relaxed_recall", "relaxed_f1", "relaxed_f05", "precision", "recall", "dice")
 MACRO = ("macro_dice", "macro_precision", "macro_recall")
 
 
@@ -173,6 +173,15 @@ def test_the_best_threshold_is_the_lowest_that_reaches_the_largest_figure(batch)
     assert counts.macro_dice()[best] == counts.macro_dice().max()
     by_f1 = counts.best("relaxed_f1")
     assert counts.relaxed_f1()[:by_f1].max() < counts.relaxed_f1()[by_f1]
+
+
+def test_f05_is_the_mean_that_counts_precision_four_times(batch):
+    probability, mask, thresholds = batch
+    counts = count_at_thresholds(probability, truth_within(mask, 200, 100), thresholds)
+    precision, recall = counts.relaxed_precision(), counts.relaxed_recall()
+    assert ((precision > 0) & (recall > 0) & (precision != recall)).any()
+    torch.testing.assert_close(counts.relaxed_f05(), 1 / (0.8 / precision + 0.2 / recall))
+    assert counts.curve("relaxed_f05")[counts.best("relaxed_f05")] == counts.relaxed_f05().max()
 
 
 def test_bad_input_is_refused(batch):

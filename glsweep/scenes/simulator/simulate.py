@@ -65,8 +65,8 @@ def simulate_scene(
     ConfigError
         When the CRS is unknown or not projected.
     """
+    noise = settings.noise if noise is None else noise
     strengths = _strengths(settings, seed=seed, name=name)
-    noise = (settings.noise if noise is None else noise) * strengths.noise
     shape = (settings.rows, settings.cols)
     transform = Affine(settings.posting_m, 0, origin_xy_m[0], 0, -settings.posting_m, origin_xy_m[1])
     outline = _outline(settings, shape, generator_for(seed, name, "outline"))

@@ -14,8 +14,6 @@ class Strengths:
 
     Attributes
     ----------
-    noise : float
-        Times the settings' noise.
     atmosphere_rad : tuple of float
         Standard deviation of the delay.
     atmosphere_slope : float
@@ -31,7 +29,6 @@ class Strengths:
         Share of the scenes whose ice loses its coherence along the line.
     """
 
-    noise: float = 1.0
     atmosphere_rad: tuple[float, float] = (0.5, 1.8)
     atmosphere_slope: float = -8 / 3
     most_motion_rad: float = 2.5
@@ -54,14 +51,13 @@ def draw_widely(generator: np.random.Generator) -> Strengths:
     belts are lost; in air and motion there are fringes that no tide made.
     """
     return Strengths(
-        noise=generator.uniform(0.6, 1.0),
         atmosphere_rad=(0.3, 5.0),
         atmosphere_slope=generator.uniform(-11 / 3, -8 / 3),
         most_motion_rad=12.0,
         most_ramp_rad=6 * math.pi,
-        patch_slope=generator.uniform(-3.8, -2.6),
-        patch_edge=generator.uniform(0.05, 0.5),
-        lost_share=(0.0, 0.7),
-        highest_coherence=(0.5, 0.98),
-        strained_share=0.1,
+        patch_slope=generator.uniform(-3.8, -2.4),
+        patch_edge=generator.uniform(0.03, 0.5),
+        lost_share=(0.0, 0.8),
+        highest_coherence=(0.4, 0.97),
+        strained_share=0.25,
     )
