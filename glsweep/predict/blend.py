@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from glsweep.predict.network import Member, member_probability
 from glsweep.predict.windows import blending_weight, starts, stride_of
@@ -43,7 +44,9 @@ def predict_strips(
     turned: bool,
     device: torch.device,
 ) -> Iterator[Strip]:
-    """Predict a scene; no more is held than one row of windows.
+    """Predict a scene; no more is held than two rows of windows.
+
+    Windows are blended on the device, which is asked for nothing but finished rows.
 
     Parameters
     ----------
@@ -71,22 +74,42 @@ def predict_strips(
     stride_px = stride_of(window_px, overlap)
     tops, lefts = starts(rows, window_px, stride_px), starts(cols, window_px, stride_px)
     width = lefts[-1] + window_px
-    weight = blending_weight(window_px)
-    total = np.zeros((len(members), window_px, width), np.float32)
-    weights = np.zeros((window_px, width), np.float32)
+    weight = torch.from_numpy(blending_weight(window_px)).to(device)
+    total = torch.zeros(len(members), window_px, width, device=device)
+    weights = torch.zeros(window_px, width, device=device)
+    before: _Pending | None = None
     for top, following in zip(tops, [*tops[1:], rows], strict=True):
         band = np.zeros((window_px, width), np.complex64)
         height = min(window_px, rows - top)
         band[:height, :cols] = read_rows(top, height)
+        for left in lefts:
+            weights[:, left : left + window_px] += weight
         for left, found in _windows(band, lefts, window_px, members, turned=turned, device=device):
             total[:, :, left : left + window_px] += found * weight
-            weights[:, left : left + window_px] += weight
         # What the next row of windows does not reach is finished.
         done = min(following - top, window_px)
-        probability = (total[:, :done] / weights[:done])[:, : rows - top, :cols]
-        yield Strip(top, probability, band[:done][: rows - top, :cols])
-        total = np.concatenate([total[:, done:], np.zeros_like(total[:, :done])], axis=1)
-        weights = np.concatenate([weights[done:], np.zeros_like(weights[:done])])
+        kept = min(done, rows - top)
+        probability = (total[:, :kept] / weights[:kept])[:, :, :cols]
+        # A device may still be at work on it: meanwhile the row before it is written, the next one read.
+        if before is not None:
+            yield before.finished()
+        before = _Pending(top, probability, band[:kept, :cols])
+        total = torch.cat([total[:, done:], torch.zeros_like(total[:, :done])], dim=1)
+        weights = torch.cat([weights[done:], torch.zeros_like(weights[:done])])
+    if before is not None:
+        yield before.finished()
+
+
+class _Pending(NamedTuple):
+    """A strip whose probability may not be there yet."""
+
+    row: int
+    probability: Tensor
+    interferogram: npt.NDArray[np.complex64]
+
+    def finished(self) -> Strip:
+        """Wait for the device."""
+        return Strip(self.row, self.probability.cpu().numpy(), self.interferogram)
 
 
 def _windows(
@@ -97,21 +120,12 @@ def _windows(
     *,
     turned: bool,
     device: torch.device,
-) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-    """Yield the left column and the members' probability, (members, S, S), of each window of a row.
-
-    A window without any data is not shown to a network: its probability is 0.
-    """
-    empty = np.zeros((len(members), window_px, window_px), np.float32)
-    filled = []
-    for left in lefts:
-        if band[:, left : left + window_px].any():
-            filled.append(left)
-        else:
-            yield left, empty
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield the left column and the members' probability, (members, S, S), of each window with data."""
+    filled = [left for left in lefts if band[:, left : left + window_px].any()]
     for first in range(0, len(filled), BATCH_WINDOWS):
         batch = filled[first : first + BATCH_WINDOWS]
         windows = np.stack([band[:, left : left + window_px] for left in batch])
         image = torch.from_numpy(np.stack([windows.real, windows.imag], axis=1)).to(device)
-        found = member_probability(members, image, turned=turned).cpu().numpy()
-        yield from zip(batch, found.swapaxes(0, 1), strict=True)
+        found = member_probability(members, image, turned=turned)
+        yield from zip(batch, found.unbind(dim=1), strict=True)
