@@ -1,6 +1,5 @@
 """The stage `retrain`: each stratum's winner is trained in full, and its best epoch is kept."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from glsweep.patches.store import open_patches
 from glsweep.spaces.plan import ListedPlan, PlannedTrial
 from glsweep.study import Study
 from glsweep.sweep.checkpoints import CheckpointStore
-from glsweep.sweep.cluster import connected, with_spare_cores
+from glsweep.sweep.cluster import connected
 from glsweep.sweep.console import ConsoleListener
 from glsweep.sweep.engine import Job, run_trials
 from glsweep.sweep.records import TrialRecord
@@ -57,14 +56,9 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
         keep_checkpoints=True,
     )
     terms = Terms.of_retraining(job.plan.strata, study.config.space)
-    with connected(address):
-        # Winners are few: cores that a sweep fills would lie idle.
-        resources = with_spare_cores(job.resources, len(members))
-        table = ConsoleListener(
-            console, replace(terms, resources=resources), title="Retraining of the winners"
-        )
-        with table:
-            records = run_trials(replace(job, resources=resources), split_arrays(study, job.plan), [table])
+    table = ConsoleListener(console, terms, title="Retraining of the winners")
+    with connected(address), table:
+        records = run_trials(job, split_arrays(study, job.plan), [table])
     checkpoints = CheckpointStore(job.storage)
     for member in members:
         record = records.trials[member.trial_id]

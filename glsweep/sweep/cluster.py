@@ -17,8 +17,6 @@ from glsweep.sweep.signals import end_on_sigterm, kept_handlers
 CONNECT_S = 5.0
 # Ten trials with a tenth of a GPU each fill it.
 ROUNDING = 1e-6
-MOST_THREADS = 4
-"""To share a batch of small networks' patches among more gains little."""
 
 
 @contextmanager
@@ -92,20 +90,3 @@ def trials_at_once(request: Mapping[str, float]) -> int | None:
         return None
     resources = has.nodes[0].resources
     return min(int(resources.get(name, 0) / amount + ROUNDING) for name, amount in request.items())
-
-
-def with_spare_cores(resources: Resources, trials: int) -> Resources:
-    """Return what each of a few trials may take: its share of this machine's cores, if that is more.
-
-    Where a GPU trains, or there are nodes besides this one, it is what was asked for.
-
-    Raises
-    ------
-    ResourceError
-        As `trial_request` does.
-    """
-    request, nodes = trial_request(resources), capacity().nodes
-    if "GPU" in request or trials_at_once(request) is None:
-        return resources
-    share = int(nodes[0].resources.get("CPU", 0)) // max(1, trials)
-    return resources.model_copy(update={"cpus": max(resources.cpus, min(share, MOST_THREADS))})

@@ -146,30 +146,3 @@ def test_a_share_of_a_gpu_is_asked_for_where_ray_has_one() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert "asks for 1 CPUs and 2 GPUs, the largest node has 2 and 1" in result.stdout
-
-
-@pytest.mark.parametrize(
-    ("cluster", "trials", "asked", "given"),
-    [
-        ("num_cpus=8", 3, 1, 2),
-        ("num_cpus=8", 1, 1, 4),
-        ("num_cpus=8", 20, 1, 1),
-        ("num_cpus=8", 2, 6, 6),
-        ("num_cpus=8, num_gpus=1", 1, 1, 1),
-    ],
-    ids=["a share each", "no more than pay", "fewer cores than trials", "more was asked for", "on a GPU"],
-)
-def test_few_trials_share_out_all_cores_of_a_machine(
-    cluster: str, trials: int, asked: int, given: int
-) -> None:
-    script = (
-        "from glsweep.sweep.cluster import with_spare_cores\n"
-        "from glsweep.config.space import Resources\n"
-        "import ray\n"
-        f"ray.init(address='local', {cluster}, include_dashboard=False, log_to_driver=False)\n"
-        f"print(with_spare_cores(Resources(cpus={asked}, gpus=0.5), {trials}).cpus)\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert result.stdout.splitlines()[-1] == str(given)
