@@ -10,7 +10,7 @@ from glsweep.config.simulation import Simulation
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
 from glsweep.scenes.scene import Scene
-from glsweep.scenes.simulator.acquisition import draw_track, pixels_within, whole_footprint
+from glsweep.scenes.simulator.acquisition import Track, draw_track, pixels_within, whole_footprint
 from glsweep.scenes.simulator.atmosphere import (
     draw_atmosphere_rad,
     draw_bulls_eyes_rad,
@@ -79,17 +79,7 @@ def simulate_scene(
         collar = generator_for(seed, name, "collar")
         if collar.random() < COLLAR_SHARE:
             footprint = track.draw_footprint(collar)
-        nuisance_rad = (
-            draw_atmosphere_rad(shape, generator_for(seed, name, "atmosphere"), strengths)
-            + draw_ramp_rad(shape, generator_for(seed, name, "ramp"), strengths)
-            + draw_bulls_eyes_rad(
-                -outline.seaward_px, settings.posting_m, generator_for(seed, name, "bull's-eyes")
-            )
-            + draw_ice_motion_rad(
-                outline.seaward_px, settings.posting_m, generator_for(seed, name, "motion"), strengths
-            )
-            + track.draw_seams_rad(settings.posting_m, generator_for(seed, name, "seams"))
-        )
+        nuisance_rad = _nuisance_rad(settings, outline, track, strengths, seed=seed, name=name)
         drawn_coherence = draw_coherence(
             phase_rad,
             outline.seaward_px * settings.posting_m,
@@ -119,6 +109,20 @@ def simulate_scene(
         wobble_m=WOBBLE_M * noise,
     )
     return Scene(name, interferogram, transform, projected_crs(settings), lines)
+
+
+def _nuisance_rad(
+    settings: Simulation, outline: Outline, track: Track, strengths: Strengths, *, seed: int, name: str
+) -> npt.NDArray[np.float64]:
+    """Draw all that is in the phase besides the tide."""
+    seaward_px, posting_m = outline.seaward_px, settings.posting_m
+    return np.asarray(
+        draw_atmosphere_rad(seaward_px.shape, generator_for(seed, name, "atmosphere"), strengths)
+        + draw_ramp_rad(seaward_px.shape, generator_for(seed, name, "ramp"), strengths)
+        + draw_bulls_eyes_rad(-seaward_px, posting_m, generator_for(seed, name, "bull's-eyes"))
+        + draw_ice_motion_rad(seaward_px, posting_m, generator_for(seed, name, "motion"), strengths)
+        + track.draw_seams_rad(posting_m, generator_for(seed, name, "seams"))
+    )
 
 
 def _strengths(settings: Simulation, *, seed: int, name: str) -> Strengths:
