@@ -61,7 +61,7 @@ class PlainLoop:
             in_channels=len(parameters.channels),
             base_width=parameters.base_width,
             seed=0,
-        ).to(device)
+        ).to(device, memory_format=torch.contiguous_format)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay
         )

@@ -18,7 +18,9 @@ NETWORKS: dict[str, type[UNet | UNetPlusPlus]] = {
 def build_network(
     architecture: str, *, in_channels: int, base_width: int | None = None, seed: int
 ) -> nn.Module:
-    """Build a network on the CPU, its weights drawn from `seed`.
+    """Build a network on the CPU, its weights drawn from `seed`, and laid out channels last.
+
+    Convolutions on CPUs are about twice as fast with this order in memory.
 
     Its `forward` maps (N, in_channels, H, W) to a tuple of logits (N, 1, H, W), the one to predict
     with LAST: one head for the U-Nets, those of x01..x04 for U-Net++. 16 must divide H and W.
@@ -50,7 +52,9 @@ def build_network(
     # does not give back.
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)
-        return network(in_channels, width)
+        built: nn.Module = network(in_channels, width)
+    # torch's types do not know the argument.
+    return built.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def count_parameters(network: nn.Module) -> int:
