@@ -111,7 +111,7 @@ def _write_member(
         amplitude_scale=train.amplitude_scale,
         posting_m=train.posting_m,
         wavelength_m=study.config.card.wavelength_m,
-        trained_on=study.config.card.title or study.config.card.name,
+        trained_on=study.config.card.trained_on,
         data_card_hash=study.config.card.content_hash(),
         seed=member.seed,
         trial_id=trial_id,

@@ -141,7 +141,7 @@ def _part(card: Path, part: Any) -> Any:
             f"(it is {part!r})"
         )
     loaded = load_card(card.parent / given["data"])
-    return loaded.model_copy(update={"test_only": bool(given.get("test_only", False))})
+    return loaded.model_copy(update={"test_only": bool(given.get("test_only", loaded.test_only))})
 
 
 def _with_absolute_regions(card: DataCard, folder: Path) -> DataCard:

@@ -103,3 +103,8 @@ class DataCard(Settings):
     def data_sets(self) -> tuple["DataCard", ...]:
         """The parts, or the card itself."""
         return self.parts or (self,)
+
+    @property
+    def trained_on(self) -> str:
+        """What people call the data sets that are not for test alone."""
+        return ", ".join(card.title or card.name for card in self.data_sets if not card.test_only)

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 from made_configs import CARD, changed, write_yaml
 
 from glsweep.config.card_files import load_card
@@ -106,3 +107,18 @@ def test_a_part_that_asks_for_another_label_than_the_whole_is_refused():
         DataCard.model_validate({"name": "joined", "parts": [part]})
     whole = {"name": "joined", "parts": [part], "label": "soft", "label_width_m": 120.0}
     assert DataCard.model_validate(whole).label == "soft"
+
+
+@pytest.mark.parametrize(
+    ("part", "test_only"),
+    [("b.yaml", True), ({"data": "b.yaml"}, True), ({"data": "b.yaml", "test_only": False}, False)],
+    ids=["as its card says", "as its card says, in a mapping", "as the joined card says"],
+)
+def test_a_part_for_test_alone_stays_so_and_is_not_named_among_what_was_trained_on(tmp_path, part, test_only):
+    for name, of_its_own in (("a", {}), ("b", {"test_only": True})):
+        card = {"name": name, "title": f"Scenes {name}", "simulation": {"scenes": 3}, **of_its_own}
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(card))
+    (tmp_path / "joined.yaml").write_text(yaml.safe_dump({"name": "joined", "parts": ["a.yaml", part]}))
+    joined = load_card(tmp_path / "joined.yaml")
+    assert [card.test_only for card in joined.parts] == [False, test_only]
+    assert joined.trained_on == ("Scenes a" if test_only else "Scenes a, Scenes b")

@@ -48,7 +48,7 @@ def test_its_card_says_what_it_needs_and_how_good_it_is():
     assert card.posting_m == 100
     assert (EMBEDDED / "model.safetensors").stat().st_size < 5e6
     assert "imulated" in card.trained_on
-    assert {"sim_real", "getz"} <= set(card.tested)
+    assert {"sim_wide", "getz"} <= set(card.tested)
 
 
 @pytest.mark.slow
