@@ -13,8 +13,9 @@ from glsweep.sweep.trainable import train_trial
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-BATCH, SIZE_PX = 16, 128
-FEW_BYTES = 25 * 2**20
+BATCH, SIZE_PX = 48, 128
+FEW_BYTES = 60 * 2**20
+"""Enough for some patches of a batch, and by far not for all."""
 
 
 def data_bytes() -> int:
