@@ -10,6 +10,7 @@ from glsweep.config.patches import PatchSettings
 
 Figure = Literal["relaxed_f1", "dice", "val_loss"]
 Annealing = Literal["none", "cosine"]
+Criterion = Literal["dice", "relaxed_f1", "relaxed_f05"]
 
 HIGHER_IS_BETTER: dict[Figure, bool] = {"relaxed_f1": True, "dice": True, "val_loss": False}
 
@@ -161,7 +162,7 @@ class Calibration(Settings):
     lowest: float = Field(gt=0, lt=1)
     highest: float = Field(gt=0, lt=1)
     count: int = Field(ge=2)
-    criterion: Literal["dice", "relaxed_f1", "relaxed_f05"]
+    criterion: Criterion
 
     @model_validator(mode="after")
     def _ascends(self) -> Self:

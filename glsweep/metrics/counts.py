@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Criterion = Literal["relaxed_f1", "relaxed_f05", "dice"]
+from glsweep.config.space import Criterion
 
 
 @dataclass(frozen=True)

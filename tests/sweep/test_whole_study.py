@@ -111,7 +111,7 @@ def test_members_are_runs_with_model_figures_and_table(undisturbed: tuple[Study,
         tested = card.tested[study.config.card.name]
         assert tested["relaxed_f1"] == table[key]["relaxed_f1"]
         assert tested["scenes.false_km_200"] == lines["data_sets"][0]["pooled"]["false_km_200"]
-        assert card.trained_on == study.config.card.trained_on
+        assert card.trained_on == study.config.card.title
         assert not network.training
 
 
