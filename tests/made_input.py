@@ -91,6 +91,24 @@ def scene_lines(shape, transform):
     return [LineString([transform @ tuple(point) for point in points]) for points in (long, ring)]
 
 
+def write_bands(path, bands, transform, crs, nodata=None):
+    """Write bands, (count, rows, cols), as they are."""
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=bands.shape[1],
+        width=bands.shape[2],
+        count=len(bands),
+        dtype=bands.dtype,
+        crs=crs,
+        transform=transform,
+        nodata=nodata,
+    ) as dataset:
+        dataset.write(bands)
+    return path
+
+
 def write_scene(
     path, lines, shape=(150, 210), transform=NORTH_UP, crs=POLAR, kind="real_imaginary", strength=1
 ):
@@ -104,17 +122,4 @@ def write_scene(
         "complex": values[None],
         "wrapped_phase": phase[None],
     }[kind]
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=shape[0],
-        width=shape[1],
-        count=len(bands),
-        dtype=bands.dtype,
-        crs=crs,
-        transform=transform,
-        nodata=np.nan if kind == "wrapped_phase" else None,
-    ) as dataset:
-        dataset.write(bands)
-    return path
+    return write_bands(path, bands, transform, crs, nodata=np.nan if kind == "wrapped_phase" else None)

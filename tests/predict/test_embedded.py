@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-import rasterio
 from affine import Affine
-from rasterio.crs import CRS
+from made_input import POLAR, write_bands
 
 from glsweep.config.simulation import Simulation
 from glsweep.metrics.lines import line_distances
@@ -20,20 +19,8 @@ PLACE = Affine(100, 0, -1_500_000, 0, -100, -700_000)
 
 def write_phase(path, values):
     """Write the wrapped phase alone, as a processor without magnitude would."""
-    profile = {
-        "driver": "GTiff",
-        "height": values.shape[0],
-        "width": values.shape[1],
-        "count": 1,
-        "dtype": "float32",
-        "crs": CRS.from_epsg(3031),
-        "transform": PLACE,
-        "nodata": np.nan,
-    }
     phase_rad = np.where(values != 0, np.angle(values), np.nan).astype(np.float32)
-    with rasterio.open(path, "w", **profile) as file:
-        file.write(phase_rad, 1)
-    return path
+    return write_bands(path, phase_rad[None], PLACE, POLAR, nodata=np.nan)
 
 
 def drawn(scene, folder):
