@@ -9,8 +9,9 @@ from invented_networks import World, curve_of, figures
 
 from glsweep.config.space import Search, SearchSpace
 from glsweep.randomness import generator_for
-from glsweep.spaces.plan import Plan, PlannedTrial
+from glsweep.spaces.plan import Plan
 from glsweep.spaces.samplers import make_plan
+from glsweep.sweep.cohorts import Cohort
 from glsweep.sweep.events import Event
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.ledger import Ledger
@@ -50,7 +51,8 @@ def play(
     curves: dict[str, list[float]] = {}
     running: list[str] = []
     while not queue.is_over():
-        while len(running) < places and isinstance(trial := queue.next(), PlannedTrial):
+        while len(running) < places and isinstance(cohort := queue.next(), Cohort):
+            (trial,) = cohort.trials
             curves.setdefault(trial.trial_id, curve_of(trial, world, search.epochs))
             journal.start(trial)
             running.append(trial.trial_id)

@@ -1,7 +1,7 @@
 """A search space and the settings of the study that is run over it."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -130,10 +130,16 @@ class Search(Settings):
 
 
 class Resources(Settings):
-    """What one trial takes. `gpus` is used where Ray has a GPU; elsewhere trials run on CPUs."""
+    """What one trial takes. `gpus` is used where Ray has a GPU; elsewhere trials run on CPUs.
+
+    `cohort` is how many trials of a grid that differ in nothing but their loss or optimiser train in
+    one process, in the place of one, as one network; `auto` lets those do so for which that was
+    measured to pay: small batches of small patches on CPUs.
+    """
 
     cpus: int = Field(ge=1)
     gpus: float = Field(ge=0)
+    cohort: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
 
 
 class Retraining(Settings):

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from glsweep.errors import ResourceError
 
 CHECKPOINT_FILE = "state.safetensors"
+EARLIER_FILE = "earlier.safetensors"
 
 
 class StorageError(Exception):
@@ -22,6 +23,9 @@ class StorageError(Exception):
 
 class CheckpointStore:
     """The newest checkpoint of each trial, `<root>/<trial_id>/state.safetensors`.
+
+    Of trials that train together the one before it is kept too, since they can only go on from one
+    epoch, and the process that saves them one after another may die between two.
 
     Parameters
     ----------
@@ -32,7 +36,7 @@ class CheckpointStore:
     def __init__(self, root: str) -> None:
         self.root = root
 
-    def save(self, trial_id: str, file: Path) -> None:
+    def save(self, trial_id: str, file: Path, *, keeps_earlier: bool = False) -> None:
         """Take a copy of `file` as the trial's newest checkpoint, whole or not at all.
 
         Raises
@@ -48,6 +52,8 @@ class CheckpointStore:
             with _deleted_on_failure(system, beside):
                 with system.open_output_stream(beside) as stream:
                     stream.write(file.read_bytes())
+                if keeps_earlier and system.get_file_info(f"{folder}/{CHECKPOINT_FILE}").is_file:
+                    system.move(f"{folder}/{CHECKPOINT_FILE}", f"{folder}/{EARLIER_FILE}")
                 system.move(beside, f"{folder}/{CHECKPOINT_FILE}")
         except OSError as error:
             raise StorageError(f"{self.root}: cannot be written ({_short(error)})") from error
@@ -55,9 +61,29 @@ class CheckpointStore:
     @contextmanager
     def newest(self, trial_id: str) -> Iterator[Path | None]:
         """Yield a local copy of the trial's checkpoint, or None where there is no whole one."""
+        with self.kept(trial_id) as copies:
+            yield copies[0] if copies else None
+
+    @contextmanager
+    def kept(self, trial_id: str) -> Iterator[list[Path]]:
+        """Yield local copies of all whole checkpoints of a trial, the newest first."""
         with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / CHECKPOINT_FILE
-            yield copy if self._fetch(trial_id, copy) and _is_whole(copy) else None
+            copies = [Path(folder) / name for name in (CHECKPOINT_FILE, EARLIER_FILE)]
+            yield [copy for copy in copies if self._fetch(trial_id, copy) and _is_whole(copy)]
+
+    def go_back(self, trial_id: str) -> None:
+        """Make the trial's earlier checkpoint its newest.
+
+        Raises
+        ------
+        StorageError
+            When the store cannot be written.
+        """
+        try:
+            system, folder = self._open(trial_id)
+            system.move(f"{folder}/{EARLIER_FILE}", f"{folder}/{CHECKPOINT_FILE}")
+        except OSError as error:
+            raise StorageError(f"{self.root}: cannot be written ({_short(error)})") from error
 
     def discard(self, trial_id: str) -> None:
         """Delete the checkpoint of a trial that is over."""
@@ -72,7 +98,7 @@ class CheckpointStore:
     def _fetch(self, trial_id: str, copy: Path) -> bool:
         try:
             system, folder = self._open(trial_id)
-            with system.open_input_stream(f"{folder}/{CHECKPOINT_FILE}") as stream:
+            with system.open_input_stream(f"{folder}/{copy.name}") as stream:
                 copy.write_bytes(stream.read())
         except FileNotFoundError:
             return False

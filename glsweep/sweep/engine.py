@@ -18,6 +18,7 @@ from glsweep.spaces.plan import Plan
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.cleaner import CheckpointCleaner
 from glsweep.sweep.cluster import trial_request, trials_at_once
+from glsweep.sweep.cohorts import cohort_sizes
 from glsweep.sweep.halt import HaltStopper
 from glsweep.sweep.journal import Journal, Listener
 from glsweep.sweep.ledger import Ledger
@@ -26,7 +27,7 @@ from glsweep.sweep.records import SweepRecords
 from glsweep.sweep.scheduler import JournalScheduler
 from glsweep.sweep.searcher import QueueSearcher
 from glsweep.sweep.signals import kept_handlers
-from glsweep.sweep.trainable import SplitRefs, train_trial
+from glsweep.sweep.trainable import SplitRefs, train_cohort
 from glsweep.training.fit import Schedule
 
 # Workers that may be starting up, or wait for a place on a cluster: an autoscaler starts nodes for them.
@@ -39,7 +40,7 @@ class Job:
 
     `ledger_jsonl` and `storage`, where checkpoints are kept, belong to this job alone; running it
     again goes on from them. Checkpoints of trials that are over are deleted unless they are kept.
-    `trainable` is what each worker runs; it reports as `train_trial` does.
+    `trainable` is what each worker runs; it reports as `train_cohort` does.
     """
 
     plan: Plan
@@ -51,7 +52,7 @@ class Job:
     budget: Budget = field(default_factory=Budget)
     replicates: int = 1
     keep_checkpoints: bool = False
-    trainable: Callable[..., None] = train_trial
+    trainable: Callable[..., None] = train_cohort
 
 
 def run_trials(
@@ -83,20 +84,26 @@ def run_trials(
         When the run was interrupted; the same call goes on where it was.
     """
     job.ledger_jsonl.parent.mkdir(parents=True, exist_ok=True)
-    checkpoints = CheckpointStore(job.storage)
-    cleaner = [] if job.keep_checkpoints else [CheckpointCleaner(checkpoints)]
+    cleaner = [] if job.keep_checkpoints else [CheckpointCleaner(CheckpointStore(job.storage))]
+    request = trial_request(job.resources)
+    at_once = trials_at_once(request)
     journal = Journal(
         Ledger(job.ledger_jsonl),
         stopping=job.stopping,
         epochs=job.schedule.epochs,
         figure=job.schedule.monitor,
         listeners=[*cleaner, *listeners],
+        cohorts=cohort_sizes(
+            job.plan, job.budget, job.resources, places=at_once, on_gpu=bool(request.get("GPU"))
+        ),
     )
     queue = TrialQueue(
         job.plan, journal, budget=job.budget, replicates=job.replicates, epochs=job.schedule.epochs
     )
     if not queue.is_over():
-        _tune(job, patches, journal, queue, checkpoints)
+        # With one in waiting, a place that falls free is taken at once.
+        searcher = QueueSearcher(queue, journal, most_at_once=None if at_once is None else at_once + 1)
+        _tune(job, patches, journal, searcher, request)
     if journal.halted is not None:
         raise ResourceError(journal.halted)
     if not queue.is_over():
@@ -109,31 +116,26 @@ def _tune(
     job: Job,
     patches: Mapping[int, tuple[PatchArrays, PatchArrays]],
     journal: Journal,
-    queue: TrialQueue,
-    checkpoints: CheckpointStore,
+    searcher: QueueSearcher,
+    request: Mapping[str, float],
 ) -> None:
-    request = trial_request(job.resources)
     refs = {size: SplitRefs(ray.put(train), ray.put(val)) for size, (train, val) in patches.items()}
     trainable = tune.with_parameters(
         job.trainable,
         patches=refs,
         schedule=job.schedule,
         cpus=job.resources.cpus,
-        checkpoints=checkpoints,
+        checkpoints=CheckpointStore(job.storage),
     )
-    at_once = trials_at_once(request)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(WORKERS_IN_WAITING)
     # Whatever happens to a trial is in the ledger, and told from there.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="glsweep-tune-") as folder, kept_handlers():
         tuner = tune.Tuner(
-            tune.with_resources(trainable, request),
+            tune.with_resources(trainable, dict(request)),
             tune_config=tune.TuneConfig(
                 num_samples=-1,
-                # With one in waiting, a place that falls free is taken at once.
-                search_alg=QueueSearcher(
-                    queue, journal, most_at_once=None if at_once is None else at_once + 1
-                ),
+                search_alg=searcher,
                 scheduler=JournalScheduler(journal),
                 reuse_actors=True,
             ),

@@ -10,10 +10,14 @@ from glsweep.spaces.plan import PlannedTrial
 
 
 class Began(Settings):
-    """The sweep was begun, or taken up again; whatever ran before runs no more."""
+    """The sweep was begun, or taken up again; whatever ran before runs no more.
+
+    `cohorts` says how many trials of a stratum train together, by its key; those of others train alone.
+    """
 
     event: Literal["began"] = "began"
     unix_s: float
+    cohorts: dict[str, int] = Field(default_factory=dict)
 
 
 class Started(Settings):

@@ -43,7 +43,8 @@ class Journal:
     """Applies a sweep's rules to what trials report. It knows nothing of Ray.
 
     `halted` says why the sweep cannot go on at all, such as for a full disk, and what to do; nothing is
-    lost by it.
+    lost by it. `cohorts` says how many trials of a stratum, by its key, train together: it is settled
+    when a sweep is begun, and stays.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Journal:
         epochs: int,
         figure: Figure,
         listeners: Sequence[Listener] = (),
+        cohorts: Mapping[str, int] | None = None,
     ) -> None:
         self.records = SweepRecords()
         self.halted: str | None = None
@@ -63,10 +65,11 @@ class Journal:
         self._unwritten: Counter[str] = Counter()
         self._listeners = listeners
         self._stopping = stopping
-        self._rung_epochs = rung_epochs(stopping, epochs)
+        self.epochs, self.rung_epochs = epochs, rung_epochs(stopping, epochs)
         self._rungs: dict[str, list[Rung]] = {}
         for event in ledger.replay():
             self.records.apply(event)
+        self.cohorts = self.records.cohorts if self.records.trials else dict(cohorts or {})
         for listener in listeners:
             listener.catch_up(self.records)
         for key in self.records.strata:
@@ -144,12 +147,12 @@ class Journal:
     def _is_unjudged(self, record: TrialRecord) -> bool:
         if record.trial.replicate:
             return False
-        return any(rung <= record.reached and rung not in record.judged for rung in self._rung_epochs)
+        return any(rung <= record.reached and rung not in record.judged for rung in self.rung_epochs)
 
     def _judge(self, key: str) -> None:
         """Judge every trial of a stratum whose turn has come, at the lowest rung first."""
         if key not in self._rungs:
-            self._rungs[key] = [Rung(epoch, self._stopping, self.figure) for epoch in self._rung_epochs]
+            self._rungs[key] = [Rung(epoch, self._stopping, self.figure) for epoch in self.rung_epochs]
         for rung in self._rungs[key]:
             for judged in rung.advance(self.records.strata[key]):
                 if rung.epoch not in self.records.trials[judged.trial_id].judged:
@@ -174,7 +177,7 @@ class Journal:
     def _happen(self, event: TrialEvent) -> None:
         if not self._has_begun:
             self._has_begun = True
-            self._write(Began(unix_s=event.unix_s))
+            self._write(Began(unix_s=event.unix_s, cohorts=self.cohorts))
         record = self._write(event)
         assert record is not None
         for listener in self._listeners:

@@ -2,11 +2,13 @@
 
 import heapq
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from glsweep.config.space import Budget
-from glsweep.spaces.plan import Answer, Past, Plan, PlannedTrial
-from glsweep.sweep.journal import Decision, Journal
+from glsweep.spaces.plan import Answer, ListedPlan, Past, Plan, PlannedTrial
+from glsweep.sweep.cohorts import Cohort, Gathering
+from glsweep.sweep.journal import CRASHES_IN_A_ROW, Decision, Journal
 from glsweep.sweep.records import TrialRecord
 
 SECONDS_PER_HOUR = 3600.0
@@ -14,6 +16,9 @@ SECONDS_PER_HOUR = 3600.0
 
 class TrialQueue:
     """Hands trials out until all are over, however often the sweep is begun.
+
+    Those that train together are handed out together. They are begun when the plan proposes them, so
+    that it is known who they are.
 
     Parameters
     ----------
@@ -45,29 +50,31 @@ class TrialQueue:
         self._replicates, self._epochs, self._clock = replicates, epochs, clock
         self._out: dict[str, PlannedTrial] = {}
         self._held: list[PlannedTrial] = []
-        self._ready: list[tuple[int, int, PlannedTrial]] = []
+        self._gathering = Gathering(journal, _planned(plan), replicates)
+        self._ready: list[tuple[tuple[int, int], Cohort]] = []
         self._settled_at: tuple[int, int, int] | None = None
         self._next_index = len(journal.records.firsts)
-        for record in journal.records.trials.values():
+        for record in list(journal.records.trials.values()):
             self._take_back(record)
 
-    def next(self) -> PlannedTrial | Answer:
-        """Return the next trial to train, `WAIT` while that depends on others, or `END` when all are over."""
+    def next(self) -> Cohort | Answer:
+        """Return who trains next, `WAIT` while that depends on others, or `END` when all are over."""
         self._settle()
-        if self._ready:
-            trial = heapq.heappop(self._ready)[-1]
-        else:
+        while not self._ready:
             proposed = self._propose()
             if not isinstance(proposed, PlannedTrial):
                 return proposed
-            trial, self._next_index = proposed, self._next_index + 1
-        self._out[trial.trial_id] = trial
-        return trial
+            self._next_index += 1
+            self._line_up(proposed)
+            self._settle()
+        cohort = heapq.heappop(self._ready)[-1]
+        self._out |= {trial.trial_id: trial for trial in cohort.trials}
+        return cohort
 
     def is_over(self) -> bool:
         """Whether every trial is over and no other will come."""
         self._settle()
-        return not self._ready and self._propose() is Answer.END
+        return not self._ready and not self._gathering and self._propose() is Answer.END
 
     def release(self, trial_id: str) -> None:
         """Take a trial back that no longer trains: it is over, waits at a rung, or crashed."""
@@ -85,7 +92,19 @@ class TrialQueue:
                     self._line_up(trial)
 
     def _line_up(self, trial: PlannedTrial) -> None:
-        heapq.heappush(self._ready, (trial.index, trial.replicate, trial))
+        if trial.stratum.key not in self._journal.cohorts:
+            self._give_place(Cohort(trials=(trial,)))
+            return
+        if trial.trial_id not in self._journal.records.trials:
+            self._journal.start(trial)
+        if self._journal.records.trials[trial.trial_id].crashes == CRASHES_IN_A_ROW - 1:
+            # Its last chance: should its fellows be the reason, it must not fail for them.
+            self._give_place(self._gathering.alone(trial))
+        else:
+            self._gathering.add(trial)
+
+    def _give_place(self, cohort: Cohort) -> None:
+        heapq.heappush(self._ready, (cohort.place, cohort))
 
     def _settle(self) -> None:
         """Line up those of the held trials that need not wait any longer, and let go of those now over."""
@@ -100,6 +119,8 @@ class TrialQueue:
                     self._held.append(trial)
                 else:
                     self._take_back(self._journal.records.trials[trial.trial_id])
+            for cohort in self._gathering.complete():
+                self._give_place(cohort)
             self._settled_at = now
 
     def _progress(self) -> tuple[int, int, int]:
@@ -109,7 +130,8 @@ class TrialQueue:
     def _propose(self) -> PlannedTrial | Answer:
         """Return a new trial; as long as others are under way, a spent budget may yet have room for it."""
         proposed = Answer.END if self._is_spent() else self._plan.propose(self._next_index, self._past)
-        return Answer.WAIT if proposed is Answer.END and (self._out or self._held) else proposed
+        under_way = self._out or self._held or self._gathering
+        return Answer.WAIT if proposed is Answer.END and under_way else proposed
 
     def _past(self, index: int) -> Past:
         record = self._journal.records.firsts[index]
@@ -134,7 +156,8 @@ class TrialQueue:
         """Return the epochs that were spent, and those that may still come of what has begun."""
         records = self._journal.records
         to_come = sum(self._full(record.trial) - record.reached for record in records.unended.values())
-        to_come += sum(self._full(trial) for *_, trial in self._ready if trial.trial_id not in records.trials)
+        lined_up = [trial for _, cohort in self._ready for trial in cohort.trials]
+        to_come += sum(self._full(trial) for trial in lined_up if trial.trial_id not in records.trials)
         for trial in self._out.values():
             record = records.trials.get(trial.trial_id)
             if record is None:
@@ -146,3 +169,8 @@ class TrialQueue:
     def _full(self, trial: PlannedTrial) -> int:
         """Epochs that a trial may bring about, those of its other seeds included."""
         return self._epochs if trial.replicate else self._epochs * self._replicates
+
+
+def _planned(plan: Plan) -> Counter[str]:
+    """Return how many configurations of each stratum, by its key, a plan is known to have."""
+    return Counter(trial.stratum.key for trial in plan.trials) if isinstance(plan, ListedPlan) else Counter()

@@ -68,7 +68,7 @@ class SweepRecords:
     order of their index, `replicates` the other seeds by configuration. `ran_s` is how long the
     sweep has run, over all the times that it was begun, and `trained_s` the time of all epochs
     together; `begun_trained_s` was that when it was last begun. `unended` are the trials that are not
-    over.
+    over. `cohorts` is as in `Began`.
     """
 
     trials: dict[str, TrialRecord] = field(default_factory=dict)
@@ -82,6 +82,7 @@ class SweepRecords:
     trained_s: float = 0.0
     begun_unix_s: float = 0.0
     begun_trained_s: float = 0.0
+    cohorts: dict[str, int] = field(default_factory=dict)
     _reporter: str | None = None
 
     def apply(self, event: Event) -> TrialRecord | None:
@@ -90,6 +91,7 @@ class SweepRecords:
             for record in self.unended.values():
                 record.node, record.crashes = None, 0
             self.begun_unix_s, self.begun_trained_s = event.unix_s, self.trained_s
+            self.cohorts = event.cohorts
         else:
             self.ran_s += max(event.unix_s - self.last_unix_s, 0.0)
         self.last_unix_s = event.unix_s

@@ -1,8 +1,9 @@
-"""One trial as Ray Tune runs it: train, save, report, epoch by epoch."""
+"""One cohort, most often of a single trial, as Ray Tune runs it: train, save, report, epoch by epoch."""
 
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,14 @@ import torch
 from ray import tune
 
 from glsweep.patches.arrays import PatchArrays
-from glsweep.spaces.plan import PlannedTrial
 from glsweep.sweep.checkpoints import CHECKPOINT_FILE, CheckpointStore, StorageError
+from glsweep.sweep.cohorts import Cohort
+from glsweep.training.cohort import Failure, Member, fit_cohort
 from glsweep.training.fit import OutOfDeviceMemoryError, Schedule, TrainingDivergedError, fit
-from glsweep.training.state import TrainingState, fresh_state, load_state, save_state
+from glsweep.training.report import EpochReport
+from glsweep.training.state import TrainingState, fresh_state, load_state, read_tensors, save_state
+
+Told = Mapping[str, EpochReport | Failure]
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class SplitRefs:
     val: ray.ObjectRef
 
 
-def train_trial(
+def train_cohort(
     config: dict[str, Any],
     *,
     patches: Mapping[int, SplitRefs],
@@ -37,46 +42,97 @@ def train_trial(
     cpus: int,
     checkpoints: CheckpointStore,
 ) -> None:
-    """Train one planned trial from its newest checkpoint; save and report each epoch.
+    """Train the planned trials from their newest checkpoints; save and report each epoch.
 
-    Nothing may be left behind for the next trial, since processes are reused.
+    Nothing may be left behind for those who come next, since processes are reused.
     """
     # Two processes that each take all cores are many times slower than two that share them.
     torch.set_num_threads(cpus)
-    trial = PlannedTrial.model_validate(config["trial"])
+    cohort = Cohort.model_validate(config["cohort"])
     tune.report({"placed": platform.node(), "device": _device().type})
-    refs = patches[trial.parameters.patch_size_px]
-    state = fresh_state(trial.parameters, seed=trial.seed, device=_device())
+    refs = patches[cohort.trials[0].parameters.patch_size_px]
     try:
-        with checkpoints.newest(trial.trial_id) as checkpoint:
-            if checkpoint is not None:
-                load_state(state, checkpoint)
-        if state.progress.report is not None:
-            # The one who was to hear it may have died before it did.
-            _report(state.progress.report)
+        members = _members(cohort, checkpoints)
+        _repeat(members)
+        _part(members, cohort)
         train, val = _fetch(refs.train), _fetch(refs.val)
-        for report in fit(state, trial.parameters, train, val, schedule, seed=trial.seed):
-            _save(state, checkpoints, trial.trial_id)
-            _report({"epoch": report.epoch, "last": report.last, **report.figures()})
-    except (TrainingDivergedError, OutOfDeviceMemoryError) as error:
-        tune.report({"failed": f"epoch {state.progress.epoch + 1}: {error}"})
+        everyone = {name: member.state for name, member in members.items()}
+        for told in _epochs(members, train, val, schedule):
+            for name in [name for name, report in told.items() if isinstance(report, EpochReport)]:
+                _save(everyone[name], checkpoints, name, keeps_earlier=len(cohort.trials) > 1)
+            tune.report({"told": [_words(name, report, everyone[name]) for name, report in told.items()]})
+            _part(members, cohort)
+            if not members:
+                break
     except StorageError as error:
         tune.report({"unwritable": f"{error} on {platform.node()}"})
 
 
-def _save(state: TrainingState, checkpoints: CheckpointStore, trial_id: str) -> None:
+def _members(cohort: Cohort, checkpoints: CheckpointStore) -> dict[str, Member]:
+    """Return everyone at the last epoch that all have come to, so that they go on as they would have."""
+    members = {}
+    with ExitStack() as stack:
+        kept = {of.trial_id: stack.enter_context(checkpoints.kept(of.trial_id)) for of in cohort.trials}
+        epochs = {name: [read_tensors(file)[0].epoch for file in files] for name, files in kept.items()}
+        common = min(max(of_one, default=0) for of_one in epochs.values())
+        for trial in cohort.trials:
+            files, own = kept[trial.trial_id], epochs[trial.trial_id]
+            state = fresh_state(trial.parameters, seed=trial.seed, device=_device())
+            if common in own[1:]:
+                checkpoints.go_back(trial.trial_id)
+            if files:
+                load_state(state, files[own.index(common) if common in own else 0])
+            members[trial.trial_id] = Member(state, trial.parameters, trial.seed)
+    return members
+
+
+def _repeat(members: Mapping[str, Member]) -> None:
+    """Tell everyone's last report again: the one who was to hear it may have died before it did."""
+    states = {name: member.state for name, member in members.items() if member.state.progress.report}
+    if states:
+        told = [_words(name, EpochReport(**(of.progress.report or {})), of) for name, of in states.items()]
+        tune.report({"told": told})
+
+
+def _part(members: dict[str, Member], cohort: Cohort) -> None:
+    """Take those out who have come to where the cohort comes apart."""
+    if cohort.until_epoch is not None:
+        for name in [n for n, m in members.items() if m.state.progress.epoch >= cohort.until_epoch]:
+            del members[name]
+
+
+def _epochs(
+    members: dict[str, Member], train: PatchArrays, val: PatchArrays, schedule: Schedule
+) -> Iterator[Told]:
+    """Yield everyone's reports after each epoch."""
+    if len(members) != 1:
+        yield from fit_cohort(members, train, val, schedule)
+        return
+    ((name, member),) = members.items()
+    try:
+        for report in fit(member.state, member.parameters, train, val, schedule, seed=member.seed):
+            yield {name: report}
+    except (TrainingDivergedError, OutOfDeviceMemoryError) as error:
+        members.clear()
+        yield {name: error}
+
+
+def _words(trial_id: str, report: EpochReport | Failure, state: TrainingState) -> dict[str, Any]:
+    if isinstance(report, EpochReport):
+        told = {"epoch": report.epoch, "last": report.last, "figures": report.figures()}
+    else:
+        told = {"failed": f"epoch {state.progress.epoch + 1}: {report}"}
+    return {"trial_id": trial_id, **told}
+
+
+def _save(state: TrainingState, checkpoints: CheckpointStore, trial_id: str, *, keeps_earlier: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / CHECKPOINT_FILE
         try:
             save_state(state, file)
         except OSError as error:
             raise StorageError(f"{folder}: cannot be written ({error.strerror or error})") from error
-        checkpoints.save(trial_id, file)
-
-
-def _report(report: Mapping[str, Any]) -> None:
-    figures = {key: value for key, value in report.items() if key not in ("epoch", "last")}
-    tune.report({"epoch": report["epoch"], "last": report["last"], "figures": figures})
+        checkpoints.save(trial_id, file, keeps_earlier=keeps_earlier)
 
 
 def _fetch(reference: ray.ObjectRef) -> PatchArrays:

@@ -34,12 +34,12 @@ def kind(parameters: TrialParameters) -> tuple[object, ...]:
 
 def fit_cohort(
     members: MutableMapping[str, Member], train: PatchArrays, val: PatchArrays, schedule: Schedule
-) -> Iterator[tuple[str, EpochReport | Failure]]:
-    """Train all members, each from wherever its state is, and yield each one's report after each epoch.
+) -> Iterator[dict[str, EpochReport | Failure]]:
+    """Train all members, each from wherever its state is, and yield everyone's reports after each epoch.
 
     What becomes of a member is what `fit` makes of it alone, but for the order in which numbers are
     added up. After an epoch its state is that of a single trial: it may be saved, and go on in `fit`
-    or in another cohort. Before the first report of an epoch all states have come to its end.
+    or in another cohort.
 
     A member that fails does so alone, and is told with its reason: the epoch is done again without
     it. Where memory runs out the cohort is parted in two.
@@ -48,8 +48,8 @@ def fit_cohort(
     ----------
     members : mutable mapping of str to Member
         By the trials' identifiers, all of one `kind` and on one device. Whoever listens may take
-        members out, or put others in, between two reports; the next epoch has those that are there
-        when it begins. Those that failed, and those that are over, are taken out here.
+        members out, or put others in, between two epochs. Those that failed, and those that are
+        over, are taken out here.
     train, val : PatchArrays
         As for `fit`.
     schedule : Schedule
@@ -57,8 +57,9 @@ def fit_cohort(
 
     Yields
     ------
-    tuple of str and EpochReport or Failure
-        A report's `epoch_s` is the member's share of the time that the cohort took.
+    dict of str to EpochReport or Failure
+        By the trials' identifiers, in the members' order. A report's `epoch_s` is the member's share
+        of the time that the cohort took.
 
     Raises
     ------
@@ -77,10 +78,9 @@ def fit_cohort(
         results = epochs.run(present)
         share_s = (time.perf_counter() - start_s) / len(present)
         told = {name: _close(present[name], result, schedule, share_s) for name, result in results.items()}
-        for name, report in told.items():
-            if isinstance(report, Failure):
-                members.pop(name, None)
-            yield name, report
+        for name in [name for name, report in told.items() if isinstance(report, Failure)]:
+            del members[name]
+        yield told
 
 
 class _Epochs:

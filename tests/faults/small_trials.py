@@ -16,7 +16,7 @@ from glsweep.sweep.events import Reported
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.ledger import Ledger
 from glsweep.sweep.records import SweepRecords
-from glsweep.sweep.trainable import train_trial
+from glsweep.sweep.trainable import train_cohort
 from glsweep.training.fit import Schedule, fit
 from glsweep.training.state import fresh_state
 
@@ -61,13 +61,13 @@ ARRAYS: dict[int, Splits] = {SIZE_PX: (patches(), patches(8, seed=1))}
 
 
 def train_and_count(config: dict, *, checkpoints: CheckpointStore, **rest: object) -> None:
-    """`train_trial`, with a line in a file beside the checkpoints for each one that is written."""
-    train_trial(config, checkpoints=CountingStore(checkpoints.root), **rest)  # type: ignore[arg-type]
+    """`train_cohort`, with a line in a file beside the checkpoints for each one that is written."""
+    train_cohort(config, checkpoints=CountingStore(checkpoints.root), **rest)  # type: ignore[arg-type]
 
 
 class CountingStore(CheckpointStore):
-    def save(self, trial_id: str, file: Path) -> None:
-        super().save(trial_id, file)
+    def save(self, trial_id: str, file: Path, *, keeps_earlier: bool = False) -> None:
+        super().save(trial_id, file, keeps_earlier=keeps_earlier)
         with (Path(self.root).parent / SAVES).open("a") as saves:
             saves.write(f"{trial_id}\n")
 
@@ -76,15 +76,16 @@ def job(
     folder: Path,
     trials: Sequence[PlannedTrial],
     *,
-    trainable: Callable[..., None] = train_trial,
+    trainable: Callable[..., None] = train_cohort,
     storage: Path | None = None,
     cpus: int = 1,
+    cohort: int = 1,
 ) -> Job:
     return Job(
         plan=ListedPlan(trials),
         schedule=Schedule(EPOCHS, 200.0, "relaxed_f1"),
         stopping=Asha(grace_epochs=2, reduction_factor=2),
-        resources=Resources(cpus=cpus, gpus=0),
+        resources=Resources(cpus=cpus, gpus=0, cohort=cohort),
         ledger_jsonl=folder / "ledger.jsonl",
         storage=str(storage or folder / "checkpoints"),
         trainable=trainable,

@@ -9,7 +9,7 @@ from small_trials import job, patches, trial
 
 from glsweep.sweep.cluster import connected
 from glsweep.sweep.engine import run_trials
-from glsweep.sweep.trainable import train_trial
+from glsweep.sweep.trainable import train_cohort
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -24,12 +24,12 @@ def data_bytes() -> int:
 
 
 def train_in_little_memory(config: dict, **rest: object) -> None:
-    """`train_trial`; the second trial may take few bytes more than the process already has."""
+    """`train_cohort`; the second trial may take few bytes more than the process already has."""
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = data_bytes() + FEW_BYTES if config["trial"]["index"] == 1 else most
+    limit = data_bytes() + FEW_BYTES if config["cohort"]["trials"][0]["index"] == 1 else most
     resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
     try:
-        train_trial(config, **rest)  # type: ignore[arg-type]
+        train_cohort(config, **rest)  # type: ignore[arg-type]
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 

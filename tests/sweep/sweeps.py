@@ -8,6 +8,7 @@ import numpy as np
 from glsweep.config.space import Asha, Budget, Median, NoStopping
 from glsweep.config.trial import TrialParameters
 from glsweep.spaces.plan import Answer, ListedPlan, PlannedTrial
+from glsweep.sweep.cohorts import Cohort
 from glsweep.sweep.journal import Decision, Journal, Listener
 from glsweep.sweep.ledger import Ledger
 from glsweep.sweep.queue import TrialQueue
@@ -82,9 +83,10 @@ def run(
     }
     running: list[str] = []
     while steps != 0:
-        while len(running) < places and isinstance(upcoming := queue.next(), PlannedTrial):
-            journal.start(upcoming)
-            running.append(upcoming.trial_id)
+        while len(running) < places and isinstance(upcoming := queue.next(), Cohort):
+            (trial,) = upcoming.trials
+            journal.start(trial)
+            running.append(trial.trial_id)
         if not running:
             assert queue.next() is Answer.END, "all wait, and for nobody"
             break

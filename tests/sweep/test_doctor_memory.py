@@ -9,6 +9,7 @@ import pytest
 from doctor_needs import NODE, parameters
 
 from glsweep.config.space import Resources
+from glsweep.sweep.doctor.finding import Finding
 from glsweep.sweep.doctor.footprint import footprint, step_bytes
 from glsweep.sweep.doctor.memory import (
     CUDA_PROCESS_BYTES,
@@ -101,6 +102,20 @@ def test_trials_on_cpus_must_fit_into_the_nodes_memory_together() -> None:
     assert not list(too_big_for_node(NODE, resources=Resources(cpus=8, gpus=0), trials=[big]))
     small = [parameters("unet", 128)]
     assert not list(too_big_for_node(NODE, resources=Resources(cpus=1, gpus=0), trials=small))
+
+
+def test_trials_that_train_as_one_take_the_memory_of_all_of_them() -> None:
+    trial = parameters("unet", 128, batch_size=25)
+    room = int(CUDA_PROCESS_BYTES + 4.2 * step_bytes(trial))
+
+    def found(cohort: object) -> list[Finding]:
+        resources = Resources.model_validate({"cpus": 1, "gpus": 1, "cohort": cohort})
+        return list(too_big_for_device(NODE, room, resources=resources, trials=[trial], patch_bytes={128: 0}))
+
+    assert [found(cohort) for cohort in ("auto", 1, 4)] == [[], [], []]
+    (too_many,) = found(8)
+    assert too_many.what.startswith("a cohort of 8 trials takes about")
+    assert "lower batch_size or `resources.cohort`" in too_many.remedy
 
 
 def test_as_many_trials_run_side_by_side_as_cpus_and_gpus_allow() -> None:

@@ -15,6 +15,7 @@ from glsweep.randomness import generator_for
 from glsweep.spaces import parzen
 from glsweep.spaces.plan import Answer, PlannedTrial
 from glsweep.spaces.samplers import make_plan
+from glsweep.sweep.cohorts import Cohort
 from glsweep.sweep.events import Event
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.ledger import Ledger
@@ -104,7 +105,8 @@ def play(
     journal, queue = queue_at(folder, of, seed)
     running: list[PlannedTrial] = []
     while steps != 0 and not queue.is_over():
-        while len(running) < places and isinstance(trial := queue.next(), PlannedTrial):
+        while len(running) < places and isinstance(cohort := queue.next(), Cohort):
+            (trial,) = cohort.trials
             assert not journal.has_ended(trial.trial_id)
             assert trial.trial_id not in {other.trial_id for other in running}
             journal.start(trial)
@@ -138,6 +140,14 @@ def ended(records: SweepRecords) -> dict[str, tuple[object, ...]]:
 def played(of: SearchSpace, **options: int) -> SweepRecords:
     with tempfile.TemporaryDirectory() as folder:
         return play(Path(folder), of, **options)
+
+
+def handed_out(queue: TrialQueue) -> PlannedTrial:
+    """The next trial, which trains alone."""
+    cohort = queue.next()
+    assert isinstance(cohort, Cohort)
+    (trial,) = cohort.trials
+    return trial
 
 
 def run_in_full(journal: Journal, trial: PlannedTrial) -> None:
@@ -205,12 +215,10 @@ def test_a_budget_of_epochs_is_used_up_and_never_exceeded(
 def test_a_budget_of_hours_ends_the_search_and_lets_what_has_begun_finish(tmp_path: Path) -> None:
     clock, of = Clock(), searched(RANDOM, budget={"hours": 1.0}, scheduler={"name": "none"})
     journal, queue = queue_at(tmp_path, of, 0, clock)
-    first = queue.next()
-    assert isinstance(first, PlannedTrial)
+    first = handed_out(queue)
     journal.start(first)
     clock.now_s = journal.records.last_unix_s + 3500
-    second = queue.next()
-    assert isinstance(second, PlannedTrial)
+    second = handed_out(queue)
     journal.start(second)
     clock.now_s = journal.records.last_unix_s + 3700
     assert queue.next() is Answer.WAIT
@@ -243,7 +251,7 @@ def test_hours_add_up_over_the_times_that_a_sweep_was_begun(
     lines = [line for day, run_s in enumerate(runs_s) for line in ran_for(day * 86400.0, run_s, begun)]
     (tmp_path / "ledger.jsonl").write_text("\n".join(lines) + "\n")
     journal, queue = queue_at(tmp_path, of, 0)
-    assert queue.next() == begun
+    assert handed_out(queue) == begun
     journal.start(begun)
     assert (queue.next() is Answer.WAIT) == is_spent
 
@@ -251,43 +259,37 @@ def test_hours_add_up_over_the_times_that_a_sweep_was_begun(
 def test_what_was_cut_off_comes_before_anything_new(tmp_path: Path) -> None:
     of = searched(RANDOM, scheduler={"name": "none"})
     journal, queue = queue_at(tmp_path, of, 0)
-    begun = [queue.next() for _ in range(3)]
+    begun = [handed_out(queue) for _ in range(3)]
     for trial in begun:
-        assert isinstance(trial, PlannedTrial)
         journal.start(trial)
     _, again = queue_at(tmp_path, of, 0)
-    assert [again.next() for _ in range(3)] == begun
-    fourth = again.next()
-    assert isinstance(fourth, PlannedTrial)
-    assert fourth.index == 3
+    assert [handed_out(again) for _ in range(3)] == begun
+    assert handed_out(again).index == 3
 
 
 def test_other_seeds_run_only_once_the_first_has_run_in_full(tmp_path: Path) -> None:
     of = searched(GRID, replicates=3, scheduler={"name": "none"}, budget={"trials": 1})
     journal, queue = queue_at(tmp_path, of, 0)
-    first = queue.next()
-    assert isinstance(first, PlannedTrial)
+    first = handed_out(queue)
     journal.start(first)
     assert queue.next() is Answer.WAIT
     run_in_full(journal, first)
     queue.release(first.trial_id)
-    others = [queue.next(), queue.next()]
-    assert [o.trial_id for o in others] == [f"{first.trial_id}-r1", f"{first.trial_id}-r2"]  # type: ignore[union-attr]
-    assert {o.configuration for o in others} == {first.trial_id}  # type: ignore[union-attr]
+    others = [handed_out(queue), handed_out(queue)]
+    assert [o.trial_id for o in others] == [f"{first.trial_id}-r1", f"{first.trial_id}-r2"]
+    assert {o.configuration for o in others} == {first.trial_id}
     assert queue.next() is Answer.WAIT
 
 
 def test_epochs_are_kept_back_for_the_other_seeds_of_a_trial_that_has_just_ended(tmp_path: Path) -> None:
     of = searched(RANDOM, replicates=2, scheduler={"name": "none"}, budget={"epochs": 4 * EPOCHS - 1})
     journal, queue = queue_at(tmp_path, of, 0)
-    first = queue.next()
-    assert isinstance(first, PlannedTrial)
+    first = handed_out(queue)
     journal.start(first)
     run_in_full(journal, first)
     assert queue.next() is Answer.WAIT
     queue.release(first.trial_id)
-    second = queue.next()
-    assert isinstance(second, PlannedTrial)
+    second = handed_out(queue)
     assert second.trial_id == f"{first.trial_id}-r1"
 
 

@@ -55,12 +55,14 @@ def too_big_for_device(
     for trial in trials:
         stored = patch_bytes.get(trial.patch_size_px, 0)
         on_device = stored if stored <= STORE_SHARE_OF_DEVICE * device_bytes else 0
+        beside = CUDA_PROCESS_BYTES + on_device
         whole, single = (
-            CUDA_PROCESS_BYTES + on_device + step_bytes(trial, patches=patches) for patches in (None, 1)
+            beside + _members(resources) * step_bytes(trial),
+            beside + step_bytes(trial, patches=1),
         )
         where = f"{trial.stratum.title} on a GPU of node {node.name}"
-        share = f", {together} trials share it" if together > 1 else ""
-        has = f"the GPU has {_gib(device_bytes)}{share}"
+        share = f", {together} {'trials' if _members(resources) == 1 else 'cohorts'} share it"
+        has = f"the GPU has {_gib(device_bytes)}{share if together > 1 else ''}"
         if single - on_device > device_bytes:
             yield error(
                 f"a single patch takes about {_gib(single - on_device)}, {has}",
@@ -69,9 +71,9 @@ def too_big_for_device(
             )
         elif whole * together > device_bytes:
             yield warning(
-                f"a trial takes about {_gib(whole)}, {has}; it will train by micro-batches or fail",
+                f"{_who(resources)} takes about {_gib(whole)}, {has}; it will train in parts or fail",
                 where=where,
-                remedy="lower batch_size" + _larger_share(whole / device_bytes),
+                remedy=_less_at_once(resources) + _larger_share(whole / device_bytes),
             )
 
 
@@ -83,7 +85,8 @@ def too_big_for_node(
     if not together or not node.memory_bytes:
         return
     for trial in trials:
-        whole, single = (WORKER_BYTES + step_bytes(trial, patches=patches) for patches in (None, 1))
+        whole = WORKER_BYTES + _members(resources) * step_bytes(trial)
+        single = WORKER_BYTES + step_bytes(trial, patches=1)
         where = f"{trial.stratum.title} on the CPUs of node {node.name}"
         has = f"Ray has {_gib(node.memory_bytes)} there"
         if single > node.memory_bytes:
@@ -94,10 +97,24 @@ def too_big_for_node(
             )
         elif whole * together > node.memory_bytes:
             yield warning(
-                f"a trial takes about {_gib(whole)}, {together} run at once, and {has}",
+                f"{_who(resources)} takes about {_gib(whole)}, {together} run at once, and {has}",
                 where=where,
-                remedy="lower batch_size" + _more_cpus(node, whole),
+                remedy=_less_at_once(resources) + _more_cpus(node, whole),
             )
+
+
+def _members(resources: Resources) -> int:
+    """Return how many trials may train in one place; those that `auto` lets do so take little memory."""
+    return 1 if resources.cohort == "auto" else resources.cohort
+
+
+def _who(resources: Resources) -> str:
+    members = _members(resources)
+    return "a trial" if members == 1 else f"a cohort of {members} trials"
+
+
+def _less_at_once(resources: Resources) -> str:
+    return "lower batch_size" + ("" if _members(resources) == 1 else " or `resources.cohort`")
 
 
 def _gib(size_bytes: float) -> str:
