@@ -91,7 +91,17 @@ def _search(space: SearchSpace) -> dict[str, str]:
     facts["early stopping"] = _stopping(search.scheduler)
     resources = space.resources
     facts["a trial takes"] = f"{counted(resources.cpus, 'CPU')}, {resources.gpus:g} GPU where there is one"
+    facts["trained as one network"] = _together(resources.cohort)
     return facts
+
+
+def _together(cohort: int | str) -> str:
+    match cohort:
+        case 1:
+            return "none"
+        case int():
+            return f"up to {cohort} trials that differ in loss and optimiser alone"
+    return "small trials that differ in loss and optimiser alone, on CPUs"
 
 
 def _budget(budget: Budget) -> str:
