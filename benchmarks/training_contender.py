@@ -93,7 +93,7 @@ def build(told: dict[str, Any], folder: Path) -> Ours | PlainLoop:
     splits = [noise(told["batches"] * parameters.batch_size, size_px, seed) for seed in (0, 1)]
     if told["kind"] == "plain loop":
         train, val = (write_files(s, folder / name) for s, name in zip(splits, ("train", "val"), strict=True))
-        return PlainLoop(parameters, train, val, device, told["loader_workers"])
+        return PlainLoop(parameters, train, val, device, workers=told["loader_workers"])
     return Ours(parameters, splits, device, None if told["kind"] == "glsweep" else told["kind"])
 
 

@@ -13,10 +13,10 @@ from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader, Dataset
 
 from glsweep.config.trial import TrialParameters
-from glsweep.losses import GroundingLineLoss
 from glsweep.nets import attention_unet, blocks, unetpp
 from glsweep.nets.build import build_network
 from glsweep.patches.arrays import PatchArrays
+from glsweep.training.fit import loss_of
 
 
 class PatchFiles(Dataset[tuple[Tensor, Tensor]]):
@@ -52,7 +52,14 @@ class PlainLoop:
     """One trial of the plain loop."""
 
     def __init__(
-        self, parameters: TrialParameters, train: Path, val: Path, device: torch.device, workers: int
+        self,
+        parameters: TrialParameters,
+        train: Path,
+        val: Path,
+        device: torch.device,
+        *,
+        workers: int,
+        seed: int = 0,
     ) -> None:
         blocks.BatchNorm2d = attention_unet.BatchNorm2d = nn.BatchNorm2d
         unetpp.doubled = lambda features: interpolate(features, scale_factor=2, mode="bilinear")
@@ -60,17 +67,12 @@ class PlainLoop:
             parameters.architecture,
             in_channels=len(parameters.channels),
             base_width=parameters.base_width,
-            seed=0,
+            seed=seed,
         ).to(device, memory_format=torch.contiguous_format)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay
         )
-        self.loss = GroundingLineLoss(
-            fn_weight=parameters.fn_weight,
-            fp_weight=parameters.fp_weight,
-            gamma=parameters.gamma,
-            bce_weight=parameters.bce_weight,
-        )
+        self.loss = loss_of(parameters)
         self.clip, self.device = parameters.gradient_clip, device
         settings = {"batch_size": parameters.batch_size, "num_workers": workers}
         self.train_loader = DataLoader(PatchFiles(train, augmented=True), shuffle=True, **settings)
