@@ -1,13 +1,15 @@
-"""Whether a network learns as well in bfloat16: best relaxed F1 over seeds, in both arithmetics.
+"""Whether a network learns as well in bfloat16, and in a cohort: best relaxed F1 over seeds.
 
 Patches are speckle with a slanted line a little brighter than it, so that nobody finds all of it. Seeds
-decide weights, order and augmentation; the patches stay. What bfloat16 changes must be small against
-what a seed changes.
+decide weights, order and augmentation; the patches stay. What another way of training changes must be
+small against what a seed changes, and on average nothing: `apart` is the mean difference from float32 of
+the same seeds, with its standard error.
 
-Run: `python benchmarks/training_seeds.py` (some minutes).
+Run: `python benchmarks/training_seeds.py` (a quarter of an hour).
 """
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -20,10 +22,13 @@ from training_contender import POSTING_M, noise
 
 from glsweep.config.trial import ARCHITECTURE_TITLES, Architecture, TrialParameters
 from glsweep.patches.arrays import PatchArrays
+from glsweep.training.cohort import Member, fit_cohort
 from glsweep.training.fit import Schedule, fit
+from glsweep.training.report import EpochReport
 from glsweep.training.state import fresh_state
 
-PRECISIONS = ("float32", "bfloat16")
+# Arithmetic, and how many seeds train as one network.
+WAYS = {"float32": ("float32", 1), "bfloat16": ("bfloat16", 1), "bfloat16, cohorts of 4": ("bfloat16", 4)}
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Options:
     """What is trained."""
 
     networks: tuple[Architecture, ...] = get_args(Architecture)
-    seeds: int = 5
+    seeds: int = 12
     epochs: int = 12
     patches: int = 192
     size_px: int = 64
@@ -48,8 +53,11 @@ def with_bright_lines(patches: int, options: Options, seed: int) -> PatchArrays:
     return replace(arrays, image=image)
 
 
-def best_f1(network: Architecture, precision: str, seed: int, options: Options) -> float:
-    """Train one network, and return its best relaxed F1 on patches that it has not seen."""
+def best_f1(network: Architecture, precision: str, seeds: Sequence[int], options: Options) -> list[float]:
+    """Train one network for each seed, and return their best relaxed F1 on patches that they have not seen.
+
+    Several train as one.
+    """
     parameters = TrialParameters.model_validate(
         {
             "architecture": network,
@@ -69,32 +77,44 @@ def best_f1(network: Architecture, precision: str, seed: int, options: Options) 
         }
     )
     train, val = (with_bright_lines(options.patches // part, options, part) for part in (1, 3))
-    state = fresh_state(parameters, seed=seed, device=torch.device("cpu"))
     schedule = Schedule(options.epochs, options.tolerance_m, "relaxed_f1")
-    return max(report.relaxed_f1 for report in fit(state, parameters, train, val, schedule, seed=seed))
+    members = {
+        str(seed): Member(fresh_state(parameters, seed=seed, device=torch.device("cpu")), parameters, seed)
+        for seed in seeds
+    }
+    if len(members) == 1:
+        ((name, member),) = members.items()
+        epochs = ({name: of} for of in fit(member.state, parameters, train, val, schedule, seed=member.seed))
+    else:
+        epochs = fit_cohort(members, train, val, schedule)
+    best = dict.fromkeys(members, 0.0)
+    for told in epochs:
+        for name, report in told.items():
+            assert isinstance(report, EpochReport), report
+            best[name] = max(best[name], report.relaxed_f1)
+    return list(best.values())
 
 
 def main(options: Options) -> None:
     """Train everything, and print means and spreads."""
     torch.set_num_threads(1)
-    table = Table(
-        "network", *(f"{p}: mean (lowest to highest)" for p in PRECISIONS), "spread of a seed", "apart"
-    )
+    table = Table("network", "way", "mean (lowest to highest)", "spread of a seed", "apart")
     for network in options.networks:
-        found = {
-            precision: [best_f1(network, precision, seed, options) for seed in range(options.seeds)]
-            for precision in PRECISIONS
-        }
-        means = [statistics.mean(found[precision]) for precision in PRECISIONS]
-        table.add_row(
-            ARCHITECTURE_TITLES[network],
-            *(
-                f"{mean:.3f} ({min(found[p]):.3f} to {max(found[p]):.3f})"
-                for p, mean in zip(PRECISIONS, means, strict=True)
-            ),
-            f"{statistics.stdev(found['float32']):.3f}",
-            f"{means[1] - means[0]:+.3f}",
-        )
+        alone: list[float] = []
+        for way, (precision, size) in WAYS.items():
+            parts = [range(options.seeds)[begin : begin + size] for begin in range(0, options.seeds, size)]
+            found = [value for seeds in parts for value in best_f1(network, precision, seeds, options)]
+            alone = alone or found
+            apart = [a - b for a, b in zip(found, alone, strict=True)]
+            table.add_row(
+                ARCHITECTURE_TITLES[network] if found is alone else "",
+                way,
+                f"{statistics.mean(found):.3f} ({min(found):.3f} to {max(found):.3f})",
+                f"{statistics.stdev(found):.3f}",
+                ""
+                if found is alone
+                else f"{statistics.mean(apart):+.3f} ± {statistics.stdev(apart) / len(apart) ** 0.5:.3f}",
+            )
     Console(width=120).print(table)
     print(
         f"{options.seeds} seeds, {options.epochs} epochs, {options.patches} patches of {options.size_px} px, "
