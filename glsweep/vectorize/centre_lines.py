@@ -10,6 +10,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 from shapely import LineString, Polygon
 
+from glsweep.vectorize.along import points_along
+
 Points = npt.NDArray[np.float64]
 
 DENSE_PX = 0.5
@@ -90,7 +92,7 @@ def _smoothed(line: LineString) -> LineString:
     """Smooth along the line; its ends stay, and a loop stays closed."""
     count = max(2, round(line.length / DENSE_PX) + 1)
     at = np.linspace(0, line.length, count)
-    points = shapely.get_coordinates(shapely.line_interpolate_point(line, at))
+    points = points_along(line, at)
     deviation = SMOOTH_PX / DENSE_PX
     if line.is_closed:
         smooth = gaussian_filter1d(points[:-1], deviation, axis=0, mode="wrap")

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import shapely
 from scipy.ndimage import map_coordinates
 from shapely import LineString
 
+from glsweep.vectorize.along import points_along
 from glsweep.vectorize.grid import Grid, read_around, tiles
 
 Values = npt.NDArray[np.float64]
@@ -67,8 +67,7 @@ def _stations(lines: Sequence[LineString]) -> tuple[Values, Values, npt.NDArray[
     points, normals, owner = [], [], []
     for number, line in enumerate(lines):
         at = np.linspace(0, line.length, max(2, round(line.length) + 1))
-        xy = shapely.get_coordinates(shapely.line_interpolate_point(line, (at[1:] + at[:-1]) / 2))
-        ends = shapely.get_coordinates(shapely.line_interpolate_point(line, at))
+        xy, ends = points_along(line, (at[1:] + at[:-1]) / 2), points_along(line, at)
         along = ends[1:] - ends[:-1]
         length = np.maximum(np.hypot(*along.T), 1e-12)
         points.append(xy)
