@@ -1,9 +1,11 @@
-"""How much memory and time `predict` takes on scenes of growing size.
+"""How much memory and time `predict` takes on scenes of growing size, and what bounds it.
 
 Each scene is one simulated scene of 1,000 x 1,000 laid side by side, mirrored, until it fills the size
-asked for. The command runs in a process of its own, whose largest resident memory is told.
+asked for. The command runs in a process of its own, whose largest resident memory is told. `without a
+network` is what reading, laying out and blending windows and writing the probability take with a network
+that does next to nothing: as long as that is small, the network is what bounds.
 
-Run: `python benchmarks/large_scene.py --model MEMBER` (10,000 x 10,000 takes some half an hour on one core).
+Run: `python benchmarks/large_scene.py` (10,000 x 10,000 takes some minutes on one core).
 """
 
 import os
@@ -11,19 +13,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import rasterio
+import torch
 import tyro
+from measured import Measured, MeasuredFile, add
 from rasterio.windows import Window
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor, nn
 
 from glsweep.config.simulation import Simulation
+from glsweep.predict.blend import predict_strips
+from glsweep.predict.input import fit_to
+from glsweep.predict.members import EMBEDDED, open_members
+from glsweep.scenes.probability import probability_raster
+from glsweep.scenes.raster import read_header
 from glsweep.scenes.simulator import simulate_scene
 
 PIECE_PX = 1000
@@ -33,10 +43,13 @@ PIECE_PX = 1000
 class Options:
     """What is predicted."""
 
-    model: Annotated[str, tyro.conf.arg(metavar="FOLDER")]
+    model: Annotated[str, tyro.conf.arg(metavar="FOLDER")] = str(EMBEDDED)
+    """The one in the package, where none is given."""
     sides_px: tuple[int, ...] = (2000, 5000, 10000)
-    window_px: int = 512
+    window_px: int = 256
     threads: int = 1
+    device: Literal["cpu", "cuda"] = "cuda" if torch.cuda.is_available() else "cpu"
+    measured: MeasuredFile = None
 
 
 def write_scene(path: Path, side_px: int) -> None:
@@ -73,7 +86,8 @@ def measure(options: Options, scene: Path, out: Path) -> tuple[float, float, str
         "--scene",
         str(scene),
     ]
-    command += ["--out", str(out), "--window-px", str(options.window_px), "--device", "cpu"]
+    command += ["--out", str(out), "--window-px", str(options.window_px)]
+    command += ["--device", options.device]
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "COLUMNS": "100"}
     begun = time.perf_counter()
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -85,24 +99,62 @@ def measure(options: Options, scene: Path, out: Path) -> tuple[float, float, str
     return time.perf_counter() - begun, usage.ru_maxrss / 1000, printed
 
 
+class NextToNothing(nn.Module):
+    """A network that gives back what it sees."""
+
+    def forward(self, image: Tensor) -> tuple[Tensor]:
+        return (image[:, :1],)
+
+
+def without_network_s(scene: Path, options: Options) -> float:
+    """Return the seconds of all but the network, until the probability is written."""
+    device = torch.device(options.device)
+    (member,) = open_members([options.model], device)
+    member = replace(member, network=NextToNothing())
+    header = read_header(scene)
+    given = fit_to(header, [member])
+    begun_s = time.perf_counter()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        probability_raster(Path(folder), given.shape, given.transform, header.crs, members=1) as raster,
+    ):
+        for strip in predict_strips(
+            given.read_rows,
+            given.shape,
+            [member],
+            window_px=options.window_px,
+            overlap=0.5,
+            turned=False,
+            device=device,
+        ):
+            raster.write(strip.row, strip.probability, strip.interferogram != 0)
+        raster.keep(Path(folder) / "probability.tif")
+        return time.perf_counter() - begun_s
+
+
 def main(options: Options) -> None:
     """Predict scenes of growing size, and print what each took."""
-    table = Table("side px", "scene MB", "s", "largest memory MB", "lines", "km")
+    torch.set_num_threads(options.threads)
+    table = Table("side px", "scene MB", "s", "without a network, s", "largest memory MB", "lines", "km")
     with tempfile.TemporaryDirectory() as folder:
         for side_px in options.sides_px:
             scene = Path(folder) / f"side{side_px}.tif"
             write_scene(scene, side_px)
             taken_s, memory_mb, printed = measure(options, scene, Path(folder) / "out")
+            bare_s = without_network_s(scene, options)
             told = next(line for line in printed.splitlines() if scene.stem in line).split("│")
             table.add_row(
                 f"{side_px}",
                 f"{scene.stat().st_size / 1e6:.0f}",
                 f"{taken_s:.0f}",
+                f"{bare_s:.1f}",
                 f"{memory_mb:.0f}",
                 told[2].strip(),
                 told[3].strip(),
             )
             scene.unlink()
+    what = f"reading, blending and writing of {options.sides_px[-1]:,} px squared"
+    add([Measured(what, "the whole command", bare_s / taken_s, at_most=0.5)], options.measured)
     Console(width=100).print(table)
     print(f"torch {version('torch')}, {options.threads} thread(s), {os.cpu_count()} cores")
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import tyro
+from measured import Measured, MeasuredFile, add
 from rich.console import Console
 from rich.table import Table
 
@@ -50,6 +51,7 @@ class Options:
     repetitions: int = 3
     tries: int = 100
     """Positions that the loop may try for each patch that is asked for."""
+    measured: MeasuredFile = None
 
 
 def rejection_loop(
@@ -162,6 +164,9 @@ def main(options: Options) -> None:
                 f"{spread:.2f}",
                 f"{overlap:.1%}",
             )
+            if name == "balanced":
+                one = loop_s / median_s * len(index) / loop_patches
+                add([Measured("drawing of a patch", "published loop", one, at_least=100)], options.measured)
         console.print(table)
         counts = [n for n in (2, 4, 8) if n <= len(entries)]
         peaks = [peak_mb(entries[:n], card, rules["balanced"], options.patch_px) for n in counts]

@@ -31,6 +31,7 @@ import pandas as pd
 import torch
 import tyro
 import yaml
+from measured import Measured, MeasuredFile, add
 from rich.console import Console
 from rich.table import Table
 
@@ -59,6 +60,7 @@ class Options:
     """Trials that train together; None leaves it to the package."""
     folder: Path | None = None
     """Where the study is kept; None for a temporary folder."""
+    measured: MeasuredFile = None
 
 
 def space(options: Options) -> dict[str, Any]:
@@ -136,15 +138,17 @@ def report(
     device: str,
 ) -> None:
     """Print how fast the sweep was, and how good its winners are."""
-    figures = pd.Series(plain["figures"])
+    figures, found = pd.Series(plain["figures"]), []
     table = Table("stratum", "trials", "ran in full", "best", "sweep's winner", "falls short by", "noise")
     for key, won in sorted(winners.items()):
         mine = trials[trials["stratum"] == key]
         full = mine[mine["outcome"] == "completed"]
         apart = [figures[name] - full.loc[name, "best"] for name in full.index]
         best, winner = figures[mine.index].max(), figures[won["trial_id"]]
+        title = Stratum.parse(key).title
+        found.append(Measured(f"relaxed F1 of the sweep's winner, {title}", "the best", winner - best))
         table.add_row(
-            Stratum.parse(key).title,
+            title,
             *(str(len(mine)), str(len(full))),
             *(f"{best:.3f}", f"{winner:.3f}", f"{best - winner:.3f}"),
             f"{statistics.stdev(apart) / 2**0.5:.3f}" if len(apart) > 1 else "",
@@ -155,6 +159,10 @@ def report(
         f"plain loop {plain_s:.0f} s for {epochs} epochs, sweep {sweep_s:.0f} s for "
         f"{trials['epochs'].sum()}: {plain_s / sweep_s:.1f} times as fast"
     )
+    speed = Measured(
+        "sweep of the published grid, stopped early", "plain loop", plain_s / sweep_s, at_least=15
+    )
+    add([speed, *found], options.measured)
     print(
         f"on {torch.cuda.get_device_name() if device == 'cuda' else 'CPU'}, {os.cpu_count()} cores, "
         f"{platform.machine()}; torch {version('torch')}, ray {version('ray')}; {time.strftime('%d %B %Y')}; "
