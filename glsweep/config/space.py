@@ -134,7 +134,7 @@ class Resources(Settings):
 
     `cohort` is how many trials of a grid that differ in nothing but their loss or optimiser train in
     one process, in the place of one, as one network; `auto` lets those do so for which that was
-    measured to pay: small batches of small patches on CPUs.
+    measured to pay: small batches in narrow networks on CPUs.
     """
 
     cpus: int = Field(ge=1)

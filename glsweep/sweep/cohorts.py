@@ -16,8 +16,9 @@ from glsweep.sweep.journal import Journal
 from glsweep.sweep.records import TrialRecord
 from glsweep.training.cohort import kind
 
-# Up to so many pixels in a batch a CPU gains by cohorts, of this size: see benchmarks/RESULTS.md.
-PAYS_PX = 2**15
+# Up to so many pixels of a batch times the network's width a CPU gains a quarter or more by cohorts of
+# this size: see benchmarks/RESULTS.md.
+PAYS_UP_TO = 2**18
 SIZE = 4
 
 
@@ -74,7 +75,8 @@ def cohort_sizes(
 
 
 def _pays(parameters: TrialParameters, *, on_gpu: bool) -> bool:
-    return not on_gpu and parameters.batch_size * parameters.patch_size_px**2 <= PAYS_PX
+    work = parameters.batch_size * parameters.patch_size_px**2 * parameters.base_width
+    return not on_gpu and work <= PAYS_UP_TO
 
 
 class Gathering:
