@@ -74,7 +74,7 @@ class TrialQueue:
     def is_over(self) -> bool:
         """Whether every trial is over and no other will come."""
         self._settle()
-        return not self._ready and not self._gathering and self._propose() is Answer.END
+        return not self._ready and self._propose() is Answer.END
 
     def release(self, trial_id: str) -> None:
         """Take a trial back that no longer trains: it is over, waits at a rung, or crashed."""
