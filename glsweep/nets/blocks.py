@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from glsweep.errors import DataError
+from glsweep.nets.concatenation import concatenated
 from glsweep.nets.normalisation import BatchNorm2d
 
 PUBLISHED_RATES = (6, 12, 18)
@@ -63,6 +63,6 @@ class ASPP(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C, H, W)."""
         mean = self.image_pooling(features.mean(dim=(2, 3), keepdim=True)).expand_as(features)
-        pyramid = torch.cat([*(branch(features) for branch in self.branches), mean], dim=1).relu()
+        pyramid = concatenated([*(branch(features) for branch in self.branches), mean]).relu()
         projected: Tensor = self.project(pyramid)
         return projected.relu()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from glsweep.nets.blocks import check_size
+from glsweep.nets.concatenation import concatenated
 from glsweep.nets.upsampling import doubled
 
 # Functions of this package that are called as they are, since they ask for what only a tensor knows.
@@ -42,7 +43,7 @@ def group(networks: Sequence[nn.Module]) -> nn.Module:
         When the networks do something of which it is not known what it does to groups.
     """
     first, count = networks[0], len(networks)
-    graph = _Tracer(autowrap_functions=NOT_TRACED).trace(first)
+    graph = _Tracer(autowrap_functions=(*NOT_TRACED, concatenated)).trace(first)
     layers: dict[str, nn.Module] = {}
     for node in graph.nodes:
         if node.op == "call_module":
@@ -113,10 +114,10 @@ def _regroup(node: fx.Node, count: int) -> None:
         raise TypeError(f"{node.target} is not known to work in groups; see glsweep/nets/cohort.py")
 
 
-def _concatenated(parts: Sequence[Tensor], dim: int, *, count: int) -> Tensor:
+def _concatenated(parts: Sequence[Tensor], *, count: int) -> Tensor:
     """Concatenate channels, (N, K C, H, W) and (N, K C', H, W), network by network."""
-    each = zip(*(part.chunk(count, dim=dim) for part in parts), strict=True)
-    return torch.cat([piece for pieces in each for piece in pieces], dim=dim)
+    each = zip(*(part.chunk(count, dim=1) for part in parts), strict=True)
+    return concatenated([piece for pieces in each for piece in pieces])
 
 
 def _multiplied(features: Tensor, coefficient: Tensor, *, count: int) -> Tensor:
@@ -126,4 +127,4 @@ def _multiplied(features: Tensor, coefficient: Tensor, *, count: int) -> Tensor:
     return product
 
 
-MIXING: dict[object, Callable[..., Tensor]] = {torch.cat: _concatenated, operator.mul: _multiplied}
+MIXING: dict[object, Callable[..., Tensor]] = {concatenated: _concatenated, operator.mul: _multiplied}

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from glsweep.nets.blocks import ASPP, PUBLISHED_RATES, DoubleConv, check_size
+from glsweep.nets.concatenation import concatenated
 
 
 class DecoderStage(nn.Module):
@@ -25,7 +25,7 @@ class DecoderStage(nn.Module):
     def forward(self, features: Tensor, skip: Tensor) -> Tensor:
         """Map (N, C, H, W) and the skip (N, C', 2H, 2W) to (N, C'', 2H, 2W)."""
         upsampled = self.up(features)
-        merged: Tensor = self.conv(torch.cat([upsampled, self.weigh(skip, upsampled)], dim=1))
+        merged: Tensor = self.conv(concatenated([upsampled, self.weigh(skip, upsampled)]))
         return merged
 
 

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from glsweep.nets.blocks import DoubleConv, check_size
+from glsweep.nets.concatenation import concatenated
 from glsweep.nets.upsampling import doubled
 
 DEPTH = 4
@@ -55,5 +55,5 @@ class UNetPlusPlus(nn.Module):
         for column in range(1, DEPTH + 1):
             for row in range(DEPTH + 1 - column):
                 inputs = [*rows[row], doubled(rows[row + 1][column - 1])]
-                rows[row].append(self.nodes[f"x{row}{column}"](torch.cat(inputs, dim=1)))
+                rows[row].append(self.nodes[f"x{row}{column}"](concatenated(inputs)))
         return tuple(head(node) for head, node in zip(self.heads, rows[0][1:], strict=True))
