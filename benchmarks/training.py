@@ -6,7 +6,8 @@ A step is all from the gathering of a batch to the optimiser. Every contender is
 of a row's group wait for each other and take turns, and of what they took the medians are shown. `plain`
 is the plain loop's time over a contender's, of the same turn, `glsweep` a contender's over the package's,
 with what is aimed at in brackets. Libraries' networks are trained by the
-package's loop: once as they come, in float32, and once in the layout and arithmetic of ours. SMP's U-Net++
+package's loop: once as they come, in float32, and once in the layout, the arithmetic and with the memory
+of ours. SMP's U-Net++
 has one head, and no nested nodes at full resolution, hence its fewer operations.
 
 `ceiling` is the larger of operations over the rate of a matrix product, in the arithmetic of the row, and

@@ -26,6 +26,7 @@ from glsweep.metrics.thresholds import truth_within
 from glsweep.nets.build import count_parameters
 from glsweep.patches.arrays import PatchArrays
 from glsweep.training import epoch
+from glsweep.training.host_memory import keep_freed_memory
 from glsweep.training.patches_on_device import place
 from glsweep.training.state import TrainingState, fresh_state
 
@@ -136,6 +137,9 @@ def answer(command: str, contender: Ours | PlainLoop, told: dict[str, Any]) -> A
 def main() -> None:
     told = json.loads(sys.argv[1])
     torch.set_num_threads(told["threads"])
+    # Libraries as they come keep PyTorch's own ways.
+    if told["kind"] == "glsweep" or told["parameters"]["precision"] != "float32":
+        keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         contender = build(told, Path(folder))
         for line in sys.stdin:

@@ -8,6 +8,7 @@ from glsweep.predict.network import Member
 from glsweep.predict.options import DrawingOptions
 from glsweep.predict.scene import Drawing
 from glsweep.predict.windows import GRID_PX
+from glsweep.training.host_memory import keep_freed_memory
 
 PATCHES_A_WINDOW = 2
 
@@ -40,6 +41,7 @@ def open_drawing(options: DrawingOptions, console: Console) -> tuple[list[Member
     StudyError
         When a model cannot be found or read.
     """
+    keep_freed_memory()
     device = choose_device(options.device)
     members = open_members(options.model or (str(EMBEDDED),), device)
     if not options.model:

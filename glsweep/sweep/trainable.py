@@ -17,6 +17,7 @@ from glsweep.sweep.checkpoints import CHECKPOINT_FILE, CheckpointStore, StorageE
 from glsweep.sweep.cohorts import Cohort
 from glsweep.training.cohort import Failure, Member, fit_cohort
 from glsweep.training.fit import OutOfDeviceMemoryError, Schedule, TrainingDivergedError, fit
+from glsweep.training.host_memory import keep_freed_memory
 from glsweep.training.report import EpochReport
 from glsweep.training.state import TrainingState, fresh_state, load_state, read_tensors, save_state
 
@@ -48,6 +49,7 @@ def train_cohort(
     """
     # Two processes that each take all cores are many times slower than two that share them.
     torch.set_num_threads(cpus)
+    keep_freed_memory()
     cohort = Cohort.model_validate(config["cohort"])
     tune.report({"placed": platform.node(), "device": _device().type})
     refs = patches[cohort.trials[0].parameters.patch_size_px]

@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 
 from glsweep.config.trial import TrialParameters
+from glsweep.training.host_memory import give_freed_memory_back
 from glsweep.training.state import TrainingState, copy_to_host, put_back
 
 # PyTorch has a type for the device's allocator alone; libraries below it, and the CPU's allocator,
@@ -76,6 +77,8 @@ def run_in_memory(
         state.optimizer.zero_grad(set_to_none=True)
         if state.device.type == "cuda":
             torch.cuda.empty_cache()
+        else:
+            give_freed_memory_back()
         put_back(state, beginning)
         state.progress.micro_batch = micro_batch // 2
 
