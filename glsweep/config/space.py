@@ -134,12 +134,14 @@ class Resources(Settings):
 
     `cohort` is how many trials of a grid that differ in nothing but their loss or optimiser train in
     one process, in the place of one, as one network; `auto` lets those do so for which that was
-    measured to pay: small batches in narrow networks on CPUs.
+    measured to pay: small batches in narrow networks on CPUs. `cuda_graphs` lets a trial that trains
+    alone on a GPU launch its steps as graphs.
     """
 
     cpus: int = Field(ge=1)
     gpus: float = Field(ge=0)
     cohort: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
+    cuda_graphs: bool = False
 
 
 class Retraining(Settings):

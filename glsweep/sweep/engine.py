@@ -125,6 +125,7 @@ def _tune(
         patches=refs,
         schedule=job.schedule,
         cpus=job.resources.cpus,
+        capture=job.resources.cuda_graphs,
         checkpoints=CheckpointStore(job.storage),
     )
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(WORKERS_IN_WAITING)

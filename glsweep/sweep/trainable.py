@@ -41,6 +41,7 @@ def train_cohort(
     patches: Mapping[int, SplitRefs],
     schedule: Schedule,
     cpus: int,
+    capture: bool,
     checkpoints: CheckpointStore,
 ) -> None:
     """Train the planned trials from their newest checkpoints; save and report each epoch.
@@ -59,7 +60,7 @@ def train_cohort(
         _part(members, cohort)
         train, val = _fetch(refs.train), _fetch(refs.val)
         everyone = {name: member.state for name, member in members.items()}
-        for told in _epochs(members, train, val, schedule):
+        for told in _epochs(members, train, val, schedule, capture=capture):
             for name in [name for name, report in told.items() if isinstance(report, EpochReport)]:
                 _save(everyone[name], checkpoints, name, keeps_earlier=len(cohort.trials) > 1)
             tune.report({"told": [_words(name, report, everyone[name]) for name, report in told.items()]})
@@ -104,7 +105,7 @@ def _part(members: dict[str, Member], cohort: Cohort) -> None:
 
 
 def _epochs(
-    members: dict[str, Member], train: PatchArrays, val: PatchArrays, schedule: Schedule
+    members: dict[str, Member], train: PatchArrays, val: PatchArrays, schedule: Schedule, *, capture: bool
 ) -> Iterator[Told]:
     """Yield everyone's reports after each epoch."""
     if len(members) != 1:
@@ -112,7 +113,8 @@ def _epochs(
         return
     ((name, member),) = members.items()
     try:
-        for report in fit(member.state, member.parameters, train, val, schedule, seed=member.seed):
+        epochs = fit(member.state, member.parameters, train, val, schedule, seed=member.seed, capture=capture)
+        for report in epochs:
             yield {name: report}
     except (TrainingDivergedError, OutOfDeviceMemoryError) as error:
         members.clear()

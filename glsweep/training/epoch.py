@@ -13,10 +13,11 @@ from glsweep.losses import GroundingLineLoss
 from glsweep.metrics.thresholds import ThresholdCounts, Truth, count_at_thresholds
 from glsweep.patches.augmentation import augment
 from glsweep.randomness import generator_for, seed_for
-from glsweep.training.gradients import backward, count_parts
+from glsweep.training.gradients import count_parts
 from glsweep.training.patches_on_device import DevicePatches
 from glsweep.training.precision import bits, computing_in, resolve
 from glsweep.training.state import TrainingState
+from glsweep.training.step import Step, take_step
 
 # A trial is ranked at its own best threshold, which for a young network may lie anywhere.
 RANKING_THRESHOLDS = torch.linspace(0.01, 0.99, 99)
@@ -28,13 +29,17 @@ class TrainingDivergedError(Exception):
 
 @dataclass(frozen=True)
 class Task:
-    """What every epoch of a run works with. `truth` is that of the validation patches."""
+    """What every epoch of a run works with. `truth` is that of the validation patches.
+
+    `step` is how a batch is trained on: `take_step`, or a `CapturedStep` of this run alone.
+    """
 
     parameters: TrialParameters
     loss: GroundingLineLoss
     train: DevicePatches
     val: DevicePatches
     truth: Truth
+    step: Step = take_step
 
     @property
     def dtype(self) -> torch.dtype:
@@ -79,18 +84,13 @@ def train(state: TrainingState, task: Task, seed: int, micro_batch: int) -> floa
         When the loss is not finite.
     """
     state.network.train()
-    patches, parameters, dtype = task.train, task.parameters, task.dtype
-    total = torch.zeros((), device=patches.device)
+    total = torch.zeros((), device=task.train.device)
     for inputs, label in batches(task, seed):
-        state.optimizer.zero_grad(set_to_none=True)
-        batch_loss = backward(state.network, task.loss, inputs, label, micro_batch=micro_batch, dtype=dtype)
-        torch.nn.utils.clip_grad_norm_(state.network.parameters(), parameters.gradient_clip)
-        state.optimizer.step()
-        total += batch_loss * len(inputs)
-    train_loss = float(total) / len(patches)
+        total += task.step(state, task, inputs, label, micro_batch) * len(inputs)
+    train_loss = float(total) / len(task.train)
     if not math.isfinite(train_loss):
         raise TrainingDivergedError(
-            f"the training loss became {train_loss} at learning rate {parameters.learning_rate}"
+            f"the training loss became {train_loss} at learning rate {task.parameters.learning_rate}"
         )
     return train_loss
 
@@ -101,7 +101,8 @@ def batches(task: Task, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     They are drawn for the whole batch, so that micro-batches of any size see the same patches.
     """
     patches, parameters = task.train, task.parameters
-    order = torch.from_numpy(generator_for(seed, "order").permutation(len(patches)))
+    # Once to where the patches are: a device that must wait for each index falls behind.
+    order = torch.from_numpy(generator_for(seed, "order").permutation(len(patches))).to(patches.image.device)
     generator = torch.Generator(device=patches.device).manual_seed(seed_for(seed, "augmentation"))
     for index in order.split(parameters.batch_size):
         image, label = augment(*patches.batch(index), parameters.augmentation, generator)

@@ -19,6 +19,7 @@ from glsweep.training.memory import OutOfDeviceMemoryError, run_in_memory
 from glsweep.training.patches_on_device import place
 from glsweep.training.report import EpochReport, is_better
 from glsweep.training.state import TrainingState
+from glsweep.training.step import CapturedStep
 
 __all__ = ["OutOfDeviceMemoryError", "Schedule", "TrainingDivergedError", "fit"]
 
@@ -49,6 +50,7 @@ def fit(
     schedule: Schedule,
     *,
     seed: int,
+    capture: bool = False,
 ) -> Iterator[EpochReport]:
     """Train `state.network`, from wherever `state` is, and yield after each epoch.
 
@@ -59,6 +61,8 @@ def fit(
     report says so. Batches, their loss and their augmentation stay as they were; only batch
     normalisation then sees a micro-batch in place of a batch.
 
+    With `capture` steps on a GPU are launched as CUDA graphs, see `CapturedStep`.
+
     Raises
     ------
     TrainingDivergedError
@@ -67,6 +71,8 @@ def fit(
         When the device has no room for a single patch.
     """
     task = make_task(parameters, train, val, schedule, state.device)
+    if capture:
+        task = replace(task, step=CapturedStep())
     largest = min(parameters.batch_size, max(len(train), len(val)))
     while not is_over(state, schedule):
         start_s = time.perf_counter()
