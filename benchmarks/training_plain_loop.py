@@ -4,6 +4,7 @@ It shares our networks' code, with the layers of PyTorch in place of ours, and o
 `.npz` file, turned and mirrored by NumPy when it is read.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader, Dataset
 
 from glsweep.config.trial import TrialParameters
-from glsweep.nets import attention_unet, blocks, unetpp
+from glsweep.nets import attention_unet, blocks, unet, unetpp
 from glsweep.nets.build import build_network
 from glsweep.patches.arrays import PatchArrays
 from glsweep.training.fit import loss_of
@@ -62,7 +63,9 @@ class PlainLoop:
         seed: int = 0,
     ) -> None:
         blocks.BatchNorm2d = attention_unet.BatchNorm2d = nn.BatchNorm2d
-        unetpp.doubled = lambda features: interpolate(features, scale_factor=2, mode="bilinear")
+        blocks.Conv2d = nn.Conv2d
+        blocks.concatenated = unet.concatenated = unetpp.concatenated = partial(torch.cat, dim=1)
+        unetpp.doubled = partial(interpolate, scale_factor=2, mode="bilinear")
         self.network = build_network(
             parameters.architecture,
             in_channels=len(parameters.channels),

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from glsweep.errors import DataError
 from glsweep.nets.concatenation import concatenated
+from glsweep.nets.convolution import Conv2d
 from glsweep.nets.normalisation import BatchNorm2d
 
 PUBLISHED_RATES = (6, 12, 18)
@@ -27,10 +28,10 @@ class DoubleConv(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(
-            nn.Conv2d(in_channels, out_channels, 3, padding=1),
+            Conv2d(in_channels, out_channels, 3, padding=1),
             BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
-            nn.Conv2d(out_channels, out_channels, 3, padding=1),
+            Conv2d(out_channels, out_channels, 3, padding=1),
             BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
         )
