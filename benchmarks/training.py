@@ -26,6 +26,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +34,7 @@ from typing import Any, Literal
 
 import torch
 import tyro
+from measured import Measured, MeasuredFile, add
 from rich.console import Console
 from rich.table import Table
 from training_ceiling import copy_rate, matrix_rate
@@ -40,6 +42,7 @@ from training_rivals import RIVALS, installed
 
 from glsweep.config.trial import ARCHITECTURE_TITLES, Architecture
 from glsweep.training.precision import bits, resolve
+from glsweep.training.step import WARM_UP_STEPS
 
 CONTENDER = Path(__file__).with_name("training_contender.py")
 # All that rank a trial, those of a calibration, and one.
@@ -75,6 +78,7 @@ class Options:
     device: Literal["cpu", "cuda"] = "cuda" if torch.cuda.is_available() else "cpu"
     clock: Literal["wall", "processor"] = "wall"
     """`processor` leaves out what a shared machine gave to others; for one thread and no workers."""
+    measured: MeasuredFile = None
 
     def width(self, network: str) -> int:
         """Return the base width of a network."""
@@ -148,6 +152,8 @@ def contenders(network: Architecture, size_px: int, options: Options) -> list[Co
     as_float32, chosen = {**common, "precision": "float32"}, {**common, "precision": "auto"}
     lean = bits(resolve("auto", torch.device(options.device))) < 32
     listed = [("plain loop", "plain loop", as_float32), ("glsweep", "glsweep", chosen)]
+    if options.device == "cuda":
+        listed.append(("glsweep, graph", "glsweep, graph", chosen))
     if lean:
         listed.append(("glsweep, float32", "glsweep", as_float32))
     if network == "unetpp":
@@ -167,7 +173,8 @@ def group(
     counts = {one.name: one.ask("count") for one in running}
     commands = ["train", *(f"validate {thresholds}" for thresholds in THRESHOLDS)]
     for one in running:
-        for command in commands:
+        # A graph is captured after some steps.
+        for command in [*["train"] * (WARM_UP_STEPS if "graph" in one.name else 0), *commands]:
             one.ask(command)
     for turn in range(options.repetitions):
         rates[32].append(matrix_rate(device, torch.float32))
@@ -179,6 +186,8 @@ def group(
                 one.measure(command)
     patches = options.batches * options.batch_size
     ours = next(one for one in running if one.name == "glsweep")
+    peak_bytes = {one.name: one.ask("peak") for one in running}
+    title = f"{ARCHITECTURE_TITLES[network]} {size_px}, width {options.width(network)}"
     for place, one in enumerate(running):
         parameters, operations, bytes_ = counts[one.name]
         step_s, val_s = (statistics.median(one.taken_s[command]) for command in commands[:2])
@@ -187,7 +196,7 @@ def group(
         )
         compared = f"{ratio(one, one, 'validate 17', 'validate 1'):.2f}" if place else ""
         table.add_row(
-            f"{ARCHITECTURE_TITLES[network]} {size_px}, width {options.width(network)}" if not place else "",
+            title if not place else "",
             one.name,
             f"{parameters:,}",
             f"{operations / patches / 1e9:.2f}",
@@ -199,9 +208,15 @@ def group(
             f"{patches / val_s:.1f}",
             f"{ratio(running[0], one, 'validate 99', 'validate 99'):.2f}",
             compared,
-            f"{one.ask('peak') / 1e6:.0f}",
+            f"{peak_bytes[one.name] / 1e6:.0f}",
             end_section=place == len(running) - 1,
         )
+        if one.name == "glsweep" and (network, size_px, options.device) == ("unetpp", 256, "cuda"):
+            share = Measured(f"step, {title}", "the machine's ceiling", least_s / step_s, at_least=0.5)
+            add([share], options.measured)
+    add(aims(running, title, network, options), options.measured)
+    room = peak_bytes["glsweep"] / peak_bytes["plain loop"]
+    add([Measured(f"memory at most, {title}", "plain loop", room, at_most=1)], options.measured)
     for one in running:
         one.process.communicate()
 
@@ -210,6 +225,19 @@ def aim(name: str, network: Architecture, options: Options) -> str:
     """Return what was aimed at against a contender, in brackets, where anything was."""
     wanted = AIMS[options.device].get(network, {}).get(name)
     return "" if wanted is None else f" ({wanted:g})"
+
+
+def aims(running: list[Contender], title: str, network: Architecture, options: Options) -> Iterator[Measured]:
+    """Yield what was found of the package's ways against each contender with an aim, and of thresholds."""
+    wanted = AIMS[options.device].get(network, {})
+    ways = [one for one in running if one.name in ("glsweep", "glsweep, graph")]
+    for way in ways:
+        what = f"training step, {title}{way.name.removeprefix('glsweep')}"
+        for one in running:
+            if one.name in wanted:
+                yield Measured(what, one.name, ratio(one, way, "train", "train"), at_least=wanted[one.name])
+    compared = ratio(ways[0], ways[0], "validate 17", "validate 1")
+    yield Measured(f"validation with 17 thresholds, {title}", "with one", compared, at_most=1.1)
 
 
 def ratio(one: Contender, other: Contender, command: str, others: str) -> float:

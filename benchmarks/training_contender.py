@@ -29,6 +29,7 @@ from glsweep.training import epoch
 from glsweep.training.host_memory import keep_freed_memory
 from glsweep.training.patches_on_device import place
 from glsweep.training.state import TrainingState, fresh_state
+from glsweep.training.step import CapturedStep, take_step
 
 POSTING_M = 100.0
 TOLERANCE_M = 200.0
@@ -49,11 +50,11 @@ class Ours:
     """The package's loop, around its own network or a rival's."""
 
     def __init__(
-        self, parameters: TrialParameters, splits: list[PatchArrays], device: torch.device, rival: str | None
+        self, parameters: TrialParameters, splits: list[PatchArrays], device: torch.device, kind: str
     ) -> None:
         self.state = fresh_state(parameters, seed=0, device=device)
-        if rival is not None:
-            self._put_in(rival, parameters)
+        if not kind.startswith("glsweep"):
+            self._put_in(kind, parameters)
         loss = GroundingLineLoss(
             fn_weight=parameters.fn_weight,
             fp_weight=parameters.fp_weight,
@@ -62,7 +63,8 @@ class Ours:
         )
         train, val = (place(split, device) for split in splits)
         truth = truth_within(splits[1].mask, TOLERANCE_M, POSTING_M, device=device)
-        self.task = epoch.Task(parameters, loss, train, val, truth)
+        step = CapturedStep() if kind == "glsweep, graph" else take_step
+        self.task = epoch.Task(parameters, loss, train, val, truth, step)
         self.network = self.state.network
 
     def _put_in(self, rival: str, parameters: TrialParameters) -> None:
@@ -95,7 +97,7 @@ def build(told: dict[str, Any], folder: Path) -> Ours | PlainLoop:
     if told["kind"] == "plain loop":
         train, val = (write_files(s, folder / name) for s, name in zip(splits, ("train", "val"), strict=True))
         return PlainLoop(parameters, train, val, device, workers=told["loader_workers"])
-    return Ours(parameters, splits, device, None if told["kind"] == "glsweep" else told["kind"])
+    return Ours(parameters, splits, device, told["kind"])
 
 
 def timed(run: Callable[[], object], device: torch.device, clock: str) -> float:
@@ -138,7 +140,7 @@ def main() -> None:
     told = json.loads(sys.argv[1])
     torch.set_num_threads(told["threads"])
     # Libraries as they come keep PyTorch's own ways.
-    if told["kind"] == "glsweep" or told["parameters"]["precision"] != "float32":
+    if told["kind"].startswith("glsweep") or told["parameters"]["precision"] != "float32":
         keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         contender = build(told, Path(folder))
