@@ -24,8 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 HERE = Path(__file__).parent
-# A CPU takes minutes for a step of 25 large patches in the plain loop.
-ON_CPU = ("--batch-size", "8", "--threads", "2")
+ON_CPU = ("--threads", str(os.cpu_count()))
 COMMANDS: dict[str, tuple[str, ...]] = {
     "training": ("training.py", *(() if torch.cuda.is_available() else ON_CPU)),
     "sharing": ("sharing.py",),

@@ -47,6 +47,9 @@ from glsweep.training.step import WARM_UP_STEPS
 CONTENDER = Path(__file__).with_name("training_contender.py")
 # All that rank a trial, those of a calibration, and one.
 THRESHOLDS = (99, 17, 1)
+PUBLISHED_BATCH = 25
+# Of a batch that a CPU is to train U-Net++ on.
+MOST_PX = 2**19
 # How many times as fast as a contender the package aims to be, by device, network and contender.
 AIMS: dict[str, dict[str, dict[str, float]]] = {
     "cpu": {"unet": {"plain loop": 1.5}, "unetpp": {"plain loop": 2.0, "MONAI": 1.7, "SMP": 1.7}},
@@ -64,7 +67,8 @@ class Options:
 
     networks: tuple[Architecture, ...] = ("unet", "attention_unet", "unetpp")
     sizes_px: tuple[int, ...] = (128, 256)
-    batch_size: int = 25
+    batch_size: int | None = None
+    """None is the published 25, and fewer where a CPU would take minutes for a step."""
     batches: int = 1
     """In an epoch of each split."""
     unet_width: int = 4
@@ -85,6 +89,11 @@ class Options:
         if network != "unetpp":
             return self.unet_width
         return self.unetpp_width or (32 if self.device == "cuda" else 8)
+
+    def batch(self, network: str, size_px: int) -> int:
+        """Return the patches in a batch of a network."""
+        most = MOST_PX // size_px**2 if (network, self.device) == ("unetpp", "cpu") else PUBLISHED_BATCH
+        return self.batch_size or min(PUBLISHED_BATCH, most)
 
 
 @dataclass
@@ -144,7 +153,7 @@ def contenders(network: Architecture, size_px: int, options: Options) -> list[Co
         "bce_weight": 0.3,
         "learning_rate": 1e-3,
         "weight_decay": 1e-5,
-        "batch_size": options.batch_size,
+        "batch_size": options.batch(network, size_px),
         "gradient_clip": 1.0,
         "channels": ["real", "imag"],
         "augmentation": ["dihedral", "conjugation"],
@@ -184,10 +193,13 @@ def group(
         for one in running[turn % len(running) :] + running[: turn % len(running)]:
             for command in commands:
                 one.measure(command)
-    patches = options.batches * options.batch_size
+    patches = options.batches * options.batch(network, size_px)
     ours = next(one for one in running if one.name == "glsweep")
     peak_bytes = {one.name: one.ask("peak") for one in running}
-    title = f"{ARCHITECTURE_TITLES[network]} {size_px}, width {options.width(network)}"
+    title = (
+        f"{ARCHITECTURE_TITLES[network]} {size_px}, width {options.width(network)}, "
+        f"batch {options.batch(network, size_px)}"
+    )
     for place, one in enumerate(running):
         parameters, operations, bytes_ = counts[one.name]
         step_s, val_s = (statistics.median(one.taken_s[command]) for command in commands[:2])
@@ -285,7 +297,7 @@ def main(options: Options) -> None:
     if missing:
         console.print(f"not installed, so without rows: {', '.join(missing)}")
     console.print(
-        f"batches of {options.batch_size}, {options.threads} thread(s), medians of {options.repetitions} by "
+        f"{options.threads} thread(s), medians of {options.repetitions} by "
         f"the {options.clock}'s clock; {processor()}, {os.cpu_count()} cores; Python "
         f"{platform.python_version()}, torch {version('torch')}; {time.strftime('%d %B %Y')}"
     )

@@ -19,7 +19,7 @@ from glsweep.training.cohort import Failure, Member, fit_cohort
 from glsweep.training.fit import OutOfDeviceMemoryError, Schedule, TrainingDivergedError, fit
 from glsweep.training.host_memory import keep_freed_memory
 from glsweep.training.report import EpochReport
-from glsweep.training.state import TrainingState, fresh_state, load_state, read_tensors, save_state
+from glsweep.training.state import TrainingState, fresh_state, load_state, read_progress, save_state
 
 Told = Mapping[str, EpochReport | Failure]
 
@@ -63,7 +63,7 @@ def train_cohort(
         for told in _epochs(members, train, val, schedule, capture=capture):
             for name in [name for name, report in told.items() if isinstance(report, EpochReport)]:
                 _save(everyone[name], checkpoints, name, keeps_earlier=len(cohort.trials) > 1)
-            tune.report({"told": [_words(name, report, everyone[name]) for name, report in told.items()]})
+            tune.report({"told": [_words(name, everyone[name], report) for name, report in told.items()]})
             _part(members, cohort)
             if not members:
                 break
@@ -76,7 +76,7 @@ def _members(cohort: Cohort, checkpoints: CheckpointStore) -> dict[str, Member]:
     members = {}
     with ExitStack() as stack:
         kept = {of.trial_id: stack.enter_context(checkpoints.kept(of.trial_id)) for of in cohort.trials}
-        epochs = {name: [read_tensors(file)[0].epoch for file in files] for name, files in kept.items()}
+        epochs = {name: [read_progress(file).epoch for file in files] for name, files in kept.items()}
         common = min(max(of_one, default=0) for of_one in epochs.values())
         for trial in cohort.trials:
             files, own = kept[trial.trial_id], epochs[trial.trial_id]
@@ -91,10 +91,9 @@ def _members(cohort: Cohort, checkpoints: CheckpointStore) -> dict[str, Member]:
 
 def _repeat(members: Mapping[str, Member]) -> None:
     """Tell everyone's last report again: the one who was to hear it may have died before it did."""
-    states = {name: member.state for name, member in members.items() if member.state.progress.report}
-    if states:
-        told = [_words(name, EpochReport(**(of.progress.report or {})), of) for name, of in states.items()]
-        tune.report({"told": told})
+    begun = {name: member.state for name, member in members.items() if member.state.progress.report}
+    if begun:
+        tune.report({"told": [_words(name, state) for name, state in begun.items()]})
 
 
 def _part(members: dict[str, Member], cohort: Cohort) -> None:
@@ -121,12 +120,15 @@ def _epochs(
         yield {name: error}
 
 
-def _words(trial_id: str, report: EpochReport | Failure, state: TrainingState) -> dict[str, Any]:
-    if isinstance(report, EpochReport):
-        told = {"epoch": report.epoch, "last": report.last, "figures": report.figures()}
-    else:
-        told = {"failed": f"epoch {state.progress.epoch + 1}: {report}"}
-    return {"trial_id": trial_id, **told}
+def _words(
+    trial_id: str, state: TrainingState, report: EpochReport | Failure | None = None
+) -> dict[str, Any]:
+    """Return what is told of a trial: why it failed, or its last report, which its state holds."""
+    progress = state.progress
+    if isinstance(report, Failure):
+        return {"trial_id": trial_id, "failed": f"epoch {progress.epoch + 1}: {report}"}
+    told = dict(progress.report or {})
+    return {"trial_id": trial_id, "epoch": told.pop("epoch"), "last": told.pop("last"), "figures": told}
 
 
 def _save(state: TrainingState, checkpoints: CheckpointStore, trial_id: str, *, keeps_earlier: bool) -> None:

@@ -1,7 +1,8 @@
 """The whole state of a training run, kept as one safetensors file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,19 +136,36 @@ def read_tensors(path: Path) -> tuple[Progress, dict[str, Tensor]]:
     StudyError
         When the file is missing or cut short.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata: Mapping[str, Any] = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (OSError, SafetensorError) as error:
-        raise StudyError(f"{path}: is no whole checkpoint ({error}); delete it to begin again") from error
-    return Progress(**json.loads(metadata["progress"])), tensors
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    return read_progress(path), tensors
+
+
+def read_progress(path: Path) -> Progress:
+    """Read how far a saved state has come.
+
+    Raises
+    ------
+    StudyError
+        When the file is missing or cut short.
+    """
+    with _opened(path) as file:
+        return Progress(**json.loads(file.metadata()["progress"]))
 
 
 def best_weights(path: Path) -> tuple[Progress, dict[str, Tensor]]:
     """Return the progress and the best epoch's weights kept in a saved state."""
     progress, tensors = read_tensors(path)
     return progress, _below("best.", tensors)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (OSError, SafetensorError) as error:
+        raise StudyError(f"{path}: is no whole checkpoint ({error}); delete it to begin again") from error
 
 
 def _tensors(state: TrainingState) -> dict[str, Tensor]:
