@@ -89,6 +89,7 @@ def _copy(source: rasterio.io.DatasetWriter, target: Path) -> None:
         predictor="YES",
         blocksize=BLOCK_PX,
         overview_resampling="average",
+        num_threads="ALL_CPUS",
     )
 
 
