@@ -6,18 +6,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from glsweep.config.space import Asha, Resources, Stopping
+from glsweep.config.space import Asha, Budget, Resources, Stopping
 from glsweep.config.trial import TrialParameters
 from glsweep.patches.arrays import PatchArrays
 from glsweep.spaces.plan import ListedPlan, Past, Plan, PlannedTrial
 from glsweep.sweep.checkpoints import CheckpointStore
+from glsweep.sweep.cohorts import Cohort
 from glsweep.sweep.engine import Job
 from glsweep.sweep.events import Reported
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.queue import TrialQueue
 from glsweep.sweep.records import SweepRecords
 from glsweep.sweep.trainable import train_cohort
+from glsweep.training.cohort import Member, fit_cohort
 from glsweep.training.fit import Schedule, fit
+from glsweep.training.report import EpochReport
 from glsweep.training.state import fresh_state
 
 SIZE_PX = 32
@@ -149,4 +153,39 @@ def train_one_by_one(
             decision = journal.report(trial.trial_id, report.epoch, report.figures(), last=report.last)
             if decision is not Decision.CONTINUE:
                 break
+    return journal.records
+
+
+def train_cohorts_one_by_one(
+    plan: Plan,
+    arrays: Mapping[int, Splits],
+    schedule: Schedule,
+    stopping: Stopping,
+    ledger_jsonl: Path,
+    cohorts: Mapping[str, int],
+) -> SweepRecords:
+    """Train a plan's cohorts here, one after another, without Ray and without checkpoints."""
+    journal = Journal(
+        Ledger(ledger_jsonl),
+        stopping=stopping,
+        epochs=schedule.epochs,
+        figure=schedule.monitor,
+        cohorts=cohorts,
+    )
+    queue = TrialQueue(plan, journal, budget=Budget(), replicates=1, epochs=schedule.epochs)
+    everyone: dict[str, Member] = {}
+    while isinstance(cohort := queue.next(), Cohort):
+        for trial in cohort.trials:
+            state = fresh_state(trial.parameters, seed=trial.seed, device=torch.device("cpu"))
+            everyone.setdefault(trial.trial_id, Member(state, trial.parameters, trial.seed))
+        members = {trial.trial_id: everyone[trial.trial_id] for trial in cohort.trials}
+        train, val = arrays[cohort.trials[0].parameters.patch_size_px]
+        for told in fit_cohort(members, train, val, schedule):
+            for name, report in told.items():
+                assert isinstance(report, EpochReport)
+                journal.report(name, report.epoch, report.figures(), last=report.last)
+                if report.epoch == cohort.until_epoch:
+                    members.pop(name)
+        for trial in cohort.trials:
+            queue.release(trial.trial_id)
     return journal.records

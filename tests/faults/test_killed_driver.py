@@ -12,7 +12,7 @@ from commands import Run, disturb, run
 from disks import make_room, small_disk
 from mlflow import MlflowClient
 from processes import all_gone
-from small_trials import train_one_by_one
+from small_trials import train_cohorts_one_by_one
 
 from glsweep.files import read_json
 from glsweep.spaces.samplers import make_plan
@@ -52,15 +52,16 @@ def study(runs: dict[str, Run], directory: Path) -> Study:
 
 @pytest.fixture(scope="module")
 def expected(study: Study, tmp_path_factory: pytest.TempPathFactory) -> SweepRecords:
-    """What becomes of the study's trials when they are trained here, one after another, without Ray."""
+    """What becomes of the study's cohorts when they are trained here, one after another, without Ray."""
     search = study.config.space.search
     plan = make_plan(study.config.space, seed=study.config.seed, source=study.config_yaml)
-    return train_one_by_one(
+    return train_cohorts_one_by_one(
         plan,
         split_arrays(study, plan),
         Schedule(search.epochs, search.tolerance_m, search.rank_by),
         search.scheduler,
         tmp_path_factory.mktemp("expected") / "ledger.jsonl",
+        cohorts={"unet-32": 4, "attention_unet-32": 4},
     )
 
 
