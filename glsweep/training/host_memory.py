@@ -2,7 +2,6 @@
 
 import ctypes
 import platform
-import resource
 
 # Of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -22,6 +21,8 @@ def keep_freed_memory() -> None:
     """
     if not _is_glibc():
         return
+    import resource  # noqa: PLC0415  not on every system
+
     limit_bytes, _ = resource.getrlimit(resource.RLIMIT_DATA)
     if limit_bytes != resource.RLIM_INFINITY:
         give_freed_memory_back()
