@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from conftest import Start
 from filelock import FileLock
@@ -92,8 +93,11 @@ def test_a_study_is_seen_while_it_runs_and_after_it_was_killed(
         assert " of 6 trials over" in printed
         assert "U-Net++ 64" in printed
     finally:
+        workers = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
+    # They learn of it a moment later, and may be writing a checkpoint.
+    assert psutil.wait_procs(workers, timeout=60)[1] == []
     with study.ledger_jsonl.open("ab") as file:
         file.write(b'{"event":"epo')
     before = everything(study)
