@@ -68,7 +68,7 @@ def _examine_data_set(
     except DataError as error:
         findings.faults.append(str(error))
         return
-    if card.layout.bands == "npz":
+    if card.layout.holds_npz:
         scenes = {}
     else:
         scenes = {path.stem: _header_findings(path, card, sizes_px) for path in paths}
@@ -97,9 +97,9 @@ def _examine_data_set(
 
 
 def _header_findings(path: Path, card: DataCard | None, sizes_px: Sequence[int]) -> SceneFindings:
-    bands = card.layout.bands if card else "auto"
+    bands, nodata = (card.layout.bands, card.layout.nodata) if card else ("auto", None)
     needs_place = not (card and card.layout.masks and card.posting_m)
-    facts = raster_facts(path, bands, needs_place=needs_place)
+    facts = raster_facts(path, bands, nodata=nodata, needs_place=needs_place)
     shape = "" if facts.shape is None else f"{facts.shape[0]} x {facts.shape[1]}"
     found = SceneFindings(path.stem, shape, facts.crs, facts.posting, facts.kind, faults=[*facts.faults])
     if facts.shape is not None and min(facts.shape) < min(sizes_px):

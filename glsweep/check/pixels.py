@@ -8,8 +8,8 @@ import shapely
 
 from glsweep.check.findings import SceneFindings, Thumbnail
 from glsweep.config.data_card import LineRule
-from glsweep.scenes.raster import Window
 from glsweep.scenes.scene_entry import BAND_PX, SceneEntry
+from glsweep.scenes.source import Window
 from glsweep.scenes.statistics import COHERENCE_BOX_PX, local_coherence
 
 THUMBNAIL_PX = 256

@@ -12,7 +12,7 @@ COLUMNS = ("scene", "size", "CRS", "posting", "bands", "valid", "coh.", "line\nk
 OTHERS_WIDTH = 62
 """Characters that all columns but the scene's name need."""
 LEAST_NAME = 14
-KINDS = {"real_imaginary": "real, imag", "wrapped_phase": "phase", "phase_coherence": "phase, coh."}
+KINDS = {"real, imaginary": "real, imag", "phase, coherence": "phase, coh."}
 
 
 def tell(findings: Findings, console: Console) -> None:
@@ -45,7 +45,7 @@ def _cells(scene: SceneFindings) -> list[str]:
         scene.shape or DASH,
         scene.crs or DASH,
         scene.posting or DASH,
-        KINDS.get(scene.kind, scene.kind.replace("_", " ")) or DASH,
+        KINDS.get(scene.kind, scene.kind) or DASH,
         DASH if scene.valid_share is None else f"{scene.valid_share:.0%}",
         DASH if scene.coherence is None else f"{scene.coherence:.2f}",
         f"{scene.line_km:.1f}" if scene.line_km else DASH,

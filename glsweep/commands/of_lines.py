@@ -7,7 +7,6 @@ import tyro
 from rich.console import Console
 
 from glsweep.commands.common import Debug
-from glsweep.config.data_card import Bands
 from glsweep.predict.options import DrawingOptions
 
 
@@ -16,7 +15,13 @@ def predict(
     *,
     scene: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE|FOLDER...")],
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
-    bands: Bands = "auto",
+    bands: Annotated[
+        str,
+        tyro.conf.arg(metavar="ROLE[=BAND],...", help_behavior_hint="(default: their names and values tell)"),
+    ] = "auto",
+    nodata: Annotated[
+        float | None, tyro.conf.arg(metavar="VALUE", help_behavior_hint="(default: as the files say)")
+    ] = None,
     wavelength_m: Annotated[
         float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(default: the model card's)")
     ] = None,
@@ -31,13 +36,19 @@ def predict(
     out
         Where the files go.
     bands
-        What the rasters' bands hold.
+        What the rasters' bands hold: complex; real, imaginary; phase (also phase_pi, phase_cycles,
+        phase_degrees, unwrapped_phase), perhaps with coherence, magnitude or intensity; each perhaps with
+        its band's number or name, such as `phase=2, coherence=corr`.
+    nodata
+        A value in the rasters that stands for no data, though they do not say so.
     wavelength_m
         The radar's, to be compared with the model card's; rasters do not tell it.
     """
     from glsweep.predict.command import predict_scenes
 
-    return predict_scenes(scene, out, drawing, Console(), bands=bands, wavelength_m=wavelength_m)
+    return predict_scenes(
+        scene, out, drawing, Console(), bands=bands, nodata=nodata, wavelength_m=wavelength_m
+    )
 
 
 def score(

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from glsweep.files import replacing
 from glsweep.metrics.lines import LineDistances
-from glsweep.scenes.raster import Window
 from glsweep.scenes.scene_entry import SceneEntry
+from glsweep.scenes.source import Window
 
 LONGEST_PX = 500
 

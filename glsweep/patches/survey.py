@@ -77,18 +77,13 @@ def check_data(study: Study, patch_sizes_px: Sequence[int]) -> None:
     sizes_px = sorted(set(patch_sizes_px))
     data_sets = study.config.card.data_sets
     if all(data_set.root is not None for data_set in data_sets):
-        _check_samples(survey(study, sizes_px).entries)
+        survey(study, sizes_px)
         return
     for data_set in data_sets:
         if data_set.root is not None:
-            _check_samples(annotated(open_catalogue(data_set.root, data_set))[0])
+            annotated(open_catalogue(data_set.root, data_set))
         elif data_set.simulation is not None:
             _check_simulation(data_set, data_set.simulation, sizes_px[-1])
-
-
-def _check_samples(entries: Sequence[SceneEntry]) -> None:
-    for entry in entries:
-        entry.header.check_sample()
 
 
 def _check_simulation(card: DataCard, simulation: Simulation, largest_px: int) -> None:

@@ -13,8 +13,8 @@ from glsweep.config.split import SPLITS
 from glsweep.files import write_json
 from glsweep.patches.index import counts_by_split
 from glsweep.scenes.labels import training_target
-from glsweep.scenes.raster import Window
 from glsweep.scenes.scene_entry import BAND_PX, SceneEntry
+from glsweep.scenes.source import Window
 
 Bytes = npt.NDArray[np.uint8]
 

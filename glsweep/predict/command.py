@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from glsweep.config.data_card import Bands
+from glsweep.config.bands import parse_bands
 from glsweep.errors import ConfigError, DataError
 from glsweep.predict.asked import check_options, open_drawing
 from glsweep.predict.in_turn import in_turn, tell_refused
@@ -26,7 +26,8 @@ def predict_scenes(
     options: DrawingOptions,
     console: Console,
     *,
-    bands: Bands,
+    bands: str,
+    nodata: float | None,
     wavelength_m: float | None,
 ) -> int:
     """Predict all scenes that can be, say why others cannot, and return 0, or 2 if there are such.
@@ -42,7 +43,9 @@ def predict_scenes(
     console : Console
         Where all is told.
     bands : str
-        What the rasters' bands hold.
+        What the rasters' bands hold, see `parse_bands`.
+    nodata : float or None
+        A stored number that stands for no data, where the files do not say so.
     wavelength_m : float or None
         The radar's, where it is known.
 
@@ -56,12 +59,16 @@ def predict_scenes(
         When there is no scene, or the only one cannot be predicted.
     """
     check_options(options)
+    try:
+        parse_bands(bands)
+    except ValueError as error:
+        raise ConfigError(f"--bands {error}") from error
     paths = _rasters(scenes)
     members, drawing = open_drawing(options, console)
     _check_wavelength(wavelength_m, members)
 
     def predict_one(path: Path, advance: Advance) -> Predicted:
-        return predict_scene(read_header(path, bands), members, drawing, out, advance)
+        return predict_scene(read_header(path, bands, nodata=nodata), members, drawing, out, advance)
 
     done, refused = in_turn(paths, predict_one, lambda path: path.name, console)
     if done:

@@ -10,7 +10,8 @@ from affine import Affine
 from glsweep.errors import DataError
 from glsweep.predict.members import SAME
 from glsweep.predict.network import Member
-from glsweep.scenes.raster import RasterHeader, Window
+from glsweep.scenes.raster import RasterHeader
+from glsweep.scenes.source import Window
 
 Interferogram = npt.NDArray[np.complex64]
 

@@ -1,219 +1,235 @@
-"""What the bands of a raster mean, and how they become one complex value a pixel."""
+"""How a raster is to be read: as a user says, or as its own bands tell."""
 
-import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from rasterio import DatasetReader
-from rasterio.enums import MaskFlags
 
-from glsweep.config.data_card import Bands
+from glsweep.config.bands import PHASES, BandTerm, Role, parse_bands
 from glsweep.errors import DataError
-
-Kind = Literal["complex", "real_imaginary", "wrapped_phase", "unwrapped_phase", "phase_coherence"]
-Array = npt.NDArray[np.float32]
-
-FLOAT_TYPES = {"float32", "float64"}
-BAND_COUNTS: dict[Kind, int] = {
-    "complex": 1,
-    "real_imaginary": 2,
-    "wrapped_phase": 1,
-    "unwrapped_phase": 1,
-    "phase_coherence": 2,
-}
-SAMPLE_PX = 512
-"""A raster whose kind is in doubt is looked at in so many rows and columns."""
-SLACK_RAD = 1e-3
-LOWEST_COHERENCE = 1e-3
-"""Magnitude where the coherence is 0 but the phase is known: 0 would say that there is no data."""
-
-PHASE_WORDS, COHERENCE_WORDS = ("phase", "phi", "phs"), ("coh", "corr")
-REAL_WORDS, IMAGINARY_WORDS = ("real", "in-phase", "cos"), ("imag", "quadrature", "sin")
+from glsweep.scenes.band_names import meaning
+from glsweep.scenes.band_roles import Candidate, check_asked, recognise
+from glsweep.scenes.band_values import ENOUGH_PX, flat_value, look_at, windows_to_look_at
+from glsweep.scenes.reading import RADIANS, SETTLE, Part, Reading, holds_data, scaled
+from glsweep.scenes.source import BandFacts, Mask, Source
 
 
-def find_kind(dataset: DatasetReader, path: Path, asked: Bands) -> Kind:
-    """Tell what the bands hold: as the data card says, or by their number, names and values.
+class Looked(NamedTuple):
+    """A window that was looked at: stored numbers (B, rows, cols), and where the file has data."""
 
-    One float band is wrapped phase when its values lie within (-pi, pi] and leave [0, 1]. Two are
-    phase and coherence when they are named so, or when the first lies within (-pi, pi] and passes
-    1 while the second is never negative and never above 1, which no imaginary part is; otherwise
-    they are real and imaginary part.
+    bands: npt.NDArray[Any]
+    mask: Mask | None
+
+    def of(self, place: int) -> tuple[npt.NDArray[Any], Mask | None]:
+        """Return one band, by its place among those that were looked at."""
+        return self.bands[place], self.mask
+
+
+def find_reading(source: Source, asked: str = "auto", nodata: float | None = None) -> Reading:
+    """Tell how a raster is to be read.
+
+    Parameters
+    ----------
+    source : Source
+        The raster.
+    asked : str
+        What a user says of its bands (see `parse_bands`); `auto` to find out.
+    nodata : float, optional
+        A stored number that stands for no data, though the file does not say so.
 
     Raises
     ------
     DataError
-        When the bands are none of these, contradict `asked`, or stand in the wrong order.
+        When a band is not there, the values are not what the bands are called or asked for, they can be
+        read in several ways, or there is no data.
     """
-    types = list(dataset.dtypes)
-    is_complex = len(types) == 1 and types[0].startswith("complex")
-    if not is_complex and not set(types) <= FLOAT_TYPES:
+    terms = parse_bands(asked)
+    masks = tuple(Part(n, "mask", facts) for n, facts in enumerate(source.bands, 1) if facts.is_alpha)
+    chosen = _chosen(source, terms) if terms else _usable(source)
+    looked = _looked_at(source, list(chosen), masks, nodata)
+    candidates = [
+        _candidate(source.bands[number - 1], number, role, [window.of(place) for window in looked], nodata)
+        for place, (number, role) in enumerate(chosen.items())
+    ]
+    for one in candidates:
+        _refuse_fill(source.path, one)
+    given = {number: role for number, role in chosen.items() if role is not None}
+    is_asked = len(given) == len(chosen)
+    if is_asked:
+        check_asked(source.path, candidates, given)
+    roles = given if is_asked else recognise(source.path, candidates)
+    parts = tuple(Part(number, role, source.bands[number - 1]) for number, role in roles.items())
+    reading = Reading((*parts, *masks), nodata)
+    used = [next(one for one in candidates if one.number == number) for number in roles]
+    reading = replace(reading, zero_areas=_has_measured_zeros(reading, used[0]))
+    return _tried(source.path, reading, [list(chosen).index(n) for n in roles], looked, is_asked=is_asked)
+
+
+def _chosen(source: Source, terms: Sequence[BandTerm]) -> dict[int, Role | None]:
+    """Return the bands that are asked for, and as what."""
+    chosen: dict[int, Role | None] = {}
+    for place, (role, band) in enumerate(terms, start=1):
+        number = place if band is None else band
+        if isinstance(number, str):
+            found = [n for n, facts in enumerate(source.bands, 1) if facts.name == number]
+            if len(found) != 1:
+                raise DataError(
+                    f"{source.path}: has {len(found)} bands of the name {number!r}; {_listed(source)}; name "
+                    f"one by its number or name, such as `phase=1` {SETTLE}"
+                )
+            number = found[0]
+        if not 1 <= number <= len(source.bands) or number in chosen:
+            told = "is asked for band" if number in chosen else "has no band"
+            often = " twice" if number in chosen else ""
+            raise DataError(f"{source.path}: {told} {number}{often}; {_listed(source)}; name others {SETTLE}")
+        chosen[number] = role
+    return chosen
+
+
+def _usable(source: Source) -> dict[int, Role | None]:
+    """Return the bands that are not named as something else."""
+    usable = [
+        (number, facts)
+        for number, facts in enumerate(source.bands, 1)
+        if not facts.is_alpha and meaning(facts.name, facts.unit) not in ("other", "mask")
+    ]
+    if not usable:
         raise DataError(
-            f"{path}: has {len(types)} band(s) of type {', '.join(types)}; give floats: radians for a "
-            "phase, or real and imaginary part (gdal_translate -ot Float32, with -scale where integers "
-            "stand for them)"
+            f"{source.path}: no band is named as part of an interferogram; {_listed(source)}; if one is, "
+            f"name it, such as `phase=1` {SETTLE}"
         )
-    if asked in get_args(Kind):
-        kind: Kind = asked  # type: ignore[assignment]
-        if len(types) != BAND_COUNTS[kind] or is_complex != (kind == "complex"):
+    for number, facts in usable:
+        if facts.dtype.startswith(("int", "uint", "bool")) and facts.scale == 1:
             raise DataError(
-                f"{path}: has {len(types)} band(s) of type {', '.join(types)}, the data card says {kind}; "
-                "mend layout.bands"
+                f"{source.path}: band {number} holds integers ({facts.dtype}), and nothing says by how much "
+                "they count; tell it (gdal_translate -a_scale 0.0001, where 10,000 is one radian), or name "
+                f"what they are, such as `phase_degrees` {SETTLE}"
             )
-        check_values(sample_values(dataset), kind, path)
-        return kind
-    if is_complex:
-        return "complex"
-    if len(types) == 1:
-        return _kind_of_one(dataset, path)
-    if len(types) == 2:
-        return _kind_of_two(dataset, path)
+    return {number: None for number, _ in usable}
+
+
+def _listed(source: Source) -> str:
+    names = [f"{n} {facts.name}".strip() for n, facts in enumerate(source.bands, 1)]
+    return f"its bands are {', '.join(names)}" if names else "it has none"
+
+
+def _looked_at(
+    source: Source, numbers: Sequence[int], masks: Sequence[Part], nodata: float | None
+) -> list[Looked]:
+    """Read windows at full resolution until there are enough pixels with data, or none is left.
+
+    Raises
+    ------
+    DataError
+        When no pixel holds data.
+    """
+    looked = []
+    known_px = 0
+    for window in windows_to_look_at(source.shape):
+        stored = source.read([*numbers, *(part.number for part in masks)], window)
+        bands, alphas = stored[: len(numbers)], stored[len(numbers) :]
+        mask = source.mask(window)
+        for alpha in alphas:
+            mask = (alpha > 0) if mask is None else mask & (alpha > 0)
+        known = (bands != 0).any(axis=0) if mask is None else mask & (bands != 0).any(axis=0)
+        for number, band in zip(numbers, bands, strict=True):
+            known = known & holds_data(band, source.bands[number - 1], nodata)
+        known_px += int(known.sum())
+        looked.append(Looked(bands, mask))
+        if known_px >= ENOUGH_PX:
+            break
+    if not known_px:
+        size = source.shape[0] * source.shape[1]
+        raise DataError(f"{source.path}: all {size} pixels are without data; remove the file")
+    return looked
+
+
+def _candidate(
+    facts: BandFacts,
+    number: int,
+    role: Role | None,
+    stored: Sequence[tuple[npt.NDArray[Any], Mask | None]],
+    nodata: float | None,
+) -> Candidate:
+    named = meaning(facts.name, facts.unit)
+    factor = next((RADIANS[known] for known in (role, named) if known in RADIANS), 1.0)
+    windows, imaginary = [], []
+    for band, mask in stored:
+        has_data = holds_data(band, facts, nodata)
+        if mask is not None:
+            has_data &= mask
+        values = scaled(band, facts)
+        windows.append(np.where(has_data, values.real * factor, np.nan).astype(np.float64))
+        if facts.is_complex:
+            imaginary.append(np.where(has_data, values.imag, np.nan).astype(np.float64))
+    other = look_at(imaginary) if imaginary else None
+    return Candidate(number, facts, named, windows, look_at(windows), factor, other)
+
+
+def _refuse_fill(path: Path, one: Candidate) -> None:
+    look = one.look if one.look.fill is not None or one.imaginary is None else one.imaginary
+    if look.fill is None:
+        return
+    stored = (look.fill / one.factor - one.facts.offset) / one.facts.scale
     raise DataError(
-        f"{path}: has {len(types)} bands; give one complex band, two float bands (real, imaginary), a "
-        "wrapped phase, or phase and coherence"
+        f"{path}: {one.title} holds {stored:g} in {look.fill_share:.2%} of its pixels, apart from all other "
+        f"values, and nothing says that it is no data; say so (--nodata={stored:.17g}, or `nodata` in a data "
+        "card's layout)"
     )
 
 
-def _kind_of_one(dataset: DatasetReader, path: Path) -> Kind:
-    (values,) = sample_values(dataset)
-    known = values[np.isfinite(values)]
-    if not len(known):
-        raise DataError(f"{path}: its one float band holds no data; remove the file")
-    told = f"{path}: has one float band, whose values lie between {_span(known)}"
-    if np.abs(known).max() > math.pi + SLACK_RAD:
-        raise DataError(
-            f"{told}: an unwrapped phase; say `bands: unwrapped_phase` in the data card's layout to have it "
-            "wrapped, if it is in radians"
-        )
-    if known.min() >= 0 and known.max() <= 1:
-        raise DataError(
-            f"{path}: has one float band, whose values lie between {known.min():.4g} and {known.max():.4g}: "
-            "coherence or amplitude, not a phase; name the rasters of the phase"
-        )
-    return "wrapped_phase"
+def _has_measured_zeros(reading: Reading, phase: Candidate) -> bool:
+    """Whether a phase by itself may be measured where it is 0, so that areas of zeros alone hold no data.
 
-
-def _kind_of_two(dataset: DatasetReader, path: Path) -> Kind:
-    names = [(text or "").lower() for text in dataset.descriptions]
-    named = tuple(_meaning(name) for name in names)
-    if named == ("phase", "coherence"):
-        check_values(sample_values(dataset), "phase_coherence", path)
-        return "phase_coherence"
-    if named == ("real", "imaginary"):
-        return "real_imaginary"
-    first, second = sample_values(dataset)
-    swapped = named in {("coherence", "phase"), ("imaginary", "real")}
-    if swapped or (_is_coherence(first) and _is_phase(second)):
-        told = f" ({names[0]}, {names[1]})" if swapped else " (coherence before phase, by their values)"
-        raise DataError(
-            f"{path}: its bands are swapped{told}; write them in the order phase, coherence or real, "
-            "imaginary (gdal_translate -b 2 -b 1)"
-        )
-    if any(named) and None not in named:
-        raise DataError(
-            f"{path}: its bands are described as {names[0]}, {names[1]}; give phase and coherence, or real "
-            "and imaginary part"
-        )
-    return "phase_coherence" if _is_phase(first) and _is_coherence(second) else "real_imaginary"
-
-
-def _meaning(name: str) -> str | None:
-    for meaning, words in {
-        "coherence": COHERENCE_WORDS,
-        "phase": PHASE_WORDS,
-        "imaginary": IMAGINARY_WORDS,
-        "real": REAL_WORDS,
-    }.items():
-        if any(word in name for word in words):
-            return meaning
-    return None
-
-
-def _is_coherence(values: Array) -> bool:
-    known = values[np.isfinite(values)]
-    return bool(len(known) and known.min() >= 0 and 0 < known.max() <= 1 + SLACK_RAD)
-
-
-def _is_phase(values: Array) -> bool:
-    known = values[np.isfinite(values)]
-    return bool(len(known) and known.min() < 0 and 1 < np.abs(known).max() <= math.pi + SLACK_RAD)
-
-
-def sample_values(dataset: DatasetReader) -> Array:
-    """Read the bands coarsely, (bands, rows, cols), NaN where there is no data."""
-    shape = tuple(min(SAMPLE_PX, n) for n in dataset.shape)
-    values = dataset.read(out_shape=(dataset.count, *shape))
-    if np.iscomplexobj(values):
-        values = np.concatenate([values.real, values.imag])
-    nodata = dataset.nodata
-    sampled = values.astype(np.float64)
-    if nodata is not None and np.isfinite(nodata):
-        sampled[values == np.asarray(nodata).astype(values.dtype)] = np.nan
-    sampled[~np.isfinite(sampled)] = np.nan
-    return np.asarray(sampled, dtype=np.float32)
-
-
-def check_values(values: Array, kind: Kind, path: Path) -> None:
-    """Make sure that values (bands, rows, cols) can be what `kind` says.
-
-    Raises
-    ------
-    DataError
-        When a phase that should be wrapped passes pi, or a coherence leaves [0, 1].
+    So it is where it was stored in integers, which are often 0, and where the file says otherwise what
+    holds no data: a tag does not make a collar of zeros data.
     """
-    if kind in ("wrapped_phase", "phase_coherence"):
-        phase = values[0][np.isfinite(values[0])]
-        if len(phase) and np.abs(phase).max() > math.pi + SLACK_RAD:
-            raise DataError(
-                f"{path}: its phase lies between {_span(phase)}, so it is not wrapped to (-pi, pi]; say "
-                "`bands: unwrapped_phase` in the data card's layout, or wrap it"
-            )
-    if kind == "phase_coherence":
-        coherence = values[1][np.isfinite(values[1])]
-        if len(coherence) and (coherence.min() < 0 or coherence.max() > 1 + SLACK_RAD):
-            raise DataError(
-                f"{path}: its coherence lies between {_span(coherence).removesuffix(' rad')}, not 0 and 1; "
-                "are the bands swapped?"
-            )
+    if len(reading.signal) > 1 or reading.signal[0].role not in PHASES:
+        return False
+    if not phase.facts.dtype.startswith("float"):
+        return True
+    tags = (phase.facts.nodata, reading.nodata)
+    told = any(tag is not None for tag in tags) or any(np.isnan(values).any() for values in phase.windows)
+    return told and 0 not in tags
 
 
-def to_complex(bands: npt.NDArray[np.generic], kind: Kind, nodata: float | None) -> npt.NDArray[np.complex64]:
-    """Join bands (B, rows, cols) to one complex value a pixel, 0 where there is no data.
-
-    No data is where a band is NaN, infinite, or equal to a tagged value other than 0, and where
-    all bands are 0 (real and imaginary part, or phase and coherence: one alone may be 0; a phase
-    alone is 0 only where nothing was measured, unless another value is tagged).
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        parts = np.concatenate([bands.real, bands.imag]) if kind == "complex" else bands
-        missing = ~np.isfinite(parts).all(axis=0)
-        tagged = nodata is not None and np.isfinite(nodata) and nodata != 0
-        if tagged:
-            missing |= (parts == np.asarray(nodata).astype(parts.dtype)).any(axis=0)
-        values = parts.astype(np.float32)
-        missing |= ~np.isfinite(values).all(axis=0)
-    if not (tagged and kind in ("wrapped_phase", "unwrapped_phase")):
-        missing |= (values == 0).all(axis=0)
-    joined = np.empty(missing.shape, dtype=np.complex64)
-    if kind in ("complex", "real_imaginary"):
-        joined.real, joined.imag = values
-    else:
-        phase_rad = np.where(missing, 0, values[0])
-        strength = np.maximum(values[1], LOWEST_COHERENCE) if kind == "phase_coherence" else np.float32(1)
-        joined.real, joined.imag = strength * np.cos(phase_rad), strength * np.sin(phase_rad)
-    joined[missing] = 0
-    return joined
+def _tried(
+    path: Path, reading: Reading, places: Sequence[int], looked: Sequence[Looked], *, is_asked: bool
+) -> Reading:
+    """Join what was looked at, so that what cannot be read is refused before anything is done with it."""
+    alone = replace(reading, parts=reading.signal)  # of masks the windows know already
+    joined = [alone.joined(bands[list(places)], mask, path) for bands, mask in looked]
+    if not any(window.any() for window in joined):
+        raise DataError(f"{path}: no pixel that was looked at holds data; name other bands {SETTLE}")
+    flat = None if is_asked else flat_value(joined)
+    if flat is not None:
+        stored = _stored_at(flat.value, joined, [bands[places[0]] for bands, _ in looked])
+        raise DataError(
+            f"{path}: {flat.share:.0%} of its pixels lie in areas that hold one value without exception, as "
+            f"no measurement does; if that is no data, say so (--nodata={stored:.9g}, or `nodata` in a data "
+            f"card's layout), else name the bands, such as `{reading.title}` {SETTLE}"
+        )
+    return replace(reading, clipped_share=_clipped_share(alone, places, looked))
 
 
-def without_masked(
-    dataset: DatasetReader, joined: npt.NDArray[np.complex64], window: object
-) -> npt.NDArray[np.complex64]:
-    """Return the pixels with those set to 0 that a mask within the file marks as invalid."""
-    if any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums):
-        joined[dataset.dataset_mask(window=window) == 0] = 0
-    return joined
+def _stored_at(
+    value: complex, joined: Sequence[npt.NDArray[np.complex64]], stored: Sequence[npt.NDArray[Any]]
+) -> float:
+    """Return the number that is stored where pixels have a value."""
+    return next(
+        float(band[window == value][0].real)
+        for window, band in zip(joined, stored, strict=True)
+        if (window == value).any()
+    )
 
 
-def _span(values: Array) -> str:
-    return f"{values.min():.4g} and {values.max():.4g} rad"
+def _clipped_share(reading: Reading, places: Sequence[int], looked: Sequence[Looked]) -> float:
+    """Return the share of the coherence's values that lie beyond 0 and 1."""
+    for part, place in zip(reading.signal, places, strict=True):
+        if part.role == "coherence":
+            values = np.concatenate([scaled(bands[place], part.facts).ravel() for bands, _ in looked])
+            return float(((values < 0) | (values > 1)).mean())
+    return 0.0

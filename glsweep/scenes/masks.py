@@ -12,7 +12,7 @@ from shapely import LineString
 from skimage.morphology import skeletonize
 
 from glsweep.errors import DataError
-from glsweep.scenes.raster import opened
+from glsweep.scenes.source import opened
 
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 

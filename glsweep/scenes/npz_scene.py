@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from glsweep.errors import DataError
-from glsweep.scenes.raster import RasterHeader, Window, unplaced_header
+from glsweep.scenes.raster import RasterHeader, unplaced_header
+from glsweep.scenes.reading import Reading
+from glsweep.scenes.source import Window
 
 NAME = re.compile(r"^(?P<scene>.+)_x(?P<col>\d+)_y(?P<row>\d+)_s(?P<size>\d+)$")
 
@@ -134,8 +136,8 @@ def read_npz_headers(paths: Sequence[Path], posting_m: float | None) -> list[Npz
 
 def _header(name: str, patches: list[NpzPatch], posting_m: float) -> NpzHeader:
     shape = max(p.row + p.size_px for p in patches), max(p.col + p.size_px for p in patches)
-    base = unplaced_header(patches[0].path, shape, posting_m, "real_imaginary")
-    header = NpzHeader(base.path, base.shape, base.transform, base.crs, base.kind, is_placed=False)
+    base = unplaced_header(patches[0].path, shape, posting_m, Reading(()))
+    header = NpzHeader(base.path, base.shape, base.transform, base.crs, base.reading, is_placed=False)
     return replace(header, scene=name, patches=tuple(patches))
 
 

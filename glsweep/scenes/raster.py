@@ -1,35 +1,22 @@
-"""Interferograms as rasters: complex, real and imaginary part, phase, or phase and coherence."""
+"""Interferograms as rasters: where they lie, and their pixels as complex numbers."""
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.windows import Window as RasterioWindow
 from shapely import Polygon
 
-from glsweep.config.data_card import Bands
 from glsweep.errors import DataError
 from glsweep.files import replacing
-from glsweep.scenes.bands import Kind, check_values, find_kind, sample_values, to_complex, without_masked
+from glsweep.scenes.bands import find_reading
 from glsweep.scenes.raster_checks import check_grid, has_place
-
-
-class Window(NamedTuple):
-    """A pixel rectangle: its upper left pixel and its size, rows before columns."""
-
-    row: int
-    col: int
-    rows: int
-    cols: int
+from glsweep.scenes.reading import Reading
+from glsweep.scenes.source import Source, Window, open_source
 
 
 @dataclass(frozen=True)
@@ -46,8 +33,8 @@ class RasterHeader:
         From (col, row) pixel corners to map coordinates, in metres.
     crs : CRS
         Projected coordinate reference system.
-    kind : str
-        What its bands hold.
+    reading : Reading
+        Which of its bands are used, and as what.
     is_placed : bool
         Whether its place on Earth is known; if not, `transform` is one that no other scene has.
     """
@@ -56,7 +43,7 @@ class RasterHeader:
     shape: tuple[int, int]
     transform: Affine
     crs: CRS
-    kind: Kind = "real_imaginary"
+    reading: Reading = field(default_factory=lambda: Reading(()))
     is_placed: bool = True
 
     @property
@@ -76,20 +63,28 @@ class RasterHeader:
         return Polygon([self.transform @ corner for corner in [(0, 0), (cols, 0), (cols, rows), (0, rows)]])
 
     def read(self, window: Window | None = None) -> npt.NDArray[np.complex64]:
-        """Read the pixels; see `read_interferogram`."""
-        return read_interferogram(self.path, window, self.kind)
+        """Read the whole interferogram, or one window of it.
 
-    def check_sample(self) -> None:
-        """Make sure, by a coarse look, that there is data at all.
+        Parameters
+        ----------
+        window : Window, optional
+            The part to read; it may hold no data at all.
+
+        Returns
+        -------
+        complex64 array (rows, cols)
+            0 where there is no data: where a band is NaN, infinite or a value that stands for none, where a
+            mask or an alpha band says so, where real and imaginary part or the magnitude are 0. A phase
+            without magnitude gets magnitude 1.
 
         Raises
         ------
         DataError
-            When no pixel of the sample holds data, or the file cannot be read.
+            When the file cannot be read (it may be cut short), the window leaves the raster, or values are
+            not what they are taken for.
         """
-        with opened(self.path) as dataset:
-            if not np.nan_to_num(sample_values(dataset)).any():
-                raise DataError(f"{self.path}: no pixel that was looked at holds data; remove the file")
+        with open_source(self.path) as source:
+            return self.reading.read(source, _inside(window, source.shape, self.path))
 
 
 NOWHERE_EPSG = 3031
@@ -97,37 +92,46 @@ NOWHERE_Y_M = 5e7
 """North of all ground of that CRS, whose coordinates end at 1.3e7."""
 
 
-def read_header(path: Path, bands: Bands = "auto", *, posting_m: float | None = None) -> RasterHeader:
-    """Read shape, transform and CRS, and make sure that the file can be used.
+def read_header(
+    path: Path, bands: str = "auto", *, posting_m: float | None = None, nodata: float | None = None
+) -> RasterHeader:
+    """Find out what a raster's bands are and where it lies, and make sure that it can be used.
 
     Parameters
     ----------
     path : Path
         A raster.
     bands : str
-        What the data card says that its bands hold.
+        What a user says that its bands hold, see `config.bands.parse_bands`.
     posting_m : float, optional
         The side of a pixel, for rasters that need no place on Earth since their labels are pixels.
         Without it a raster that does not say where it lies is refused.
+    nodata : float, optional
+        A stored number that stands for no data, though the file does not say so.
 
     Raises
     ------
     DataError
-        When the file cannot be read, is no interferogram, has no projected CRS in metres, or pixels
-        that are not square.
+        When the file cannot be read, is no interferogram or may be several, has no projected CRS in
+        metres, pixels that are not square, or no data.
     """
-    with opened(path) as dataset:
-        kind = find_kind(dataset, path, bands)
-        if posting_m is not None and not has_place(dataset):
-            return unplaced_header(path, dataset.shape, posting_m, kind)
-        check_grid(dataset, path)
-        return RasterHeader(path, dataset.shape, dataset.transform, dataset.crs, kind)
+    with open_source(path) as source:
+        reading = find_reading(source, bands, nodata)
+        return placed_header(source, reading, posting_m=posting_m)
 
 
-def unplaced_header(path: Path, shape: tuple[int, int], posting_m: float, kind: Kind) -> RasterHeader:
+def placed_header(source: Source, reading: Reading, *, posting_m: float | None) -> RasterHeader:
+    """Return the header of a raster that is read in that way; see `read_header`."""
+    if posting_m is not None and not has_place(source):
+        return unplaced_header(source.path, source.shape, posting_m, reading)
+    check_grid(source, source.path)
+    return RasterHeader(source.path, source.shape, source.transform, source.crs, reading)
+
+
+def unplaced_header(path: Path, shape: tuple[int, int], posting_m: float, reading: Reading) -> RasterHeader:
     """Return the header of a scene whose place is unknown; `laid_apart` gives it ground of its own."""
     transform = Affine.scale(posting_m, -posting_m)
-    return RasterHeader(path, shape, transform, CRS.from_epsg(NOWHERE_EPSG), kind, is_placed=False)
+    return RasterHeader(path, shape, transform, CRS.from_epsg(NOWHERE_EPSG), reading, is_placed=False)
 
 
 def laid_apart(headers: Sequence[RasterHeader], row: int = 0) -> list[RasterHeader]:
@@ -144,47 +148,6 @@ def laid_apart(headers: Sequence[RasterHeader], row: int = 0) -> list[RasterHead
             header = replace(header, transform=transform)  # noqa: PLW2901
         placed.append(header)
     return placed
-
-
-def read_interferogram(
-    path: Path, window: Window | None = None, bands: Bands = "auto"
-) -> npt.NDArray[np.complex64]:
-    """Read the whole interferogram, or one window of it.
-
-    A pixel is without data, and becomes 0, where a band is NaN, infinite or equal to the tagged
-    nodata value. A tag of 0 means that real and imaginary part are both 0: one of them alone is
-    0 wherever the phase is a multiple of 90 degrees. A phase without magnitude gets magnitude 1.
-
-    Parameters
-    ----------
-    path : Path
-        A raster that `read_header` accepts.
-    window : Window, optional
-        The part to read; it may hold no data at all.
-    bands : str
-        What its bands hold.
-
-    Returns
-    -------
-    complex64 array (rows, cols)
-
-    Raises
-    ------
-    DataError
-        When the file cannot be read (it may be cut short), the window leaves the raster, values are
-        not what `bands` says, or the whole raster holds no data.
-    """
-    with opened(path) as dataset:
-        kind = find_kind(dataset, path, bands) if bands == "auto" else bands
-        part = _rasterio_window(window, dataset.shape, path)
-        values = dataset.read(window=part)
-        assert kind != "npz", "npz patches have headers of their own"
-        interferogram = without_masked(dataset, to_complex(values, kind, dataset.nodata), part)
-        if kind in ("wrapped_phase", "phase_coherence"):
-            check_values(np.where(interferogram == 0, np.nan, values), kind, path)
-    if window is None and not interferogram.any():
-        raise DataError(f"{path}: all {interferogram.size} pixels are without data; remove the file")
-    return interferogram
 
 
 def write_interferogram(path: Path, array: npt.NDArray[np.complex64], transform: Affine, crs: CRS) -> None:
@@ -223,35 +186,14 @@ def write_interferogram(path: Path, array: npt.NDArray[np.complex64], transform:
         dataset.descriptions = ("real", "imaginary")
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[rasterio.DatasetReader]:
-    """Open a raster to read it; what goes wrong is told in one line.
-
-    Raises
-    ------
-    DataError
-        When it cannot be read.
-    """
-    with warnings.catch_warnings():
-        # A raster without a geotransform is refused below, in one line that names it.
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            with rasterio.open(path) as dataset:
-                yield dataset
-        except RasterioError as error:
-            reason = " ".join(str(error.__cause__ or error).split())
-            raise DataError(
-                f"{path}: cannot be read as a raster ({reason}); it may be cut short, obtain it again"
-            ) from error
-
-
-def _rasterio_window(window: Window | None, shape: tuple[int, int], path: Path) -> RasterioWindow | None:
-    if window is None:
-        return None
+def _inside(window: Window | None, shape: tuple[int, int], path: Path) -> Window:
     rows, cols = shape
-    row, col, window_rows, window_cols = window
-    inside = 0 <= row <= row + window_rows <= rows and 0 <= col <= col + window_cols <= cols
-    if not inside or min(window_rows, window_cols) < 1:
+    if window is None:
+        return Window(0, 0, rows, cols)
+    is_inside = (
+        0 <= window.row <= window.row + window.rows <= rows
+        and 0 <= window.col <= window.col + window.cols <= cols
+    )
+    if not is_inside or min(window.rows, window.cols) < 1:
         raise DataError(f"{path}: {window} leaves the raster of {rows} x {cols} pixels; choose one inside")
-    # rasterio takes columns first.
-    return RasterioWindow(col, row, window_cols, window_rows)
+    return window

@@ -3,21 +3,21 @@
 from pathlib import Path
 
 import numpy as np
-from rasterio import DatasetReader
 from rasterio.crs import CRS
 
 from glsweep.errors import DataError
+from glsweep.scenes.source import Source
 
 SQUARE_TOLERANCE = 0.01
 LEAST_POSTING_M, MOST_POSTING_M = 1.0, 5000.0
 
 
-def has_place(dataset: DatasetReader) -> bool:
+def has_place(dataset: Source) -> bool:
     """Tell whether the raster says where on Earth it lies."""
     return dataset.crs is not None and not dataset.transform.is_identity
 
 
-def check_grid(dataset: DatasetReader, path: Path) -> None:
+def check_grid(dataset: Source, path: Path) -> None:
     """Make sure that pixels are squares of so many metres.
 
     Raises

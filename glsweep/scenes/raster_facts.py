@@ -4,13 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from rasterio import DatasetReader
-
-from glsweep.config.data_card import Bands
 from glsweep.errors import DataError
-from glsweep.scenes.bands import find_kind
-from glsweep.scenes.raster import opened
+from glsweep.scenes.bands import find_reading
 from glsweep.scenes.raster_checks import check_grid, has_place
+from glsweep.scenes.source import Source, open_source
 
 
 class RasterFacts(NamedTuple):
@@ -37,7 +34,9 @@ class RasterFacts(NamedTuple):
     faults: tuple[str, ...]
 
 
-def raster_facts(path: Path, bands: Bands, *, needs_place: bool = True) -> RasterFacts:
+def raster_facts(
+    path: Path, bands: str, *, nodata: float | None = None, needs_place: bool = True
+) -> RasterFacts:
     """Look at one raster's header and at a sample of its values; nothing is raised."""
     faults: list[str] = []
 
@@ -48,17 +47,17 @@ def raster_facts(path: Path, bands: Bands, *, needs_place: bool = True) -> Raste
             faults.append(str(error).removeprefix(f"{path}: "))
             return ""
 
-    def grid(dataset: DatasetReader) -> str:
-        if needs_place or has_place(dataset):
-            check_grid(dataset, path)
+    def grid(source: Source) -> str:
+        if needs_place or has_place(source):
+            check_grid(source, path)
         return ""
 
     def whole() -> str:
-        with opened(path) as dataset:
-            shape = dataset.shape
-            kind = attempt(lambda: find_kind(dataset, path, bands))
-            attempt(lambda: grid(dataset))
-            found.append(RasterFacts(shape, _crs(dataset), _posting(dataset), kind, ()))
+        with open_source(path) as source:
+            shape = source.shape
+            kind = attempt(lambda: find_reading(source, bands, nodata).title)
+            attempt(lambda: grid(source))
+            found.append(RasterFacts(shape, _crs(source), _posting(source), kind, ()))
         return ""
 
     found: list[RasterFacts] = []
@@ -67,15 +66,15 @@ def raster_facts(path: Path, bands: Bands, *, needs_place: bool = True) -> Raste
     return facts._replace(faults=tuple(faults))
 
 
-def _crs(dataset: DatasetReader) -> str:
-    if dataset.crs is None:
+def _crs(source: Source) -> str:
+    if source.crs is None:
         return ""
-    code = dataset.crs.to_epsg()
-    return f"EPSG:{code}" if code else " ".join(str(dataset.crs.to_string()).split())[:40]
+    code = source.crs.to_epsg()
+    return f"EPSG:{code}" if code else " ".join(str(source.crs.to_string()).split())[:40]
 
 
-def _posting(dataset: DatasetReader) -> str:
-    if not has_place(dataset):
+def _posting(source: Source) -> str:
+    if source.crs is None or not has_place(source):
         return ""
-    unit = "m" if dataset.crs.is_projected else "deg"
-    return f"{abs(dataset.transform.a):.4g} {unit}"
+    unit = "m" if source.crs.is_projected else "deg"
+    return f"{abs(source.transform.a):.4g} {unit}"

@@ -13,9 +13,10 @@ from glsweep.config.split import SplitName
 from glsweep.errors import DataError
 from glsweep.scenes.masks import read_mask
 from glsweep.scenes.npz_scene import NpzHeader
-from glsweep.scenes.raster import RasterHeader, Window
+from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.rasterize import line_mask
 from glsweep.scenes.scene import Scene
+from glsweep.scenes.source import Window
 
 BAND_PX = 2**23
 """Pixels that are read at once where a whole scene might not fit the memory."""
