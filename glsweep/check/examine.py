@@ -2,38 +2,70 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from glsweep.check.findings import Findings, SceneFindings
-from glsweep.check.pixels import describe_pixels
+from glsweep.check.between_scenes import compare_scenes, no_collar_at_all
+from glsweep.check.findings import Findings, Note, SceneFindings
+from glsweep.check.other_files import other_files
+from glsweep.check.pixels import describe_lines, describe_pixels
+from glsweep.check.scene_notes import scene_notes
 from glsweep.config.card_files import RASTERS_OF_FOLDERS, load_card
-from glsweep.config.data_card import DataCard
+from glsweep.config.data_card import DataCard, Layout, LineRule
 from glsweep.config.space import SearchSpace
 from glsweep.config.study import StudyConfig
 from glsweep.errors import DataError, GlsweepError
 from glsweep.patches.survey import check_data, survey
 from glsweep.scenes.catalogue import Catalogue, find_rasters, open_catalogue
+from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.raster_facts import raster_facts
+from glsweep.scenes.scene_entry import SceneEntry
 from glsweep.study import Study
 
-NOISE_COHERENCE = 0.20
-"""Of pure noise the local coherence's median is about .17."""
-SOME_LINE_SHARE = 0.10
+CARDS = (".yaml", ".yml", ".json")
 
 
-def examine(data: Path, space: SearchSpace, sizes_px: Sequence[int], *, root: Path | None = None) -> Findings:
+@dataclass(frozen=True)
+class Asked:
+    """What a user asks of a check beside the data's name.
+
+    Attributes
+    ----------
+    sizes_px : sequence of int
+        Patch sizes that the data must give.
+    root : Path or None
+        Where the scenes are, instead of the card's `root`.
+    bands : str or None
+        What the rasters' bands hold, instead of what the card says.
+    nodata : float or None
+        Which stored number stands for no data, instead of what the card says.
+    """
+
+    sizes_px: Sequence[int]
+    root: Path | None = None
+    bands: str | None = None
+    nodata: float | None = None
+
+    def applied(self, card: DataCard) -> DataCard:
+        """Return the card with its rasters read as the user says."""
+        if card.parts:
+            return card.model_copy(update={"parts": tuple(map(self.applied, card.parts))})
+        given = {"bands": self.bands, "nodata": self.nodata}
+        said = {key: value for key, value in given.items() if value is not None}
+        return card.model_copy(update={"layout": card.layout.model_copy(update=said)})
+
+
+def examine(data: Path, space: SearchSpace, asked: Asked) -> Findings:
     """Read all that a study of `data` would read, and more: every header, line and pixel.
 
     Parameters
     ----------
     data : Path
-        A data card or a folder.
+        A data card, a folder, or one raster.
     space : SearchSpace
         Its patches are what the data must give.
-    sizes_px : sequence of int
-        Its patch sizes.
-    root : Path, optional
-        Where the scenes are, instead of the card's `root`.
+    asked : Asked
+        Patch sizes, and how the data is to be read.
 
     Raises
     ------
@@ -41,22 +73,40 @@ def examine(data: Path, space: SearchSpace, sizes_px: Sequence[int], *, root: Pa
         When the data card is no data card.
     """
     findings = Findings(data)
+    if data.is_file() and data.suffix.lower() not in CARDS:
+        findings.faults.append(
+            "is one file; a study needs a folder of scenes with their lines, or a data card"
+        )
+        _examine_rasters_alone([data], findings, asked)
+        return findings
     try:
-        card = load_card(data, root=root)
+        card = asked.applied(load_card(data, root=asked.root))
     except DataError as error:
         findings.faults.append(_short(error, data))
         rasters = next((p for p in (sorted(data.glob(g)) for g in RASTERS_OF_FOLDERS) if p), [])
-        for path in rasters:
-            findings.scenes.append(_header_findings(path, None, sizes_px))
+        _examine_rasters_alone(rasters, findings, asked)
+        findings.others += other_files(data, rasters)
         return findings
     for row, data_set in enumerate(card.data_sets):
         if data_set.root is None:
             findings.notes.append(f"{data_set.name} is simulated within each study; nothing to read yet")
         else:
-            _examine_data_set(data_set, data_set.root, findings, sizes_px, row)
+            _examine_data_set(data_set, data_set.root, findings, asked.sizes_px, row)
     if findings.is_usable:
-        _try_study(card, space, sizes_px, findings)
+        _try_study(card, space, asked.sizes_px, findings)
     return findings
+
+
+def _examine_rasters_alone(rasters: Sequence[Path], findings: Findings, asked: Asked) -> None:
+    """Look at rasters that no study can use as they are."""
+    layout = Layout(bands=asked.bands or "auto", nodata=asked.nodata)
+    scenes = []
+    for path in rasters:
+        found, header = _open_raster(path, layout, None, asked.sizes_px)
+        _describe(found, header, None, "all_touched")
+        scenes.append(found)
+    findings.scenes += scenes
+    _compare(scenes, findings)
 
 
 def _examine_data_set(
@@ -68,43 +118,82 @@ def _examine_data_set(
     except DataError as error:
         findings.faults.append(str(error))
         return
-    if card.layout.holds_npz:
-        scenes = {}
+    unplaced_posting_m = card.posting_m if card.layout.masks else None
+    rasters = [] if card.layout.holds_npz else paths
+    opened = [_open_raster(path, card.layout, unplaced_posting_m, sizes_px) for path in rasters]
+    entries: dict[str, SceneEntry] = {}
+    if any(found.faults for found, _ in opened):
+        findings.notes.append("lines were not looked at, since a study would stop at a raster")
     else:
-        scenes = {path.stem: _header_findings(path, card, sizes_px) for path in paths}
-    findings.scenes += scenes.values()
-    if any(scene.faults for scene in scenes.values()):
-        findings.notes.append("lines and pixels were not looked at, since a study would stop at a raster")
-        return
+        entries = _open_entries(card, root, findings, row)
+    if card.layout.holds_npz:
+        opened = [(_npz_findings(entry), entry.header) for entry in entries.values()]
+    for found, header in opened:
+        _describe(found, header, entries.get(found.name), card.line_rule)
+    scenes = [found for found, _ in opened]
+    findings.scenes += scenes
+    _compare(scenes, findings)
+
+
+def _open_raster(
+    path: Path, layout: Layout, posting_m: float | None, sizes_px: Sequence[int]
+) -> tuple[SceneFindings, RasterHeader | None]:
+    """Return what a raster's header says, and what reads its pixels if it can be used."""
+    facts = raster_facts(path, layout.bands, nodata=layout.nodata, posting_m=posting_m)
+    shape = "" if facts.shape is None else f"{facts.shape[0]} x {facts.shape[1]}"
+    found = SceneFindings(
+        path.stem,
+        shape,
+        facts.crs,
+        facts.posting,
+        bands=facts.bands,
+        reading=facts.reading,
+        faults=[*facts.faults],
+    )
+    if facts.shape is not None and min(facts.shape) < min(sizes_px):
+        least_px = min(sizes_px)
+        found.notes.append(Note("too small", f"too small for patches of {least_px} px; it gives none"))
+    return found, facts.header
+
+
+def _npz_findings(entry: SceneEntry) -> SceneFindings:
+    rows, cols = entry.shape
+    return SceneFindings(entry.header.name, f"{rows} x {cols}", kind="npz", posting=f"{entry.posting_m:g} m")
+
+
+def _open_entries(card: DataCard, root: Path, findings: Findings, row: int) -> dict[str, SceneEntry]:
+    """Join the scenes to their lines; none are returned where a study would stop at that."""
     try:
         catalogue = open_catalogue(root, card, row=row)
     except DataError as error:
         findings.faults.append(str(error))
-        return
-    for entry in catalogue.entries:
-        found = scenes.get(entry.header.name)
-        if found is None:
-            shape = f"{entry.shape[0]} x {entry.shape[1]}"
-            found = SceneFindings(entry.name, shape, kind="npz", posting=f"{entry.posting_m:g} m")
-            findings.scenes.append(found)
-        found.line_km, found.rows_dropped = entry.line_km, entry.rows_without_geometry
-        try:
-            describe_pixels(entry, found, card.line_rule)
-        except DataError as error:
-            found.faults.append(_short(error, entry.header.path))
-        _note_scene(found)
+        return {}
     _note_lines(catalogue, findings)
+    return {entry.header.name: entry for entry in catalogue.entries}
 
 
-def _header_findings(path: Path, card: DataCard | None, sizes_px: Sequence[int]) -> SceneFindings:
-    bands, nodata = (card.layout.bands, card.layout.nodata) if card else ("auto", None)
-    needs_place = not (card and card.layout.masks and card.posting_m)
-    facts = raster_facts(path, bands, nodata=nodata, needs_place=needs_place)
-    shape = "" if facts.shape is None else f"{facts.shape[0]} x {facts.shape[1]}"
-    found = SceneFindings(path.stem, shape, facts.crs, facts.posting, facts.kind, faults=[*facts.faults])
-    if facts.shape is not None and min(facts.shape) < min(sizes_px):
-        found.notes.append(f"too small for patches of {min(sizes_px)} px; it gives none")
-    return found
+def _describe(
+    found: SceneFindings, header: RasterHeader | None, entry: SceneEntry | None, rule: LineRule
+) -> None:
+    """Read a scene's pixels and lines, and note what to mind."""
+    if entry is not None:
+        found.line_km, found.rows_dropped = entry.line_km, entry.rows_without_geometry
+    if header is None:
+        return
+    try:
+        has_data = describe_pixels(header, found)
+        if entry is not None:
+            describe_lines(entry, found, has_data, rule)
+    except DataError as error:
+        found.faults.append(_short(error, header.path))
+    found.notes += scene_notes(found)
+
+
+def _compare(scenes: Sequence[SceneFindings], findings: Findings) -> None:
+    compare_scenes(scenes)
+    no_collar = no_collar_at_all(scenes)
+    if no_collar is not None:
+        findings.notes.append(no_collar)
 
 
 def _check_sums(card: DataCard, root: Path, findings: Findings) -> None:
@@ -120,18 +209,6 @@ def _check_sums(card: DataCard, root: Path, findings: Findings) -> None:
                 f"{path}: its SHA-256 is {found[:12]}..., the data card says {wanted[:12]}...; obtain it "
                 "again"
             )
-
-
-def _note_scene(found: SceneFindings) -> None:
-    if found.coherence is not None and found.coherence < NOISE_COHERENCE:
-        found.notes.append(
-            f"its median local coherence is {found.coherence:.2f}, near that of noise; filter it or leave "
-            "it out"
-        )
-    if found.line_without_data > SOME_LINE_SHARE:
-        found.notes.append(
-            f"{found.line_without_data:.0%} of its line lies where there is no data; that part is not used"
-        )
 
 
 def _note_lines(catalogue: Catalogue, findings: Findings) -> None:

@@ -7,7 +7,9 @@ import tyro
 from rich.console import Console
 
 from glsweep.commands.common import Debug, keep_ray_on_loopback
+from glsweep.config.bands import parse_bands
 from glsweep.config.shipped import DEMO_SPACE
+from glsweep.errors import ConfigError
 
 
 def doctor(
@@ -50,10 +52,20 @@ def doctor(
 
 
 def check(
-    data: Annotated[Path, tyro.conf.arg(metavar="DATA", help="A data card, or a folder of scenes.")],
+    data: Annotated[
+        Path, tyro.conf.arg(metavar="DATA", help="A data card, a folder of scenes, or a raster.")
+    ],
     /,
+    *,
     root: Annotated[
         Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: the card's own)")
+    ] = None,
+    bands: Annotated[
+        str | None,
+        tyro.conf.arg(metavar="ROLE[=BAND],...", help_behavior_hint="(default: as card and files say)"),
+    ] = None,
+    nodata: Annotated[
+        float | None, tyro.conf.arg(metavar="VALUE", help_behavior_hint="(default: as card and files say)")
     ] = None,
     space: Annotated[Path, tyro.conf.arg(metavar="SPACE.yaml")] = DEMO_SPACE,
     sheet: Annotated[
@@ -67,25 +79,35 @@ def check(
     ----------
     root
         Where the scenes of the data card are.
+    bands
+        What the rasters' bands hold, as `predict` takes it.
+    nodata
+        A value in the rasters that stands for no data, though they do not say so.
     space
         The search space whose patches are to be cut.
     sheet
         Where the contact sheet is written.
     """
     from glsweep.check.contact_sheet import draw_sheet
-    from glsweep.check.examine import examine
+    from glsweep.check.examine import Asked, examine
     from glsweep.check.told import tell
     from glsweep.config.space import load_space
+    from glsweep.report.words import counted
     from glsweep.spaces.plan import patch_sizes_px
     from glsweep.spaces.samplers import make_plan
 
+    try:
+        parse_bands(bands or "auto")
+    except ValueError as error:
+        raise ConfigError(f"--bands {error}") from error
     console = Console()
     loaded = load_space(space)
     sizes_px = patch_sizes_px(make_plan(loaded, seed=0, source=space).strata)
-    findings = examine(data, loaded, sizes_px, root=root)
+    findings = examine(data, loaded, Asked(sizes_px, root, bands, nodata))
     tell(findings, console)
     picture = sheet or Path(f"check-{data.resolve().stem}.png")
     drawn = draw_sheet(findings, picture)
     if drawn:
-        console.print(f"contact sheet of {drawn} scenes: {picture}", soft_wrap=True, highlight=False)
+        told = f"contact sheet of {counted(drawn, 'scene')}: {picture}"
+        console.print(told, soft_wrap=True, highlight=False)
     return 0 if findings.is_usable else 2

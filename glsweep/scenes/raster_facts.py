@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from glsweep.errors import DataError
 from glsweep.scenes.bands import find_reading
-from glsweep.scenes.raster_checks import check_grid, has_place
-from glsweep.scenes.source import Source, open_source
+from glsweep.scenes.raster import RasterHeader, placed_header
+from glsweep.scenes.raster_checks import has_place
+from glsweep.scenes.reading import Reading
+from glsweep.scenes.source import BandFacts, Source, open_source
+
+Found = TypeVar("Found")
 
 
 class RasterFacts(NamedTuple):
@@ -21,48 +25,55 @@ class RasterFacts(NamedTuple):
         In short; empty without one.
     posting : str
         Side of a pixel with its unit; empty where it is unknown.
-    kind : str
-        What the bands hold; empty where that is unknown.
+    bands : tuple of BandFacts
+        What the file says of each band.
+    reading : Reading or None
+        How they are read; None where that is unknown.
+    header : RasterHeader or None
+        What reads its pixels; None where it cannot be used.
     faults : tuple of str
         Every reason for which it cannot be used, with its remedy.
     """
 
-    shape: tuple[int, int] | None
-    crs: str
-    posting: str
-    kind: str
-    faults: tuple[str, ...]
+    shape: tuple[int, int] | None = None
+    crs: str = ""
+    posting: str = ""
+    bands: tuple[BandFacts, ...] = ()
+    reading: Reading | None = None
+    header: RasterHeader | None = None
+    faults: tuple[str, ...] = ()
 
 
 def raster_facts(
-    path: Path, bands: str, *, nodata: float | None = None, needs_place: bool = True
+    path: Path, bands: str, *, nodata: float | None = None, posting_m: float | None = None
 ) -> RasterFacts:
-    """Look at one raster's header and at a sample of its values; nothing is raised."""
+    """Look at one raster's header and at a sample of its values; nothing is raised.
+
+    The parameters are those of `read_header`.
+    """
     faults: list[str] = []
 
-    def attempt(look: Callable[[], str]) -> str:
+    def attempt(look: Callable[[], Found]) -> Found | None:
         try:
             return look()
         except DataError as error:
             faults.append(str(error).removeprefix(f"{path}: "))
-            return ""
+            return None
 
-    def grid(source: Source) -> str:
-        if needs_place or has_place(source):
-            check_grid(source, path)
-        return ""
-
-    def whole() -> str:
+    def whole() -> RasterFacts:
         with open_source(path) as source:
-            shape = source.shape
-            kind = attempt(lambda: find_reading(source, bands, nodata).title)
-            attempt(lambda: grid(source))
-            found.append(RasterFacts(shape, _crs(source), _posting(source), kind, ()))
-        return ""
+            reading = attempt(lambda: find_reading(source, bands, nodata))
+            header = attempt(lambda: placed_header(source, reading or Reading(()), posting_m=posting_m))
+            return RasterFacts(
+                source.shape,
+                _crs(source),
+                _posting(source),
+                source.bands,
+                reading,
+                None if reading is None else header,
+            )
 
-    found: list[RasterFacts] = []
-    attempt(whole)
-    facts = found[0] if found else RasterFacts(None, "", "", "", ())
+    facts = attempt(whole) or RasterFacts()
     return facts._replace(faults=tuple(faults))
 
 
