@@ -1,0 +1,1 @@
+"""The cases of the benchmark of bad inputs, by kind."""
