@@ -117,7 +117,7 @@ def write_bands(path, bands, transform, crs, nodata=None, names=()):
 def write_scene(
     path, lines, shape=(150, 210), transform=NORTH_UP, crs=POLAR, kind="real_imaginary", strength=1
 ):
-    """Phase pi on the lines, with that magnitude, and 0 elsewhere, with a little noise; a corner without data."""
+    """Phase pi on the lines, with that magnitude, else 0, with a little noise; a corner without data."""
     on_line = line_mask(lines, shape, transform, "all_touched") > 0
     noise_rad = np.random.default_rng(0).normal(0, 0.01, shape)
     values = (np.where(on_line, -strength, 1) * np.exp(1j * noise_rad)).astype(np.complex64)
