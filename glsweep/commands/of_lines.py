@@ -7,6 +7,7 @@ import tyro
 from rich.console import Console
 
 from glsweep.commands.common import Debug
+from glsweep.config.bands import NoData
 from glsweep.predict.options import DrawingOptions
 
 
@@ -20,7 +21,7 @@ def predict(
         tyro.conf.arg(metavar="ROLE[=BAND],...", help_behavior_hint="(default: their names and values tell)"),
     ] = "auto",
     nodata: Annotated[
-        float | None, tyro.conf.arg(metavar="VALUE", help_behavior_hint="(default: as the files say)")
+        NoData, tyro.conf.arg(metavar="VALUE|as_tagged", help_behavior_hint="(default: as the files say)")
     ] = None,
     wavelength_m: Annotated[
         float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(default: the model card's)")
@@ -40,7 +41,8 @@ def predict(
         phase_degrees, unwrapped_phase), perhaps with coherence, magnitude or intensity; each perhaps with
         its band's number or name, such as `phase=2, coherence=corr`.
     nodata
-        A value in the rasters that stands for no data, though they do not say so.
+        A value in the rasters that stands for no data, though they do not say so; as_tagged to take areas
+        of one value for data.
     wavelength_m
         The radar's, to be compared with the model card's; rasters do not tell it.
     """

@@ -104,3 +104,10 @@ def _checked(text: str) -> str:
 
 Bands = Annotated[str, AfterValidator(_checked)]
 """A text that `parse_bands` understands."""
+
+NoData = float | Literal["as_tagged"] | None
+"""A stored number that stands for no data though the file does not say so; None leaves it to the file.
+
+Areas that hold one value without exception are then refused, unless they are said to be as the file tags
+them, so that a value which nothing tags is measured.
+"""

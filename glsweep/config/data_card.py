@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from glsweep.config.bands import Bands
+from glsweep.config.bands import Bands, NoData
 from glsweep.config.base import Settings
 from glsweep.config.simulation import C_BAND_WAVELENGTH_M, Simulation
 from glsweep.config.split import Split
@@ -28,7 +28,7 @@ class Layout(Settings):
 
     rasters: str = "DInSAR/*.tif"
     bands: Bands = "auto"
-    nodata: float | None = None
+    nodata: NoData = None
     lines: str | None = "all_manual_segm_gl.gpkg"
     scene_column: str | None = "source_file"
     masks: str | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from glsweep.config.bands import parse_bands
+from glsweep.config.bands import NoData, parse_bands
 from glsweep.errors import ConfigError, DataError
 from glsweep.predict.asked import check_options, open_drawing
 from glsweep.predict.in_turn import in_turn, tell_refused
@@ -27,7 +27,7 @@ def predict_scenes(
     console: Console,
     *,
     bands: str,
-    nodata: float | None,
+    nodata: NoData,
     wavelength_m: float | None,
 ) -> int:
     """Predict all scenes that can be, say why others cannot, and return 0, or 2 if there are such.
@@ -44,8 +44,8 @@ def predict_scenes(
         Where all is told.
     bands : str
         What the rasters' bands hold, see `parse_bands`.
-    nodata : float or None
-        A stored number that stands for no data, where the files do not say so.
+    nodata : float, "as_tagged" or None
+        What stands for no data where the files do not say so, see `NoData`.
     wavelength_m : float or None
         The radar's, where it is known.
 

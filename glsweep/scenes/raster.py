@@ -11,6 +11,7 @@ from affine import Affine
 from rasterio.crs import CRS
 from shapely import Polygon
 
+from glsweep.config.bands import NoData
 from glsweep.errors import DataError
 from glsweep.files import replacing
 from glsweep.scenes.bands import find_reading
@@ -93,7 +94,7 @@ NOWHERE_Y_M = 5e7
 
 
 def read_header(
-    path: Path, bands: str = "auto", *, posting_m: float | None = None, nodata: float | None = None
+    path: Path, bands: str = "auto", *, posting_m: float | None = None, nodata: NoData = None
 ) -> RasterHeader:
     """Find out what a raster's bands are and where it lies, and make sure that it can be used.
 
@@ -106,8 +107,8 @@ def read_header(
     posting_m : float, optional
         The side of a pixel, for rasters that need no place on Earth since their labels are pixels.
         Without it a raster that does not say where it lies is refused.
-    nodata : float, optional
-        A stored number that stands for no data, though the file does not say so.
+    nodata : float, "as_tagged" or None
+        What stands for no data where the file does not say so, see `NoData`.
 
     Raises
     ------

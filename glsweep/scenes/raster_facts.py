@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from glsweep.config.bands import NoData
 from glsweep.errors import DataError
 from glsweep.scenes.bands import find_reading
 from glsweep.scenes.raster_checks import check_grid, has_place
@@ -34,9 +35,7 @@ class RasterFacts(NamedTuple):
     faults: tuple[str, ...]
 
 
-def raster_facts(
-    path: Path, bands: str, *, nodata: float | None = None, needs_place: bool = True
-) -> RasterFacts:
+def raster_facts(path: Path, bands: str, *, nodata: NoData = None, needs_place: bool = True) -> RasterFacts:
     """Look at one raster's header and at a sample of its values; nothing is raised."""
     faults: list[str] = []
 

@@ -11,6 +11,7 @@ from scipy.ndimage import binary_opening
 
 from glsweep.config.bands import PHASES, STRENGTHS, Role
 from glsweep.errors import DataError
+from glsweep.scenes.band_names import unit_of_phase
 from glsweep.scenes.band_values import OVERSHOOT, SLACK_RAD
 from glsweep.scenes.source import BandFacts, Mask, Source, Window
 
@@ -35,6 +36,12 @@ class Part(NamedTuple):
     role: Role
     facts: BandFacts
 
+    @property
+    def radians(self) -> float:
+        """By what a phase's values are multiplied; the file's unit counts where its name leaves it open."""
+        by_unit = unit_of_phase(self.facts.unit) if self.role in ("phase", "unwrapped_phase") else None
+        return RADIANS.get(by_unit or self.role, 1.0)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -47,7 +54,7 @@ class Reading:
     nodata : float or None
         A stored number that stands for no data in every band, though the file does not say so.
     zero_areas : bool
-        Whether a phase by itself is without data only where areas are 0, not in each pixel that is.
+        Whether a phase is without data only where areas are 0, not in each pixel that is.
     clipped_share : float
         Share of the pixels looked at whose coherence lay a little beyond 0 and 1.
     """
@@ -100,6 +107,8 @@ class Reading:
                 has_data &= np.nan_to_num(band) > 0
             else:
                 has_data &= holds_data(band, part.facts, self.nodata)
+                # A 0 that a user names counts in every band; a file's tag may mean both parts of a pair.
+                has_data &= (band != 0) if self.nodata == 0 and part.role in (*PHASES, *STRENGTHS) else True
                 numbers[part.role] = scaled(band, part.facts)
         with np.errstate(over="ignore", invalid="ignore"):  # what single precision cannot hold is no data
             signal = self._signal(numbers, has_data, path)
@@ -122,12 +131,12 @@ class Reading:
         if "real" in numbers:
             return np.asarray(numbers["real"] + 1j * numbers["imaginary"])
         role = next(role for role in numbers if role in PHASES)
-        phase_rad = np.where(has_data, numbers[role], 0) * RADIANS[role]
+        part = next(part for part in self.parts if part.role == role)
+        phase_rad = np.where(has_data, numbers[role], 0) * part.radians
         if role != "unwrapped_phase":
-            _check_phase(phase_rad[has_data], role, path)
-        if len(self.signal) == 1:
-            zero = phase_rad == 0
-            has_data &= ~(_areas(zero) if self.zero_areas else zero)
+            _check_phase(phase_rad[has_data], part, path)
+        zero = phase_rad == 0
+        has_data &= ~(_areas(zero) if self.zero_areas else zero)
         return np.asarray(np.cos(phase_rad) + 1j * np.sin(phase_rad))
 
 
@@ -191,15 +200,15 @@ def _magnitude(
     return np.asarray(np.sqrt(np.abs(strength)) if "intensity" in numbers else strength)
 
 
-def _check_phase(phase_rad: npt.NDArray[Any], role: Role, path: Path) -> None:
+def _check_phase(phase_rad: npt.NDArray[Any], part: Part, path: Path) -> None:
     if not len(phase_rad):
         return
     low, high = float(phase_rad.min()), float(phase_rad.max())
-    slack = SLACK_RAD * max(1, RADIANS[role])
+    slack = SLACK_RAD * max(1, part.radians)
     # Cycles and degrees are also counted from 0 on; in radians that would be no wrapped phase.
-    turn = role != "phase" and low >= -slack and high <= 2 * math.pi + slack
+    turn = part.radians != 1 and low >= -slack and high <= 2 * math.pi + slack
     if max(-low, high) > math.pi + slack and not turn:
         raise DataError(
             f"{path}: its phase lies between {low:.4g} and {high:.4g} rad, so it is not wrapped to "
-            f"(-pi, pi]; say `unwrapped_phase` to have it wrapped, if that is what it is {SETTLE}"
+            f"(-pi, pi]; name it `unwrapped_phase={part.number}` to have it wrapped, if it is one {SETTLE}"
         )
