@@ -24,7 +24,8 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _TOKEN = re.compile(
     r"""
     (?<!\d) (?:
-        (?P<iso> (?:19|20)\d\d (?P<between>[-_.]) \d\d (?P=between) \d\d ) (?: [T ] \d\d:?\d\d (?: :?\d\d )? Z? )?
+        (?P<iso> (?:19|20)\d\d (?P<between>[-_.]) \d\d (?P=between) \d\d )
+        (?: [T ] \d\d:?\d\d (?: :?\d\d )? Z? )?
       | (?P<eight> \d{8} ) (?: [Tt]\d{4} (?:\d\d)? [Zz]? | (?:[01]\d|2[0-3])[0-5]\d[0-5]\d )?
       | (?P<named> \d{1,2} [-_. ]? (?:"""
     + "|".join(_MONTHS)
@@ -93,7 +94,7 @@ def _of_six_digits(name: str) -> list[tuple[date, tuple[int, int]]]:
 
 
 def _day(digits: str, order: str) -> date | None:
-    """Return a day whose digits are in the order that `strptime` calls so; None where there is no such day."""
+    """Return the day that digits in an order of `strptime` mean, or None where there is no such day."""
     try:
         day = datetime.strptime(digits, order).date()
     except ValueError:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -107,32 +107,34 @@ def read_lines(
     return _sorted(opened, names, said, geometries)
 
 
-def read_groups(source: Path, column: str | None, *, layer: str | None = None) -> LineFile:
+def read_groups(
+    source: Path, column: str | None, *, layer: str | None = None, option: str = "--layer"
+) -> LineFile:
     """Read every row, and sort the lines by the value of `column`, all together without one.
 
     As `read_lines`, but a value stays whole (`05/01/2018`) unless it is a file's name (`a.shp`), and
-    rows without a value are left out, which `remarks` tell.
+    rows without a value or a geometry are left out, which `remarks` tell. `option` is what names a layer, for
+    messages.
 
     Raises
     ------
     DataError
         As `read_lines`, and when no row has a value.
     """
-    opened = open_layer(source, layer)
-    name = _named(opened, column, "an option or", "that tells lines apart")
+    opened = open_layer(source, layer, option=option)
+    name = _named(opened, column, "--by, or", "that tells lines apart")
     cells, geometries = opened.read([] if name is None else [name])
-    if name is None:
-        return _sorted(opened, [""] * len(geometries), None, geometries)
-    values = [group_name(cell) for cell in cells[name]]
-    rows = [row for row, value in enumerate(values) if value]
+    values = [""] * len(geometries) if name is None else [group_name(cell) for cell in cells[name]]
+    rows = [row for row, value in enumerate(values) if value or name is None]
     if geometries and not rows:
         raise DataError(f"{opened.path}: its column {name} is empty in every row; name another one")
     file = _sorted(opened, [values[row] for row in rows], None, [geometries[row] for row in rows])
-    left_out = len(values) - len(rows)
-    if not left_out:
-        return file
-    told = f"{_counted(left_out, 'row has', 'rows have')} no value in {name} and count for nothing"
-    return LineFile(**{**vars(file), "remarks": (told, *file.remarks)})
+    told = []
+    if valueless := len(values) - len(rows):
+        told.append(f"{_counted(valueless, 'row has', 'rows have')} no value in {name}; left out")
+    if empty := sum(file.rows_without_geometry.values()):
+        told.append(f"{_counted(empty, 'row has', 'rows have')} no geometry; left out")
+    return replace(file, remarks=(*told, *file.remarks))
 
 
 def _named(layer: VectorLayer, column: str | None, key: str, purpose: str) -> str | None:
@@ -146,17 +148,6 @@ def _named(layer: VectorLayer, column: str | None, key: str, purpose: str) -> st
             f"{', '.join(layer.columns) or 'none'}; name one of them as {key} in a data card"
         )
     return name
-
-
-def line_columns(source: Path) -> list[str]:
-    """Return the names of a file's columns, that of the geometry left out.
-
-    Raises
-    ------
-    DataError
-        When the file cannot be read, or has several layers of which none is named.
-    """
-    return list(open_layer(source).columns)
 
 
 def _sorted(
@@ -203,8 +194,8 @@ def _remarks(repeats: int, cut: int) -> list[str]:
         )
     if cut:
         told.append(
-            f"{_counted(cut, 'polygon has', 'polygons have')} edges that are no line and do not count: shared "
-            "with a neighbour, along the antimeridian or on the frame of the whole file"
+            f"{_counted(cut, 'polygon has', 'polygons have')} edges that are no line and do not count: "
+            "shared with a neighbour, along the antimeridian or on the frame of the whole file"
         )
     return told
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-RASTER_SUFFIXES = frozenset(
-    ".tif .tiff .vrt .img .nc .nc4 .h5 .hdf5 .he5 .hdf .grd .dim .safe .zip .jp2 .dat .bin .npz".split()
-)
-VECTOR_SUFFIXES = frozenset(".gpkg .shp .geojson .json .fgb .dbf .gml .kml .kmz .gdb .parquet".split())
+_OF_RASTERS = "tif tiff vrt img nc nc4 h5 hdf5 he5 hdf grd dim safe zip jp2 dat bin npz"
+_OF_LINES = "gpkg shp geojson json fgb dbf gml kml kmz gdb parquet"
+FILE_SUFFIXES = frozenset(f".{suffix}" for names in (_OF_RASTERS, _OF_LINES) for suffix in names.split())
+"""Of files that hold a scene or its lines, in lower case."""
 EMPTY_TEXTS = frozenset({"", "nan", "nat", "<na>"})
 """What programs write of a value that is not there, in lower case."""
 
@@ -56,7 +56,7 @@ def scene_name(value: Any) -> str:
     """
     # PureWindowsPath splits at both kinds of slash.
     name = PureWindowsPath(cell_text(value))
-    while name.suffix.lower() in RASTER_SUFFIXES | VECTOR_SUFFIXES:
+    while name.suffix.lower() in FILE_SUFFIXES:
         name = name.with_suffix("")
     return cell_text(name.name)
 
@@ -64,7 +64,7 @@ def scene_name(value: Any) -> str:
 def group_name(value: Any) -> str:
     """Return the value by which rows are told apart: a file's name is its scene, all else stays whole."""
     text = cell_text(value)
-    is_file = PureWindowsPath(text).suffix.lower() in RASTER_SUFFIXES | VECTOR_SUFFIXES
+    is_file = PureWindowsPath(text).suffix.lower() in FILE_SUFFIXES
     return scene_name(text) if is_file else text
 
 

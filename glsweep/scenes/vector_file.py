@@ -17,7 +17,6 @@ from glsweep.scenes.wkb import read_geometries
 
 T = TypeVar("T")
 
-LINE_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb")
 SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj")
 SHAPEFILE_NAME_LENGTH = 10
 LAYER_MARK = "|"
@@ -180,22 +179,21 @@ def _as_typed(column: npt.NDArray[Any], dtype: str) -> list[Any]:
 
 
 def _known_crs(told: str | None, path: Path) -> pyproj.CRS:
-    """Return the CRS; one that says of no place on the Earth where it is, is none."""
-    name = "none"
+    """Return the CRS; one that does not say where on Earth its coordinates are is none."""
+    instead = ""
     if told is not None:
         try:
             crs = pyproj.CRS.from_user_input(told)
         except pyproj.exceptions.CRSError:
-            name = "one that cannot be understood"
+            instead = "what it names as such cannot be understood; "
         else:
-            name = crs.name
-            # GeoPackage has a code for unknown degrees, and GDAL calls them so.
-            if (crs.is_geographic or crs.is_projected) and not name.lower().startswith("undefined"):
+            # GeoPackage has a code for degrees of an unknown datum, which GDAL calls undefined.
+            if (crs.is_geographic or crs.is_projected) and not crs.name.lower().startswith("undefined"):
                 return crs
-    also = ", which writes the .prj" if path.suffix.lower() == ".shp" else ""
+            instead = f"{crs.name!r} is of no place on Earth; "
     raise DataError(
-        f"{path}: has no CRS that says where on Earth it lies (it has {name}); assign the one it was drawn in"
-        f"{also}, such as: ogr2ogr -a_srs EPSG:3031 mended{path.suffix} {path.name}"
+        f"{path}: has no CRS; {instead}assign the one it was drawn in, such as: "
+        f"ogr2ogr -a_srs EPSG:3031 mended{path.suffix} {path.name}"
     )
 
 
@@ -204,9 +202,7 @@ def _check_whole(path: Path, holds: str) -> None:
     if path.is_dir() and path.suffix.lower() != ".gdb":
         raise DataError(f"{path}: is a folder; name the file of {holds} in it")
     if not path.exists():
-        raise DataError(
-            f"{path}: there is no such file of {holds}; add it, or name another there or in the data card"
-        )
+        raise DataError(f"{path}: there is no such file of {holds}; add it or mend its name")
     if path.is_dir():
         return
     parts = [path]

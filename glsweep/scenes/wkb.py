@@ -42,7 +42,8 @@ def read_geometries(wkb: Iterable[bytes | None], source: object) -> list[BaseGeo
             found.append(_Reader(bytes(bytes_)).geometry())
         except (struct.error, ValueError) as error:
             raise DataError(
-                f"{source}: row {row}: its geometry cannot be understood ({error}); draw it anew or delete the row"
+                f"{source}: row {row}: its geometry cannot be understood ({error}); draw it anew or "
+                "delete the row"
             ) from error
     return found
 
