@@ -74,14 +74,20 @@ def _without(rings: list[LineString], edges: list[BaseGeometry]) -> list[LineStr
 
 def _shared(polygons: Sequence[Polygon]) -> list[list[BaseGeometry]]:
     """Return what each polygon's outline has in common with those of polygons on its other side."""
-    outlines = [polygon.boundary for polygon in polygons]
     found: list[list[BaseGeometry]] = [[] for _ in polygons]
-    tree = shapely.STRtree(outlines)
-    for one, other in tree.query(outlines, predicate="dwithin", distance=TOLERANCE).T:
-        if one == other:
-            continue
-        common = _common(outlines[one], outlines[other])
-        found[one] += [part for part in common if _parts_them(part, polygons[one], polygons[other])]
+    # The largest first: what is prepared is searched fast, whatever its size.
+    order = np.argsort([-shapely.get_num_coordinates(polygon) for polygon in polygons], kind="stable")
+    outlines = np.array([polygons[number].boundary for number in order], dtype=object)
+    shapely.prepare(outlines)
+    low_high = shapely.bounds(outlines) + TOLERANCE * np.array([-1, -1, 1, 1])
+    first, second = shapely.STRtree(shapely.box(*low_high.T)).query(shapely.box(*low_high.T))
+    first, second = first[first < second], second[first < second]
+    near = shapely.dwithin(outlines[first], outlines[second], TOLERANCE)
+    for pair in zip(first[near], second[near], strict=True):
+        for one, other in (pair, pair[::-1]):
+            common = _common(outlines[one], outlines[other])
+            one_of, other_of = polygons[order[one]], polygons[order[other]]
+            found[order[one]] += [part for part in common if _parts_them(part, one_of, other_of)]
     return found
 
 
