@@ -1,7 +1,7 @@
 """Which lines belong to which scene: by name, by place, file by file, or pixel by pixel."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -79,7 +79,7 @@ def _draw_from_files(
         example = f"there is {min(paths)!r}" if paths else "there is none"
         raise DataError(
             f"{pattern}: no file belongs to a scene ({example}, a scene is named {min(names)!r}); "
-            f"{_remedy(names, paths, 'rename the files, or mend layout.lines in the data card')}"
+            "rename the files, or mend layout.lines in the data card, where `*` stands for the scene's name"
         )
     entries, rows, remarks = [], 0, list[str]()
     for header in headers:
@@ -103,7 +103,7 @@ def _draw_from_files(
         rows += sum(file.rows_by_scene.values())
         remarks += _told(file)
     strangers = dict.fromkeys(sorted(set(paths) - names), 1)
-    return Annotation(entries, rows, strangers, (*remarks, *_near_names(pattern, names, paths)))
+    return Annotation(entries, rows, strangers, tuple(remarks))
 
 
 def _draw_from_file(headers: Sequence[RasterHeader], file: LineFile, card: DataCard) -> Annotation:
@@ -134,7 +134,7 @@ def _draw_from_file(headers: Sequence[RasterHeader], file: LineFile, card: DataC
         for name in [scene_name(header.name)]
     ]
     strangers = {name: k for name, k in sorted(file.rows_by_scene.items()) if name not in names}
-    near = _near_names(file.path, names, file.rows_by_scene, str(card.layout.scene_column))
+    near = _near_names(file, names, str(card.layout.scene_column))
     return Annotation(entries, rows, strangers, (*_told(file), *near))
 
 
@@ -238,31 +238,24 @@ def _check_names(file: LineFile, names: set[str], card: DataCard) -> None:
     matching = names & set(file.rows_by_scene)
     if not matching:
         named = sorted(filter(None, file.rows_by_scene))
+        told = f"its column {column} is empty" if file.rows_by_scene else "holds no rows"
+        remedy = "name the right column as layout.scene_column in a data card"
         if named:
             near = difference_of(names, named, column)
             one, other = (near.one, near.other) if near else (min(names), named[0])
             told = f"its column {column} holds {other!r}, a scene is named {one!r}"
-        else:
-            told = f"its column {column} is empty" if file.rows_by_scene else "holds no rows"
-        default = "name the right column as layout.scene_column in a data card"
-        raise DataError(
-            f"{file.path}: no row belongs to a scene ({told}); {_remedy(names, named, default, column)}"
-        )
+            remedy = near.told if near else remedy
+        raise DataError(f"{file.path}: no row belongs to a scene ({told}); {remedy}")
     if not any(file.by_scene[name] for name in matching):
         raise DataError(f"{file.path}: no row of a scene has a geometry; draw at least one line")
 
 
-def _remedy(names: Collection[str], others: Collection[str], default: str, column: str = "") -> str:
-    near = difference_of(names, others, column)
-    return near.told if near else default
-
-
-def _near_names(path: Path, names: set[str], others: Collection[str], column: str = "") -> list[str]:
+def _near_names(file: LineFile, names: set[str], column: str) -> list[str]:
     """Tell of scenes that have no line because they are spelt otherwise."""
-    near = difference_of(names - set(others), set(others) - names, column)
+    near = difference_of(names - set(file.rows_by_scene), set(file.rows_by_scene) - names, column)
     if near is None:
         return []
-    return [f"{path.name}: {near.other!r} names no scene, though there is {near.one!r}: {near.told}"]
+    return [f"{file.path.name}: {near.other!r} names no scene, though there is {near.one!r}: {near.told}"]
 
 
 def _told(file: LineFile) -> tuple[str, ...]:
