@@ -36,7 +36,7 @@ def read_pairs(
     reference_by: str | None,
     layer: str | None = None,
     reference_layer: str | None = None,
-    tell: Callable[[str], object] = str,
+    tell: Callable[[str], object] = lambda remark: None,
 ) -> list[Pair]:
     """Read both files, and pair their rows by the value of a column.
 

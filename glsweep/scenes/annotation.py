@@ -61,11 +61,22 @@ def draw_from_vectors(headers: Sequence[RasterHeader], root: Path, card: DataCar
 
 
 def files_by_scene(root: Path, lines: str) -> dict[str, Path]:
-    """Return the files of lines that a pattern finds, by the scene that stands where its `*` does."""
-    pattern, mark, layer = lines.partition(LAYER_MARK)
-    before, _, after = Path(pattern).name.partition(ANY)
+    """Return the files of lines that a pattern finds, by the scene that stands where its `*` does.
+
+    Raises
+    ------
+    DataError
+        When there is more than the one `*`, or not in the file's name.
+    """
+    text, mark, layer = lines.partition(LAYER_MARK)
+    pattern = root / text
+    before, _, after = pattern.name.partition(ANY)
+    if ANY in after or ANY not in pattern.name or ANY in str(pattern.parent):
+        raise DataError(
+            f"{pattern}: is no pattern of files; write one `*`, in the file's name, for the scene"
+        )
     found = {}
-    for path in sorted(root.glob(pattern)):
+    for path in sorted(pattern.parent.glob(pattern.name)):
         name = cell_text(path.name[len(before) : len(path.name) - len(after)])
         found[name] = path.with_name(f"{path.name}{mark}{layer}")
     return found

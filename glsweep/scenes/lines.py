@@ -113,8 +113,8 @@ def read_groups(
     """Read every row, and sort the lines by the value of `column`, all together without one.
 
     As `read_lines`, but a value stays whole (`05/01/2018`) unless it is a file's name (`a.shp`), and
-    rows without a value or a geometry are left out, which `remarks` tell. `option` is what names a layer, for
-    messages.
+    rows without a value or a geometry are left out, which `remarks` tell. `option` is what names a
+    layer, for messages.
 
     Raises
     ------
@@ -124,13 +124,15 @@ def read_groups(
     opened = open_layer(source, layer, option=option)
     name = _named(opened, column, "--by, or", "that tells lines apart")
     cells, geometries = opened.read([] if name is None else [name])
-    values = [""] * len(geometries) if name is None else [group_name(cell) for cell in cells[name]]
-    rows = [row for row, value in enumerate(values) if value or name is None]
-    if geometries and not rows:
+    values: list[str | None] = [""] * len(geometries)
+    if name is not None:
+        values = [group_name(cell) or None for cell in cells[name]]
+    valueless = values.count(None)
+    if geometries and valueless == len(geometries):
         raise DataError(f"{opened.path}: its column {name} is empty in every row; name another one")
-    file = _sorted(opened, [values[row] for row in rows], None, [geometries[row] for row in rows])
+    file = _sorted(opened, values, None, geometries)
     told = []
-    if valueless := len(values) - len(rows):
+    if valueless:
         told.append(f"{_counted(valueless, 'row has', 'rows have')} no value in {name}; left out")
     if empty := sum(file.rows_without_geometry.values()):
         told.append(f"{_counted(empty, 'row has', 'rows have')} no geometry; left out")
@@ -152,12 +154,15 @@ def _named(layer: VectorLayer, column: str | None, key: str, purpose: str) -> st
 
 def _sorted(
     layer: VectorLayer,
-    names: Sequence[str],
+    names: Sequence[str | None],
     splits: Sequence[str] | None,
     geometries: Sequence[BaseGeometry | None],
 ) -> LineFile:
-    """Sort the lines of all rows by name, each line once."""
-    parts = [_parts(geometry, f"{layer.path}: row {row}") for row, geometry in enumerate(geometries)]
+    """Sort the lines of all rows by name, each line once; rows whose name is None are left out."""
+    parts = [
+        [] if name is None else _parts(geometry, f"{layer.path}: row {row}")
+        for row, (name, geometry) in enumerate(zip(names, geometries, strict=True))
+    ]
     polygons = [part for own in parts for part in own if isinstance(part, Polygon)]
     outlines = outlines_of(polygons, layer.crs)
     lines_of_next = iter(outlines.lines)
@@ -165,6 +170,8 @@ def _sorted(
     split_names: dict[str, set[str]] = {}
     rows, empty = Counter[str](), Counter[str]()
     for row, (name, own) in enumerate(zip(names, parts, strict=True)):
+        if name is None:
+            continue
         lines = by_scene.setdefault(name, [])
         for part in own:
             lines += next(lines_of_next) if isinstance(part, Polygon) else [part]

@@ -217,6 +217,7 @@ def test_a_scene_may_have_a_file_of_its_own(tmp_path):
         r"\*\.shp: no file belongs to a scene \(there is 'a_gl', a scene is named 'a'",
         layout=Layout(lines="*.shp"),
     )
+    refused(root, "write one `\\*`, in the file's name", layout=Layout(lines="*/*.shp"))
     refused(root, r"no file belongs to a scene \(there is none", layout=Layout(lines="*.fgb"))
 
 

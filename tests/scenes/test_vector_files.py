@@ -6,6 +6,7 @@ import struct
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyogrio
 import pytest
 import shapely
 from hypothesis import given
@@ -197,9 +198,7 @@ def test_a_layer_is_named_where_there_are_several(tmp_path):
     other = shapely.affinity.translate(LINE, 0, 100)
     write(path, [other], layer="east")
     write(path, [shapely.Point(1, 2)], layer="stations")
-    gpd.pd.DataFrame({"style": ["x"]}).pipe(
-        lambda t: __import__("pyogrio").write_dataframe(t, path, layer="styles")
-    )
+    pyogrio.write_dataframe(pd.DataFrame({"style": ["x"]}), path, layer="styles")
     assert (
         "needs one layer of lines, has west, east; name one, such as --layer west, or l.gpkg|west"
         in told_of(path)
@@ -256,3 +255,9 @@ def test_a_day_is_one_value_in_every_format(tmp_path):
     for suffix in (".gpkg", ".geojson", ".fgb"):
         found |= set(read_groups(write(tmp_path / f"l{suffix}", when=day), "when").by_scene)
     assert found == {"2019-12-17"}
+
+
+def test_a_bad_row_is_named_by_its_place_in_the_file(tmp_path):
+    path = write(tmp_path / "l.gpkg", [LINE, LINE, shapely.Point(1, 2)], region=[None, "a", "b"])
+    with pytest.raises(DataError, match="row 2 is a Point"):
+        read_groups(path, "region")
