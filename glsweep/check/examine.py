@@ -146,6 +146,7 @@ def _note_lines(catalogue: Catalogue, findings: Findings) -> None:
     if facts["rows_without_scene"]:
         told = ", ".join(name or "(no name)" for name in facts["rows_without_scene"])
         findings.notes.append(f"rows that name no scene here fall away: {told}")
+    findings.notes += catalogue.remarks
     if facts["scenes_without_position"]:
         count = len(facts["scenes_without_position"])
         findings.notes.append(f"{count} scenes do not say where they lie; overlaps cannot be seen")

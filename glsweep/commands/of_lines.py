@@ -100,6 +100,12 @@ def compare(
     reference_by: Annotated[
         str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="(default: as --by)")
     ] = None,
+    layer: Annotated[
+        str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: the only one)")
+    ] = None,
+    reference_layer: Annotated[
+        str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: the only one)")
+    ] = None,
     tolerance_m: Annotated[tuple[float, ...], tyro.conf.arg(metavar="M...")] = (100.0, 200.0, 500.0),
     table: Annotated[
         Path | None, tyro.conf.arg(metavar="FILE.csv", help_behavior_hint="(default: none)")
@@ -111,12 +117,16 @@ def compare(
     Parameters
     ----------
     lines
-        The lines that are judged: .gpkg, .shp or .geojson, in any CRS.
+        The lines that are judged: .gpkg, .shp, .geojson or .fgb, in any CRS.
     reference
         What they are measured against.
     by
         A column that names scenes or regions: rows are compared with those of the same name.
     reference_by
+        The same in the reference.
+    layer
+        The layer of the lines, where their file has several.
+    reference_layer
         The same in the reference.
     tolerance_m
         Within so many metres a line counts as found.
@@ -124,10 +134,20 @@ def compare(
         Also write the figures to this file.
     """
     from glsweep.compare.pairs import read_pairs
-    from glsweep.compare.told import measure, tell, write_table
+    from glsweep.compare.told import measure, tell, tell_remark, write_table
 
-    found = measure(read_pairs(lines, reference, by=by, reference_by=reference_by), tolerance_m)
-    tell(found, tolerance_m, Console())
+    console = Console()
+    pairs = read_pairs(
+        lines,
+        reference,
+        by=by,
+        reference_by=reference_by,
+        layer=layer,
+        reference_layer=reference_layer,
+        tell=lambda remark: tell_remark(remark, console),
+    )
+    found = measure(pairs, tolerance_m)
+    tell(found, tolerance_m, console)
     if table is not None:
         write_table(found, table)
 
@@ -137,6 +157,9 @@ def zone(
     /,
     *,
     by: Annotated[str, tyro.conf.arg(metavar="COLUMN")] = "dates",
+    layer: Annotated[
+        str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: the only one)")
+    ] = None,
     spacing_m: Annotated[float, tyro.conf.arg(metavar="M")] = 200.0,
     reach_m: Annotated[float, tyro.conf.arg(metavar="M")] = 5000.0,
     out: Annotated[
@@ -149,9 +172,11 @@ def zone(
     Parameters
     ----------
     lines
-        Lines of several dates: .gpkg, .shp or .geojson, in any CRS.
+        Lines of several dates: .gpkg, .shp, .geojson or .fgb, in any CRS.
     by
         The column that tells dates apart.
+    layer
+        The layer of the lines, where their file has several.
     spacing_m
         Between transects, which are normal to the lines of the date with the longest ones.
     reach_m
@@ -162,4 +187,4 @@ def zone(
     """
     from glsweep.compare.zone_file import tell_zone
 
-    tell_zone(lines, by=by, spacing_m=spacing_m, reach_m=reach_m, out=out, console=Console())
+    tell_zone(lines, by=by, spacing_m=spacing_m, reach_m=reach_m, out=out, console=Console(), layer=layer)

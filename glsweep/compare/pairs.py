@@ -1,5 +1,6 @@
 """Reading two files of lines into one map in metres, and pairing what belongs together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pyproj
 from shapely import LineString
 
 from glsweep.errors import DataError
-from glsweep.scenes.lines import LineFile, read_lines
+from glsweep.scenes.lines import LineFile, read_groups
+from glsweep.scenes.names import difference_of
 
 Lines = tuple[LineString, ...]
 
@@ -26,16 +28,29 @@ class Pair:
     reference: Lines
 
 
-def read_pairs(lines: Path, reference: Path, *, by: str | None, reference_by: str | None) -> list[Pair]:
+def read_pairs(
+    lines: Path,
+    reference: Path,
+    *,
+    by: str | None,
+    reference_by: str | None,
+    layer: str | None = None,
+    reference_layer: str | None = None,
+    tell: Callable[[str], object] = lambda remark: None,
+) -> list[Pair]:
     """Read both files, and pair their rows by the value of a column.
 
     Parameters
     ----------
     lines, reference : Path
-        Files of lines in any CRS, with one layer each.
+        Files of lines in any CRS.
     by, reference_by : str or None
         The column of each file; without one, all rows are one pair. `reference_by` follows `by`.
         What only one of the files has is paired with nothing: it is missed, or invented.
+    layer, reference_layer : str or None
+        The layer of each file, where it has several.
+    tell : callable
+        Told what was not taken as it stands in a file, in a sentence each.
 
     Raises
     ------
@@ -43,16 +58,17 @@ def read_pairs(lines: Path, reference: Path, *, by: str | None, reference_by: st
         When a file cannot be read, has no such column, no value is in both, or the reference holds
         no line.
     """
-    drawn, truth = read_lines(lines, by), read_lines(reference, reference_by or by)
+    reference_by = reference_by or by
+    drawn = read_groups(lines, by, layer=layer)
+    truth = read_groups(reference, reference_by, layer=reference_layer, option="--reference-layer")
+    for file in (drawn, truth):
+        for remark in file.remarks:
+            tell(f"{file.path}: {remark}")
     if not any(truth.by_scene.values()):
         raise DataError(f"{reference}: holds no line; name the file of the reference second")
     crs = metric_crs(drawn, truth)
     names = sorted(set(drawn.by_scene) | set(truth.by_scene))
-    if by is not None and not set(drawn.by_scene) & set(truth.by_scene):
-        raise DataError(
-            f"{lines}: its column {by} and {reference_by or by} of {reference} have no value in common "
-            f"(such as {_any(drawn)!r} and {_any(truth)!r}); name the columns that do"
-        )
+    _check_common(drawn, truth, by, reference_by, tell)
     return [Pair(name, moved(drawn, name, crs), moved(truth, name, crs)) for name in names]
 
 
@@ -80,5 +96,19 @@ def moved(file: LineFile, name: str, crs: pyproj.CRS) -> Lines:
     return tuple(there)
 
 
-def _any(file: LineFile) -> str:
-    return next(iter(file.by_scene), "")
+def _check_common(
+    drawn: LineFile, truth: LineFile, by: str | None, reference_by: str | None, tell: Callable[[str], object]
+) -> None:
+    """Make sure that some value is in both files, and tell of values that are only spelt otherwise."""
+    ours, theirs = set(drawn.by_scene), set(truth.by_scene)
+    if by is None or not ours:
+        return
+    near = difference_of(theirs - ours, ours - theirs, by)
+    one, other = (near.other, near.one) if near else (min(ours), min(theirs))
+    if not ours & theirs:
+        raise DataError(
+            f"{drawn.path}: its column {by} and {reference_by} of {truth.path} have no value in common "
+            f"(such as {one!r} and {other!r}); {near.told if near else 'name the columns that do'}"
+        )
+    if near:
+        tell(f"{drawn.path}: {one!r} is paired with nothing, though there is {other!r}: {near.told}")

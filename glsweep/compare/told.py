@@ -8,6 +8,7 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from glsweep.compare.pairs import Pair
 from glsweep.files import replacing
@@ -95,6 +96,11 @@ def _figures(row: Mapping[Hashable, float], tolerances_m: Sequence[float]) -> li
 def _ending(name: str, width: int) -> str:
     """Shorten a name at its beginning, since names differ at their end; files have it whole."""
     return name if len(name) <= width else f"\N{HORIZONTAL ELLIPSIS}{name[1 - width :]}"
+
+
+def tell_remark(remark: str, console: Console) -> None:
+    """Print what was not taken as it stands in a file; brackets in its path are no markup."""
+    console.print(Text.assemble(("mind: ", "yellow"), remark), soft_wrap=True)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

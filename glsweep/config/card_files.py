@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from glsweep.config.base import load_yaml_mapping, validate
 from glsweep.config.data_card import DataCard, Layout
 from glsweep.errors import ConfigError, DataError
 
 RASTERS_OF_FOLDERS = ("DInSAR/*.tif", "*.tif")
-LINE_SUFFIXES = (".gpkg", ".shp", ".geojson")
+LINE_SUFFIXES = (".gpkg", ".shp", ".geojson", ".fgb", ".json")
 
 
 def load_card(data: Path, *, root: Path | None = None) -> DataCard:
@@ -112,19 +113,32 @@ def card_for_folder(folder: Path) -> DataCard:
         raise DataError(
             f"{folder}: holds no DInSAR/*.tif and no *.tif; name a folder of scenes or write a data card"
         )
-    lines = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in LINE_SUFFIXES)
-    if len(lines) != 1:
-        found = ", ".join(lines) or "none"
-        raise DataError(
-            f"{folder}: needs one file of lines ({', '.join(LINE_SUFFIXES)}), found {found}; "
-            "add it or name it in a data card"
-        )
+    lines = _lines_of(folder, {path.stem for path in folder.glob(rasters)})
     return DataCard(
         name=_card_name(folder),
         title=f"Scenes of {folder.name}",
         source=str(folder),
         root=folder,
-        layout=Layout(rasters=rasters, lines=lines[0]),
+        layout=Layout(rasters=rasters, lines=lines),
+    )
+
+
+def _lines_of(folder: Path, scenes: set[str]) -> str:
+    """Return the file of lines, or the pattern of files of which each has the name of a scene."""
+    files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in LINE_SUFFIXES)
+    # Notes beside scenes are .json too.
+    files = [p for p in files if p.suffix.lower() != ".json"] or files
+    if len(files) == 1:
+        return files[0].name
+    suffixes = {path.suffix for path in files}
+    # Letters with accents have two forms in file names.
+    named, known = ({normalize("NFC", n) for n in names} for names in ({p.stem for p in files}, scenes))
+    if len(suffixes) == 1 and len(named) > 1 and named <= known:
+        return f"*{suffixes.pop()}"
+    found = ", ".join(path.name for path in files) or "none"
+    raise DataError(
+        f"{folder}: needs one file of lines ({', '.join(LINE_SUFFIXES)}), or one with each scene's name, "
+        f"found {found}; add it or name it in a data card (a pattern such as lines: '*_gl.shp' does too)"
     )
 
 

@@ -1,6 +1,5 @@
 """Drawn lines as files that GIS programs open."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +8,9 @@ import pyproj
 
 from glsweep.files import replacing
 from glsweep.predict.options import Format
+from glsweep.scenes.dates import dates_in
 from glsweep.vectorize.drawn import DrawnLine
 
-DATE = re.compile(r"(?<!\d)(?:19|20)\d{6}(?!\d)")
 DRIVERS: dict[Format, str] = {"gpkg": "GPKG", "geojson": "GeoJSON", "shp": "ESRI Shapefile"}
 GPKG_VERSION = "1.2"
 """Newer ones are met with a warning by GDAL 3.6, which Debian 12 and QGIS 3.22 have."""
@@ -45,7 +44,7 @@ def as_table(
         Columns scene, dates (all in the scene's name, YYYYMMDD), length_m, mean_prob, uncert_m,
         tau, model and the geometry; in the scene's CRS.
     """
-    dates = " ".join(DATE.findall(scene))
+    dates = " ".join(day.strftime("%Y%m%d") for day in dates_in(scene))
     rows = []
     for one in lines:
         figures = (round(one.length_m, 1), round(one.probability, 4), round(one.uncertainty_m, 1))

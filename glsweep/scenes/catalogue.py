@@ -8,8 +8,8 @@ from typing import Any
 
 from glsweep.config.data_card import DataCard
 from glsweep.errors import DataError
-from glsweep.scenes.annotation import draw_from_file, draw_from_pixels
-from glsweep.scenes.lines import read_lines
+from glsweep.scenes.annotation import Annotation, draw_from_pixels, draw_from_vectors
+from glsweep.scenes.names import scene_name
 from glsweep.scenes.npz_scene import read_npz_headers
 from glsweep.scenes.raster import RasterHeader, laid_apart, read_header
 from glsweep.scenes.scene_entry import SceneEntry
@@ -31,12 +31,15 @@ class Catalogue:
         Rows of the line file.
     rows_without_scene : dict of str to int
         Rows that name a scene of which there is no raster; "" for rows that name none.
+    remarks : tuple of str
+        What was not taken as it stands in a file of lines, in a sentence each.
     """
 
     root: Path
     entries: tuple[SceneEntry, ...]
     line_rows: int
     rows_without_scene: dict[str, int]
+    remarks: tuple[str, ...] = ()
 
     @property
     def posting_m(self) -> float:
@@ -53,6 +56,7 @@ class Catalogue:
             "rows_without_geometry": sum(null_rows.values()),
             "rows_without_geometry_by_scene": null_rows,
             "rows_without_scene": dict(self.rows_without_scene),
+            "remarks": list(self.remarks),
             "scenes_without_row": [e.name for e in self.entries if not e.has_row],
             "scenes_without_line": [e.name for e in self.entries if not e.lines],
             "scenes_with_lines_outside_only": [e.name for e in self.entries if e.lines and e.line_km == 0],
@@ -80,18 +84,16 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: boo
     if not any_posting:
         check_postings(headers, card.posting_m)
     if card.layout.lines is None:
-        entries, strangers = draw_from_pixels(headers, root, card), dict[str, int]()
-        rows, source = sum(entry.has_row for entry in entries), root
+        entries = draw_from_pixels(headers, root, card)
+        drawn = Annotation(entries, sum(entry.has_row for entry in entries), {})
     else:
-        file = read_lines(root / card.layout.lines, card.layout.scene_column, card.split.column)
-        entries, strangers = draw_from_file(headers, file, card)
-        rows, source = sum(file.rows_by_scene.values()), file.path
-    if all(entry.line_km == 0 for entry in entries):
+        drawn = draw_from_vectors(headers, root, card)
+    if all(entry.line_km == 0 for entry in drawn.entries):
         raise DataError(
-            f"{source}: none of its lines touches the scene that it names; "
+            f"{root / (card.layout.lines or '')}: none of its lines touches the scene that it names; "
             "check the CRS of the lines and of the rasters"
         )
-    return Catalogue(root, tuple(entries), rows, strangers)
+    return Catalogue(root, tuple(drawn.entries), drawn.rows, drawn.strangers, drawn.remarks)
 
 
 def find_rasters(root: Path, card: DataCard) -> list[Path]:
@@ -115,9 +117,9 @@ def find_rasters(root: Path, card: DataCard) -> list[Path]:
 
 def _headers(root: Path, card: DataCard) -> list[RasterHeader]:
     paths = find_rasters(root, card)
-    name, count = Counter(p.stem for p in paths).most_common(1)[0]
+    name, count = Counter(scene_name(p.stem) for p in paths).most_common(1)[0]
     if count > 1:
-        twins = ", ".join(str(p.relative_to(root)) for p in paths if p.stem == name)
+        twins = ", ".join(str(p.relative_to(root)) for p in paths if scene_name(p.stem) == name)
         raise DataError(f"{root}: {count} scenes have the name {name} ({twins}); rename all but one")
     layout = card.layout
     if layout.holds_npz:

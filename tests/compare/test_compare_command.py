@@ -7,6 +7,7 @@ from shapely import LineString
 
 from glsweep.compare.pairs import metric_crs, read_pairs
 from glsweep.compare.told import measure
+from glsweep.errors import DataError
 from glsweep.run import main
 from glsweep.scenes.lines import read_lines
 
@@ -104,3 +105,56 @@ def test_a_reference_without_a_line_is_refused(tmp_path, capsys):
     write(tmp_path / "truth.gpkg", [("a", None)])
     assert main(["compare", str(tmp_path / "drawn.gpkg"), str(tmp_path / "truth.gpkg")]) == 2
     assert "holds no line" in capsys.readouterr().err
+
+
+def test_values_stay_whole_and_what_is_left_out_is_told(tmp_path, capsys):
+    rows = [("05/01/2018", level(100)), ("11/01/2018", level(20_100)), (None, level(50_000))]
+    drawn = write(tmp_path / "dra[w]n.gpkg", [*rows, rows[0]])
+    truth = write(tmp_path / "truth.gpkg", [("05/01/2018", level(0)), ("11/01/2018", level(20_000))])
+    table = tmp_path / "t.csv"
+    assert main(["compare", str(drawn), str(truth), "--by", "scene", "--table", str(table)]) == 0
+    assert list(pd.read_csv(table)["name"]) == ["05/01/2018", "11/01/2018", "all"]
+    printed = capsys.readouterr().out
+    assert "dra[w]n.gpkg: 1 row has no value in scene; left out" in printed
+    assert "dra[w]n.gpkg: 1 line is in it twice and counts once" in printed
+
+
+def test_numbers_are_paired_whatever_their_type(tmp_path):
+    drawn, truth = tmp_path / "drawn.gpkg", tmp_path / "truth.shp"
+    lines = [level(0), level(10_000), level(20_000)]
+    numbers = pd.array([11, 12, None], dtype="Int64")
+    gpd.GeoDataFrame({"region": numbers}, geometry=lines, crs=3031).to_file(drawn)
+    gpd.GeoDataFrame({"region": ["11", "12.0", "13"]}, geometry=lines, crs=3031).to_file(truth)
+    pairs = read_pairs(drawn, truth, by="region", reference_by=None)
+    assert [(pair.name, len(pair.lines), len(pair.reference)) for pair in pairs] == [
+        ("11", 1, 1),
+        ("12", 1, 1),
+        ("13", 0, 1),
+    ]
+
+
+def test_values_that_are_only_spelt_otherwise_are_named(tmp_path):
+    drawn = write(tmp_path / "drawn.gpkg", [("getz", level(0)), ("dotson", level(9_000))])
+    truth = write(tmp_path / "truth.gpkg", [("Getz", level(0))])
+    with pytest.raises(
+        DataError, match=r"\(such as 'getz' and 'Getz'\); they differ in upper and lower case"
+    ):
+        read_pairs(drawn, truth, by="scene", reference_by=None)
+    told = []
+    truth = write(tmp_path / "both.gpkg", [("Getz", level(0)), ("dotson", level(9_000))])
+    read_pairs(drawn, truth, by="scene", reference_by=None, tell=told.append)
+    assert "'getz' is paired with nothing, though there is 'Getz'" in told[0]
+
+
+def test_the_layers_of_both_files_can_be_named(tmp_path, capsys):
+    path = tmp_path / "both.gpkg"
+    for layer, y_m in (("drawn", 150), ("truth", 0)):
+        gpd.GeoDataFrame(geometry=[level(y_m)], crs=3031).to_file(path, layer=layer)
+    assert main(["compare", str(path), str(path)]) == 2
+    assert "has drawn, truth; name one, such as --layer drawn" in capsys.readouterr().err
+    assert main(["compare", str(path), str(path), "--layer", "drawn"]) == 2
+    assert "name one, such as --reference-layer drawn" in capsys.readouterr().err
+    table = tmp_path / "t.csv"
+    options = ["--layer", "drawn", "--reference-layer", "truth", "--table", str(table)]
+    assert main(["compare", str(path), str(path), *options]) == 0
+    assert pd.read_csv(table)["mean_m"][0] == pytest.approx(150)

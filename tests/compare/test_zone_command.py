@@ -91,3 +91,23 @@ def test_one_date_is_no_zone(lines, capsys):
     gpd.read_file(lines).iloc[:1].to_file(lines)
     assert main(["zone", str(lines)]) == 2
     assert "a zone needs two" in capsys.readouterr().err
+
+
+def test_dates_are_told_apart_however_they_are_written(lines, capsys):
+    table = gpd.read_file(lines)
+    forms = ["01Jan2018_07JAN2018", "2019-01-01 2019-01-07", "2020_01_01 07012020"]
+    again = table.assign(dates=forms, geometry=table.translate(0, 5))
+    gpd.pd.concat([table, again]).to_file(lines, layer="dates")
+    assert main(["zone", str(lines)]) == 2
+    assert "has lines, dates; name one, such as --layer lines" in capsys.readouterr().err
+    assert main(["zone", str(lines), "--layer", "dates"]) == 0
+    assert "3 dates, transects every 200 m" in capsys.readouterr().out
+
+
+def test_rows_without_a_date_are_no_date(lines, capsys):
+    table = gpd.read_file(lines)
+    table.assign(dates=[table["dates"][0], "", None]).to_file(lines)
+    assert main(["zone", str(lines)]) == 2
+    captured = capsys.readouterr()
+    assert "2 rows have no value in dates; left out" in captured.out
+    assert "names 1 date(s) with lines (2018-01-01 2018-01-07), a zone needs two" in captured.err

@@ -1,5 +1,6 @@
 import json
 import shutil
+import unicodedata
 
 import geopandas as gpd
 import numpy as np
@@ -152,3 +153,93 @@ def test_a_posting_other_than_the_cards_is_refused(tmp_path):
 def test_a_missing_file_of_lines_is_refused(tmp_path):
     root = make_folder(tmp_path, {"a": 100}, [("a", HALF_ACROSS)])
     refused(root, r"lines\.shp: there is no such file", layout=Layout(lines="lines.shp"))
+
+
+def test_lines_of_a_layer_are_named_in_the_card(tmp_path):
+    root = make_folder(tmp_path, {"a": 100}, [("a", HALF_ACROSS)])
+    table = gpd.GeoDataFrame({"source_file": ["b"]}, geometry=[HALF_ACROSS], crs=3031)
+    table.to_file(root / "all_manual_segm_gl.gpkg", layer="old")
+    refused(
+        root,
+        r"has all_manual_segm_gl, old; name one, .*gl\.gpkg\|all_manual_segm_gl in a data card",
+    )
+    layout = Layout(lines="all_manual_segm_gl.gpkg|all_manual_segm_gl")
+    assert open_catalogue(root, card(root, layout=layout)).entries[0].lines == (HALF_ACROSS,)
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_name_is_one_however_its_letters_are_composed(tmp_path, forms):
+    on_disk, in_column = (unicodedata.normalize(form, "Mühlig_1") for form in forms)
+    root = make_folder(tmp_path, {on_disk: 100}, [(f"{in_column}.shp", HALF_ACROSS)])
+    (entry,) = open_catalogue(root, card(root)).entries
+    assert entry.lines == (HALF_ACROSS,)
+
+
+def test_names_in_another_case_are_refused_with_the_remedy_and_told_where_others_fit(tmp_path):
+    rows = [("Pine_1.shp", HALF_ACROSS), ("PINE_2.shp", HALF_ACROSS)]
+    root = make_folder(tmp_path, {"pine_1": 100, "pine_2": 100}, rows)
+    refused(root, r"holds 'Pine_1', a scene is named 'pine_1'\); they differ in upper and lower case alone")
+    root = make_folder(tmp_path / "some", {"Pine_1": 100, "pine_2": 100}, rows)
+    (remark,) = open_catalogue(root, card(root)).findings()["remarks"]
+    assert remark.startswith(
+        "all_manual_segm_gl.gpkg: 'PINE_2' names no scene, though there is 'pine_2': they differ"
+    )
+
+
+def test_an_empty_scene_column_is_told(tmp_path):
+    root = make_folder(tmp_path, {"a": 100}, [(None, HALF_ACROSS), (" ", HALF_ACROSS)])
+    refused(root, "its column source_file is empty")
+
+
+def make_files(tmp_path, names):
+    """Scenes a and b, and a file of lines for each name, in a CRS of its own."""
+    root = make_folder(tmp_path, {"a": 100, "b": 100}, [("a", HALF_ACROSS)])
+    (root / "all_manual_segm_gl.gpkg").unlink()
+    for number, name in enumerate(names):
+        table = gpd.GeoDataFrame({"split": ["train"] * 2}, geometry=[HALF_ACROSS, None], crs=3031)
+        table.to_crs((3031, 3976)[number % 2]).to_file(root / name)
+    return root
+
+
+def test_a_scene_may_have_a_file_of_its_own(tmp_path):
+    root = make_files(tmp_path, ["a_gl.shp", "b_gl.shp", "c_gl.shp"])
+    split = {"rule": "column", "column": "split"}
+    catalogue = open_catalogue(root, card(root, layout=Layout(lines="*_gl.shp"), split=split))
+    assert [entry.split for entry in catalogue.entries] == ["train", "train"]
+    for entry in catalogue.entries:
+        assert entry.lines[0].equals_exact(HALF_ACROSS, 1e-3)
+        assert entry.rows_without_geometry == 1
+    assert (catalogue.line_rows, catalogue.rows_without_scene) == (4, {"c": 1})
+    refused(
+        root,
+        r"\*\.shp: no file belongs to a scene \(there is 'a_gl', a scene is named 'a'",
+        layout=Layout(lines="*.shp"),
+    )
+    refused(root, "write one `\\*`, in the file's name", layout=Layout(lines="*/*.shp"))
+    refused(root, r"no file belongs to a scene \(there is none", layout=Layout(lines="*.fgb"))
+
+
+def test_a_folder_needs_no_card_where_each_scene_has_a_file_of_its_own(tmp_path):
+    root = make_files(tmp_path, ["a.shp", "b.shp"])
+    assert card_for_folder(root).layout.lines == "*.shp"
+    assert all(entry.lines for entry in open_catalogue(root, card_for_folder(root)).entries)
+    gpd.GeoDataFrame(geometry=[HALF_ACROSS], crs=3031).to_file(root / "coast.shp")
+    with pytest.raises(DataError, match=r"found a\.shp, b\.shp, coast\.shp; .*a pattern such as"):
+        card_for_folder(root)
+
+
+@pytest.mark.parametrize("name", ["lines.GPKG", "lines.SHP", "lines.json", "lines.FGB"])
+def test_a_folders_lines_are_found_whatever_their_suffix(tmp_path, name):
+    root = make_files(tmp_path, [])
+    (root / name).write_text("lines")
+    assert card_for_folder(root).layout.lines == name
+    (root / "notes.json").write_text("{}")
+    if not name.endswith(".json"):
+        assert card_for_folder(root).layout.lines == name
+
+
+def test_repeated_rows_are_told_and_count_once(tmp_path):
+    root = make_folder(tmp_path, {"a": 100}, [("a", HALF_ACROSS), ("a.tif", HALF_ACROSS.reverse())])
+    found = open_catalogue(root, card(root)).findings()
+    assert found["by_scene"]["a"]["line_km"] == 2
+    assert found["remarks"] == ["all_manual_segm_gl.gpkg: 1 line is in it twice and counts once"]

@@ -13,8 +13,11 @@ from shapely import LineString, box
 from shapely.affinity import translate
 
 from glsweep.config.card_files import load_card
+from glsweep.errors import ConfigError
 from glsweep.run import main
+from glsweep.scenes.joined import open_data
 from glsweep.scenes.rasterize import line_mask
+from glsweep.score.groups import groups_of
 
 SHAPE = (150, 210)
 SHARED = ["lines_km", "reference_km", "mean_m", "median_m", "mad_m"] + [
@@ -267,3 +270,18 @@ def test_what_is_wrong_is_told_in_one_line(given, capsys, options, changes, told
     assert told in errors
     assert len(errors.splitlines()) == 1
     assert not (given / "out").exists()
+
+
+def test_scenes_with_a_file_each_are_pooled_by_its_column(tmp_path):
+    folder = write_data(tmp_path / "data", "ab")
+    table = gpd.read_file(folder / "lines.gpkg")
+    (folder / "lines.gpkg").unlink()
+    for name in "ab":
+        table[table["source_file"] == f"{name}.shp"].to_file(folder / f"{name}.geojson")
+    card = load_card(folder)
+    entries = open_data(card, {card.name: folder}).entries
+    assert groups_of(card, entries, "place") == ["west", "west"]
+    with pytest.raises(
+        ConfigError, match=r"a\.geojson has no such column; its columns are source_file, place"
+    ):
+        groups_of(card, entries, "town")
