@@ -16,6 +16,7 @@ from shapely import LineString
 from shapely.geometry.base import BaseGeometry
 
 from glsweep.errors import DataError
+from glsweep.geodesy import moved
 
 SHAPEFILE_NAME_LENGTH = 10
 NAME_SUFFIXES = {".shp", ".tif", ".tiff", ".gpkg", ".geojson"}
@@ -58,15 +59,13 @@ class LineFile:
         """
         lines = self.by_scene.get(scene, ())
         target = pyproj.CRS.from_wkt(crs.to_wkt())
-        if not lines or self.crs.equals(target, ignore_axis_order=True):
-            return lines
-        moved = gpd.GeoSeries(list(lines), crs=self.crs).to_crs(target)
-        if not np.isfinite(shapely.get_coordinates(moved.to_numpy())).all():
+        there = moved(lines, self.crs, target)
+        if not np.isfinite(shapely.get_coordinates(there)).all():
             raise DataError(
                 f"{self.path}: a line of scene {scene} has no place in the scene's CRS {crs.to_string()}; "
                 "mend the line or the CRS of either file"
             )
-        return tuple(moved)
+        return there
 
 
 def read_lines(path: Path, scene_column: str | None, split_column: str | None = None) -> LineFile:

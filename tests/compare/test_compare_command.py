@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 from shapely import LineString
 
-from glsweep.compare.pairs import metric_crs, read_pairs
+from glsweep.compare.pairs import read_pairs
 from glsweep.compare.told import measure
 from glsweep.run import main
-from glsweep.scenes.lines import read_lines
 
 
 def level(y_m, start_m=0, end_m=10_000):
@@ -60,25 +59,6 @@ def test_all_together_a_line_may_be_near_that_of_another_scene(files):
     table = measure([pair], [200.0])
     assert list(table["name"]) == ["all"]
     assert table["completeness_200"][0] == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("crs", [4326, 32720])
-def test_files_in_different_maps_are_compared_in_one(tmp_path, crs):
-    drawn = write(tmp_path / "drawn.gpkg", [("a", level(150))], crs=crs)
-    truth = write(tmp_path / "truth.geojson", [("a", level(0))], crs=4326)
-    (pair,) = read_pairs(drawn, truth, by=None, reference_by=None)
-    # Polar stereographic stretches by up to 3 % there, UTM hardly.
-    assert measure([pair], [200.0])["mean_m"][0] == pytest.approx(150, rel=0.04)
-
-
-def test_degrees_are_measured_on_the_map_of_their_pole(tmp_path):
-    south = write(tmp_path / "south.gpkg", [("a", level(0))], crs=4326)
-    assert metric_crs(read_lines(south, None)).to_epsg() == 3031
-    line = LineString([(-45, 70), (-44, 71)])
-    gpd.GeoSeries([line], crs=4326).to_file(tmp_path / "north.gpkg")
-    assert metric_crs(read_lines(tmp_path / "north.gpkg", None)).to_epsg() == 3413
-    gpd.GeoSeries([LineString([(-73, -49), (-73.2, -49.5)])], crs=4326).to_file(tmp_path / "patagonia.gpkg")
-    assert metric_crs(read_lines(tmp_path / "patagonia.gpkg", None)).to_epsg() == 32718
 
 
 @pytest.mark.parametrize(
