@@ -65,14 +65,16 @@ def in_space(xy: Points, crs: CRS | None) -> Points:
     Returns
     -------
     float64 array (N, 3), or (N, 2) of a flat map
-        In metres; not finite where a point has no place on Earth.
+        In metres; NaN where a point has no place on Earth.
     """
     if crs is None:
         return xy
     to_space = _transformer(crs, CRS.from_epsg(EARTH_CENTRED))
     if to_space is None:
         return np.full((len(xy), 3), np.nan)
-    return np.column_stack(to_space.transform(xy[:, 0], xy[:, 1], np.zeros(len(xy))))
+    space = np.column_stack(to_space.transform(xy[:, 0], xy[:, 1], np.zeros(len(xy))))
+    # PROJ says inf, of which no difference can be taken.
+    return np.where(np.isfinite(space), space, np.nan)
 
 
 def arc_m(straight_m: Metres, crs: CRS | None) -> Metres:
@@ -84,10 +86,10 @@ def arc_m(straight_m: Metres, crs: CRS | None) -> Metres:
 
 def degrees(xy: Points, crs: CRS) -> Points:
     """Return longitudes and latitudes in degrees (WGS84), (N, 2); not finite where there is no such place."""
-    to_degrees = _transformer(crs, CRS.from_epsg(WGS84))
-    if to_degrees is None:
-        return np.full((len(xy), 2), np.nan)
-    return np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
+    # By way of space: from degrees to degrees PROJ would let a latitude of 95 pass.
+    to_degrees = _transformer(CRS.from_epsg(EARTH_CENTRED), CRS.from_epsg(WGS84))
+    assert to_degrees is not None, "both are PROJ's own"
+    return np.column_stack(to_degrees.transform(*in_space(xy, crs).T)[:2])
 
 
 def fine_vertices(lines: Lines, crs: CRS | None, longest_m: float) -> Vertices:

@@ -17,6 +17,8 @@ POLAR_LATITUDE_DEG = 60.0
 SOUTH_POLAR, NORTH_POLAR = "EPSG:3031", "EPSG:3413"
 UTM_ZONE_DEG = 6.0
 STEP_M = 10.0
+ALIKE = 1.01
+"""Web Mercator, which takes the Earth for a ball, stretches its axes so far differently."""
 
 
 class MapScale(NamedTuple):
@@ -32,8 +34,9 @@ class MapScale(NamedTuple):
 
     def told(self, length_m: float) -> str:
         """Return what a length on the map is on the ground, in words."""
-        least_m, most_m = f"{self.least * length_m:.3g}", f"{self.most * length_m:.3g}"
-        return f"{least_m} m" if least_m == most_m else f"{least_m} m one way and {most_m} m the other"
+        if self.most / self.least < ALIKE:
+            return f"{math.sqrt(self.least * self.most) * length_m:.3g} m"
+        return f"{self.least * length_m:.3g} m one way and {self.most * length_m:.3g} m the other"
 
 
 def map_scale(x: float, y: float, crs: CRS) -> MapScale:
