@@ -15,12 +15,12 @@ import pyproj
 import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
-from shapely import LineString, Polygon
+from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
 Points = npt.NDArray[np.float64]
 Metres = npt.NDArray[np.float64]
-Lines = Sequence[BaseGeometry] | npt.NDArray[np.object_]
+Shapes = Sequence[BaseGeometry] | npt.NDArray[np.object_]
 
 FINE_M = 1000.0
 """Pieces of this length follow a line from one map to another to a few centimetres."""
@@ -92,7 +92,7 @@ def degrees(xy: Points, crs: CRS) -> Points:
     return np.column_stack(to_degrees.transform(*in_space(xy, crs).T)[:2])
 
 
-def fine_vertices(lines: Lines, crs: CRS | None, longest_m: float) -> Vertices:
+def fine_vertices(lines: Shapes, crs: CRS | None, longest_m: float) -> Vertices:
     """Return the vertices of lines, and as many between them that no piece is longer than `longest_m`.
 
     A line is straight between its vertices on its own map: on one of degrees it is straight in degrees
@@ -109,17 +109,10 @@ def fine_vertices(lines: Lines, crs: CRS | None, longest_m: float) -> Vertices:
         On the ground.
     """
     xy, line = shapely.get_coordinates(np.array(lines, dtype=object), return_index=True)
-    vertices = _linked(xy, line, crs)
-    if crs is not None and crs.is_geographic:
-        turn = np.abs(vertices.ahead[:, 0]) * crs.axis_info[0].unit_conversion_factor
-        vertices = _linked(*_divided(vertices, turn / FINE_RAD), crs)
-    space = in_space(vertices.xy, crs)
-    straight_m = np.zeros(len(space))
-    straight_m[:-1] = np.linalg.norm(np.diff(space, axis=0), axis=1)
-    return _linked(*_divided(vertices, np.where(np.isfinite(straight_m), straight_m, 0) / longest_m), crs)
+    return _finer(xy, line, crs, longest_m)
 
 
-def lengths_m(lines: Lines, crs: CRS | None) -> Metres:
+def lengths_m(lines: Shapes, crs: CRS | None) -> Metres:
     """Return the length of each line on the ground, (N,)."""
     if not len(lines):
         return np.zeros(0)
@@ -139,20 +132,44 @@ def area_m2(polygon: Polygon, crs: CRS | None) -> float:
     return float(outer - sum(holes))
 
 
-def moved(lines: Sequence[LineString], source: CRS, target: CRS) -> tuple[LineString, ...]:
-    """Return lines on another map, with vertices added where they would cut a corner there.
+def moved(shapes: Shapes, source: CRS, target: CRS) -> npt.NDArray[np.object_]:
+    """Return lines or polygons on another map, with vertices added where they would cut a corner there.
 
     Coordinates are not finite where a point has no place on the other map.
+
+    Parameters
+    ----------
+    shapes : sequence of LineString or of Polygon
+        Single ones or multiple ones, all of one kind.
+    source, target : CRS
+        Their map, and the one that they are moved to.
+
+    Returns
+    -------
+    object array (N,)
     """
-    if not len(lines) or source.equals(target, ignore_axis_order=True):
-        return tuple(lines)
-    vertices = fine_vertices(lines, source, FINE_M)
+    there = np.array(shapes, dtype=object)
+    if not len(there) or source.equals(target, ignore_axis_order=True):
+        return there
+    kind, xy, (ends, *whole) = shapely.to_ragged_array(shapely.force_2d(there))
+    part = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    vertices = _finer(xy, part, source, FINE_M)
     transformer = _transformer(source, target)
-    if transformer is None:
-        xy = np.full_like(vertices.xy, np.nan)
-    else:
-        xy = np.column_stack(transformer.transform(vertices.xy[:, 0], vertices.xy[:, 1]))
-    return tuple(shapely.linestrings(xy, indices=vertices.line).tolist())
+    lost = np.full_like(vertices.xy, np.nan)
+    xy = np.column_stack(transformer.transform(*vertices.xy.T)) if transformer else lost
+    ends = np.concatenate([[0], np.cumsum(np.bincount(vertices.line, minlength=len(ends) - 1))])
+    return np.asarray(shapely.from_ragged_array(kind, xy, (ends, *whole)))
+
+
+def _finer(xy: Points, line: npt.NDArray[np.int64], crs: CRS | None, longest_m: float) -> Vertices:
+    vertices = _linked(xy, line, crs)
+    if crs is not None and crs.is_geographic:
+        turn_rad = np.abs(vertices.ahead[:, 0]) * crs.axis_info[0].unit_conversion_factor
+        vertices = _linked(*_divided(vertices, turn_rad / FINE_RAD), crs)
+    space = in_space(vertices.xy, crs)
+    straight_m = np.zeros(len(space))
+    straight_m[:-1] = np.linalg.norm(np.diff(space, axis=0), axis=1)
+    return _linked(*_divided(vertices, np.nan_to_num(straight_m) / longest_m), crs)
 
 
 def _linked(xy: Points, line: npt.NDArray[np.int64], crs: CRS | None) -> Vertices:

@@ -125,3 +125,19 @@ def test_what_is_no_place_on_earth_is_not_finite(crs, point):
     assert not np.isfinite(in_space(np.array([point], float), CRS.from_user_input(crs))).any()
     line = LineString([point, (point[0] + 1, point[1])])
     assert not np.isfinite(shapely.get_coordinates(moved([line], CRS(crs), CRS.from_epsg(3031)))).any()
+
+
+def test_polygons_are_moved_along_their_parallels_and_meridians():
+    """A region given by its corners in degrees, with a hole, and one of two parts."""
+    shell, hole = [(-120, -72), (-80, -72), (-80, -78), (-120, -78)], [(-101, -74), (-99, -74), (-99, -75)]
+    polygon, other = Polygon(shell, [hole]), shapely.box(170, -80, 200, -79)
+    crs = CRS.from_epsg(3031)
+    (there,) = moved([polygon], DEGREES, crs)
+    both = moved([shapely.MultiPolygon([polygon, other]), shapely.MultiPolygon([other])], DEGREES, crs)
+    assert there.is_valid and shapely.is_valid(both).all()
+    assert len(there.interiors) == 1
+    dense_m2 = [abs(area_m2(shapely.segmentize(one, 0.01), DEGREES)) for one in (polygon, other)]
+    assert area_m2(there, crs) == pytest.approx(dense_m2[0], rel=1e-6)
+    assert [sum(area_m2(part, crs) for part in shape.geoms) for shape in both] == pytest.approx(
+        [sum(dense_m2), dense_m2[1]], rel=1e-6
+    )

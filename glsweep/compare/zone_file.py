@@ -85,7 +85,7 @@ def _on_one_map(file: LineFile, by: str) -> tuple[dict[str, tuple[LineString, ..
         )
     check_places(file)
     crs = metric_crs([line for found in known.values() for line in found], file.crs)
-    by_date = {date: moved(found, file.crs, crs) for date, found in known.items()}
+    by_date = {date: tuple(moved(found, file.crs, crs).tolist()) for date, found in known.items()}
     if not all(np.isfinite(shapely.get_coordinates(found)).all() for found in by_date.values()):
         raise DataError(
             f"{file.path}: its lines are too far from each other for one map ({crs.name}); "

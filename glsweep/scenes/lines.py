@@ -65,7 +65,7 @@ class LineFile:
                 f"{self.path}: a line of scene {scene} has no place in the scene's CRS {crs.to_string()}; "
                 "mend the line or the CRS of either file"
             )
-        return there
+        return tuple(there.tolist())
 
 
 def read_lines(path: Path, scene_column: str | None, split_column: str | None = None) -> LineFile:
