@@ -63,6 +63,32 @@ def check_grid(dataset: Grid, path: Path) -> None:
     unit, metres_per_unit = crs.linear_units_factor
     if metres_per_unit != 1:
         raise DataError(f"{path}: its CRS {_crs_name(crs)} counts in {unit}, not in metres; {reproject}")
+    posting_m = _posting_m(transform, path)
+    scale = map_scale(x, y, _as_pyproj(crs))
+    if not scale.is_true:
+        ground = scale.told(posting_m)
+        raise DataError(
+            f"{path}: its posting is {posting_m:g} m on its map {_crs_name(crs)}, but {ground} "
+            f"on the ground at its centre ({told_place(*centre)}); {reproject}, or assign the CRS it was "
+            "made in where this is not it (gdal_edit.py -a_srs)"
+        )
+
+
+def _centre(x: float, y: float, crs: CRS, path: Path) -> tuple[float, float]:
+    """Return longitude and latitude of the raster's centre."""
+    found = place(x, y, _as_pyproj(crs))
+    if found is None:
+        kind = "" if crs.is_projected else " is not projected and"
+        raise DataError(
+            f"{path}: its CRS {_crs_name(crs)}{kind} has no place on Earth for its centre ({x:g}, {y:g}); "
+            "assign the CRS it was made in (gdal_edit.py -a_srs EPSG:3031) or mend its geotransform "
+            "(gdal_edit.py -a_ullr)"
+        )
+    return found
+
+
+def _posting_m(transform: Affine, path: Path) -> float:
+    """Return the side of a pixel on the map."""
     width, height = np.hypot(transform.a, transform.d), np.hypot(transform.b, transform.e)
     skew = abs(transform.a * transform.b + transform.d * transform.e) / (width * height)
     sheared = " and sheared" if skew > SQUARE_TOLERANCE else ""
@@ -76,24 +102,7 @@ def check_grid(dataset: Grid, path: Path) -> None:
             f"{path}: its posting is {width:g} m, which no interferogram has ({LEAST_POSTING_M:g} to "
             f"{MOST_POSTING_M:g} m); mend its geotransform (gdal_edit.py -a_ullr)"
         )
-    scale = map_scale(x, y, _as_pyproj(crs))
-    if not scale.is_true:
-        raise DataError(
-            f"{path}: its posting is {width:g} m on its map {_crs_name(crs)}, but {scale.told(width)} on the "
-            f"ground at its centre ({told_place(*centre)}); {reproject}, or assign the CRS it was made in "
-            "where this is not it (gdal_edit.py -a_srs)"
-        )
-
-
-def _centre(x: float, y: float, crs: CRS, path: Path) -> tuple[float, float]:
-    """Return longitude and latitude of the raster's centre."""
-    found = place(x, y, _as_pyproj(crs))
-    if found is None:
-        raise DataError(
-            f"{path}: its centre ({x:g}, {y:g}) is no place on Earth in its CRS {_crs_name(crs)}; assign "
-            "the CRS it was made in (gdal_edit.py -a_srs EPSG:3031) or mend its geotransform (-a_ullr)"
-        )
-    return found
+    return float(width)
 
 
 def _as_pyproj(crs: CRS) -> pyproj.CRS:

@@ -105,12 +105,13 @@ def test_degrees_and_feet_are_refused_with_a_map_that_fits(tmp_path, longitude, 
         (32633, (9e9, 9e9)),
         ("+proj=laea +lat_0=-90 +datum=WGS84 +units=m", (5e7, 0)),
         ("IAU_2015:30120", (0, 0)),
+        ('LOCAL_CS["made up",UNIT["metre",1]]', (0, 0)),
         ("ESRI:54009", (1.7e7, -8e6)),
     ],
 )
 def test_a_centre_that_is_no_place_on_earth_is_refused(tmp_path, crs, corner):
     path = write(tmp_path / "a.tif", crs, corner=corner)
-    with pytest.raises(DataError, match=r"is no place on Earth in its CRS .*; assign the CRS"):
+    with pytest.raises(DataError, match=r"has no place on Earth for its centre .*; assign the CRS"):
         read_header(path)
 
 
