@@ -14,10 +14,10 @@ def map_factor(x, y, crs=3031):
 
 
 def geodesic_km(line, crs=3031):
-    """Length of a line that is straight on its map."""
-    xy = shapely.get_coordinates(shapely.segmentize(line, 100))
+    """Length of a line, in one part or several, that is straight on its map."""
     to_degrees = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
-    return GEOD.line_length(*to_degrees.transform(*xy.T)) / 1000
+    parts = (shapely.get_coordinates(part) for part in shapely.get_parts(shapely.segmentize(line, 100)))
+    return sum(GEOD.line_length(*to_degrees.transform(*xy.T)) for xy in parts) / 1000
 
 
 def along(start, azimuth, *distances_m):
