@@ -23,9 +23,9 @@ Metres = npt.NDArray[np.float64]
 Shapes = Sequence[BaseGeometry] | npt.NDArray[np.object_]
 
 FINE_M = 1000.0
-"""Pieces of this length follow a line from one map to another to a few centimetres."""
+"""Pieces of this length follow a line from one map to another to a few decimetres at worst."""
 FINE_RAD = np.radians(1.0)
-"""Of longitude: near a pole a kilometre along a parallel would cut the corner."""
+"""Of longitude: near a pole a kilometre along a parallel would cut a corner."""
 EARTH_RADIUS_M = 6_371_008.8
 """Mean radius, by which a chord becomes an arc: over 300 km it is right to half a metre."""
 WGS84, EARTH_CENTRED = 4326, 4978
