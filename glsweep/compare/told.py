@@ -12,7 +12,7 @@ from rich.text import Text
 
 from glsweep.compare.pairs import Pair
 from glsweep.files import replacing
-from glsweep.metrics.lines import STEP_M, LineDistances, line_distances
+from glsweep.metrics.lines import STEP_M, LineDistances
 
 POOLED = "all"
 EDGES_WIDTH = 2
@@ -31,7 +31,7 @@ def measure(pairs: Sequence[Pair], tolerances_m: Sequence[float], *, step_m: flo
         Columns name, lines_km, reference_km, mean_m, median_m, mad_m, and for each tolerance
         completeness_T, missed_km_T, false_km_T.
     """
-    found = [line_distances(pair.lines, pair.reference, step_m=step_m) for pair in pairs]
+    found = [pair.distances(step_m) for pair in pairs]
     rows = [_row(pair.name or POOLED, one, one, tolerances_m) for pair, one in zip(pairs, found, strict=True)]
     if len(found) > 1:
         every, both = LineDistances.pooled(found), LineDistances.pooled(paired(found))

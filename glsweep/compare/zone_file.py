@@ -4,17 +4,22 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import shapely
+from pyproj import CRS
 from rich.console import Console
+from shapely import LineString
 
 from glsweep.compare.envelope import envelope
-from glsweep.compare.pairs import Lines, metric_crs, moved
+from glsweep.compare.pairs import check_places
 from glsweep.compare.told import tell_remark
 from glsweep.errors import ConfigError, DataError
 from glsweep.files import replacing
+from glsweep.geodesy import area_m2, moved
 from glsweep.metrics.zone import measure_zone
 from glsweep.predict.line_file import GPKG_VERSION
 from glsweep.scenes.dates import only_dates
-from glsweep.scenes.lines import read_groups
+from glsweep.scenes.lines import LineFile, read_groups
+from glsweep.scenes.map_scale import metric_crs
 
 PERCENTILES = (5, 50, 95)
 
@@ -48,38 +53,27 @@ def tell_zone(
     file = read_groups(lines, by, layer=layer)
     for remark in file.remarks:
         tell_remark(f"{file.path}: {remark}", console)
-    crs = metric_crs(file)
-    by_date: dict[str, Lines] = {}
-    for value, found in file.by_scene.items():
-        if found:
-            date = " ".join(day.isoformat() for day in only_dates(value)) or value
-            by_date[date] = (*by_date.get(date, ()), *moved(file, value, crs))
-    if len(by_date) < 2:
-        told = "".join(f" ({date})" for date in by_date)
-        raise DataError(
-            f"{lines}: its column {by} names {len(by_date)} date(s) with lines{told}, a zone needs "
-            "two; name another column with --by"
-        )
-    zone = measure_zone(by_date, spacing_m=spacing_m, reach_m=reach_m)
+    by_date, crs = _on_one_map(file, by)
+    zone = measure_zone(by_date, crs=crs, spacing_m=spacing_m, reach_m=reach_m)
     width_m = zone.width_m()
-    known = np.isfinite(width_m)
+    is_known = np.isfinite(width_m)
     console.print(
         f"{len(zone.dates)} dates, transects every {spacing_m:g} m along {zone.base}; "
-        f"{known.mean():.0%} of them cross lines of two dates or more",
+        f"{is_known.mean():.0%} of them cross lines of two dates or more",
         highlight=False,
     )
-    if known.any():
-        low, middle, high = np.percentile(width_m[known], PERCENTILES)
+    if is_known.any():
+        low, middle, high = np.percentile(width_m[is_known], PERCENTILES)
         console.print(
             f"width of the zone: median {middle:.0f} m, 5 to 95 % {low:.0f} to {high:.0f} m, "
-            f"widest {width_m[known].max():.0f} m",
+            f"widest {width_m[is_known].max():.0f} m",
             highlight=False,
         )
     if out is not None:
-        sections = [section for section, is_known in zip(zone.sections(), known, strict=True) if is_known]
-        widths = {"width_m": width_m[known].round(1), "dates": zone.dates_at[known]}
+        sections = np.array(zone.sections(), dtype=object)[is_known]
+        widths = {"width_m": width_m[is_known].round(1), "dates": zone.dates_at[is_known]}
         ground = envelope(zone, spacing_m=spacing_m)
-        areas = {"area_km2": np.array([part.area / 1e6 for part in ground], np.float64).round(4)}
+        areas = {"area_km2": np.array([area_m2(part, crs) / 1e6 for part in ground], np.float64).round(4)}
         with replacing(out) as beside:
             for name, columns, geometry, kind in (
                 ("sections", widths, sections, "LineString"),
@@ -92,3 +86,27 @@ def tell_zone(
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _on_one_map(file: LineFile, by: str) -> tuple[dict[str, tuple[LineString, ...]], CRS]:
+    """Return the lines of each date on a map that is true in their midst."""
+    known: dict[str, list[LineString]] = {}
+    for value, found in file.by_scene.items():
+        if found:
+            date = " ".join(day.isoformat() for day in only_dates(value)) or value
+            known.setdefault(date, []).extend(found)
+    if len(known) < 2:
+        told = "".join(f" ({date})" for date in known)
+        raise DataError(
+            f"{file.path}: its column {by} names {len(known)} date(s) with lines{told}, a zone needs two; "
+            "name another column with --by"
+        )
+    check_places(file)
+    crs = metric_crs([line for found in known.values() for line in found], file.crs)
+    by_date = {date: tuple(moved(found, file.crs, crs).tolist()) for date, found in known.items()}
+    if not all(np.isfinite(shapely.get_coordinates(found)).all() for found in by_date.values()):
+        raise DataError(
+            f"{file.path}: its lines are too far from each other for one map ({crs.name}); "
+            "give those of one region"
+        )
+    return by_date, crs

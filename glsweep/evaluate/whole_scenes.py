@@ -62,7 +62,7 @@ class TestScene:
         """Measure lines on the test ground against the true ones."""
         parts = shapely.get_parts(shapely.intersection(np.array(lines, dtype=object), self.ground))
         own = [part for part in parts.tolist() if part.geom_type == "LineString" and part.length > 0]
-        return line_distances(own, self.reference, farthest_m=self.farthest_m)
+        return line_distances(own, self.reference, crs=self.entry.map_crs, farthest_m=self.farthest_m)
 
 
 def evaluate_scenes(study: Study, strata: Sequence[Stratum]) -> dict[str, Any] | None:

@@ -128,6 +128,7 @@ def predict_scene(
         lines = draw_lines(
             raster,
             scene.transform,
+            crs=crs if header.is_placed else None,
             tau=drawing.tau,
             shortest_m=drawing.shortest_m,
             bridge_m=drawing.bridge_m,

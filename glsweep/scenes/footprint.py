@@ -1,6 +1,5 @@
 """Pixels and polygons of the map: which pixels lie wholly within one."""
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
@@ -11,6 +10,7 @@ from shapely import MultiPolygon, Polygon
 
 from glsweep.config.split import Region
 from glsweep.errors import DataError
+from glsweep.geodesy import moved
 from glsweep.scenes.names import cell_text
 from glsweep.scenes.vector_file import VectorLayer, open_layer
 
@@ -53,8 +53,9 @@ def read_region(region: Region, crs: CRS) -> MultiPolygon:
                 f"{path}: its column {region.column!r} has no {min(unknown)!r}; mend `names` in split.regions"
             )
         geometries = [shape for shape, value in zip(geometries, values, strict=True) if value in wanted]
-    table = gpd.GeoSeries(geometries, crs=layer.crs)
-    ground = shapely.union_all(table.make_valid().to_crs(crs).to_numpy())
+    whole = shapely.get_parts(shapely.get_parts(shapely.make_valid(np.array(geometries, dtype=object))))
+    polygons = [part for part in whole.tolist() if part.geom_type == "Polygon"]
+    ground = shapely.union_all(shapely.make_valid(moved(polygons, layer.crs, crs)))
     areas = [part for part in shapely.get_parts(ground) if part.geom_type == "Polygon"]
     if not areas or not np.isfinite(shapely.get_coordinates(areas)).all():
         raise DataError(f"{path}: holds no polygon that has a place in the scenes' map; mend split.regions")

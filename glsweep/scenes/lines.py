@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import pyproj
 import shapely
@@ -14,6 +13,7 @@ from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from glsweep.errors import DataError
+from glsweep.geodesy import moved
 from glsweep.scenes.names import cell_text, group_name, scene_name
 from glsweep.scenes.polygon_edges import outlines_of
 from glsweep.scenes.repeated_lines import without_repeats
@@ -60,15 +60,13 @@ class LineFile:
         """
         lines = self.by_scene.get(scene, ())
         target = pyproj.CRS.from_wkt(crs.to_wkt())
-        if not lines or self.crs.equals(target, ignore_axis_order=True):
-            return lines
-        moved = gpd.GeoSeries(list(lines), crs=self.crs).to_crs(target)
-        if not np.isfinite(shapely.get_coordinates(moved.to_numpy())).all():
+        there = moved(lines, self.crs, target)
+        if not np.isfinite(shapely.get_coordinates(there)).all():
             raise DataError(
                 f"{self.path}: a line of scene {scene} has no place in the scene's CRS {crs.to_string()}; "
                 "mend the line or the CRS of either file"
             )
-        return tuple(moved)
+        return tuple(there.tolist())
 
 
 def read_lines(

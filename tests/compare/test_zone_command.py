@@ -4,6 +4,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from geodesics import map_factor
 from shapely import LineString, box
 
 from glsweep.compare.envelope import envelope
@@ -25,16 +26,21 @@ def test_the_width_is_printed_and_its_sections_are_written(lines, capsys):
     assert main(["zone", str(lines), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "3 dates" in printed
-    assert "median 400 m" in printed
+    factor = map_factor(-990_000, 60)
+    assert f"median {400 / factor:.0f} m" in printed
     table = gpd.read_file(out, layer="sections")
     assert table.crs.to_epsg() == 3031
-    assert len(table) == 100
-    np.testing.assert_allclose(table["width_m"], 400)
+    assert len(table) == round(20_000 / factor / 200)
+    np.testing.assert_allclose(table["width_m"], 400 / factor, rtol=0.001)
     np.testing.assert_allclose(table.length, 400)
     (ground,) = gpd.read_file(out, layer="envelope").itertuples()
     # From the first transect to the last one, a spacing less than the lines are long.
-    assert ground.geometry.equals(box(-999_900, -140, -980_100, 260))
-    assert ground.area_km2 == pytest.approx(19.8 * 0.4)
+    long_m = len(table) * 200 * factor - 200 * factor
+    assert ground.geometry.intersection(box(-1e6, -140, -9.8e5, 260)).area == pytest.approx(
+        ground.geometry.area
+    )
+    assert ground.geometry.area == pytest.approx(long_m * 400, rel=0.001)
+    assert ground.area_km2 == pytest.approx(long_m * 400 / factor**2 / 1e6, rel=0.001)
 
 
 def circle(radius_m, start_deg=0, end_deg=360):
