@@ -19,13 +19,13 @@ import re
 from datetime import date, datetime
 from itertools import pairwise
 
-FIRST_YEAR, LAST_YEAR = 1990, 2100
+FIRST_YEAR, LAST_YEAR = 1990, 2099
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _TOKEN = re.compile(
     r"""
     (?<!\d) (?:
         (?P<iso> (?:19|20)\d\d (?P<between>[-_.]) \d\d (?P=between) \d\d )
-        (?: [T ] \d\d:?\d\d (?: :?\d\d )? Z? )?
+        (?: T\d\d:?\d\d (?: :?\d\d )? Z? | [ ]\d\d:\d\d (?: :\d\d )? )?
       | (?P<eight> \d{8} ) (?: [Tt]\d{4} (?:\d\d)? [Zz]? | (?:[01]\d|2[0-3])[0-5]\d[0-5]\d )?
       | (?P<named> \d{1,2} [-_. ]? (?:"""
     + "|".join(_MONTHS)
@@ -49,7 +49,7 @@ def dates_in(name: str) -> list[date]:
     Returns
     -------
     list of date
-        Valid days of 1990 to 2100; empty where there is none.
+        Valid days of 1990 to 2099; empty where there is none.
     """
     return [day for day, _ in _found(name)]
 
