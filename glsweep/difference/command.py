@@ -9,11 +9,11 @@ from glsweep import __version__
 from glsweep.config.data_card import Bands
 from glsweep.difference.tide import TideDates, four_in, given_dates, pair_in
 from glsweep.errors import ConfigError, DataError
+from glsweep.scenes.acquisitions import Sensor, read_tags, sensor_of
 from glsweep.scenes.dates import dates_in
 from glsweep.scenes.difference import Difference, kept_strength, open_difference
 from glsweep.scenes.raster import RasterHeader, read_header
 from glsweep.scenes.resample import Resampled
-from glsweep.scenes.sensors import Sensor, read_tags, sensor_of
 
 SUFFIXES = (".tif", ".tiff")
 

@@ -1,10 +1,13 @@
-"""The radar that a file is from, as its name and its tags tell."""
+"""What a scene is from: the radar and the dates, as its name and its tags tell."""
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+from glsweep.scenes.dates import dates_in
+from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.source import opened
 
 
@@ -55,7 +58,40 @@ _SENSORS = [
     (re.compile(rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])"), sensor) for sensor, words in _WORDS.items()
 ]
 _TAGS = ("SENSOR", "PLATFORM", "MISSION", "SATELLITE", "MISSION_ID", "SPACECRAFT_NAME", "CONSTELLATION")
-_TIFF = (".tif", ".tiff")
+_WITH_TAGS = (".tif", ".tiff", ".vrt", ".img")
+
+
+class Acquisition(NamedTuple):
+    """What is known of how a scene came to be.
+
+    Attributes
+    ----------
+    dates : tuple of date
+        In the name's order, and as often as they stand there.
+    sensor : Sensor or None
+        None where it is not known.
+    """
+
+    dates: tuple[date, ...]
+    sensor: Sensor | None
+
+    @property
+    def listed(self) -> str:
+        """The dates between spaces, YYYYMMDD."""
+        return " ".join(f"{day:%Y%m%d}" for day in self.dates)
+
+
+def acquisition_of(header: RasterHeader) -> Acquisition:
+    """Return what a scene's name tells, or else the tags that `difference` and others write.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read.
+    """
+    tags = read_tags(header.path)
+    dates = dates_in(header.name) or dates_in(tags.get("DATES", ""))
+    return Acquisition(tuple(dates), sensor_of(header.name, tags))
 
 
 def sensor_of(name: str, tags: Mapping[str, str]) -> Sensor | None:
@@ -69,14 +105,14 @@ def sensor_of(name: str, tags: Mapping[str, str]) -> Sensor | None:
 
 
 def read_tags(path: Path) -> dict[str, str]:
-    """Return what a GeoTIFF says of itself; of other files what they say lies elsewhere, and nothing is read.
+    """Return what a raster says of itself, by names in capitals; nothing of formats without tags.
 
     Raises
     ------
     DataError
         When it cannot be read.
     """
-    if path.suffix.lower() not in _TIFF:
+    if path.suffix.lower() not in _WITH_TAGS:
         return {}
     with opened(path) as dataset:
         return {str(key).upper(): str(value) for key, value in dataset.tags().items()}

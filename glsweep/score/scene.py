@@ -12,7 +12,9 @@ from glsweep.errors import DataError
 from glsweep.metrics.lines import LineDistances, line_distances
 from glsweep.predict.line_file import write_lines
 from glsweep.predict.network import Member
+from glsweep.predict.provenance import scene_columns
 from glsweep.predict.scene import Advance, Drawing, predict_scene
+from glsweep.scenes.acquisitions import acquisition_of
 from glsweep.scenes.lines_on_data import lines_on_data
 from glsweep.scenes.scene_entry import SceneEntry
 
@@ -63,6 +65,10 @@ def score_scene(
 
 
 def _as_table(lines: Sequence[LineString], entry: SceneEntry) -> gpd.GeoDataFrame:
-    columns = {"scene": entry.header.name, "length_m": [round(line.length, 1) for line in lines]}
-    crs = pyproj.CRS.from_wkt(entry.header.crs.to_wkt())
+    header = entry.header
+    columns = {
+        **scene_columns(header.name, acquisition_of(header)),
+        "length_m": [round(line.length, 1) for line in lines],
+    }
+    crs = pyproj.CRS.from_wkt(header.crs.to_wkt())
     return gpd.GeoDataFrame(columns, geometry=list(lines), crs=crs)
