@@ -1,4 +1,4 @@
-"""Commands for before a study: whether the machine and the data are fit for it."""
+"""Commands for before a study: whether the machine and the data are fit for it, and scenes from pairs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from glsweep.commands.common import Debug, keep_ray_on_loopback
+from glsweep.commands.common import BandsOption, Debug, keep_ray_on_loopback
 from glsweep.config.shipped import DEMO_SPACE
 
 
@@ -89,3 +89,52 @@ def check(
     if drawn:
         console.print(f"contact sheet of {drawn} scenes: {picture}", soft_wrap=True, highlight=False)
     return 0 if findings.is_usable else 2
+
+
+def difference(
+    first: Annotated[Path, tyro.conf.arg(metavar="A", help="An interferogram.")],
+    second: Annotated[Path, tyro.conf.arg(metavar="B", help="The one that is taken from it.")],
+    /,
+    *,
+    out: Annotated[
+        Path | None,
+        tyro.conf.arg(metavar="FILE.tif|FOLDER", help_behavior_hint="(default: ./<d1>_<d2>-<d3>_<d4>.tif)"),
+    ] = None,
+    dates: Annotated[
+        tuple[str, str, str, str] | None,
+        tyro.conf.arg(metavar="D1 D2 D3 D4", help_behavior_hint="(default: those in the names)"),
+    ] = None,
+    bands: BandsOption = "auto",
+    bands_b: Annotated[
+        str | None, tyro.conf.arg(metavar="ROLE[=BAND],...", help_behavior_hint="(default: as --bands)")
+    ] = None,
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False,
+    debug: Debug = False,
+) -> None:
+    """Take the double difference of two interferograms: A times the conjugate of B, where both hold data.
+
+    Parameters
+    ----------
+    out
+        Where the scene goes.
+    dates
+        First and second date of A, then of B.
+    bands
+        What the bands of A hold, as for `predict`.
+    bands_b
+        What those of B hold.
+    force
+        Replace a file that is there already.
+    """
+    from glsweep.difference.command import take_difference
+
+    take_difference(
+        first,
+        second,
+        Console(),
+        out=out,
+        dates=dates,
+        bands=bands,
+        bands_of_second=bands if bands_b is None else bands_b,
+        force=force,
+    )

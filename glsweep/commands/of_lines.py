@@ -6,8 +6,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from glsweep.commands.common import Debug
-from glsweep.config.bands import NoData
+from glsweep.commands.common import BandsOption, Debug, NoDataOption
 from glsweep.predict.options import DrawingOptions
 
 
@@ -16,13 +15,8 @@ def predict(
     *,
     scene: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE|FOLDER...")],
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
-    bands: Annotated[
-        str,
-        tyro.conf.arg(metavar="ROLE[=BAND],...", help_behavior_hint="(default: their names and values tell)"),
-    ] = "auto",
-    nodata: Annotated[
-        NoData, tyro.conf.arg(metavar="VALUE|as_tagged", help_behavior_hint="(default: as the files say)")
-    ] = None,
+    bands: BandsOption = "auto",
+    nodata: NoDataOption = None,
     wavelength_m: Annotated[
         float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(default: the model card's)")
     ] = None,

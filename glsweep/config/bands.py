@@ -5,6 +5,8 @@ from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator
 
+from glsweep.errors import ConfigError
+
 Role = Literal[
     "complex",
     "real",
@@ -100,6 +102,20 @@ def _is_interferogram(roles: set[Role]) -> bool:
 def _checked(text: str) -> str:
     parse_bands(text)
     return text
+
+
+def check_option(text: str, option: str = "--bands") -> None:
+    """Make sure that an option of a command names bands.
+
+    Raises
+    ------
+    ConfigError
+        When it does not.
+    """
+    try:
+        parse_bands(text)
+    except ValueError as error:
+        raise ConfigError(f"{option} {error}") from error
 
 
 Bands = Annotated[str, AfterValidator(_checked)]

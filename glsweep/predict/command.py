@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from glsweep.config.bands import NoData, parse_bands
+from glsweep.config.bands import NoData, check_option
 from glsweep.errors import ConfigError, DataError
 from glsweep.predict.asked import check_options, open_drawing
 from glsweep.predict.in_turn import in_turn, tell_refused
@@ -59,10 +59,7 @@ def predict_scenes(
         When there is no scene, or the only one cannot be predicted.
     """
     check_options(options)
-    try:
-        parse_bands(bands)
-    except ValueError as error:
-        raise ConfigError(f"--bands {error}") from error
+    check_option(bands)
     paths = _rasters(scenes)
     members, drawing = open_drawing(options, console)
     _check_wavelength(wavelength_m, members)

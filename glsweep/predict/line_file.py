@@ -8,7 +8,7 @@ import pyproj
 
 from glsweep.files import replacing
 from glsweep.predict.options import Format
-from glsweep.scenes.dates import dates_in
+from glsweep.predict.provenance import Provenance
 from glsweep.vectorize.drawn import DrawnLine
 
 DRIVERS: dict[Format, str] = {"gpkg": "GPKG", "geojson": "GeoJSON", "shp": "ESRI Shapefile"}
@@ -22,33 +22,38 @@ OPTIONS: dict[Format, dict[str, str]] = {
 COLUMNS = {
     "scene": str,
     "dates": str,
+    "sensor": str,
     "length_m": float,
     "mean_prob": float,
     "uncert_m": float,
     "tau": float,
     "model": str,
+    "model_hash": str,
+    "version": str,
 }
 """No name is longer than the ten letters that a shapefile keeps."""
 SHAPEFILE_TEXT = 254
 """Bytes that a shapefile keeps of a text."""
 
 
-def as_table(
-    lines: Sequence[DrawnLine], crs: pyproj.CRS, *, scene: str, tau: float, model: str
-) -> gpd.GeoDataFrame:
-    """Return one row a line.
+def as_table(lines: Sequence[DrawnLine], crs: pyproj.CRS, provenance: Provenance) -> gpd.GeoDataFrame:
+    """Return one row a line, in the scene's CRS.
 
     Returns
     -------
     GeoDataFrame
-        Columns scene, dates (all in the scene's name, YYYYMMDD), length_m, mean_prob, uncert_m,
-        tau, model and the geometry; in the scene's CRS.
+        The columns of `COLUMNS`: of each line length_m, mean_prob and uncert_m, of all of them what
+        they are from; and the geometry.
     """
-    dates = " ".join(day.strftime("%Y%m%d") for day in dates_in(scene))
-    rows = []
-    for one in lines:
-        figures = (round(one.length_m, 1), round(one.probability, 4), round(one.uncertainty_m, 1))
-        rows.append((scene, dates, *figures, tau, model))
+    rows = [
+        {
+            **provenance.columns(),
+            "length_m": round(one.length_m, 1),
+            "mean_prob": round(one.probability, 4),
+            "uncert_m": round(one.uncertainty_m, 1),
+        }
+        for one in lines
+    ]
     geometry = gpd.GeoSeries([one.line for one in lines], crs=crs)
     # A file without a row has columns of the same types as any other.
     return gpd.GeoDataFrame(rows, columns=list(COLUMNS), geometry=geometry, crs=crs).astype(COLUMNS)

@@ -13,7 +13,7 @@ from glsweep.errors import DataError
 from glsweep.scenes.band_names import meaning
 from glsweep.scenes.band_roles import Candidate, check_asked, recognise
 from glsweep.scenes.band_values import ENOUGH_PX, flat_value, look_at, windows_to_look_at
-from glsweep.scenes.reading import SETTLE, Part, Reading, holds_data, scaled
+from glsweep.scenes.reading import SETTLE, Part, Reading, Zeros, holds_data, scaled
 from glsweep.scenes.source import BandFacts, Mask, Source
 
 
@@ -55,8 +55,9 @@ def find_reading(source: Source, asked: str = "auto", nodata: NoData = None) -> 
         _candidate(source.bands[number - 1], number, role, [window.of(place) for window in looked], untagged)
         for place, (number, role) in enumerate(chosen.items())
     ]
-    for one in candidates:
-        _refuse_fill(source.path, one)
+    if nodata != "as_tagged":
+        for one in candidates:
+            _refuse_fill(source.path, one)
     given = {number: role for number, role in chosen.items() if role is not None}
     is_asked = len(given) == len(chosen)
     if is_asked:
@@ -65,7 +66,7 @@ def find_reading(source: Source, asked: str = "auto", nodata: NoData = None) -> 
     parts = tuple(Part(number, role, source.bands[number - 1]) for number, role in roles.items())
     signal = next(one for one in candidates if roles.get(one.number, "mask") != "mask")
     reading = Reading(parts, untagged)
-    reading = replace(reading, zero_areas=_has_measured_zeros(reading, signal))
+    reading = replace(reading, zeros=_zeros(reading, signal, as_tagged=nodata == "as_tagged"))
     places = [list(chosen).index(number) for number in roles]
     tried = _tried(source.path, reading, places, looked, may_be_flat=nodata is not None)
     return replace(tried, parts=(*parts, *masks))
@@ -185,17 +186,21 @@ def _refuse_fill(path: Path, one: Candidate) -> None:
     )
 
 
-def _has_measured_zeros(reading: Reading, phase: Candidate) -> bool:
-    """Whether a phase may be measured where it is 0, so that areas of zeros alone hold no data.
+def _zeros(reading: Reading, phase: Candidate, *, as_tagged: bool) -> Zeros:
+    """Return where a phase of exactly 0 is no data.
 
-    So it is beside a strength, where it was stored in integers, which are often 0, and where the file
-    says otherwise what holds no data: a tag does not make a collar of zeros data.
+    Areas of zeros are none whatever is tagged, unless a user says that tags alone count. Single zeros are
+    measured beside a strength, where numbers were stored as integers, which are often 0, and where the file
+    says otherwise what holds no data.
     """
-    if len(reading.signal) > 1 or not phase.facts.dtype.startswith("float"):
-        return True
     tags = (phase.facts.nodata, reading.nodata)
+    if 0 in tags and phase.facts.dtype.startswith("float"):
+        return "missing"
+    if as_tagged:
+        return "measured"
     told = any(tag is not None for tag in tags) or any(np.isnan(values).any() for values in phase.windows)
-    return told and 0 not in tags
+    is_float = phase.facts.dtype.startswith("float")
+    return "areas" if told or len(reading.signal) > 1 or not is_float else "missing"
 
 
 def _tried(

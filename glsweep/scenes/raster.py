@@ -1,6 +1,7 @@
 """Interferograms as rasters: where they lie, and their pixels as complex numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
+from rasterio.windows import Window as RasterioWindow
 from shapely import Polygon
 
 from glsweep.config.bands import NoData
@@ -166,25 +168,50 @@ def write_interferogram(path: Path, array: npt.NDArray[np.complex64], transform:
         Projected coordinate reference system.
     """
     rows, cols = array.shape
-    known = np.where(np.isfinite(array), array, 0)
+    with writing_interferogram(path, (rows, cols), transform, crs) as write:
+        write(Window(0, 0, rows, cols), array)
+
+
+Writer = Callable[[Window, npt.NDArray[np.complex64]], None]
+
+
+@contextmanager
+def writing_interferogram(
+    path: Path, shape: tuple[int, int], transform: Affine, crs: CRS, tags: Mapping[str, str] | None = None
+) -> Iterator[Writer]:
+    """Yield a function that writes a window of a raster in the study layout, as `write_interferogram` does.
+
+    Parameters
+    ----------
+    tags : mapping, optional
+        What else the file is to say of itself.
+    """
     with (
         replacing(path) as beside,
         rasterio.open(
             beside,
             "w",
             driver="GTiff",
-            height=rows,
-            width=cols,
+            height=shape[0],
+            width=shape[1],
             count=2,
             dtype="float32",
             nodata=0,
             crs=crs,
             transform=transform,
+            bigtiff="if_safer",
             # Not compressed: noise loses a twelfth of its size by it, and takes three times as long to read.
         ) as dataset,
     ):
-        dataset.write(np.stack([known.real, known.imag]).astype(np.float32))
         dataset.descriptions = ("real", "imaginary")
+        dataset.update_tags(**tags or {})
+
+        def write(window: Window, values: npt.NDArray[np.complex64]) -> None:
+            known = np.where(np.isfinite(values), values, 0)
+            part = RasterioWindow(window.col, window.row, window.cols, window.rows)
+            dataset.write(np.stack([known.real, known.imag]).astype(np.float32), window=part)
+
+        yield write
 
 
 def _inside(window: Window | None, shape: tuple[int, int], path: Path) -> Window:

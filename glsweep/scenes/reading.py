@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ LOWEST_STRENGTH = 1e-3
 """Of a coherence that resampling has pushed to 0 or below: 0 would say that there is no data."""
 AREA_PX = 3
 """Zeros that fill a square of this side are a collar or a hole; by itself a phase may be measured as 0."""
+Zeros = Literal["missing", "areas", "measured"]
 RADIANS: dict[Role, float] = {
     "phase": 1.0,
     "unwrapped_phase": 1.0,
@@ -53,15 +54,15 @@ class Reading:
         A complex band; real and imaginary part; or a phase, perhaps with its strength. Masks besides.
     nodata : float or None
         A stored number that stands for no data in every band, though the file does not say so.
-    zero_areas : bool
-        Whether a phase is without data only where areas are 0, not in each pixel that is.
+    zeros : {"missing", "areas", "measured"}
+        Where a phase of exactly 0 is no data: in each pixel, only where areas are 0, or nowhere.
     clipped_share : float
         Share of the pixels looked at whose coherence lay a little beyond 0 and 1.
     """
 
     parts: tuple[Part, ...]
     nodata: float | None = None
-    zero_areas: bool = False
+    zeros: Zeros = "missing"
     clipped_share: float = 0.0
 
     @property
@@ -88,7 +89,7 @@ class Reading:
             When a phase or a coherence leaves its range, so that it cannot be what it is taken for.
         """
         # Whether a 0 is one of many is seen from its neighbours.
-        margin = AREA_PX - 1 if self.zero_areas else 0
+        margin = AREA_PX - 1 if self.zeros == "areas" else 0
         top, left = max(0, window.row - margin), max(0, window.col - margin)
         bottom = min(source.shape[0], window.row + window.rows + margin)
         right = min(source.shape[1], window.col + window.cols + margin)
@@ -135,8 +136,9 @@ class Reading:
         phase_rad = np.where(has_data, numbers[role], 0) * part.radians
         if role != "unwrapped_phase":
             _check_phase(phase_rad[has_data], part, path)
-        zero = phase_rad == 0
-        has_data &= ~(_areas(zero) if self.zero_areas else zero)
+        if self.zeros != "measured":
+            zero = phase_rad == 0
+            has_data &= ~(_areas(zero) if self.zeros == "areas" else zero)
         return np.asarray(np.cos(phase_rad) + 1j * np.sin(phase_rad))
 
 

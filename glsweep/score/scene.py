@@ -13,7 +13,9 @@ from glsweep.geodesy import lengths_m
 from glsweep.metrics.lines import LineDistances, line_distances
 from glsweep.predict.line_file import write_lines
 from glsweep.predict.network import Member
+from glsweep.predict.provenance import scene_columns
 from glsweep.predict.scene import Advance, Drawing, predict_scene
+from glsweep.scenes.acquisitions import acquisition_of
 from glsweep.scenes.lines_on_data import lines_on_data
 from glsweep.scenes.scene_entry import SceneEntry
 
@@ -64,6 +66,10 @@ def score_scene(
 
 
 def _as_table(lines: Sequence[LineString], entry: SceneEntry) -> gpd.GeoDataFrame:
-    columns = {"scene": entry.header.name, "length_m": lengths_m(lines, entry.map_crs).round(1)}
-    crs = pyproj.CRS.from_wkt(entry.header.crs.to_wkt())
+    header = entry.header
+    columns = {
+        **scene_columns(header.name, acquisition_of(header)),
+        "length_m": lengths_m(lines, entry.map_crs).round(1),
+    }
+    crs = pyproj.CRS.from_wkt(header.crs.to_wkt())
     return gpd.GeoDataFrame(columns, geometry=list(lines), crs=crs)

@@ -17,9 +17,10 @@ from rio_cogeo.cogeo import cog_validate
 
 from glsweep.errors import DataError
 from glsweep.metrics.lines import line_distances
-from glsweep.predict.input import fit_to, multilook
+from glsweep.predict.input import fit_to
 from glsweep.predict.scene import Drawing, predict_scene
 from glsweep.scenes.raster import read_header
+from glsweep.scenes.resample import multilook
 
 TURNED = Affine.translation(1e6, 2e5) @ Affine.rotation(30) @ Affine.scale(100, -100)
 

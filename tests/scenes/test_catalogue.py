@@ -213,7 +213,7 @@ def test_a_scene_may_have_a_file_of_its_own(tmp_path):
     catalogue = open_catalogue(root, card(root, layout=Layout(lines="*_gl.shp"), split=split))
     assert [entry.split for entry in catalogue.entries] == ["train", "train"]
     for entry in catalogue.entries:
-        assert entry.lines[0].equals(HALF_ACROSS)
+        assert entry.lines[0].hausdorff_distance(HALF_ACROSS) < 1e-3
         assert entry.rows_without_geometry == 1
     assert (catalogue.line_rows, catalogue.rows_without_scene) == (4, {"c": 1})
     refused(

@@ -28,7 +28,7 @@ from shapely import LineString
 from glsweep.config.data_card import DataCard, Layout
 from glsweep.errors import DataError
 from glsweep.scenes.catalogue import open_catalogue
-from glsweep.scenes.raster import Window
+from glsweep.scenes.source import Window
 
 EVERY = pytest.mark.parametrize("layout", LAYOUTS)
 ODD_CRSS = [
