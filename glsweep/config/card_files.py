@@ -6,9 +6,9 @@ from typing import Any
 
 from glsweep.config.base import load_yaml_mapping, validate
 from glsweep.config.data_card import DataCard, Layout
+from glsweep.config.raster_files import scene_pattern
 from glsweep.errors import ConfigError, DataError
 
-RASTERS_OF_FOLDERS = ("DInSAR/*.tif", "*.tif")
 LINE_SUFFIXES = (".gpkg", ".shp", ".geojson")
 
 
@@ -107,11 +107,7 @@ def join_cards(cards: Sequence[DataCard], test_only: Sequence[DataCard] = ()) ->
 def card_for_folder(folder: Path) -> DataCard:
     """Make a card for a folder in the study layout, or one with rasters and lines side by side."""
     folder = folder.resolve()
-    rasters = next((g for g in RASTERS_OF_FOLDERS if any(folder.glob(g))), None)
-    if rasters is None:
-        raise DataError(
-            f"{folder}: holds no DInSAR/*.tif and no *.tif; name a folder of scenes or write a data card"
-        )
+    rasters = scene_pattern(folder)
     lines = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in LINE_SUFFIXES)
     if len(lines) != 1:
         found = ", ".join(lines) or "none"

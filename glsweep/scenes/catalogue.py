@@ -1,12 +1,12 @@
 """The scenes of a data card, joined to their lines; pixels are read when asked for."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from glsweep.config.data_card import DataCard
+from glsweep.config.raster_files import Choice, distinct, rasters_of_card, refuse_nothing
 from glsweep.errors import DataError
 from glsweep.scenes.annotation import draw_from_file, draw_from_pixels
 from glsweep.scenes.lines import read_lines
@@ -31,12 +31,15 @@ class Catalogue:
         Rows of the line file.
     rows_without_scene : dict of str to int
         Rows that name a scene of which there is no raster; "" for rows that name none.
+    passed_over : tuple of str
+        Rasters that are not read though they lie with the scenes, and why; a line for each cause.
     """
 
     root: Path
     entries: tuple[SceneEntry, ...]
     line_rows: int
     rows_without_scene: dict[str, int]
+    passed_over: tuple[str, ...] = ()
 
     @property
     def posting_m(self) -> float:
@@ -53,6 +56,7 @@ class Catalogue:
             "rows_without_geometry": sum(null_rows.values()),
             "rows_without_geometry_by_scene": null_rows,
             "rows_without_scene": dict(self.rows_without_scene),
+            "rasters_passed_over": list(self.passed_over),
             "scenes_without_row": [e.name for e in self.entries if not e.has_row],
             "scenes_without_line": [e.name for e in self.entries if not e.lines],
             "scenes_with_lines_outside_only": [e.name for e in self.entries if e.lines and e.line_km == 0],
@@ -76,7 +80,8 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: boo
         When no raster matches, two have one name, postings differ from each other or from the
         card's, a file cannot be used, or no line touches the scene that it belongs to.
     """
-    headers = laid_apart(_headers(root, card), row)
+    choice = choose_rasters(root, card)
+    headers = laid_apart(_headers(choice, card), row)
     if not any_posting:
         check_postings(headers, card.posting_m)
     if card.layout.lines is None:
@@ -91,34 +96,30 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: boo
             f"{source}: none of its lines touches the scene that it names; "
             "check the CRS of the lines and of the rasters"
         )
-    return Catalogue(root, tuple(entries), rows, strangers)
+    return Catalogue(root, tuple(entries), rows, strangers, tuple(map(str, choice.passed_over)))
 
 
-def find_rasters(root: Path, card: DataCard) -> list[Path]:
-    """Return the files that the card's layout names, sorted by stem, masks left out.
+def choose_rasters(root: Path, card: DataCard) -> Choice:
+    """Return the scenes that the card's layout names, masks left out, and the rasters that are none.
 
     Raises
     ------
     DataError
-        When there is none.
+        When there is no scene.
     """
-    masks = set(root.glob(card.layout.masks)) if card.layout.masks else set()
-    paths = sorted((p for p in root.glob(card.layout.rasters) if p.is_file()), key=lambda p: p.stem)
-    paths = [path for path in paths if path not in masks]
-    if not paths:
+    layout = card.layout
+    choice = rasters_of_card(root, layout.rasters, layout.masks)
+    if not choice.taken and not choice.passed_over:
         raise DataError(
-            f"{root}: no raster matches {card.layout.rasters}; name the folder that holds the scenes, "
+            f"{root}: no raster matches {layout.rasters}; name the folder that holds the scenes, "
             "or mend layout.rasters in the data card"
         )
-    return paths
+    refuse_nothing(root, choice)
+    return choice
 
 
-def _headers(root: Path, card: DataCard) -> list[RasterHeader]:
-    paths = find_rasters(root, card)
-    name, count = Counter(p.stem for p in paths).most_common(1)[0]
-    if count > 1:
-        twins = ", ".join(str(p.relative_to(root)) for p in paths if p.stem == name)
-        raise DataError(f"{root}: {count} scenes have the name {name} ({twins}); rename all but one")
+def _headers(choice: Choice, card: DataCard) -> list[RasterHeader]:
+    paths = distinct(choice.taken, "rename all but one")
     if card.layout.bands == "npz":
         return [*read_npz_headers(paths, card.posting_m)]
     unplaced_posting_m = card.posting_m if card.layout.masks else None

@@ -44,4 +44,6 @@ def open_data(card: DataCard, roots: Mapping[str, Path], *, any_posting: bool = 
     strangers = Counter[str]()
     for catalogue in catalogues:
         strangers.update(catalogue.rows_without_scene)
-    return Catalogue(catalogues[0].root, entries, sum(c.line_rows for c in catalogues), dict(strangers))
+    passed_over = tuple(line for catalogue in catalogues for line in catalogue.passed_over)
+    rows = sum(catalogue.line_rows for catalogue in catalogues)
+    return Catalogue(catalogues[0].root, entries, rows, dict(strangers), passed_over)

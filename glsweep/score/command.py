@@ -16,6 +16,7 @@ from glsweep.predict.asked import check_options, open_drawing
 from glsweep.predict.in_turn import in_turn, tell_refused
 from glsweep.predict.options import DrawingOptions
 from glsweep.predict.scene import Advance, Drawing
+from glsweep.scenes.catalogue import Catalogue
 from glsweep.scenes.joined import open_data
 from glsweep.scenes.scene_entry import SceneEntry
 from glsweep.score.cautions import cautions_of
@@ -61,7 +62,10 @@ def score_data(
     """
     check_options(options)
     card = load_data(data, root=root)
-    entries, left_out = _with_lines(card)
+    catalogue = _catalogue(card)
+    for line in catalogue.passed_over:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+    entries, left_out = annotated(catalogue)
     groups = groups_of(card, entries, by)
     members, drawing = open_drawing(options, console)
     for caution in cautions_of(members, card, entries):
@@ -86,7 +90,7 @@ def score_data(
     return tell_refused(refused, console)
 
 
-def _with_lines(card: DataCard) -> tuple[list[SceneEntry], dict[str, str]]:
+def _catalogue(card: DataCard) -> Catalogue:
     roots = {}
     for part in card.data_sets:
         if part.root is None:
@@ -96,7 +100,7 @@ def _with_lines(card: DataCard) -> tuple[list[SceneEntry], dict[str, str]]:
             )
         roots[part.name] = part.root
     # Which postings fit is for the models to say, scene by scene.
-    return annotated(open_data(card, roots, any_posting=True))
+    return open_data(card, roots, any_posting=True)
 
 
 def _settings(models: list[str], card: DataCard, drawing: Drawing) -> dict[str, Any]:
