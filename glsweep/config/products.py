@@ -98,13 +98,13 @@ FAMILIES = (
 
 
 class PassedOver(NamedTuple):
-    """Files that are not read as scenes, and why: one line."""
+    """Files that are not read as scenes, and the line that says so."""
 
     paths: tuple[Path, ...]
-    reason: str
+    told: str
 
     def __str__(self) -> str:
-        return f"{listed([path.name for path in self.paths])}: {self.reason}"
+        return self.told
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:
@@ -132,17 +132,15 @@ def without_other_quantities(paths: Sequence[Path]) -> tuple[list[Path], list[Pa
         if len(members) == 1 or (chosen is None and not family.remedy):
             taken += members
             continue
-        name = f"the product {key or folder.absolute().name}" + (
-            f" of {family.title}" if family.title else ""
-        )
         others = tuple(path for path in members if path != chosen)
+        name = (key or folder.absolute().name) + (f" ({family.title})" if family.title else "")
+        left = listed([_quantity(path, key) for path in others])
         if chosen is None:
-            passed_over.append(PassedOver(others, f"{name} has no wrapped phase here; {family.remedy}"))
+            told = f"{name}: has no wrapped phase among {left}; {family.remedy}"
         else:
             taken.append(chosen)
-            passed_over.append(
-                PassedOver(others, f"passed over; of {name} the wrapped phase {chosen.name} is read")
-            )
+            told = f"{name}: {_quantity(chosen, key)} is read, passed over are {left}"
+        passed_over.append(PassedOver(others, told))
     return taken, passed_over
 
 
@@ -151,6 +149,12 @@ def _key(family: Family, name: str) -> str:
     if match is not None and "key" in match.groupdict():
         return match["key"]
     return "_".join(DATE.findall(name))
+
+
+def _quantity(path: Path, key: str) -> str:
+    """Return what a file's name says besides the product's name."""
+    rest = path.name.removeprefix(key)
+    return path.name if rest == path.name else Path(rest.lstrip("_.-")).stem
 
 
 def _wrapped(family: Family, members: Sequence[Path]) -> Path | None:

@@ -41,8 +41,8 @@ class Choice:
 
 def choose(paths: Iterable[Path]) -> Choice:
     """Part files into scenes and those that belong to another file or are another quantity of a product."""
-    # macOS writes `._a.tif` beside `a.tif` on foreign disks.
-    left = sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
+    # macOS writes `._a.tif` beside `a.tif` on foreign disks. A broken link is a scene that is missed.
+    left = sorted(path for path in paths if not path.is_dir() and not path.name.startswith("."))
     passed_over = []
     for belongs, reason in (
         (_is_drawn, "drawn by `predict`, not a scene"),
@@ -50,7 +50,7 @@ def choose(paths: Iterable[Path]) -> Choice:
     ):
         found = tuple(path for path in left if belongs(path))
         if found:
-            passed_over.append(PassedOver(found, reason))
+            passed_over.append(_passed_over(found, reason))
             left = [path for path in left if path not in found]
     left, described = _without_descriptions(left)
     taken, others = without_other_quantities(left)
@@ -77,7 +77,7 @@ def rasters_of_card(root: Path, pattern: str, masks: str | None = None) -> Choic
         Of files that are masks and no scenes.
     """
     are_masks = set(matching(root, masks)) if masks else set()
-    found = [path for path in matching(root, pattern) if path.is_file() and path not in are_masks]
+    found = [path for path in matching(root, pattern) if path not in are_masks]
     if Path(pattern).name == EVERY_RASTER:
         found = [path for path in found if _is_raster(path)]
     choice = choose(found)
@@ -88,11 +88,12 @@ def rasters_of_card(root: Path, pattern: str, masks: str | None = None) -> Choic
         folders.add(root)
     beside = {path for folder in folders for path in folder.iterdir() if _is_raster(path) and path.is_file()}
     known = {*choice.taken, *are_masks, *(path for line in choice.passed_over for path in line.paths)}
+    known |= {path.resolve() for path in choice.taken}
     unused = tuple(path for path in _without_descriptions(sorted(beside))[0] if not _is_one_of(path, known))
     if not unused:
         return choice
-    reason = f"not used, since {pattern} does not match"
-    return Choice(choice.taken, (*choice.passed_over, PassedOver(unused, reason)))
+    told = _passed_over(unused, f"not used, since {pattern} does not match")
+    return Choice(choice.taken, (*choice.passed_over, told))
 
 
 def scenes_folder(folder: Path) -> Path:
@@ -173,8 +174,13 @@ def is_raster_there(path: Path) -> bool:
     return path.is_file() or (match is not None and Path(match["file"]).is_file())
 
 
+def _passed_over(paths: tuple[Path, ...], reason: str) -> PassedOver:
+    return PassedOver(paths, f"{listed([path.name for path in paths])}: {reason}")
+
+
 def _is_one_of(path: Path, known: set[Path]) -> bool:
-    return path.name.startswith(".") or path in known or path.with_name(f"{path.name}.vrt") in known
+    ways = (path, path.resolve(), path.with_name(f"{path.name}.vrt"))
+    return path.name.startswith(".") or any(way in known for way in ways)
 
 
 def _is_raster(path: Path) -> bool:
@@ -200,7 +206,7 @@ def _without_descriptions(paths: list[Path]) -> tuple[list[Path], list[PassedOve
             if twin is None:
                 rest.append(path)
             else:
-                passed_over.append(PassedOver((path,), f"describes {twin.name}, which is read"))
+                passed_over.append(_passed_over((path,), f"describes {twin.name}, which is read"))
     return rest, passed_over
 
 

@@ -118,6 +118,14 @@ def test_of_a_products_folder_the_wrapped_phase_is_taken_and_the_rest_is_named(t
     assert {*taken, *set().union(*passed_over)} == rasters - described
 
 
+def test_what_is_passed_over_of_a_product_is_told_in_one_short_line(tmp_path):
+    made(tmp_path, *(f"{HYP3}_{part}.tif" for part in ("wrapped_phase", "corr", "lv_phi")))
+    made(tmp_path, "merged/phsig.cor.geo", "merged/filt_topophase.flat.geo")
+    (hyp3,), (isce,) = (rasters_of_folder(folder).passed_over for folder in (tmp_path, tmp_path / "merged"))
+    assert str(hyp3) == f"{HYP3} (HyP3): wrapped_phase is read, passed over are corr, lv_phi"
+    assert str(isce) == "merged (ISCE): filt_topophase.flat.geo is read, passed over are phsig.cor.geo"
+
+
 def test_a_product_without_a_wrapped_phase_says_how_to_get_one(tmp_path):
     made(tmp_path, f"{HYP3}_unw_phase.tif", f"{HYP3}_corr.tif")
     choice = rasters_of_folder(tmp_path)
@@ -224,4 +232,11 @@ def test_links_are_scenes_and_folders_are_not(tmp_path):
     made(tmp_path, "far/a.tif")
     (tmp_path / "b.tif").symlink_to(tmp_path / "far" / "a.tif")
     (tmp_path / "c.tif").mkdir()
-    assert names_of(choose(tmp_path.iterdir()))[0] == ["b.tif"]
+    (tmp_path / "d.tif").symlink_to(tmp_path / "gone.tif")
+    assert names_of(choose(tmp_path.iterdir()))[0] == ["b.tif", "d.tif"]
+
+
+def test_a_raster_that_a_used_link_leads_to_is_used(tmp_path):
+    made(tmp_path, "a.tif", "b.tif", "DInSAR/c.tif")
+    (tmp_path / "DInSAR" / "a.tif").symlink_to(tmp_path / "a.tif")
+    assert names_of(rasters_of_card(tmp_path, "DInSAR/*")) == (["a.tif", "c.tif"], [{"b.tif"}])
