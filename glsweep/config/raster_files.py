@@ -171,7 +171,7 @@ def distinct(paths: Sequence[Path], remedy: str) -> list[Path]:
 def is_raster_there(path: Path) -> bool:
     """Tell whether a path, or GDAL's name of a variable, leads to a file."""
     match = NAMES_OF_GDAL.fullmatch(str(path))
-    return path.is_file() or (match is not None and Path(match["file"]).is_file())
+    return path.is_file() or path.is_symlink() or (match is not None and Path(match["file"]).is_file())
 
 
 def _passed_over(paths: tuple[Path, ...], reason: str) -> PassedOver:
