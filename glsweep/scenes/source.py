@@ -36,6 +36,7 @@ def open_source(path: Path, variable: str | None = None) -> Iterator[Source]:
     kind = refuse_no_raster(file)
     if kind in (HDF5, NETCDF):
         with open_grid(file, kind, match["variable"] if match else variable, alone=match is not None) as grid:
+            grid.path = path
             yield grid
     elif is_dimap(file):
         with open_dimap(file) as stack:

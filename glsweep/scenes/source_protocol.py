@@ -72,7 +72,7 @@ class Source(Protocol):
     Attributes
     ----------
     path : Path
-        The file that a user knows.
+        What a user gave and what opens it again: a file, or GDAL's name of one variable in it.
     shape : tuple of int
         Rows and columns.
     crs : rasterio CRS or None

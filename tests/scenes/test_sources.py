@@ -285,7 +285,7 @@ def test_one_variable_is_opened_by_its_name_in_gdal(tmp_path):
     for name in (f"NETCDF:{path}:coherence", f'NETCDF:"{path}":/coherence', f"HDF5:{path}://coherence"):
         with open_source(Path(name)) as source:
             assert [band.name for band in source.bands] == ["coherence"]
-            assert source.path == path
+            assert source.path == Path(name)
 
 
 @pytest.mark.parametrize("pixel_registration", [True, False], ids=["pixel", "gridline"])
