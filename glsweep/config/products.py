@@ -177,15 +177,12 @@ def scene_name(path: Path) -> str:
     """
     match = NAMES_OF_GDAL.fullmatch(str(path))
     path = Path(match["file"]) if match else path
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    stem = Path(path.stem)
+    name = Path(path.stem)
     # A .vrt describes a file with a suffix of its own; ISCE appends one with each step.
-    while suffixes[-1:] == [".vrt"] or (suffixes[-1:] and suffixes[-1] in ISCE_SUFFIXES):
-        suffixes.pop()
-        if not (suffixes and suffixes[-1] in RASTER_SUFFIXES):
-            break
-        stem = Path(stem.stem)
-    if path.suffix.lower() in (*ISCE_SUFFIXES, ".vrt", ".grd") and SAME_IN_EVERY_FOLDER.fullmatch(stem.name):
+    last = path.suffix.lower()
+    while last in (".vrt", *ISCE_SUFFIXES) and name.suffix.lower() in RASTER_SUFFIXES:
+        last, name = name.suffix.lower(), Path(name.stem)
+    if path.suffix.lower() in (*ISCE_SUFFIXES, ".vrt", ".grd") and SAME_IN_EVERY_FOLDER.fullmatch(name.name):
         folders = [folder.name for folder in path.absolute().parents if folder.name]
-        return next((name for name in folders if name.lower() not in STEPS), stem.name)
-    return stem.name
+        return next((folder for folder in folders if folder.lower() not in STEPS), name.name)
+    return name.name

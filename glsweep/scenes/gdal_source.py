@@ -19,6 +19,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from glsweep.config.products import ISCE_SUFFIXES
 from glsweep.errors import DataError
+from glsweep.scenes.first_bytes import refuse_no_raster
 from glsweep.scenes.source_protocol import BandFacts, Mask, Window
 
 RAW_DRIVERS = ("ENVI", "ISCE", "ROI_PAC", "EHdr")
@@ -124,6 +125,7 @@ def opened(path: Path) -> Iterator[rasterio.DatasetReader]:
     DataError
         When it cannot be read.
     """
+    refuse_no_raster(path)
     with warnings.catch_warnings():
         # A raster without a geotransform is refused elsewhere, in one line that names it.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)

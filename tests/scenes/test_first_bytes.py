@@ -11,7 +11,7 @@ from affine import Affine
 from layouts import NORTH_UP, Place, write_raster
 
 from glsweep.errors import DataError
-from glsweep.scenes.source import Window, open_source
+from glsweep.scenes.source import Window, open_source, opened
 
 
 def zipped():
@@ -50,6 +50,12 @@ def test_a_file_is_told_as_what_it_is_whatever_it_is_called(tmp_path, name, suff
         open_source(path).__enter__()
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_mask_that_is_no_raster_is_told_alike(tmp_path):
+    (tmp_path / "mask.tif").write_bytes(LFS)
+    with pytest.raises(DataError, match="is a git-lfs pointer"):
+        opened(tmp_path / "mask.tif").__enter__()
 
 
 def test_a_raster_is_known_by_its_first_bytes_and_not_by_its_suffix(tmp_path):

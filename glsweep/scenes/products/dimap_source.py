@@ -4,6 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -98,11 +99,7 @@ def open_dimap(path: Path) -> Iterator[DimapSource]:
     DataError
         When it cannot be read, a band's file is missing, or the product is not on a map.
     """
-    document = _document(path)
-    try:
-        bands, place = _bands(path, document), _place(path, document)
-    except ValueError as error:
-        raise DataError(f"{path}: has no number where one belongs ({error}); save it again") from error
+    bands, place = _described(path, path.stat().st_mtime_ns)
     shape = bands[0].shape
     used = [band for band in bands if band.shape == shape]
     others = [band.facts.name for band in bands if band.shape != shape]
@@ -120,6 +117,16 @@ def open_dimap(path: Path) -> Iterator[DimapSource]:
             for band, dataset in zip(used, datasets, strict=True)
         ]
         yield DimapSource(path, real, datasets, place, remarks)
+
+
+@lru_cache(maxsize=8)
+def _described(path: Path, changed_ns: int) -> tuple[list[Band], tuple[Affine, CRS]]:
+    """Return the bands and where they lie; kept, since the file may be long and is opened for each window."""
+    document = _document(path)
+    try:
+        return _bands(path, document), _place(path, document)
+    except ValueError as error:
+        raise DataError(f"{path}: has no number where one belongs ({error}); save it again") from error
 
 
 def _document(path: Path) -> ET.Element:

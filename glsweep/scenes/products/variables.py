@@ -1,10 +1,11 @@
 """The variables of HDF5 and NetCDF files, alike for both."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -15,12 +16,13 @@ from glsweep.errors import DataError
 from glsweep.scenes.first_bytes import HDF5
 
 Numbers = npt.NDArray[Any]
+Read = TypeVar("Read")
 COMPLEX_PARTS = ({"r", "i"}, {"real", "imag"}, {"real", "imaginary"}, {"re", "im"})
 
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable, whose numbers are read when asked for.
+    """One variable, of which all but shape and type is read when asked for: products hold hundreds.
 
     Attributes
     ----------
@@ -29,30 +31,38 @@ class Variable:
     shape : tuple of int
     dtype : numpy dtype
         Of what `get` returns.
-    attributes : dict
-        Texts as str, single numbers as numbers.
-    axes : tuple of str
-        Whole names of the coordinate variables along each axis; empty where the file does not tell.
     get : callable
         Given an index of slices, the numbers.
+    get_attributes, get_axes : callable
+        Return `attributes` and `axes`.
     """
 
     path: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    attributes: dict[str, Any]
-    axes: tuple[str, ...]
     get: Callable[[Any], Numbers]
+    get_attributes: Callable[[], dict[str, Any]]
+    get_axes: Callable[[], tuple[str, ...]]
+
+    @cached_property
+    def attributes(self) -> dict[str, Any]:
+        """Attributes by name: texts as str, single numbers as numbers."""
+        return self.get_attributes()
+
+    @cached_property
+    def axes(self) -> tuple[str, ...]:
+        """Whole names of the coordinates along each axis; empty where the file does not tell."""
+        return self.get_axes()
 
     @property
     def group(self) -> str:
         """Whole name of the group that it is in."""
-        return str(PurePosixPath(self.path).parent)
+        return self.path.rpartition("/")[0] or "/"
 
     @property
     def name(self) -> str:
         """Its name within its group."""
-        return PurePosixPath(self.path).name
+        return self.path.rpartition("/")[2]
 
     @property
     def is_numeric(self) -> bool:
@@ -81,7 +91,7 @@ def open_variables(path: Path, kind: str) -> Iterator[Variables]:
 
 
 def _root(attributes: dict[str, Any]) -> Variable:
-    return Variable("/", (), np.dtype("V1"), attributes, (), lambda _: np.empty(0))
+    return Variable("/", (), np.dtype("V1"), lambda _: np.empty(0), lambda: attributes, tuple)
 
 
 def _cut_short(path: Path, error: Exception) -> DataError:
@@ -102,24 +112,17 @@ def _open_hdf5(path: Path) -> Iterator[Variables]:
             if isinstance(item, h5py.Dataset):
                 found[f"/{name}"] = _hdf5_variable(path, item)
 
-        try:
-            file.visititems(note)
-            found["/"] = _root(_attributes(file.attrs))
-        except (OSError, RuntimeError, KeyError) as error:
-            raise _cut_short(path, error) from error
+        _readable(path, lambda: file.visititems(note))
+        found["/"] = _root(_readable(path, lambda: _attributes(file.attrs)))
         yield found
 
 
 def _hdf5_variable(path: Path, dataset: h5py.Dataset) -> Variable:
-    axes = tuple(dim[0].name if len(dim) else "" for dim in dataset.dims) if dataset.ndim else ()
     names = dataset.dtype.names or ()
     is_complex = len(names) == 2 and {name.lower() for name in names} in COMPLEX_PARTS
 
     def get(index: Any) -> Numbers:
-        try:
-            numbers = dataset[index]
-        except (OSError, RuntimeError) as error:
-            raise _cut_short(path, error) from error
+        numbers = _readable(path, lambda: dataset[index])
         if not is_complex:
             return np.asarray(numbers)
         joined = np.empty(numbers.shape, np.complex64)
@@ -128,7 +131,21 @@ def _hdf5_variable(path: Path, dataset: h5py.Dataset) -> Variable:
         return joined
 
     dtype = np.dtype(np.complex64) if is_complex else dataset.dtype
-    return Variable(dataset.name, dataset.shape or (), dtype, _attributes(dataset.attrs), axes, get)
+    return Variable(
+        dataset.name,
+        dataset.shape or (),
+        dtype,
+        get,
+        lambda: _readable(path, lambda: _attributes(dataset.attrs)),
+        lambda: _readable(path, lambda: tuple(dim[0].name if len(dim) else "" for dim in dataset.dims)),
+    )
+
+
+def _readable(path: Path, read: Callable[[], Read]) -> Read:
+    try:
+        return read()
+    except (OSError, RuntimeError, KeyError) as error:
+        raise _cut_short(path, error) from error
 
 
 def _attributes(attributes: Any) -> dict[str, Any]:
@@ -166,18 +183,26 @@ def _open_netcdf3(path: Path) -> Iterator[Variables]:
                 f"/{name}",
                 variable.shape,
                 variable.data.dtype,
-                _netcdf3_attributes(variable),
-                tuple(f"/{axis}" for axis in variable.dimensions),
                 getter(name),
+                partial(_netcdf3_attributes, file, name),
+                partial(_netcdf3_axes, variable.dimensions),
             )
             for name, variable in file.variables.items()
         }
-        found["/"] = _root(_netcdf3_attributes(file))
+        found["/"] = _root(_plain_attributes(file))
         try:
             yield found
         finally:
             file.close()
 
 
-def _netcdf3_attributes(item: Any) -> dict[str, Any]:
+def _netcdf3_attributes(file: netcdf_file, name: str) -> dict[str, Any]:
+    return _plain_attributes(file.variables[name])
+
+
+def _netcdf3_axes(dimensions: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"/{axis}" for axis in dimensions)
+
+
+def _plain_attributes(item: Any) -> dict[str, Any]:
     return {key: _plain(value) for key, value in item._attributes.items()}
