@@ -165,8 +165,8 @@ def _wrapped(family: Family, members: Sequence[Path]) -> Path | None:
     return None
 
 
-def scene_name(path: Path) -> str:
-    """Return what a scene is called by: its file's name without the suffixes of its format.
+def scene_stem(path: Path) -> str:
+    """Return the stem that a scene is called by: its file's name without the suffixes of its format.
 
     Some processors call the file alike in the folder of every pair; such a scene has the folder's name.
 

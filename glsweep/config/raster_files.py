@@ -11,7 +11,7 @@ from glsweep.config.products import (
     RASTER_SUFFIXES,
     PassedOver,
     listed,
-    scene_name,
+    scene_stem,
     without_other_quantities,
 )
 from glsweep.errors import DataError
@@ -54,7 +54,7 @@ def choose(paths: Iterable[Path]) -> Choice:
             left = [path for path in left if path not in found]
     left, described = _without_descriptions(left)
     taken, others = without_other_quantities(left)
-    return Choice(tuple(sorted(taken, key=scene_name)), (*passed_over, *described, *others))
+    return Choice(tuple(sorted(taken, key=scene_stem)), (*passed_over, *described, *others))
 
 
 def rasters_of_folder(folder: Path) -> Choice:
@@ -161,9 +161,9 @@ def distinct(paths: Sequence[Path], remedy: str) -> list[Path]:
         When two have.
     """
     unique = list(dict.fromkeys(paths))
-    name, count = Counter(map(scene_name, unique)).most_common(1)[0]
+    name, count = Counter(map(scene_stem, unique)).most_common(1)[0]
     if count > 1:
-        twins = [str(path) for path in unique if scene_name(path) == name]
+        twins = [str(path) for path in unique if scene_stem(path) == name]
         raise DataError(f"{twins[1]}: has the name of {twins[0]} ({name}); {remedy}")
     return unique
 

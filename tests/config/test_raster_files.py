@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glsweep.config.card_files import load_card
-from glsweep.config.products import RASTER_SUFFIXES, scene_name
+from glsweep.config.products import RASTER_SUFFIXES, scene_stem
 from glsweep.config.raster_files import (
     choose,
     distinct,
@@ -218,7 +218,7 @@ def test_the_folder_of_a_products_bands_is_no_folder_of_scenes(tmp_path):
     ],
 )
 def test_a_scene_is_called_by_its_file_or_by_the_folder_of_its_pair(tmp_path, path, name):
-    assert scene_name(tmp_path / path if ":" not in path else type(tmp_path)(path)) == name
+    assert scene_stem(tmp_path / path if ":" not in path else type(tmp_path)(path)) == name
 
 
 def test_two_scenes_of_one_name_are_refused_and_one_given_twice_is_not(tmp_path):
