@@ -75,7 +75,9 @@ class GdalSource:
 
     def read(self, numbers: Sequence[int], window: Window) -> npt.NDArray[Any]:
         """Return the stored numbers of bands, (B, rows, cols)."""
-        return np.asarray(self._dataset.read(list(numbers), window=columns_first(window)))
+        part = columns_first(window)
+        # One by one: bands of several types cannot be read at once.
+        return np.stack([self._dataset.read(number, window=part) for number in numbers])
 
     def mask(self, window: Window) -> Mask | None:
         """Return where a mask within or beside the file says that there is data."""
