@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from glsweep.config.products import (
     NAMES_OF_GDAL,
@@ -161,9 +162,11 @@ def distinct(paths: Sequence[Path], remedy: str) -> list[Path]:
         When two have.
     """
     unique = list(dict.fromkeys(paths))
-    name, count = Counter(map(scene_stem, unique)).most_common(1)[0]
+    # Letters with accents have two forms in file names.
+    names = [normalize("NFC", scene_stem(path)) for path in unique]
+    name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        twins = [str(path) for path in unique if scene_stem(path) == name]
+        twins = [str(path) for path, own in zip(unique, names, strict=True) if own == name]
         raise DataError(f"{twins[1]}: has the name of {twins[0]} ({name}); {remedy}")
     return unique
 
