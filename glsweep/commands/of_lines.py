@@ -8,6 +8,7 @@ from rich.console import Console
 
 from glsweep.commands.common import Debug
 from glsweep.config.bands import NoData
+from glsweep.config.output_paths import check_output_file, check_output_folder
 from glsweep.predict.options import DrawingOptions
 
 
@@ -46,6 +47,7 @@ def predict(
     wavelength_m
         The radar's, to be compared with the model card's; rasters do not tell it.
     """
+    check_output_folder("--out", out)
     from glsweep.predict.command import predict_scenes
 
     return predict_scenes(
@@ -133,6 +135,8 @@ def compare(
     table
         Also write the figures to this file.
     """
+    if table is not None:
+        check_output_file("--table", table)
     from glsweep.compare.pairs import read_pairs
     from glsweep.compare.told import measure, tell, tell_remark, write_table
 
@@ -185,6 +189,8 @@ def zone(
         Also write the zone to this file: its section along each transect, with its width, and the
         ground between the outermost lines, in a layer each.
     """
+    if out is not None:
+        check_output_file("--out", out)
     from glsweep.compare.zone_file import tell_zone
 
     tell_zone(lines, by=by, spacing_m=spacing_m, reach_m=reach_m, out=out, console=Console(), layer=layer)
