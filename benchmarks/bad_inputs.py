@@ -168,7 +168,7 @@ RASTERS: dict[str, tuple[Break, str]] = {
     "foreign bands": (lambda r: described(r, two_bands(), "VV", "VH"), "fine"),
     "two of one name": (
         lambda r: (shutil.copytree(r / "DInSAR", r / "again"), card(r, rasters="*/*.tif")),
-        "scenes have the name s0",
+        "has the name of",
     ),
 }
 LINES: dict[str, tuple[Break, str]] = {

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from glsweep.commands import COMMANDS, keep_ray_on_loopback
 from glsweep.config.card_files import load_data
+from glsweep.config.output_paths import check_output_folder, check_output_storage
 from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE
 from glsweep.config.space import load_space
 from glsweep.config.study import StudyConfig
@@ -111,6 +112,7 @@ def _run(stages: Sequence[Stage], options: Options) -> None:
     from glsweep.stages import Context, run_stages
 
     keep_ray_on_loopback(options.address)
+    check_output_storage("--storage", options.storage)
     console = Console()
     study, plan = _open(options, stages[0])
     size = "trials within a budget" if plan.size is None else f"{plan.size} configurations planned"
@@ -138,6 +140,7 @@ def _open(options: Options, first: Stage) -> tuple[Study, Plan]:
     space = load_space(source)
     name = card.name if card.name == space.name else f"{card.name}-{space.name}"
     directory = options.study or Path("studies") / name
+    check_output_folder("--study", directory)
     config = StudyConfig(name=directory.resolve().name, seed=options.seed or 0, card=card, space=space)
     plan = make_plan(space, seed=config.seed, source=source)
     if not (directory / "study.yaml").is_file():

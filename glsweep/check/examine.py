@@ -6,13 +6,15 @@ from pathlib import Path
 
 from glsweep.check.findings import Findings, SceneFindings
 from glsweep.check.pixels import describe_pixels
-from glsweep.config.card_files import RASTERS_OF_FOLDERS, load_card
+from glsweep.config.card_files import load_card
 from glsweep.config.data_card import DataCard
+from glsweep.config.products import scene_stem
+from glsweep.config.raster_files import rasters_of_folder, scenes_folder
 from glsweep.config.space import SearchSpace
 from glsweep.config.study import StudyConfig
 from glsweep.errors import DataError, GlsweepError
 from glsweep.patches.survey import check_data, survey
-from glsweep.scenes.catalogue import Catalogue, find_rasters, open_catalogue
+from glsweep.scenes.catalogue import Catalogue, choose_rasters, open_catalogue
 from glsweep.scenes.raster_facts import raster_facts
 from glsweep.study import Study
 
@@ -45,8 +47,9 @@ def examine(data: Path, space: SearchSpace, sizes_px: Sequence[int], *, root: Pa
         card = load_card(data, root=root)
     except DataError as error:
         findings.faults.append(_short(error, data))
-        rasters = next((p for p in (sorted(data.glob(g)) for g in RASTERS_OF_FOLDERS) if p), [])
-        for path in rasters:
+        choice = rasters_of_folder(scenes_folder(data))
+        findings.notes += map(str, choice.passed_over)
+        for path in choice.taken:
             findings.scenes.append(_header_findings(path, None, sizes_px))
         return findings
     for row, data_set in enumerate(card.data_sets):
@@ -64,14 +67,15 @@ def _examine_data_set(
 ) -> None:
     _check_sums(card, root, findings)
     try:
-        paths = find_rasters(root, card)
+        choice = choose_rasters(root, card)
     except DataError as error:
         findings.faults.append(str(error))
         return
+    findings.notes += map(str, choice.passed_over)
     if card.layout.holds_npz:
         scenes = {}
     else:
-        scenes = {path.stem: _header_findings(path, card, sizes_px) for path in paths}
+        scenes = {scene_stem(path): _header_findings(path, card, sizes_px) for path in choice.taken}
     findings.scenes += scenes.values()
     if any(scene.faults for scene in scenes.values()):
         findings.notes.append("lines and pixels were not looked at, since a study would stop at a raster")
@@ -101,7 +105,9 @@ def _header_findings(path: Path, card: DataCard | None, sizes_px: Sequence[int])
     needs_place = not (card and card.layout.masks and card.posting_m)
     facts = raster_facts(path, bands, nodata=nodata, needs_place=needs_place)
     shape = "" if facts.shape is None else f"{facts.shape[0]} x {facts.shape[1]}"
-    found = SceneFindings(path.stem, shape, facts.crs, facts.posting, facts.kind, faults=[*facts.faults])
+    found = SceneFindings(
+        scene_stem(path), shape, facts.crs, facts.posting, facts.kind, faults=[*facts.faults]
+    )
     if facts.shape is not None and min(facts.shape) < min(sizes_px):
         found.notes.append(f"too small for patches of {min(sizes_px)} px; it gives none")
     return found
@@ -146,7 +152,7 @@ def _note_lines(catalogue: Catalogue, findings: Findings) -> None:
     if facts["rows_without_scene"]:
         told = ", ".join(name or "(no name)" for name in facts["rows_without_scene"])
         findings.notes.append(f"rows that name no scene here fall away: {told}")
-    findings.notes += catalogue.remarks
+    findings.notes += [remark for remark in catalogue.remarks if remark not in findings.notes]
     if facts["scenes_without_position"]:
         count = len(facts["scenes_without_position"])
         findings.notes.append(f"{count} scenes do not say where they lie; overlaps cannot be seen")

@@ -7,6 +7,7 @@ import tyro
 from rich.console import Console
 
 from glsweep.commands.common import BandsOption, Debug, keep_ray_on_loopback
+from glsweep.config.output_paths import check_output_file, check_output_storage
 from glsweep.config.shipped import DEMO_SPACE
 
 
@@ -36,6 +37,7 @@ def doctor(
         Where checkpoints will be kept.
     """
     keep_ray_on_loopback(address)
+    check_output_storage("--storage", storage)
     from glsweep.config.space import load_space
     from glsweep.sweep.doctor.command import doctor as examine
     from glsweep.sweep.doctor.need import need_of
@@ -72,6 +74,8 @@ def check(
     sheet
         Where the contact sheet is written.
     """
+    picture = sheet or Path(f"check-{data.resolve().stem}.png")
+    check_output_file("--sheet", picture)
     from glsweep.check.contact_sheet import draw_sheet
     from glsweep.check.examine import examine
     from glsweep.check.told import tell
@@ -84,7 +88,6 @@ def check(
     sizes_px = patch_sizes_px(make_plan(loaded, seed=0, source=space).strata)
     findings = examine(data, loaded, sizes_px, root=root)
     tell(findings, console)
-    picture = sheet or Path(f"check-{data.resolve().stem}.png")
     drawn = draw_sheet(findings, picture)
     if drawn:
         console.print(f"contact sheet of {drawn} scenes: {picture}", soft_wrap=True, highlight=False)

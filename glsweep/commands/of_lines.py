@@ -7,6 +7,7 @@ import tyro
 from rich.console import Console
 
 from glsweep.commands.common import BandsOption, Debug, NoDataOption
+from glsweep.config.output_paths import check_output_file, check_output_folder
 from glsweep.predict.options import DrawingOptions
 
 
@@ -40,6 +41,7 @@ def predict(
     wavelength_m
         The radar's, to be compared with the model card's; rasters do not tell it.
     """
+    check_output_folder("--out", out)
     from glsweep.predict.command import predict_scenes
 
     return predict_scenes(
@@ -127,6 +129,8 @@ def compare(
     table
         Also write the figures to this file.
     """
+    if table is not None:
+        check_output_file("--table", table)
     from glsweep.compare.pairs import read_pairs
     from glsweep.compare.told import measure, tell, tell_remark, write_table
 
@@ -179,6 +183,8 @@ def zone(
         Also write the zone to this file: its section along each transect, with its width, and the
         ground between the outermost lines, in a layer each.
     """
+    if out is not None:
+        check_output_file("--out", out)
     from glsweep.compare.zone_file import tell_zone
 
     tell_zone(lines, by=by, spacing_m=spacing_m, reach_m=reach_m, out=out, console=Console(), layer=layer)

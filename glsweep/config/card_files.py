@@ -7,9 +7,10 @@ from unicodedata import normalize
 
 from glsweep.config.base import load_yaml_mapping, validate
 from glsweep.config.data_card import DataCard, Layout
+from glsweep.config.products import scene_stem
+from glsweep.config.raster_files import rasters_of_card, scene_pattern
 from glsweep.errors import ConfigError, DataError
 
-RASTERS_OF_FOLDERS = ("DInSAR/*.tif", "*.tif")
 LINE_SUFFIXES = (".gpkg", ".shp", ".geojson", ".fgb", ".json")
 
 
@@ -108,12 +109,8 @@ def join_cards(cards: Sequence[DataCard], test_only: Sequence[DataCard] = ()) ->
 def card_for_folder(folder: Path) -> DataCard:
     """Make a card for a folder in the study layout, or one with rasters and lines side by side."""
     folder = folder.resolve()
-    rasters = next((g for g in RASTERS_OF_FOLDERS if any(folder.glob(g))), None)
-    if rasters is None:
-        raise DataError(
-            f"{folder}: holds no DInSAR/*.tif and no *.tif; name a folder of scenes or write a data card"
-        )
-    lines = _lines_of(folder, {path.stem for path in folder.glob(rasters)})
+    rasters = scene_pattern(folder)
+    lines = _lines_of(folder, {scene_stem(path) for path in rasters_of_card(folder, rasters).taken})
     return DataCard(
         name=_card_name(folder),
         title=f"Scenes of {folder.name}",

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from glsweep.config.bands import NoData, check_option
+from glsweep.config.raster_files import distinct, is_raster_there, rasters_of_folder, refuse_nothing
 from glsweep.errors import ConfigError, DataError
 from glsweep.predict.asked import check_options, open_drawing
 from glsweep.predict.in_turn import in_turn, tell_refused
@@ -16,8 +17,6 @@ from glsweep.predict.network import Member
 from glsweep.predict.options import DrawingOptions
 from glsweep.predict.scene import Advance, Predicted, predict_scene
 from glsweep.scenes.raster import read_header
-
-RASTERS = (".tif", ".tiff", ".vrt", ".img", ".nc")
 
 
 def predict_scenes(
@@ -60,7 +59,7 @@ def predict_scenes(
     """
     check_options(options)
     check_option(bands)
-    paths = _rasters(scenes)
+    paths = _rasters(scenes, console)
     members, drawing = open_drawing(options, console)
     _check_wavelength(wavelength_m, members)
 
@@ -74,26 +73,20 @@ def predict_scenes(
     return tell_refused(refused, console)
 
 
-def _rasters(given: Sequence[Path]) -> list[Path]:
+def _rasters(given: Sequence[Path], console: Console) -> list[Path]:
     found: list[Path] = []
     for path in given:
         if path.is_dir():
-            found += sorted(file for file in path.iterdir() if file.suffix.lower() in RASTERS)
-        elif path.is_file():
+            choice = rasters_of_folder(path)
+            refuse_nothing(path, choice)
+            found += choice.taken
+            for line in choice.passed_over:
+                console.print(str(line), highlight=False, soft_wrap=True, markup=False)
+        elif is_raster_there(path):
             found.append(path)
         else:
             raise DataError(f"{path}: there is no such file or folder; name an interferogram")
-    if not found:
-        raise DataError(
-            f"{', '.join(map(str, given))}: holds no raster ({', '.join(RASTERS)}); name an interferogram"
-        )
-    names: dict[str, Path] = {}
-    for path in found:
-        if names.setdefault(path.stem, path) != path:
-            raise DataError(
-                f"{path}: has the name of {names[path.stem]}; predict them into different folders"
-            )
-    return list(dict.fromkeys(found))
+    return distinct(found, "predict them into different folders")
 
 
 def _check_wavelength(wavelength_m: float | None, members: list[Member]) -> None:

@@ -78,7 +78,7 @@ def _chosen(source: Source, terms: Sequence[BandTerm]) -> dict[int, Role | None]
     for place, (role, band) in enumerate(terms, start=1):
         number = place if band is None else band
         if isinstance(number, str):
-            found = [n for n, facts in enumerate(source.bands, 1) if facts.name == number]
+            found = [n for n, facts in enumerate(source.bands, 1) if facts.is_called(number)]
             if len(found) != 1:
                 raise DataError(
                     f"{source.path}: has {len(found)} bands of the name {number!r}; {_listed(source)}; name "

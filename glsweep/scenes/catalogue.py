@@ -1,15 +1,14 @@
 """The scenes of a data card, joined to their lines; pixels are read when asked for."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from glsweep.config.data_card import DataCard
+from glsweep.config.raster_files import Choice, distinct, rasters_of_card, refuse_nothing
 from glsweep.errors import DataError
 from glsweep.scenes.annotation import Annotation, draw_from_pixels, draw_from_vectors
-from glsweep.scenes.names import scene_name
 from glsweep.scenes.npz_scene import read_npz_headers
 from glsweep.scenes.raster import RasterHeader, laid_apart, read_header
 from glsweep.scenes.scene_entry import SceneEntry
@@ -32,7 +31,7 @@ class Catalogue:
     rows_without_scene : dict of str to int
         Rows that name a scene of which there is no raster; "" for rows that name none.
     remarks : tuple of str
-        What was not taken as it stands in a file of lines, in a sentence each.
+        What was not taken as it stands: rasters that are not read, and lines; in a sentence each.
     """
 
     root: Path
@@ -80,7 +79,8 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: boo
         When no raster matches, two have one name, postings differ from each other or from the
         card's, a file cannot be used, or no line touches the scene that it belongs to.
     """
-    headers = laid_apart(_headers(root, card), row)
+    choice = choose_rasters(root, card)
+    headers = laid_apart(_headers(choice, card), row)
     if not any_posting:
         check_postings(headers, card.posting_m)
     if card.layout.lines is None:
@@ -93,34 +93,31 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: boo
             f"{root / (card.layout.lines or '')}: none of its lines touches the scene that it names; "
             "check the CRS of the lines and of the rasters"
         )
-    return Catalogue(root, tuple(drawn.entries), drawn.rows, drawn.strangers, drawn.remarks)
+    remarks = (*map(str, choice.passed_over), *drawn.remarks)
+    return Catalogue(root, tuple(drawn.entries), drawn.rows, drawn.strangers, remarks)
 
 
-def find_rasters(root: Path, card: DataCard) -> list[Path]:
-    """Return the files that the card's layout names, sorted by stem, masks left out.
+def choose_rasters(root: Path, card: DataCard) -> Choice:
+    """Return the scenes that the card's layout names, masks left out, and the rasters that are none.
 
     Raises
     ------
     DataError
-        When there is none.
+        When there is no scene.
     """
-    masks = set(root.glob(card.layout.masks)) if card.layout.masks else set()
-    paths = sorted((p for p in root.glob(card.layout.rasters) if p.is_file()), key=lambda p: p.stem)
-    paths = [path for path in paths if path not in masks]
-    if not paths:
+    layout = card.layout
+    choice = rasters_of_card(root, layout.rasters, layout.masks)
+    if not choice.taken and not choice.passed_over:
         raise DataError(
-            f"{root}: no raster matches {card.layout.rasters}; name the folder that holds the scenes, "
+            f"{root}: no raster matches {layout.rasters}; name the folder that holds the scenes, "
             "or mend layout.rasters in the data card"
         )
-    return paths
+    refuse_nothing(root, choice)
+    return choice
 
 
-def _headers(root: Path, card: DataCard) -> list[RasterHeader]:
-    paths = find_rasters(root, card)
-    name, count = Counter(scene_name(p.stem) for p in paths).most_common(1)[0]
-    if count > 1:
-        twins = ", ".join(str(p.relative_to(root)) for p in paths if scene_name(p.stem) == name)
-        raise DataError(f"{root}: {count} scenes have the name {name} ({twins}); rename all but one")
+def _headers(choice: Choice, card: DataCard) -> list[RasterHeader]:
+    paths = distinct(choice.taken, "rename all but one")
     layout = card.layout
     if layout.holds_npz:
         return [*read_npz_headers(paths, card.posting_m)]

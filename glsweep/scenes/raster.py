@@ -13,7 +13,8 @@ from rasterio.crs import CRS
 from rasterio.windows import Window as RasterioWindow
 from shapely import Polygon
 
-from glsweep.config.bands import NoData
+from glsweep.config.bands import NoData, parse_bands
+from glsweep.config.products import scene_stem
 from glsweep.errors import DataError
 from glsweep.files import replacing
 from glsweep.scenes.bands import find_reading
@@ -52,7 +53,7 @@ class RasterHeader:
     @property
     def name(self) -> str:
         """The file's stem, which joins it to its lines."""
-        return self.path.stem
+        return scene_stem(self.path)
 
     @property
     def posting_m(self) -> float:
@@ -86,7 +87,7 @@ class RasterHeader:
             When the file cannot be read (it may be cut short), the window leaves the raster, or values are
             not what they are taken for.
         """
-        with open_source(self.path) as source:
+        with open_source(self.path, self.reading.parts[0].facts.path or None) as source:
             return self.reading.read(source, _inside(window, source.shape, self.path))
 
 
@@ -118,9 +119,14 @@ def read_header(
         When the file cannot be read, is no interferogram or may be several, has no projected CRS in
         metres, pixels that are not square, or no data.
     """
-    with open_source(path) as source:
+    with open_source(path, named_band(bands)) as source:
         reading = find_reading(source, bands, nodata)
         return placed_header(source, reading, posting_m=posting_m)
+
+
+def named_band(bands: str) -> str | None:
+    """Return the first band that is asked for by its name: in a file of several grids it says which."""
+    return next((term.band for term in parse_bands(bands) if isinstance(term.band, str)), None)
 
 
 def placed_header(source: Source, reading: Reading, *, posting_m: float | None) -> RasterHeader:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from glsweep.config.bands import NoData
 from glsweep.errors import DataError
 from glsweep.scenes.bands import find_reading
+from glsweep.scenes.raster import named_band
 from glsweep.scenes.raster_checks import check_grid, has_place
 from glsweep.scenes.source import Source, open_source
 
@@ -52,7 +53,7 @@ def raster_facts(path: Path, bands: str, *, nodata: NoData = None, needs_place: 
         return ""
 
     def whole() -> str:
-        with open_source(path) as source:
+        with open_source(path, named_band(bands)) as source:
             shape = source.shape
             kind = attempt(lambda: find_reading(source, bands, nodata).title)
             attempt(lambda: grid(source))

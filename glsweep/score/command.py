@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from glsweep.config.card_files import load_data
 from glsweep.config.data_card import DataCard
+from glsweep.config.output_paths import check_output_folder
 from glsweep.errors import ConfigError
 from glsweep.files import write_json, write_text
 from glsweep.metrics.lines import TOLERANCES_M
@@ -63,6 +64,8 @@ def score_data(
     """
     check_options(options)
     card = load_data(data, root=root)
+    folder = out or Path(f"score-{card.name}")
+    check_output_folder("--out", folder)
     catalogue = _open(card)
     entries, left_out = annotated(catalogue)
     groups = groups_of(card, entries, by)
@@ -72,7 +75,6 @@ def score_data(
     if left_out:
         told = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         console.print(f"without a line, and not scored: {told}", highlight=False, soft_wrap=True)
-    folder = out or Path(f"score-{card.name}")
 
     def score_one(entry: SceneEntry, advance: Advance) -> ScoredScene:
         return score_scene(entry, members, drawing, folder, advance)

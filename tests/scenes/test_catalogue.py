@@ -126,7 +126,7 @@ def test_two_scenes_of_one_name_are_refused(tmp_path):
     (root / "DInSAR" / "more").mkdir()
     shutil.copy(root / "DInSAR" / "a.tif", root / "DInSAR" / "more" / "a.tif")
     layout = Layout(rasters="DInSAR/**/*.tif")
-    refused(root, r"2 scenes have the name a \(.*more/a\.tif\)", layout=layout)
+    refused(root, r"more/a\.tif: has the name of .*DInSAR/a\.tif \(a\); rename all but one", layout=layout)
 
 
 def test_lines_that_touch_no_scene_are_refused(tmp_path):

@@ -137,7 +137,9 @@ def test_one_grid_is_not_resampled(tmp_path):
     ):
         write_interferogram(tmp_path / "a.tif", a, *GRID[1:])
         write_interferogram(tmp_path / "b.tif", b, *grid[1:])
-        found = taken(without_noise(tmp_path / "a.tif"), without_noise(tmp_path / "b.tif"), tmp_path / "d.tif")
+        found = taken(
+            without_noise(tmp_path / "a.tif"), without_noise(tmp_path / "b.tif"), tmp_path / "d.tif"
+        )
         exact = mine.astype(complex) * other.conj()
         size = np.where(exact == 0, 1, np.abs(exact))
         lower = np.minimum(np.abs(mine), np.abs(other)).astype(float)

@@ -215,14 +215,14 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path, kept):
     write_interferogram(path, random_scene((200, 300)), NORTH_UP, POLAR)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(DataError, match=r"cut\.tif: cannot be read as a raster") as caught:
+    with pytest.raises(DataError, match=r"cut\.tif: .*obtain it again") as caught:
         read_header(path)
         read_interferogram(path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"none\.tif: cannot be read"):
+    with pytest.raises(DataError, match=r"none\.tif: there is no such file"):
         read_header(tmp_path / "none.tif")
 
 

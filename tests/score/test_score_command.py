@@ -256,7 +256,7 @@ def test_scenes_without_a_place_are_scored_and_said_to_have_none(given, capsys):
             "--root data: says where the scenes of one card are",
         ),
         ([], {"data": "gone.yaml"}, "gone.yaml: cannot be read"),
-        ([], {"data": "member"}, "holds no DInSAR/*.tif and no *.tif"),
+        ([], {"data": "member"}, "holds no raster (.tif"),
         ([], {"data": "simulated.yaml"}, "its scenes are simulated within a study"),
         ([], {"model": "gone"}, "gone: holds no complete member"),
         ([], {"model": "uncalibrated"}, "uncalibrated: has no threshold yet"),
