@@ -119,12 +119,12 @@ def test_a_long_value_is_shortened(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["name: [1, 2", "name: a\n\tb: c", "a: b: c", "when: 2020-13-45", "\x00", "!!python/name:os.system x"],
+    ["name: [1, 2", "a: b: c", "name: *nobody", "a: 1\n---\na: 2", "\x00", "!!python/name:os.system x"],
 )
 def test_what_is_not_yaml_is_refused_in_one_line(tmp_path, text):
     path = tmp_path / "space.yaml"
     path.write_text(text)
-    assert refusal(path).startswith("is not valid YAML (")
+    assert "is not valid YAML (" in refusal(path)
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words\n"])
