@@ -5,13 +5,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from glsweep.config.bands import Bands
 from glsweep.config.base import Settings
 from glsweep.config.simulation import C_BAND_WAVELENGTH_M, Simulation
 from glsweep.config.split import Split
 
-Bands = Literal[
-    "auto", "complex", "real_imaginary", "wrapped_phase", "unwrapped_phase", "phase_coherence", "npz"
-]
 LineRule = Literal["all_touched", "bresenham"]
 LabelRule = Literal["all_touched", "bresenham", "buffered", "soft"]
 
@@ -22,7 +20,8 @@ class Layout(Settings):
     A line belongs to the scene whose file stem equals the stem of its `scene_column`; where that is
     None, to every scene that it touches. Instead of `lines`, `masks` may name rasters: its `*`
     stands for what the `*` of `rasters` stands for, or for a raster's whole stem. `bands` says what
-    a raster holds (`auto` looks). `group_pattern` is a regular expression on scene names; scenes
+    a raster holds, such as `phase, magnitude` (`auto` looks), see `parse_bands`. Patches (`.npz`)
+    hold their masks themselves. `group_pattern` is a regular expression on scene names; scenes
     whose first group is the same are never parted, such as the tiles of one interferogram.
     """
 
@@ -35,12 +34,17 @@ class Layout(Settings):
 
     @model_validator(mode="after")
     def _has_one_truth(self) -> Self:
-        if self.bands == "npz":
+        if self.holds_npz:
             if self.lines is not None or self.masks is not None:
-                raise ValueError("`bands: npz` holds masks itself; set `lines: null` and no `masks`")
+                raise ValueError("npz patches hold masks themselves; set `lines: null` and no `masks`")
         elif (self.lines is None) == (self.masks is None):
             raise ValueError("name either `lines` (a vector file) or `masks` (rasters), not both")
         return self
+
+    @property
+    def holds_npz(self) -> bool:
+        """Whether there are patches in place of rasters: `bands: npz` leaves to them what they hold."""
+        return self.bands == "npz" or self.rasters.lower().endswith(".npz")
 
 
 class DataCard(Settings):

@@ -119,8 +119,8 @@ def _headers(root: Path, card: DataCard) -> list[RasterHeader]:
     if count > 1:
         twins = ", ".join(str(p.relative_to(root)) for p in paths if p.stem == name)
         raise DataError(f"{root}: {count} scenes have the name {name} ({twins}); rename all but one")
-    if card.layout.bands == "npz":
-        return [*read_npz_headers(paths, card.posting_m)]
+    if card.layout.holds_npz:
+        return [*read_npz_headers(paths, card.posting_m, card.layout.bands)]
     unplaced_posting_m = card.posting_m if card.layout.masks else None
     return [read_header(path, card.layout.bands, posting_m=unplaced_posting_m) for path in paths]
 
