@@ -58,6 +58,10 @@ class Study:
         """What was found in the scenes and lines, and how ground was split."""
         return self.directory / "data.json"
 
+    def start(self, architecture: str) -> Path:
+        """Weights from which the trials of an architecture begin."""
+        return self.directory / "start" / f"{architecture}.safetensors"
+
     @property
     def sweep(self) -> Path:
         """Ledger, checkpoints and winners of the sweep."""

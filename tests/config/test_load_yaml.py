@@ -25,7 +25,10 @@ def refused_space(tmp_path, key, to):
 @pytest.mark.parametrize(
     ("key", "known"),
     [
-        ("tittle", "calibration, dimensions, fixed, name, patches, resources, retraining, search, title"),
+        (
+            "tittle",
+            "calibration, dimensions, fixed, name, patches, resources, retraining, search, start, title",
+        ),
         (
             "search.epoch",
             "budget, epochs, first, parallel, rank_by, replicates, sampler, scheduler, tolerance_m",
