@@ -83,6 +83,20 @@ class SkipFirstGate(Gate):
         return x * self.psi_(torch.relu(self.W_g_(g) + self.W_x(x)))
 
 
+class FlatGate(nn.Module):
+    """Normalisations after all convolutions, and in another order; their names say which is which."""
+
+    def __init__(self, F_g, F_l, F_int):  # noqa: N803
+        super().__init__()
+        self.W_x, self.W_g = nn.Conv2d(F_l, F_int, 1), nn.Conv2d(F_g, F_int, 1)
+        self.psi = nn.Conv2d(F_int, 1, 1)
+        self.bn_g, self.bn_x, self.bn_psi = nn.BatchNorm2d(F_int), nn.BatchNorm2d(F_int), nn.BatchNorm2d(1)
+
+    def forward(self, g, x):
+        summed = torch.relu(self.bn_g(self.W_g(g)) + self.bn_x(self.W_x(x)))
+        return x * torch.sigmoid(self.bn_psi(self.psi(summed)))
+
+
 class PublicUNet(nn.Module):
     """Encoder, pyramid, then for each stage up, gate, block."""
 

@@ -49,10 +49,15 @@ class Layer:
         return [int(number) for number in re.findall(r"\d+", self.name)]
 
     @property
-    def number(self) -> int | None:
-        """The last number in the name, apart from a place in a sequence below it."""
+    def number(self) -> int:
+        """The last number in the name, apart from a place in a sequence below it; 0 if there is none."""
         numbers = re.findall(r"\d+", re.sub(r"(?<=[^.\d])(\d+)\.\d+$", r"\1", self.name))
-        return int(numbers[-1]) if numbers else None
+        return int(numbers[-1]) if numbers else 0
+
+    @property
+    def tag(self) -> str:
+        """What is left of the last name without the words for a convolution and a normalisation."""
+        return re.sub(r"conv|batch|norm|bn|w|[_\W]", "", self.name.rpartition(".")[2].lower())
 
     @property
     def parent(self) -> str:
@@ -136,7 +141,10 @@ def _layers(state: Mapping[str, Tensor]) -> list[Layer]:
 
 
 def _paired(layers: Iterable[Layer]) -> list[Unit]:
-    """Give each normalisation to the first convolution of its module that has none."""
+    """Give each normalisation to the convolution of its module that is named like it, else to the first one.
+
+    Those that have one already, or are of another size, are passed over.
+    """
     units: list[Unit] = []
     for layer in layers:
         if len(layer.shape) == 4:
@@ -146,9 +154,9 @@ def _paired(layers: Iterable[Layer]) -> list[Unit]:
             u for u in units if u.normalisation is None and (u.shape[0], u.shape[2] % 2) == (*layer.shape, 1)
         ]
         beside = [unit for unit in bare if unit.convolution.parent == layer.parent]
-        of_its_number = [unit for unit in beside if unit.convolution.number == layer.number]
-        if len(of_its_number) == 1:
-            of_its_number[0].normalisation = layer
+        alike = [unit for unit in beside if unit.convolution.tag == layer.tag]
+        if len(alike) == 1:
+            alike[0].normalisation = layer
         elif beside or len(bare) == 1:
             (beside or bare)[0].normalisation = layer
         else:
@@ -204,7 +212,7 @@ def _pyramid(plain: list[Layer]) -> dict[str, Layer]:
             f"has {len(dilated)} dilated and {len(points)} plain branches of 32, not 3 and 2"
         )
     rates = [set(layer.numbers) & set(PUBLISHED_RATES) for layer in dilated]
-    numbers = [layer.number or 0 for layer in dilated]
+    numbers = [layer.number for layer in dilated]
     if [len(of_one) for of_one in rates] == [1, 1, 1] and set.union(*rates) == set(PUBLISHED_RATES):
         dilated.sort(key=lambda layer: min(set(layer.numbers) & set(PUBLISHED_RATES)))
     elif numbers != sorted(numbers):

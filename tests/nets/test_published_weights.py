@@ -3,7 +3,7 @@
 import pytest
 import safetensors.torch
 import torch
-from published_style import FlatBlock, ShuffledPyramid, SkipFirstGate, trained_a_little
+from published_style import FlatBlock, FlatGate, ShuffledPyramid, SkipFirstGate, trained_a_little
 from torch import nn
 
 from glsweep.errors import ConfigError
@@ -14,7 +14,7 @@ ARCHITECTURES = {"unet": False, "attention_unet": True}
 STYLES = {
     "usual": {},
     "in lists": {"lists": True},
-    "flat": {"block": FlatBlock, "lists": True},
+    "flat": {"block": FlatBlock, "gate": FlatGate, "lists": True},
     "shuffled": {"pyramid": ShuffledPyramid, "gate": SkipFirstGate},
 }
 WRAPPED = {
