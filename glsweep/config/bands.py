@@ -19,7 +19,7 @@ Role = Literal[
     "intensity",
     "mask",
 ]
-"""What a band can be: phases in radians, over pi, in cycles or degrees; a mask is 0 where there is no data."""
+"""What a band can be: a phase in radians, over pi, in cycles or degrees; a mask is 0 without data."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 PHASES: tuple[Role, ...] = ("phase", "phase_pi", "phase_cycles", "phase_degrees", "unwrapped_phase")
@@ -71,7 +71,7 @@ def parse_bands(text: str) -> tuple[BandTerm, ...]:
     if None not in [term.role for term in terms] and not _is_interferogram(roles):
         raise ValueError(
             f"{text!r} is no interferogram; name `complex`, `real, imaginary`, or a phase "
-            f"({', '.join(PHASES)}) by itself or with one of {', '.join(STRENGTHS)}"
+            f"({', '.join(PHASES)}), by itself or with one of {', '.join(STRENGTHS)}"
         )
     return terms
 
@@ -84,18 +84,17 @@ def _term(part: str, text: str) -> BandTerm:
     if equals:
         if known not in ROLES:
             raise ValueError(f"{text!r}: {role!r} is no role; known are {', '.join(ROLES)}")
-        return BandTerm(known, int(band) if re.fullmatch(r"\d+", band) else band)  # type: ignore[arg-type]
+        return BandTerm(known, int(band) if re.fullmatch(r"\d+", band) else band)
     if known in ROLES:
-        return BandTerm(known, None)  # type: ignore[arg-type]
+        return BandTerm(known, None)
     return BandTerm(None, int(role) if re.fullmatch(r"\d+", role) else role)
 
 
-def _is_interferogram(roles: set[Role | None]) -> bool:
-    signal = roles - {"mask"}
-    if signal == {"complex"} or signal == {"real", "imaginary"}:
-        return True
-    phases, strengths = signal & set(PHASES), signal & set(STRENGTHS)
-    return len(phases) == 1 and len(strengths) <= 1 and signal == phases | strengths
+def _is_interferogram(roles: set[Role]) -> bool:
+    strengths = roles & set(STRENGTHS)
+    signal = roles - strengths - {"mask"}
+    is_signal = signal in ({"complex"}, {"real", "imaginary"}, *({phase} for phase in PHASES))
+    return is_signal and len(strengths) <= 1
 
 
 def _checked(text: str) -> str:

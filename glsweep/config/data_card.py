@@ -1,9 +1,9 @@
 """A data card: where the scenes and the lines are, and what must be known of them."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from glsweep.config.bands import Bands
 from glsweep.config.base import Settings
@@ -20,13 +20,15 @@ class Layout(Settings):
     A line belongs to the scene whose file stem equals the stem of its `scene_column`; where that is
     None, to every scene that it touches. Instead of `lines`, `masks` may name rasters: its `*`
     stands for what the `*` of `rasters` stands for, or for a raster's whole stem. `bands` says what
-    a raster holds, such as `phase, magnitude` (`auto` looks), see `parse_bands`. Patches (`.npz`)
-    hold their masks themselves. `group_pattern` is a regular expression on scene names; scenes
-    whose first group is the same are never parted, such as the tiles of one interferogram.
+    a raster holds (`auto` looks; else as `parse_bands` reads it), and `nodata` which stored number
+    stands for no data where the files do not say so. `group_pattern` is a regular expression on
+    scene names; scenes whose first group is the same are never parted, such as the tiles of one
+    interferogram.
     """
 
     rasters: str = "DInSAR/*.tif"
     bands: Bands = "auto"
+    nodata: float | None = None
     lines: str | None = "all_manual_segm_gl.gpkg"
     scene_column: str | None = "source_file"
     masks: str | None = None
@@ -41,9 +43,15 @@ class Layout(Settings):
             raise ValueError("name either `lines` (a vector file) or `masks` (rasters), not both")
         return self
 
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_said(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A card's hash follows from what is written: those of before there was a `nodata` stay.
+        values: dict[str, Any] = serialise(self)
+        return {key: value for key, value in values.items() if (key, value) != ("nodata", None)}
+
     @property
     def holds_npz(self) -> bool:
-        """Whether there are patches in place of rasters: `bands: npz` leaves to them what they hold."""
+        """Whether scenes come as patches with their masks, in files of NumPy."""
         return self.bands == "npz" or self.rasters.lower().endswith(".npz")
 
 
