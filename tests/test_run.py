@@ -139,7 +139,7 @@ def test_a_mistake_in_the_search_space_is_told_by_file_key_and_value(capsys, key
 
 def test_a_search_space_that_is_not_yaml_is_told(capsys):
     Path("space.yaml").write_text("search: [1,\n  2\nfixed: }")
-    assert told(capsys, "--space", "space.yaml").startswith("error: space.yaml: is not valid YAML (")
+    assert told(capsys, "--space", "space.yaml").startswith("error: space.yaml: line 3: is not valid YAML (")
 
 
 def test_words_in_brackets_are_printed_as_they_are(capsys):

@@ -1,4 +1,4 @@
-"""Commands for before a study: whether the machine and the data are fit for it, and scenes from pairs."""
+"""Commands for before a study: whether machine and data are fit for it, scenes of pairs, others' networks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +9,8 @@ from rich.console import Console
 from glsweep.commands.common import BandsOption, Debug, keep_ray_on_loopback
 from glsweep.config.output_paths import check_output_file, check_output_storage
 from glsweep.config.shipped import DEMO_SPACE
+from glsweep.config.simulation import C_BAND_WAVELENGTH_M
+from glsweep.config.trial import Architecture, Channel
 
 
 def doctor(
@@ -141,3 +143,55 @@ def difference(
         bands_of_second=bands if bands_b is None else bands_b,
         force=force,
     )
+
+
+def import_weights(
+    weights: Annotated[Path, tyro.conf.arg(metavar="WEIGHTS.pth")],
+    /,
+    *,
+    patch_size_px: Annotated[int, tyro.conf.arg(metavar="N")],
+    tau: Annotated[float, tyro.conf.arg(metavar="P")],
+    posting_m: Annotated[float, tyro.conf.arg(metavar="M")],
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
+    architecture: Annotated[
+        Architecture | None, tyro.conf.arg(help_behavior_hint="(default: what the file holds)")
+    ] = None,
+    wavelength_m: Annotated[float, tyro.conf.arg(metavar="M")] = C_BAND_WAVELENGTH_M,
+    channels: tuple[Channel, ...] = ("phase", "magnitude"),
+    debug: Debug = False,
+) -> None:
+    """Make a member for `predict` and `score` of a published U-Net's or Attention U-Net's weights.
+
+    Parameters
+    ----------
+    weights
+        A file of torch.save that holds a state dict; objects are never unpickled.
+    patch_size_px
+        Side of the patches that the network was trained on.
+    tau
+        Probability from which a pixel is line.
+    posting_m
+        Side of a pixel of its training data.
+    out
+        Where the member goes: model.safetensors and card.json.
+    architecture
+        Which network the file must hold.
+    wavelength_m
+        The radar's, of its training data.
+    channels
+        What the network sees, in order; magnitudes as they are.
+    """
+    from glsweep.nets.published import import_member
+
+    card = import_member(
+        weights,
+        out,
+        architecture=architecture,
+        patch_size_px=patch_size_px,
+        tau=tau,
+        posting_m=posting_m,
+        wavelength_m=wavelength_m,
+        channels=channels,
+    )
+    told = f"{card.architecture} {card.patch_size_px}, sees {', '.join(card.channels)}, tau {card.tau:g}"
+    Console().print(f"{told}; written to {out}", highlight=False, soft_wrap=True)

@@ -152,7 +152,10 @@ def _part(card: Path, part: Any) -> Any:
             f"(it is {part!r})"
         )
     loaded = load_card(card.parent / given["data"])
-    return loaded.model_copy(update={"test_only": bool(given.get("test_only", loaded.test_only))})
+    test_only = given.get("test_only", loaded.test_only)
+    if not isinstance(test_only, bool):
+        raise ConfigError(f"{card}: parts: test_only should be true or false (it is {test_only!r})")
+    return loaded.model_copy(update={"test_only": test_only})
 
 
 def _with_absolute_regions(card: DataCard, folder: Path) -> DataCard:
