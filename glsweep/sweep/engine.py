@@ -88,22 +88,22 @@ def run_trials(
     """
     job.ledger_jsonl.parent.mkdir(parents=True, exist_ok=True)
     cleaner = [] if job.keep_checkpoints else [CheckpointCleaner(CheckpointStore(job.storage))]
-    request = trial_request(job.resources)
-    at_once = trials_at_once(request)
     journal = Journal(
         Ledger(job.ledger_jsonl),
         stopping=job.stopping,
         epochs=job.schedule.epochs,
         figure=job.schedule.monitor,
         listeners=[*cleaner, *listeners],
-        cohorts=cohort_sizes(
-            job.plan, job.budget, job.resources, places=at_once, on_gpu=bool(request.get("GPU"))
-        ),
     )
     queue = TrialQueue(
         job.plan, journal, budget=job.budget, replicates=job.replicates, epochs=job.schedule.epochs
     )
     if not queue.is_over():
+        request = trial_request(job.resources)
+        at_once, on_gpu = trials_at_once(request), bool(request.get("GPU"))
+        journal.settle_cohorts(
+            cohort_sizes(job.plan, job.budget, job.resources, places=at_once, on_gpu=on_gpu)
+        )
         # With one in waiting, a place that falls free is taken at once.
         searcher = QueueSearcher(queue, journal, most_at_once=None if at_once is None else at_once + 1)
         _tune(job, patches, journal, searcher, request)
