@@ -2,8 +2,8 @@
 
     python benchmarks/all.py [--only training metrics]
 
-Each prints its own table as it goes. Runs for about an hour and a half on two cores; rows for a GPU come
-where there is one. The rivals' rows need them: `pip install monai medpy segmentation-models-pytorch`.
+Each prints its own table as it goes. Rows for a GPU come where there is one. The rivals' rows need them:
+`pip install monai medpy segmentation-models-pytorch`.
 """
 
 import os
@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import tyro
@@ -24,16 +24,6 @@ from rich.console import Console
 from rich.table import Table
 
 HERE = Path(__file__).parent
-ON_CPU = ("--threads", str(os.cpu_count()))
-COMMANDS: dict[str, tuple[str, ...]] = {
-    "training": ("training.py", *(() if torch.cuda.is_available() else ON_CPU)),
-    "sharing": ("sharing.py",),
-    "whole_sweep": ("whole_sweep.py",),
-    "large_scene": ("large_scene.py",),
-    "metrics": ("metrics.py",),
-    "sampling": ("sampling.py",),
-    "overhead": ("overhead.py",),
-}
 Name = Literal["training", "sharing", "whole_sweep", "large_scene", "metrics", "sampling", "overhead"]
 
 
@@ -47,9 +37,10 @@ class Options:
 
 def run(name: str, file: Path) -> str:
     """Run one benchmark, and return what is to be said if it failed."""
-    script, *options = COMMANDS[name]
+    all_cores = name == "training" and not torch.cuda.is_available()
+    options = ("--threads", str(os.cpu_count())) if all_cores else ()
     done = subprocess.run(
-        [sys.executable, str(HERE / script), *options, "--measured", str(file)], check=False
+        [sys.executable, str(HERE / f"{name}.py"), *options, "--measured", str(file)], check=False
     )
     return "" if done.returncode == 0 else f"{name} failed with {done.returncode}: its rows are missing"
 
@@ -68,7 +59,7 @@ def main(options: Options) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "measured.jsonl"
         file.touch()
-        failures = [run(name, file) for name in options.only or COMMANDS]
+        failures = [run(name, file) for name in options.only or get_args(Name)]
         found = [Measured.parse(line) for line in file.read_text(encoding="utf-8").splitlines()]
     console = Console(width=120)
     console.print(table_of(found))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from training_ceiling import finish
 from training_plain_loop import PlainLoop, write_files
 
 from glsweep.patches.arrays import PatchArrays
@@ -45,8 +46,7 @@ def train(
         begun_s = time.perf_counter()
         loop.train()
         loop.validate()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        finish(device)
         taken_s += time.perf_counter() - begun_s
         _, counts = validate(loop.network, task, trial.parameters.batch_size)
         best = max(best, float(counts.relaxed_f1().max()))

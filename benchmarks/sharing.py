@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import tyro
@@ -107,9 +107,9 @@ class Way:
             process.end()
 
 
-def train_share(told: dict[str, object]) -> None:
+def train_share(told: dict[str, Any]) -> None:
     """Be one of the processes."""
-    architecture, width, size_px, batch = str(told["case"]).split(",")
+    architecture, width, size_px, batch = told["case"].split(",")
     parameters = TrialParameters.model_validate(
         {
             "architecture": architecture,
@@ -129,10 +129,8 @@ def train_share(told: dict[str, object]) -> None:
     )
     torch.set_num_threads(1)
     keep_freed_memory()
-    device, count = torch.device(str(told["device"])), int(str(told["networks"]))
-    train, val = (
-        noise(int(str(told["batches"])) * int(batch) // part, int(size_px), part) for part in (1, 4)
-    )
+    device, count = torch.device(told["device"]), told["networks"]
+    train, val = (noise(told["batches"] * int(batch) // part, int(size_px), part) for part in (1, 4))
     members = {
         str(n): Member(fresh_state(parameters, seed=n, device=device), parameters, n) for n in range(count)
     }

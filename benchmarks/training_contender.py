@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,13 @@ from training_plain_loop import PlainLoop, write_files
 from training_rivals import as_ours, build_rival
 
 from glsweep.config.trial import TrialParameters
-from glsweep.losses import GroundingLineLoss
-from glsweep.metrics.thresholds import truth_within
 from glsweep.nets.build import count_parameters
 from glsweep.patches.arrays import PatchArrays
 from glsweep.training import epoch
+from glsweep.training.fit import Schedule, make_task
 from glsweep.training.host_memory import keep_freed_memory
-from glsweep.training.patches_on_device import place
 from glsweep.training.state import TrainingState, fresh_state
-from glsweep.training.step import CapturedStep, take_step
+from glsweep.training.step import CapturedStep
 
 POSTING_M = 100.0
 TOLERANCE_M = 200.0
@@ -55,16 +54,9 @@ class Ours:
         self.state = fresh_state(parameters, seed=0, device=device)
         if not kind.startswith("glsweep"):
             self._put_in(kind, parameters)
-        loss = GroundingLineLoss(
-            fn_weight=parameters.fn_weight,
-            fp_weight=parameters.fp_weight,
-            gamma=parameters.gamma,
-            bce_weight=parameters.bce_weight,
-        )
-        train, val = (place(split, device) for split in splits)
-        truth = truth_within(splits[1].mask, TOLERANCE_M, POSTING_M, device=device)
-        step = CapturedStep() if kind == "glsweep, graph" else take_step
-        self.task = epoch.Task(parameters, loss, train, val, truth, step)
+        self.task = make_task(parameters, *splits, Schedule(1, TOLERANCE_M, "relaxed_f1"), device)
+        if kind == "glsweep, graph":
+            self.task = replace(self.task, step=CapturedStep())
         self.network = self.state.network
 
     def _put_in(self, rival: str, parameters: TrialParameters) -> None:

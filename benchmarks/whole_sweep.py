@@ -11,7 +11,7 @@ sweep's winner comes to in the plain loop, with other draws. The noise is by how
 figures of the two runs differ (standard deviation over those that ran in full, divided by the root of two).
 
 The published sizes, batches and widths are for a GPU: `--sizes-px 128 256 --batch-size 25 --patches 6000
---unetpp-width 32 --learning-rate 1e-4`. The defaults are what two cores do in half an hour.
+--unetpp-width 32 --learning-rate 1e-4`. The defaults are what two cores do in a quarter of an hour.
 """
 
 import json

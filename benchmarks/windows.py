@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
+import pyproj
 import rasterio
 import tyro
 from rich.console import Console
@@ -39,7 +40,7 @@ class Options:
     windows_px: tuple[int, ...] = (128, 256, 384, 512)
 
 
-Drawn = tuple[npt.NDArray[np.float32], list[LineString]]
+Drawn = tuple[npt.NDArray[np.float32], list[LineString], pyproj.CRS]
 
 
 def main(options: Options) -> None:
@@ -60,15 +61,18 @@ def _draw(model: str, path: Path, window_px: int) -> Drawn:
     with TemporaryDirectory() as folder:
         predicted = predict_scene(read_header(path), members, drawing, Path(folder), lambda _share: None)
         with rasterio.open(predicted.files[0]) as dataset:
-            return dataset.read(1), [one.line for one in predicted.lines]
+            crs = pyproj.CRS.from_wkt(dataset.crs.to_wkt())
+            return dataset.read(1), [one.line for one in predicted.lines], crs
 
 
 def _differences(one: Sequence[Drawn], other: Sequence[Drawn]) -> list[str]:
     inside = np.s_[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX]
     pairs = list(zip(one, other, strict=True))
-    apart = np.concatenate([np.abs(a - b)[inside].ravel() for (a, _), (b, _) in pairs])
+    apart = np.concatenate([np.abs(a - b)[inside].ravel() for (a, *_), (b, *_) in pairs])
     apart = apart[np.isfinite(apart)]
-    lines = LineDistances.pooled([line_distances(a, b) for (_, a), (_, b) in pairs if a and b])
+    lines = LineDistances.pooled(
+        [line_distances(a, b, crs=crs) for (_, a, crs), (_, b, _) in pairs if a and b]
+    )
     return [
         f"{apart.mean():.4f}",
         f"{np.quantile(apart, 0.99):.3f}",

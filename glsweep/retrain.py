@@ -26,6 +26,7 @@ from glsweep.sweep.terms import Terms
 from glsweep.tracking.away import without_stopping
 from glsweep.tracking.members import track_members
 from glsweep.training.fit import Schedule
+from glsweep.training.start import load_start
 from glsweep.training.state import best_weights
 
 
@@ -54,6 +55,7 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
         ledger_jsonl=study.members_ledger_jsonl,
         storage=study.checkpoints(storage, "members"),
         keep_checkpoints=True,
+        start=load_start(study),
     )
     terms = Terms.of_retraining(job.plan.strata, study.config.space)
     table = ConsoleListener(console, terms, title="Retraining of the winners")

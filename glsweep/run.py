@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
@@ -13,13 +13,17 @@ from rich.text import Text
 
 from glsweep.commands import COMMANDS, keep_ray_on_loopback
 from glsweep.config.card_files import load_data
+from glsweep.config.output_paths import check_output_folder, check_output_storage
 from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE
-from glsweep.config.space import load_space
+from glsweep.config.space import SearchSpace, load_space
 from glsweep.config.study import StudyConfig
 from glsweep.errors import GlsweepError, StudyError
 from glsweep.spaces.plan import Plan, patch_sizes_px
 from glsweep.spaces.samplers import make_plan
 from glsweep.study import STAGES, Stage, Study, create_study, held, open_study
+
+if TYPE_CHECKING:
+    from glsweep.nets.published import PublishedWeights
 
 _Path = Path | None
 _Paths = tuple[Path, ...]
@@ -111,6 +115,7 @@ def _run(stages: Sequence[Stage], options: Options) -> None:
     from glsweep.stages import Context, run_stages
 
     keep_ray_on_loopback(options.address)
+    check_output_storage("--storage", options.storage)
     console = Console()
     study, plan = _open(options, stages[0])
     size = "trials within a budget" if plan.size is None else f"{plan.size} configurations planned"
@@ -135,15 +140,32 @@ def _open(options: Options, first: Stage) -> tuple[Study, Plan]:
         return study, make_plan(study.config.space, seed=study.config.seed, source=study.config_yaml)
     source = options.space or DEMO_SPACE
     card = load_data(options.data or (DEMO_CARD,), options.test_data, root=options.root)
-    space = load_space(source)
+    space, start = _with_start(load_space(source), source)
     name = card.name if card.name == space.name else f"{card.name}-{space.name}"
     directory = options.study or Path("studies") / name
+    check_output_folder("--study", directory)
     config = StudyConfig(name=directory.resolve().name, seed=options.seed or 0, card=card, space=space)
     plan = make_plan(space, seed=config.seed, source=source)
+    if start:
+        from glsweep.training.start import check_start, keep_start
+
+        check_start(space, plan, source)
     if not (directory / "study.yaml").is_file():
         _check_is_first(first, directory)
         check_data(Study(directory, config), patch_sizes_px(plan.strata))
-    return create_study(directory, config), plan
+    study = create_study(directory, config)
+    if start:
+        keep_start(study, start)
+    return study, plan
+
+
+def _with_start(space: SearchSpace, source: Path) -> "tuple[SearchSpace, list[PublishedWeights]]":
+    """Read the weights to begin with, if there are any: only then is torch needed here."""
+    if not space.start:
+        return space, []
+    from glsweep.training.start import read_start
+
+    return read_start(space, source)
 
 
 def _check_is_first(stage: Stage, directory: Path) -> None:

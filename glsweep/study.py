@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
 from filelock import FileLock, Timeout
 
 from glsweep.config.base import load_yaml
 from glsweep.config.data_card import DataCard
 from glsweep.config.study import StudyConfig
 from glsweep.config.trial import Stratum
+from glsweep.config.yaml_file import write_as_yaml
 from glsweep.errors import StudyError
 from glsweep.files import read_json, write_json, write_text
 
@@ -57,6 +57,10 @@ class Study:
     def data_json(self) -> Path:
         """What was found in the scenes and lines, and how ground was split."""
         return self.directory / "data.json"
+
+    def start(self, architecture: str) -> Path:
+        """Weights from which the trials of an architecture begin."""
+        return self.directory / "start" / f"{architecture}.safetensors"
 
     @property
     def sweep(self) -> Path:
@@ -240,7 +244,7 @@ def create_study(directory: Path, config: StudyConfig) -> Study:
         raise StudyError(f"{directory}: exists and is not a study; name another folder with --study")
     study = Study(directory, config)
     try:
-        write_text(study.config_yaml, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+        write_text(study.config_yaml, write_as_yaml(config.model_dump(mode="json")))
     except OSError as error:
         raise StudyError(
             f"{directory}: cannot be made ({error}); name another folder with --study"

@@ -91,7 +91,10 @@ def scene_lines(shape, transform):
     return [LineString([transform @ tuple(point) for point in points]) for points in (long, ring)]
 
 
-def write_bands(path, bands, transform, crs, nodata=None):
+NAMES = {"real_imaginary": ("real", "imaginary"), "complex": ("interferogram",), "wrapped_phase": ("phase",)}
+
+
+def write_bands(path, bands, transform, crs, nodata=None, names=()):
     """Write bands, (count, rows, cols), as they are."""
     with rasterio.open(
         path,
@@ -106,15 +109,18 @@ def write_bands(path, bands, transform, crs, nodata=None):
         nodata=nodata,
     ) as dataset:
         dataset.write(bands)
+        if names:
+            dataset.descriptions = names
     return path
 
 
 def write_scene(
     path, lines, shape=(150, 210), transform=NORTH_UP, crs=POLAR, kind="real_imaginary", strength=1
 ):
-    """Phase pi on the lines, with that magnitude, and 0 elsewhere; a corner without data."""
+    """Phase pi on the lines, with that magnitude, else 0, with a little noise; a corner without data."""
     on_line = line_mask(lines, shape, transform, "all_touched") > 0
-    values = np.where(on_line, -strength, 1).astype(np.complex64)
+    noise_rad = np.random.default_rng(0).normal(0, 0.01, shape)
+    values = (np.where(on_line, -strength, 1) * np.exp(1j * noise_rad)).astype(np.complex64)
     values[-20:, -30:] = 0
     phase = np.where(values == 0, np.nan, np.angle(values)).astype(np.float32)
     bands = {
@@ -122,4 +128,6 @@ def write_scene(
         "complex": values[None],
         "wrapped_phase": phase[None],
     }[kind]
-    return write_bands(path, bands, transform, crs, nodata=np.nan if kind == "wrapped_phase" else None)
+    return write_bands(
+        path, bands, transform, crs, nodata=np.nan if kind == "wrapped_phase" else None, names=NAMES[kind]
+    )

@@ -77,7 +77,7 @@ def test_an_empty_folder_is_told(capsys):
     Path("empty").mkdir()
     message = told(capsys, "--data", "empty")
     assert str(Path("empty").resolve()) in message
-    assert "holds no DInSAR/*.tif and no *.tif" in message
+    assert "holds no raster (.tif" in message
 
 
 def test_a_data_card_that_is_not_there_is_told(capsys):
@@ -139,7 +139,7 @@ def test_a_mistake_in_the_search_space_is_told_by_file_key_and_value(capsys, key
 
 def test_a_search_space_that_is_not_yaml_is_told(capsys):
     Path("space.yaml").write_text("search: [1,\n  2\nfixed: }")
-    assert told(capsys, "--space", "space.yaml").startswith("error: space.yaml: is not valid YAML (")
+    assert told(capsys, "--space", "space.yaml").startswith("error: space.yaml: line 3: is not valid YAML (")
 
 
 def test_words_in_brackets_are_printed_as_they_are(capsys):
@@ -283,7 +283,7 @@ def as_a_user(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--data", "."], "holds no DInSAR/*.tif and no *.tif; name a folder of scenes or write a data card"),
+        (["--data", "."], "only 1 .yaml; name where the interferograms are"),
         (["--space", "space.yaml"], "space.yaml: search.epochs: input should be a valid integer"),
         (["evaluate", "--study", "nowhere"], "nowhere: is not a study yet, and stage `evaluate` cannot"),
     ],

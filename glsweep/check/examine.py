@@ -10,13 +10,16 @@ from glsweep.check.findings import Findings, Note, SceneFindings
 from glsweep.check.other_files import other_files
 from glsweep.check.pixels import describe_lines, describe_pixels
 from glsweep.check.scene_notes import scene_notes
-from glsweep.config.card_files import RASTERS_OF_FOLDERS, load_card
+from glsweep.config.bands import NoData
+from glsweep.config.card_files import load_card
 from glsweep.config.data_card import DataCard, Layout, LineRule
+from glsweep.config.products import scene_stem
+from glsweep.config.raster_files import rasters_of_folder, scenes_folder
 from glsweep.config.space import SearchSpace
 from glsweep.config.study import StudyConfig
 from glsweep.errors import DataError, GlsweepError
 from glsweep.patches.survey import check_data, survey
-from glsweep.scenes.catalogue import Catalogue, find_rasters, open_catalogue
+from glsweep.scenes.catalogue import Catalogue, choose_rasters, open_catalogue
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.raster_facts import raster_facts
 from glsweep.scenes.scene_entry import SceneEntry
@@ -37,14 +40,14 @@ class Asked:
         Where the scenes are, instead of the card's `root`.
     bands : str or None
         What the rasters' bands hold, instead of what the card says.
-    nodata : float or None
-        Which stored number stands for no data, instead of what the card says.
+    nodata : float, "as_tagged" or None
+        What stands for no data, instead of what the card says.
     """
 
     sizes_px: Sequence[int]
     root: Path | None = None
     bands: str | None = None
-    nodata: float | None = None
+    nodata: NoData = None
 
     def applied(self, card: DataCard) -> DataCard:
         """Return the card with its rasters read as the user says."""
@@ -83,9 +86,12 @@ def examine(data: Path, space: SearchSpace, asked: Asked) -> Findings:
         card = asked.applied(load_card(data, root=asked.root))
     except DataError as error:
         findings.faults.append(_short(error, data))
-        rasters = next((p for p in (sorted(data.glob(g)) for g in RASTERS_OF_FOLDERS) if p), [])
-        _examine_rasters_alone(rasters, findings, asked)
-        findings.others += other_files(data, rasters)
+        where = scenes_folder(data)
+        choice = rasters_of_folder(where)
+        findings.passed_over += map(str, choice.passed_over)
+        _examine_rasters_alone(choice.taken, findings, asked)
+        known = {*choice.taken, *(path for line in choice.passed_over for path in line.paths)}
+        findings.others += other_files(data, known)
         return findings
     for row, data_set in enumerate(card.data_sets):
         if data_set.root is None:
@@ -114,12 +120,13 @@ def _examine_data_set(
 ) -> None:
     _check_sums(card, root, findings)
     try:
-        paths = find_rasters(root, card)
+        choice = choose_rasters(root, card)
     except DataError as error:
         findings.faults.append(str(error))
         return
+    findings.passed_over += map(str, choice.passed_over)
     unplaced_posting_m = card.posting_m if card.layout.masks else None
-    rasters = [] if card.layout.holds_npz else paths
+    rasters = [] if card.layout.holds_npz else choice.taken
     opened = [_open_raster(path, card.layout, unplaced_posting_m, sizes_px) for path in rasters]
     entries: dict[str, SceneEntry] = {}
     if any(found.faults for found, _ in opened):
@@ -142,7 +149,7 @@ def _open_raster(
     facts = raster_facts(path, layout.bands, nodata=layout.nodata, posting_m=posting_m)
     shape = "" if facts.shape is None else f"{facts.shape[0]} x {facts.shape[1]}"
     found = SceneFindings(
-        path.stem,
+        scene_stem(path),
         shape,
         facts.crs,
         facts.posting,
@@ -153,6 +160,7 @@ def _open_raster(
     if facts.shape is not None and min(facts.shape) < min(sizes_px):
         least_px = min(sizes_px)
         found.notes.append(Note("too small", f"too small for patches of {least_px} px; it gives none"))
+    found.notes += [Note("read", remark) for remark in facts.remarks]
     return found, facts.header
 
 
@@ -223,6 +231,7 @@ def _note_lines(catalogue: Catalogue, findings: Findings) -> None:
     if facts["rows_without_scene"]:
         told = ", ".join(name or "(no name)" for name in facts["rows_without_scene"])
         findings.notes.append(f"rows that name no scene here fall away: {told}")
+    findings.notes += [remark for remark in catalogue.remarks if remark not in findings.notes]
     if facts["scenes_without_position"]:
         count = len(facts["scenes_without_position"])
         findings.notes.append(f"{count} scenes do not say where they lie; overlaps cannot be seen")

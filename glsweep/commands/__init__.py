@@ -7,7 +7,7 @@ its help, and enter it in `COMMANDS`.
 from collections.abc import Callable
 
 from glsweep.commands.common import keep_ray_on_loopback
-from glsweep.commands.of_beginnings import check, doctor
+from glsweep.commands.of_beginnings import check, difference, doctor, import_weights
 from glsweep.commands.of_lines import compare, predict, score, zone
 from glsweep.commands.of_studies import replay, status, track
 
@@ -19,6 +19,8 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "compare": compare,
     "zone": zone,
     "check": check,
+    "difference": difference,
+    "import-weights": import_weights,
     "doctor": doctor,
     "status": status,
     "replay": replay,

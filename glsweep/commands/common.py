@@ -6,9 +6,18 @@ from typing import Annotated
 
 import tyro
 
+from glsweep.config.bands import NoData
+
 StudyFolder = Annotated[Path, tyro.conf.arg(metavar="STUDY", help="The study's folder.")]
 Debug = Annotated[
     bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Show whole tracebacks.", help_behavior_hint="")
+]
+
+BandsOption = Annotated[
+    str, tyro.conf.arg(metavar="ROLE[=BAND],...", help_behavior_hint="(default: their names and values tell)")
+]
+NoDataOption = Annotated[
+    NoData, tyro.conf.arg(metavar="VALUE|as_tagged", help_behavior_hint="(default: as the files say)")
 ]
 
 

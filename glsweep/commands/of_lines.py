@@ -6,7 +6,8 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from glsweep.commands.common import Debug
+from glsweep.commands.common import BandsOption, Debug, NoDataOption
+from glsweep.config.output_paths import check_output_file, check_output_folder
 from glsweep.predict.options import DrawingOptions
 
 
@@ -15,13 +16,8 @@ def predict(
     *,
     scene: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE|FOLDER...")],
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
-    bands: Annotated[
-        str,
-        tyro.conf.arg(metavar="ROLE[=BAND],...", help_behavior_hint="(default: their names and values tell)"),
-    ] = "auto",
-    nodata: Annotated[
-        float | None, tyro.conf.arg(metavar="VALUE", help_behavior_hint="(default: as the files say)")
-    ] = None,
+    bands: BandsOption = "auto",
+    nodata: NoDataOption = None,
     wavelength_m: Annotated[
         float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(default: the model card's)")
     ] = None,
@@ -40,10 +36,12 @@ def predict(
         phase_degrees, unwrapped_phase), perhaps with coherence, magnitude or intensity; each perhaps with
         its band's number or name, such as `phase=2, coherence=corr`.
     nodata
-        A value in the rasters that stands for no data, though they do not say so.
+        A value in the rasters that stands for no data, though they do not say so; as_tagged to take areas
+        of one value for data.
     wavelength_m
         The radar's, to be compared with the model card's; rasters do not tell it.
     """
+    check_output_folder("--out", out)
     from glsweep.predict.command import predict_scenes
 
     return predict_scenes(
@@ -98,6 +96,12 @@ def compare(
     reference_by: Annotated[
         str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="(default: as --by)")
     ] = None,
+    layer: Annotated[
+        str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: the only one)")
+    ] = None,
+    reference_layer: Annotated[
+        str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: the only one)")
+    ] = None,
     tolerance_m: Annotated[tuple[float, ...], tyro.conf.arg(metavar="M...")] = (100.0, 200.0, 500.0),
     table: Annotated[
         Path | None, tyro.conf.arg(metavar="FILE.csv", help_behavior_hint="(default: none)")
@@ -109,23 +113,39 @@ def compare(
     Parameters
     ----------
     lines
-        The lines that are judged: .gpkg, .shp or .geojson, in any CRS.
+        The lines that are judged: .gpkg, .shp, .geojson or .fgb, in any CRS.
     reference
         What they are measured against.
     by
         A column that names scenes or regions: rows are compared with those of the same name.
     reference_by
         The same in the reference.
+    layer
+        The layer of the lines, where their file has several.
+    reference_layer
+        The same in the reference.
     tolerance_m
         Within so many metres a line counts as found.
     table
         Also write the figures to this file.
     """
+    if table is not None:
+        check_output_file("--table", table)
     from glsweep.compare.pairs import read_pairs
-    from glsweep.compare.told import measure, tell, write_table
+    from glsweep.compare.told import measure, tell, tell_remark, write_table
 
-    found = measure(read_pairs(lines, reference, by=by, reference_by=reference_by), tolerance_m)
-    tell(found, tolerance_m, Console())
+    console = Console()
+    pairs = read_pairs(
+        lines,
+        reference,
+        by=by,
+        reference_by=reference_by,
+        layer=layer,
+        reference_layer=reference_layer,
+        tell=lambda remark: tell_remark(remark, console),
+    )
+    found = measure(pairs, tolerance_m)
+    tell(found, tolerance_m, console)
     if table is not None:
         write_table(found, table)
 
@@ -135,6 +155,9 @@ def zone(
     /,
     *,
     by: Annotated[str, tyro.conf.arg(metavar="COLUMN")] = "dates",
+    layer: Annotated[
+        str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: the only one)")
+    ] = None,
     spacing_m: Annotated[float, tyro.conf.arg(metavar="M")] = 200.0,
     reach_m: Annotated[float, tyro.conf.arg(metavar="M")] = 5000.0,
     out: Annotated[
@@ -147,9 +170,11 @@ def zone(
     Parameters
     ----------
     lines
-        Lines of several dates: .gpkg, .shp or .geojson, in any CRS.
+        Lines of several dates: .gpkg, .shp, .geojson or .fgb, in any CRS.
     by
         The column that tells dates apart.
+    layer
+        The layer of the lines, where their file has several.
     spacing_m
         Between transects, which are normal to the lines of the date with the longest ones.
     reach_m
@@ -158,6 +183,8 @@ def zone(
         Also write the zone to this file: its section along each transect, with its width, and the
         ground between the outermost lines, in a layer each.
     """
+    if out is not None:
+        check_output_file("--out", out)
     from glsweep.compare.zone_file import tell_zone
 
-    tell_zone(lines, by=by, spacing_m=spacing_m, reach_m=reach_m, out=out, console=Console())
+    tell_zone(lines, by=by, spacing_m=spacing_m, reach_m=reach_m, out=out, console=Console(), layer=layer)

@@ -25,7 +25,7 @@ def envelope(zone: Zone, *, spacing_m: float) -> list[Polygon]:
     """
     ends = np.array([section.coords for section in zone.sections()]).reshape(-1, 2, 2)
     known = zone.dates_at > 1
-    step_m = np.hypot(*(zone.origin_xy_m[1:] - zone.origin_xy_m[:-1]).T)
+    step_m = zone.scale[1:] * np.hypot(*np.diff(zone.origin_xy_m, axis=0).T)
     joined = known[1:] & known[:-1] & (step_m < APART * spacing_m)
     before, after = ends[:-1][joined], ends[1:][joined]
     corners = np.stack([before[:, 0], after[:, 0], after[:, 1], before[:, 1]], axis=1)

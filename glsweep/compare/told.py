@@ -8,10 +8,11 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from glsweep.compare.pairs import Pair
 from glsweep.files import replacing
-from glsweep.metrics.lines import STEP_M, LineDistances, line_distances
+from glsweep.metrics.lines import STEP_M, LineDistances
 
 POOLED = "all"
 EDGES_WIDTH = 2
@@ -30,7 +31,7 @@ def measure(pairs: Sequence[Pair], tolerances_m: Sequence[float], *, step_m: flo
         Columns name, lines_km, reference_km, mean_m, median_m, mad_m, and for each tolerance
         completeness_T, missed_km_T, false_km_T.
     """
-    found = [line_distances(pair.lines, pair.reference, step_m=step_m) for pair in pairs]
+    found = [pair.distances(step_m) for pair in pairs]
     rows = [_row(pair.name or POOLED, one, one, tolerances_m) for pair, one in zip(pairs, found, strict=True)]
     if len(found) > 1:
         every, both = LineDistances.pooled(found), LineDistances.pooled(paired(found))
@@ -95,6 +96,11 @@ def _figures(row: Mapping[Hashable, float], tolerances_m: Sequence[float]) -> li
 def _ending(name: str, width: int) -> str:
     """Shorten a name at its beginning, since names differ at their end; files have it whole."""
     return name if len(name) <= width else f"\N{HORIZONTAL ELLIPSIS}{name[1 - width :]}"
+
+
+def tell_remark(remark: str, console: Console) -> None:
+    """Print what was not taken as it stands in a file; brackets in its path are no markup."""
+    console.print(Text.assemble(("mind: ", "yellow"), remark), soft_wrap=True)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -5,6 +5,8 @@ from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator
 
+from glsweep.errors import ConfigError
+
 Role = Literal[
     "complex",
     "real",
@@ -102,5 +104,26 @@ def _checked(text: str) -> str:
     return text
 
 
+def check_option(text: str, option: str = "--bands") -> None:
+    """Make sure that an option of a command names bands.
+
+    Raises
+    ------
+    ConfigError
+        When it does not.
+    """
+    try:
+        parse_bands(text)
+    except ValueError as error:
+        raise ConfigError(f"{option} {error}") from error
+
+
 Bands = Annotated[str, AfterValidator(_checked)]
 """A text that `parse_bands` understands."""
+
+NoData = float | Literal["as_tagged"] | None
+"""A stored number that stands for no data though the file does not say so; None leaves it to the file.
+
+Areas that hold one value without exception are then refused, unless they are said to be as the file tags
+them, so that a value which nothing tags is measured.
+"""

@@ -1,12 +1,13 @@
-"""The base of every configuration model, and the one way a YAML file is read."""
+"""The base of every configuration model, and the one way a file of it is read."""
 
 import hashlib
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
+from glsweep.config.yaml_file import read_yaml
 from glsweep.errors import ConfigError
 
 
@@ -14,6 +15,21 @@ class Settings(BaseModel):
     """A frozen model in which a typo is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_nothing_else_for_a_truth(cls, values: Any) -> Any:
+        # Else pydantic reads a batch size of `true` as 1, and `"no"` in quotes as false.
+        for name, field in cls.model_fields.items() if isinstance(values, dict) else ():
+            value, asked = values.get(name), field.annotation
+            if isinstance(value, bool) and asked not in (bool, Any):
+                fault = "is not a matter of true or false"
+            elif isinstance(value, str) and asked is bool:
+                fault = "should be true or false, without quotes"
+            else:
+                continue
+            raise PydanticCustomError("truth", "{fault}", {"fault": fault, "name": name, "value": value})
+        return values
 
     def content_hash(self) -> str:
         """Return 10 hexadecimal digits that change when any value does."""
@@ -32,7 +48,7 @@ def load_yaml(path: Path, model: type[AnySettings]) -> AnySettings:
         When the file is missing, is not YAML, or does not fit `model`; the message names
         the file, the key, the value and what is wrong with it.
     """
-    return validate(_read_yaml(path), model, path)
+    return validate(read_yaml(path), model, path)
 
 
 def load_yaml_mapping(path: Path) -> dict[str, Any]:
@@ -43,21 +59,10 @@ def load_yaml_mapping(path: Path) -> dict[str, Any]:
     ConfigError
         When the file is missing, is not YAML, or holds no mapping.
     """
-    value = _read_yaml(path)
+    value = read_yaml(path)
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: holds no keys with values (it is {_shortened(value)}); write `name: ...`")
     return value
-
-
-def _read_yaml(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); name an existing YAML file") from error
-    except (yaml.YAMLError, ValueError) as error:
-        # PyYAML lets a ValueError through for a date that does not exist.
-        place = " ".join(str(error).split())
-        raise ConfigError(f"{path}: is not valid YAML ({place}); mend that line") from error
 
 
 def validate(value: Any, model: type[AnySettings], path: Path) -> AnySettings:
@@ -71,7 +76,9 @@ def validate(value: Any, model: type[AnySettings], path: Path) -> AnySettings:
 def _in_one_line(error: ValidationError, model: type[Settings]) -> str:
     # A misspelt key is also missing under its right name; the misspelling tells more.
     first, *others = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    key = ".".join(map(str, first["loc"])) or "the file"
+    told_of = first.get("ctx", {}) if first["type"] == "truth" else {}
+    value = told_of.get("value", first["input"])
+    key = ".".join(map(str, [*first["loc"], *filter(None, [told_of.get("name")])])) or "the file"
     if first["type"] == "extra_forbidden":
         known = ", ".join(_fields_at(model, first["loc"][:-1]))
         text = f"{key}: unknown key; known here: {known}" if known else f"{key}: unknown key"
@@ -79,7 +86,8 @@ def _in_one_line(error: ValidationError, model: type[Settings]) -> str:
         text = f"{key}: is missing; add it"
     else:
         message = first["msg"].removeprefix("Value error, ")
-        text = f"{key}: {message[0].lower()}{message[1:]} (it is {_shortened(first['input'])})"
+        remedy = ", so put it in quotes" if first["type"] == "string_type" else ""
+        text = f"{key}: {message[0].lower()}{message[1:]}{remedy} (it is {_shortened(value)})"
     return text + (f" (and {len(others)} more)" if others else "")
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from glsweep.config.base import load_yaml_mapping, validate
 from glsweep.config.data_card import DataCard, Layout
+from glsweep.config.products import scene_stem
+from glsweep.config.raster_files import rasters_of_card, scene_pattern
 from glsweep.errors import ConfigError, DataError
 
-RASTERS_OF_FOLDERS = ("DInSAR/*.tif", "*.tif")
-LINE_SUFFIXES = (".gpkg", ".shp", ".geojson")
+LINE_SUFFIXES = (".gpkg", ".shp", ".geojson", ".fgb", ".json")
 
 
 def load_card(data: Path, *, root: Path | None = None) -> DataCard:
@@ -107,24 +109,33 @@ def join_cards(cards: Sequence[DataCard], test_only: Sequence[DataCard] = ()) ->
 def card_for_folder(folder: Path) -> DataCard:
     """Make a card for a folder in the study layout, or one with rasters and lines side by side."""
     folder = folder.resolve()
-    rasters = next((g for g in RASTERS_OF_FOLDERS if any(folder.glob(g))), None)
-    if rasters is None:
-        raise DataError(
-            f"{folder}: holds no DInSAR/*.tif and no *.tif; name a folder of scenes or write a data card"
-        )
-    lines = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in LINE_SUFFIXES)
-    if len(lines) != 1:
-        found = ", ".join(lines) or "none"
-        raise DataError(
-            f"{folder}: needs one file of lines ({', '.join(LINE_SUFFIXES)}), found {found}; "
-            "add it or name it in a data card"
-        )
+    rasters = scene_pattern(folder)
+    lines = _lines_of(folder, {scene_stem(path) for path in rasters_of_card(folder, rasters).taken})
     return DataCard(
         name=_card_name(folder),
         title=f"Scenes of {folder.name}",
         source=str(folder),
         root=folder,
-        layout=Layout(rasters=rasters, lines=lines[0]),
+        layout=Layout(rasters=rasters, lines=lines),
+    )
+
+
+def _lines_of(folder: Path, scenes: set[str]) -> str:
+    """Return the file of lines, or the pattern of files of which each has the name of a scene."""
+    files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in LINE_SUFFIXES)
+    # Notes beside scenes are .json too.
+    files = [p for p in files if p.suffix.lower() != ".json"] or files
+    if len(files) == 1:
+        return files[0].name
+    suffixes = {path.suffix for path in files}
+    # Letters with accents have two forms in file names.
+    named, known = ({normalize("NFC", n) for n in names} for names in ({p.stem for p in files}, scenes))
+    if len(suffixes) == 1 and len(named) > 1 and named <= known:
+        return f"*{suffixes.pop()}"
+    found = ", ".join(path.name for path in files) or "none"
+    raise DataError(
+        f"{folder}: needs one file of lines ({', '.join(LINE_SUFFIXES)}), or one with each scene's name, "
+        f"found {found}; add it or name it in a data card (a pattern such as lines: '*_gl.shp' does too)"
     )
 
 
@@ -141,7 +152,10 @@ def _part(card: Path, part: Any) -> Any:
             f"(it is {part!r})"
         )
     loaded = load_card(card.parent / given["data"])
-    return loaded.model_copy(update={"test_only": bool(given.get("test_only", loaded.test_only))})
+    test_only = given.get("test_only", loaded.test_only)
+    if not isinstance(test_only, bool):
+        raise ConfigError(f"{card}: parts: test_only should be true or false (it is {test_only!r})")
+    return loaded.model_copy(update={"test_only": test_only})
 
 
 def _with_absolute_regions(card: DataCard, folder: Path) -> DataCard:

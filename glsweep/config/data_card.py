@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from glsweep.config.bands import Bands
+from glsweep.config.bands import Bands, NoData
 from glsweep.config.base import Settings
 from glsweep.config.simulation import C_BAND_WAVELENGTH_M, Simulation
 from glsweep.config.split import Split
@@ -18,7 +18,9 @@ class Layout(Settings):
     """Where files lie under the card's root, and how rasters and lines belong together.
 
     A line belongs to the scene whose file stem equals the stem of its `scene_column`; where that is
-    None, to every scene that it touches. Instead of `lines`, `masks` may name rasters: its `*`
+    None, to every scene that it touches. `lines` may name a layer (`file.gpkg|layer`), or hold a `*`
+    for the scene's name where each has a file of its own, in which no column is asked for. Instead of
+    `lines`, `masks` may name rasters: its `*`
     stands for what the `*` of `rasters` stands for, or for a raster's whole stem. `bands` says what
     a raster holds (`auto` looks; else as `parse_bands` reads it), and `nodata` which stored number
     stands for no data where the files do not say so. `group_pattern` is a regular expression on
@@ -28,7 +30,7 @@ class Layout(Settings):
 
     rasters: str = "DInSAR/*.tif"
     bands: Bands = "auto"
-    nodata: float | None = None
+    nodata: NoData = None
     lines: str | None = "all_manual_segm_gl.gpkg"
     scene_column: str | None = "source_file"
     masks: str | None = None

@@ -1,8 +1,8 @@
 """How patches are drawn from scenes."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from glsweep.config.base import Settings
 
@@ -16,7 +16,9 @@ class PatchSettings(Settings):
     `box_px` box at its centre is at most `box_coverage`, or if at least `fresh_share` of its pixels
     were covered fewer than `fresh_coverage` times. `balanced` spreads them evenly along the line;
     of those without a line, `near_share` lie within one patch of it and the others farther away.
-    Both keep only positions of which at least `valid_share` holds data.
+    Both keep only positions of which at least `valid_share` holds data. `tries_without_line` is how
+    many positions without a line `published` tries in each scene; left out, thirty for each patch
+    that is asked for.
     """
 
     rule: Literal["published", "balanced"] = "published"
@@ -27,6 +29,7 @@ class PatchSettings(Settings):
     box_coverage: int | None = Field(default=None, ge=0)
     fresh_share: float | None = Field(default=None, ge=0, le=1)
     fresh_coverage: int | None = Field(default=None, ge=1)
+    tries_without_line: int | None = Field(default=None, ge=1)
     near_share: float | None = Field(default=None, ge=0, le=1)
 
     @model_validator(mode="after")
@@ -37,6 +40,14 @@ class PatchSettings(Settings):
             raise ValueError(f"`rule: published` needs `{missing}`")
         if self.rule == "balanced" and (any(published.values()) or self.near_share is None):
             raise ValueError(f"`rule: balanced` needs `near_share`, and none of {', '.join(COVERAGE_KEYS)}")
+        if self.rule == "balanced" and self.tries_without_line is not None:
+            raise ValueError("`tries_without_line` goes with `rule: published`, and only with it")
         if self.rule == "published" and self.near_share is not None:
             raise ValueError("`near_share` goes with `rule: balanced`, and only with it")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_left_out(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Patches are named after what is written: those of before there was this key stay.
+        values: dict[str, Any] = serialise(self)
+        return {k: v for k, v in values.items() if (k, v) != ("tries_without_line", None)}

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from glsweep.config.base import Settings, load_yaml
 from glsweep.config.patches import PatchSettings
@@ -11,6 +11,10 @@ from glsweep.config.patches import PatchSettings
 Figure = Literal["relaxed_f1", "dice", "val_loss"]
 Annealing = Literal["none", "cosine"]
 Criterion = Literal["dice", "relaxed_f1", "relaxed_f05"]
+
+Startable = Literal["unet", "attention_unet", "whichever"]
+WHICHEVER: Startable = "whichever"
+"""In place of an architecture: the one whose weights the file holds."""
 
 HIGHER_IS_BETTER: dict[Figure, bool] = {"relaxed_f1": True, "dice": True, "val_loss": False}
 
@@ -180,7 +184,13 @@ class Calibration(Settings):
 
 
 class SearchSpace(Settings):
-    """A file of `search_spaces/`: what varies, what is fixed, and how each stage is run."""
+    """A file of `search_spaces/`: what varies, what is fixed, and how each stage is run.
+
+    `start` names files of weights from which the trials of an architecture begin, in place of random
+    ones: one file, told by what it holds, or one for each architecture. It may stand under `fixed`
+    too. In a study's own file the weights' hashes are in place of the files, see
+    `glsweep.training.start`.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     title: str = ""
@@ -191,8 +201,35 @@ class SearchSpace(Settings):
     resources: Resources
     retraining: Retraining
     calibration: Calibration
+    start: dict[Startable, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_one_start(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        start, fixed = values.get("start"), values.get("fixed")
+        if isinstance(fixed, dict) and "start" in fixed:
+            if start is not None:
+                raise ValueError("`start` stands at the top and under `fixed`; remove one of them")
+            start = fixed["start"]
+            values = {**values, "fixed": {key: value for key, value in fixed.items() if key != "start"}}
+        if isinstance(start, str | Path):
+            start = {WHICHEVER: str(start)}
+        return {**{key: value for key, value in values.items() if key != "start"}, "start": start or {}}
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_left_out(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A study's hash follows from what is written: those of before there was this key stay.
+        values: dict[str, Any] = serialise(self)
+        return {key: value for key, value in values.items() if (key, value) != ("start", {})}
 
 
 def load_space(path: Path) -> SearchSpace:
-    """Read and validate a search space's file; the parameters' values are checked when planned."""
-    return load_yaml(path, SearchSpace)
+    """Read and validate a search space's file; the parameters' values are checked when planned.
+
+    Paths in it are taken from its own folder.
+    """
+    space = load_yaml(path, SearchSpace)
+    start = {name: str((path.parent / file).resolve()) for name, file in space.start.items()}
+    return space.model_copy(update={"start": start})

@@ -7,7 +7,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from glsweep.config.base import Settings
 
 Architecture = Literal["unet", "attention_unet", "unetpp"]
-Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude"]
+Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude", "raw_magnitude"]
 Augmentation = Literal["dihedral", "conjugation", "phase_rotation", "speckle", "amplitude_jitter"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Outcome = Literal["completed", "stopped", "failed"]

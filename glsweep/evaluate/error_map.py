@@ -23,8 +23,8 @@ def keep_errors(path: Path, entry: SceneEntry, distances: LineDistances) -> None
     """
     pieces: dict[str, npt.NDArray[np.float32]] = {}
     for side, xy_m, distance_m in (
-        ("drawn", distances.drawn_xy_m, distances.drawn_m),
-        ("reference", distances.reference_xy_m, distances.reference_m),
+        ("drawn", distances.drawn_xy, distances.drawn_m),
+        ("reference", distances.reference_xy, distances.reference_m),
     ):
         col, row = ~entry.header.transform @ (xy_m[:, 0], xy_m[:, 1])
         pieces[f"{side}_km"] = (np.column_stack([col, row]) * entry.posting_m / 1000).astype(np.float32)

@@ -17,7 +17,7 @@ from glsweep.evaluate.error_map import keep_errors
 from glsweep.evaluate.line_scores import intervals, line_scores
 from glsweep.files import replacing, write_json
 from glsweep.metrics.lines import TOLERANCES_M, LineDistances, line_distances
-from glsweep.nets.member import load_member
+from glsweep.nets.member import load_member, weights_hash
 from glsweep.patches.ground import in_own_map
 from glsweep.patches.survey import survey
 from glsweep.predict.network import Member
@@ -62,7 +62,7 @@ class TestScene:
         """Measure lines on the test ground against the true ones."""
         parts = shapely.get_parts(shapely.intersection(np.array(lines, dtype=object), self.ground))
         own = [part for part in parts.tolist() if part.geom_type == "LineString" and part.length > 0]
-        return line_distances(own, self.reference, farthest_m=self.farthest_m)
+        return line_distances(own, self.reference, crs=self.entry.map_crs, farthest_m=self.farthest_m)
 
 
 def evaluate_scenes(study: Study, strata: Sequence[Stratum]) -> dict[str, Any] | None:
@@ -116,9 +116,10 @@ def _test_scenes(study: Study, sizes_px: list[int]) -> Iterator[TestScene]:
 
 
 def _member_scores(study: Study, stratum: Stratum, scenes: Sequence[TestScene]) -> dict[str, Any]:
-    network, card = load_member(study.member(stratum))
+    folder = study.member(stratum)
+    network, card = load_member(folder)
     assert card.tau is not None, "calibrated before it is evaluated"
-    member = Member(stratum.key, network, card)
+    member = Member(stratum.key, network, card, weights_hash(folder))
     drawing = Drawing(
         window_px=WINDOW_PX,
         overlap=0.5,
@@ -129,8 +130,8 @@ def _member_scores(study: Study, stratum: Stratum, scenes: Sequence[TestScene]) 
         formats=("gpkg",),
         device=torch.device("cpu"),
     )
-    folder = study.maps / stratum.key
-    drawn = [_draw(scene, member, drawing, folder) for scene in scenes]
+    maps = study.maps / stratum.key
+    drawn = [_draw(scene, member, drawing, maps) for scene in scenes]
     groups = []
     for data_set in dict.fromkeys(scene.entry.data_set for scene in scenes):
         own = [one for scene, one in zip(scenes, drawn, strict=True) if scene.entry.data_set == data_set]

@@ -1,12 +1,17 @@
 """How far two sets of lines lie apart, in metres along both: what is missed and invented counts."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import shapely
+from pyproj import CRS
+from scipy.spatial import cKDTree
 from shapely import LineString
+
+from glsweep.geodesy import arc_m, fine_vertices, in_space
 
 Metres = npt.NDArray[np.float64]
 
@@ -14,6 +19,11 @@ TOLERANCES_M = (100.0, 200.0, 500.0)
 """Within which a line counts as found."""
 STEP_M = 20.0
 """A line is looked at in pieces of this length at most."""
+FEWEST_ENDS = 4
+"""On a line of even pieces, the nearest piece is always at one of the three nearest ends."""
+NEGLIGIBLE_M = 1e-3
+BLOCK_POINTS = 4096
+"""Points that are looked at together; more would take memory and no less time."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +37,16 @@ class LineDistances:
         other way round. Infinite where there is no line on the other side.
     drawn_length_m, reference_length_m : float64 array (N,), (M,)
         Length of each piece.
-    drawn_xy_m, reference_xy_m : float64 array (N, 2), (M, 2)
-        Its middle.
+    drawn_xy, reference_xy : float64 array (N, 2), (M, 2)
+        Its middle on its own map.
     """
 
     drawn_m: Metres
     reference_m: Metres
     drawn_length_m: Metres
     reference_length_m: Metres
-    drawn_xy_m: Metres
-    reference_xy_m: Metres
+    drawn_xy: Metres
+    reference_xy: Metres
 
     @classmethod
     def pooled(cls, several: Sequence["LineDistances"]) -> "LineDistances":
@@ -107,51 +117,97 @@ def line_distances(
     drawn: Sequence[LineString],
     reference: Sequence[LineString],
     *,
+    crs: CRS | None = None,
+    reference_crs: CRS | None = None,
     step_m: float = STEP_M,
     farthest_m: float = np.inf,
 ) -> LineDistances:
-    """Measure every piece of two sets of lines against the other set.
+    """Measure every piece of two sets of lines against the other set, in metres on the ground.
 
     Parameters
     ----------
     drawn, reference : sequence of LineString
-        In one map in metres.
+        Each on its own map, on which they are straight between their vertices.
+    crs : CRS or None
+        Their map; None for a flat one that lies nowhere on Earth, whose metres are taken as they are.
+    reference_crs : CRS, optional
+        The reference's map where it is another.
     step_m : float
         Longest piece; each is judged by its middle.
     farthest_m : float
         Taken for all that is farther, and where the other side has no line at all, such as the
         scene's diagonal: so a missed scene counts in a mean.
     """
-    middles, lengths = zip(*(_pieces(lines, step_m) for lines in (drawn, reference)), strict=True)
+    own, other = _pieces(drawn, crs, step_m), _pieces(reference, reference_crs or crs, step_m)
     return LineDistances(
-        np.minimum(_nearest_m(middles[0], reference), farthest_m),
-        np.minimum(_nearest_m(middles[1], drawn), farthest_m),
-        lengths[0],
-        lengths[1],
-        shapely.get_coordinates(middles[0]),
-        shapely.get_coordinates(middles[1]),
+        np.minimum(arc_m(_nearest_m(own, other), crs), farthest_m),
+        np.minimum(arc_m(_nearest_m(other, own), crs), farthest_m),
+        own.length_m,
+        other.length_m,
+        own.middle_xy,
+        other.middle_xy,
     )
 
 
-def _pieces(lines: Sequence[LineString], step_m: float) -> tuple[npt.NDArray[np.object_], Metres]:
-    """Return the middle point and the length of every piece."""
-    xy, line = shapely.get_coordinates(
-        shapely.segmentize(np.array(lines, dtype=object), step_m), return_index=True
-    )
-    within = line[1:] == line[:-1]
-    start, end = xy[:-1][within], xy[1:][within]
-    return np.asarray(shapely.points((start + end) / 2)), np.asarray(np.hypot(*(end - start).T))
+class _Pieces(NamedTuple):
+    """Lines in pieces: their ends in space, with those before and behind on the same line.
+
+    At an end of a line the neighbour that is missing is the end itself. Lengths and middles, in
+    space and on the map, are those of pieces, of which a line has one fewer than ends.
+    """
+
+    end: Metres
+    before: Metres
+    behind: Metres
+    length_m: Metres
+    middle: Metres
+    middle_xy: npt.NDArray[np.float64]
 
 
-def _nearest_m(points: npt.NDArray[np.object_], lines: Sequence[LineString]) -> Metres:
-    if not len(points) or not len(lines):
-        return np.full(len(points), np.inf)
-    # A tree of single segments: one of whole lines would measure each line from end to end.
-    xy, line = shapely.get_coordinates(np.array(lines, dtype=object), return_index=True)
-    within = line[1:] == line[:-1]
-    segments = shapely.linestrings(np.stack([xy[:-1][within], xy[1:][within]], axis=1))
-    nearest = shapely.STRtree(segments).query_nearest(points, all_matches=False)[1]
-    return np.asarray(shapely.distance(points, segments[nearest]))
+def _pieces(lines: Sequence[LineString], crs: CRS | None, step_m: float) -> _Pieces:
+    vertices = fine_vertices(lines, crs, step_m)
+    end, first = in_space(vertices.xy, crs), np.flatnonzero(vertices.joined)
+    before, behind = end.copy(), end.copy()
+    behind[first], before[first + 1] = end[first + 1], end[first]
+    length_m = np.linalg.norm(end[first + 1] - end[first], axis=1)
+    middle_xy = vertices.xy[first] + vertices.ahead[first] / 2
+    return _Pieces(end, before, behind, length_m, (end[first] + end[first + 1]) / 2, middle_xy)
+
+
+def _nearest_m(own: _Pieces, other: _Pieces) -> Metres:
+    """Return the straight distance from each piece's middle to the nearest point of the other's pieces."""
+    if not (len(own.middle) and len(other.middle)):
+        return np.full(len(own.middle), np.inf)
+    tree = cKDTree(other.end)
+    blocks = np.array_split(own.middle, math.ceil(len(own.middle) / BLOCK_POINTS))
+    return np.concatenate([_nearest_of_block_m(points, other, tree) for points in blocks])
+
+
+def _nearest_of_block_m(points: Metres, other: _Pieces, tree: cKDTree) -> Metres:
+    """Look at the pieces around the nearest few ends, and at more where another could be nearer.
+
+    A piece's nearest point is an end, or lies at right angles to it within half its length of an
+    end. So the pieces around an end are no nearer than Pythagoras allows for half the longest piece.
+    """
+    half_m2 = float(other.length_m.max() / 2) ** 2
+    found_m, unsure, count = np.full(len(points), np.inf), np.arange(len(points)), FEWEST_ENDS
+    while len(unsure):
+        count = min(count, len(other.end))
+        end_m, end = map(np.asarray, tree.query(points[unsure], count))
+        at = points[unsure][:, None]
+        pieces = (_to_piece_m(at, other.end[end], beside[end]) for beside in (other.before, other.behind))
+        found_m[unsure] = np.minimum(*pieces).min(axis=1)
+        unseen_m = np.sqrt(np.maximum(end_m[:, -1] ** 2 - half_m2, 0))
+        unsure = unsure[(unseen_m < found_m[unsure] - NEGLIGIBLE_M) & (count < len(other.end))]
+        count *= 4
+    return found_m
+
+
+def _to_piece_m(points: Metres, start: Metres, end: Metres) -> Metres:
+    along, away = end - start, points - start
+    squared = np.maximum((along**2).sum(axis=-1), np.finfo(np.float64).tiny)
+    share = np.clip((along * away).sum(axis=-1) / squared, 0, 1)
+    return np.asarray(np.linalg.norm(away - share[..., None] * along, axis=-1))
 
 
 def _share_within(distances_m: Metres, lengths_m: Metres, tolerance_m: float) -> float:

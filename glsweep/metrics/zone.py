@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import shapely
+from pyproj import CRS
 from shapely import LineString
+
+from glsweep.geodesy import fine_vertices, in_space, lengths_m
 
 Metres = npt.NDArray[np.float64]
 
@@ -24,9 +27,11 @@ class Zone:
         The date with the longest lines.
     origin_xy_m, normal : float64 array (N, 2)
         Where a transect crosses the base, and its direction.
+    scale : float64 array (N,)
+        Metres on the ground to one of the map, along each transect.
     offset_m : float64 array (N, dates)
-        Where the line of each date crosses the transect, from the base along `normal`: the crossing
-        nearest to the base. NaN where there is none within reach.
+        Where the line of each date crosses the transect, from the base along `normal`, on the ground:
+        the crossing nearest to the base. NaN where there is none within reach.
     dates : tuple of str
         In the order of the columns.
     """
@@ -34,6 +39,7 @@ class Zone:
     base: str
     origin_xy_m: Metres
     normal: Metres
+    scale: Metres
     offset_m: Metres
     dates: tuple[str, ...]
 
@@ -53,12 +59,18 @@ class Zone:
         lowest, highest = (
             np.where(self.dates_at > 1, pick(self.offset_m, axis=1), 0.0) for pick in (np.nanmin, np.nanmax)
         )
-        ends = [self.origin_xy_m + offset[:, None] * self.normal for offset in (lowest, highest)]
+        ends = [
+            self.origin_xy_m + (offset / self.scale)[:, None] * self.normal for offset in (lowest, highest)
+        ]
         return [LineString(pair) for pair in np.stack(ends, axis=1)]
 
 
 def measure_zone(
-    by_date: Mapping[str, Sequence[LineString]], *, spacing_m: float = SPACING_M, reach_m: float = REACH_M
+    by_date: Mapping[str, Sequence[LineString]],
+    *,
+    crs: CRS | None = None,
+    spacing_m: float = SPACING_M,
+    reach_m: float = REACH_M,
 ) -> Zone:
     """Cut the lines of all dates by transects normal to those of the longest one.
 
@@ -66,46 +78,51 @@ def measure_zone(
     ----------
     by_date : mapping of str to sequence of LineString
         In one map in metres.
+    crs : CRS or None
+        The map, by which widths are those on the ground; None for a flat one.
     spacing_m : float
         Between transects along the base.
     reach_m : float
         How far a transect reaches to either side; a line farther off is another line.
     """
     dates = tuple(sorted(by_date))
-    base = max(dates, key=lambda date: sum(line.length for line in by_date[date]))
-    origin, normal = _transects(by_date[base], spacing_m)
-    lines = shapely.linestrings(np.stack([origin - reach_m * normal, origin + reach_m * normal], axis=1))
+    base = max(dates, key=lambda date: lengths_m(by_date[date], crs).sum())
+    origin, normal = _transects(by_date[base], crs, spacing_m)
+    ahead, behind = (in_space(origin + side * spacing_m * normal, crs) for side in (0.5, -0.5))
+    scale = np.linalg.norm(ahead - behind, axis=1) / spacing_m
+    reach = normal * (reach_m / scale)[:, None]
+    lines = shapely.linestrings(np.stack([origin - reach, origin + reach], axis=1))
     offset_m = np.full((len(origin), len(dates)), np.nan)
     for column, date in enumerate(dates):
         if date == base:
             offset_m[:, column] = 0.0
         else:
-            offset_m[:, column] = _nearest_crossing_m(lines, by_date[date], origin, normal)
-    return Zone(base, origin, normal, offset_m, dates)
+            offset_m[:, column] = scale * _nearest_crossing(lines, by_date[date], origin, normal)
+    return Zone(base, origin, normal, scale, offset_m, dates)
 
 
-def _transects(lines: Sequence[LineString], spacing_m: float) -> tuple[Metres, Metres]:
+def _transects(lines: Sequence[LineString], crs: CRS | None, spacing_m: float) -> tuple[Metres, Metres]:
     """Return points along lines, and the unit normals to the line over one spacing around them."""
     points: list[Metres] = []
     ahead: list[Metres] = []
     behind: list[Metres] = []
     for line in lines:
-        at = np.arange(spacing_m / 2, line.length, spacing_m)
-        for found, distance in (
-            (points, at),
-            (ahead, np.minimum(at + spacing_m / 2, line.length)),
-            (behind, np.maximum(at - spacing_m / 2, 0.0)),
-        ):
-            found.append(shapely.get_coordinates(shapely.line_interpolate_point(line, distance)))
+        xy = fine_vertices([line], crs, spacing_m).xy
+        pieces_m = np.linalg.norm(np.diff(in_space(xy, crs), axis=0), axis=1)
+        along_m = np.concatenate([[0.0], np.cumsum(pieces_m)])
+        at_m = np.arange(spacing_m / 2, along_m[-1], spacing_m)
+        # Beyond an end of the line is its end.
+        for found, offset_m in ((points, 0.0), (ahead, spacing_m / 2), (behind, -spacing_m / 2)):
+            found.append(np.column_stack([np.interp(at_m + offset_m, along_m, axis) for axis in xy.T]))
     along = np.concatenate(ahead) - np.concatenate(behind)
     normal = np.column_stack([-along[:, 1], along[:, 0]])
     return np.concatenate(points), normal / np.maximum(np.hypot(*normal.T), 1e-12)[:, None]
 
 
-def _nearest_crossing_m(
+def _nearest_crossing(
     transects: npt.NDArray[np.object_], lines: Sequence[LineString], origin: Metres, normal: Metres
 ) -> Metres:
-    """Return the signed offset of the crossing nearest to each transect's origin, NaN without one."""
+    """Return the signed offset on the map of the crossing nearest to each origin, NaN without one."""
     nearest = np.full(len(transects), np.nan)
     tree = shapely.STRtree(list(lines))
     pairs = tree.query(transects, predicate="intersects").T

@@ -12,8 +12,11 @@ from glsweep.errors import ConfigError
 def derive_channels(image: Tensor, channels: Sequence[str], amplitude_scale: float) -> Tensor:
     """Derive the input channels on the image's device.
 
-    `real`, `imag` and `magnitude` are divided by `amplitude_scale`; `phase` is the wrapped phase
-    over pi, in [-1, 1]; `cos` and `sin` are the unit phasor. All are 0 where there is no data.
+    `phase` is the wrapped phase over pi, in [-1, 1]; `cos` and `sin` are the unit phasor. `real`,
+    `imag` and `magnitude` are divided by `amplitude_scale`, so that no figure depends on the unit in
+    which a processor writes amplitudes. The published study feeds phase over pi and the magnitude as
+    it is, which is `phase` and `raw_magnitude`: what was trained on that, such as its weights, needs
+    it. All are 0 where there is no data.
 
     Parameters
     ----------
@@ -44,6 +47,7 @@ def derive_channels(image: Tensor, channels: Sequence[str], amplitude_scale: flo
         "real": lambda: real / amplitude_scale,
         "imag": lambda: imag / amplitude_scale,
         "magnitude": lambda: magnitude / amplitude_scale,
+        "raw_magnitude": lambda: magnitude,
         # atan2(0, -0.0) is pi, hence the mask.
         "phase": lambda: torch.atan2(imag, real) * has_data / pi,
         "cos": lambda: real / divisor,

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d, pad
-from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from glsweep.nets.layout import lies_channels_last_on_cpu
 
 # The numbers in a register. A kernel fills one with the outputs of a pixel, and with 8 of them half of it.
 LANES = 16
@@ -77,9 +78,7 @@ def _beside(layer: nn.Conv2d, features: Tensor) -> int:
         or features.numel() // features.shape[1] < LEAST_PX
         or as_known != ((3, 3), (1, 1), (1, 1), (1, 1), 1)
         or layer.bias is None
-        or features.device.type != "cpu"
-        or not features.is_contiguous(memory_format=torch.channels_last)
-        or _get_current_dispatch_mode() is not None  # as where memory is foretold
+        or not lies_channels_last_on_cpu(features)
     ):
         return 1
     return beside

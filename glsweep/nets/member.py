@@ -1,5 +1,6 @@
 """A member: a trained network's weights with the card that says how to use them."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ def save_member(folder: Path, network: nn.Module, card: ModelCard) -> None:
 def write_card(folder: Path, card: ModelCard) -> None:
     """Write `card.json`, whole or not at all; the weights stay as they are."""
     write_json(folder / CARD, card.model_dump(mode="json"))
+
+
+def weights_hash(folder: Path) -> str:
+    """Return the first twelve digits of the SHA-256 of a member's weights, by which they are known again."""
+    with (folder / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def load_card_of(folder: Path) -> ModelCard:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import batch_norm
-from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from glsweep.nets.layout import lies_channels_last_on_cpu
 
 # PyTorch's kernel goes along a pixel's channels, and with 4 of them fills a quarter of a register or less.
 COLUMNS = 64
@@ -23,13 +24,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, features: Tensor) -> Tensor:
         """Normalise (N, C, H, W): by the batch in training, else by what is remembered."""
-        if (
-            _get_current_dispatch_mode() is not None  # as where memory is foretold
-            or self.momentum is None
-            or _fold(features) == 1
-            or features.device.type != "cpu"
-            or not features.is_contiguous(memory_format=torch.channels_last)
-        ):
+        if self.momentum is None or _fold(features) == 1 or not lies_channels_last_on_cpu(features):
             return super().forward(features)
         mean, variance, momentum = self.running_mean, self.running_var, self.momentum
         assert mean is not None and variance is not None and momentum is not None, "as they are by default"

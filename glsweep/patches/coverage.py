@@ -22,7 +22,8 @@ def draw_published(
 
     Candidates are drawn uniformly from the usable windows of each kind, which is what is left of
     uniform positions when those of the wrong kind are thrown away; each is kept or dropped by the
-    coverage rule of `PatchSettings`, which both kinds share.
+    coverage rule of `PatchSettings`, which both kinds share. Of positions without a line only so many
+    are tried as the settings say.
 
     Returns
     -------
@@ -32,12 +33,11 @@ def draw_published(
     coverage = Coverage(ground.line.shape, ground.size_px, settings)
     holds_line = SummedArea(ground.line).in_windows(ground.size_px) > 0
     line_free = SummedArea(ground.drawn).in_windows(ground.size_px) == 0
-    kinds = ((ground.usable & holds_line, limit_with_line), (ground.usable & line_free, limit_without_line))
-    with_line, without_line = (
-        coverage.keep(_draw(windows, limit * CANDIDATES_PER_PATCH, generator), limit)
-        for windows, limit in kinds
-    )
-    return with_line, without_line
+    with_line = _draw(ground.usable & holds_line, limit_with_line * CANDIDATES_PER_PATCH, generator)
+    kept_with_line = coverage.keep(with_line, limit_with_line)
+    tries = settings.tries_without_line or limit_without_line * CANDIDATES_PER_PATCH
+    without_line = _draw(ground.usable & line_free, tries if limit_without_line else 0, generator)
+    return kept_with_line, coverage.keep(without_line, limit_without_line)
 
 
 class Coverage:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-import shapely
 from pyproj import CRS
 from shapely import MultiPolygon, Polygon
 
 from glsweep.config.split import SplitName
+from glsweep.geodesy import lengths_m
 from glsweep.patches.ground import lines_within
 from glsweep.patches.strips import Strip
 from glsweep.scenes.scene_entry import SceneEntry
@@ -29,7 +29,7 @@ class Piece:
     within : Polygon or None
         The same for ground of another form, in the split's map.
     line_m : float
-        Length of line in the piece, in metres.
+        Length of line in the piece, in metres on the ground.
     """
 
     entry: SceneEntry
@@ -41,8 +41,7 @@ class Piece:
 
     def on(self, outline: Polygon | MultiPolygon, crs: CRS) -> "Piece":
         """Return the part of the piece whose patches lie within `outline`."""
-        length_m = float(shapely.length(lines_within(self.entry, outline, crs)).sum())
-        return replace(self, outline=outline, within=outline, line_m=length_m)
+        return replace(self, outline=outline, within=outline, line_m=_line_m(self.entry, outline, crs))
 
 
 def whole_piece(
@@ -53,5 +52,9 @@ def whole_piece(
     crs: CRS,
 ) -> Piece:
     """Return a piece with the length of line in it."""
-    length_m = float(shapely.length(lines_within(entry, outline, crs)).sum())
-    return Piece(entry, split, outline, strip, length_m)
+    return Piece(entry, split, outline, strip, _line_m(entry, outline, crs))
+
+
+def _line_m(entry: SceneEntry, outline: Polygon | MultiPolygon, crs: CRS) -> float:
+    lines = lines_within(entry, outline, crs)
+    return float(lengths_m(lines, crs if entry.header.is_placed else None).sum())

@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from glsweep.config.bands import parse_bands
+from glsweep.config.bands import NoData, check_option
+from glsweep.config.raster_files import distinct, is_raster_there, rasters_of_folder, refuse_nothing
 from glsweep.errors import ConfigError, DataError
 from glsweep.predict.asked import check_options, open_drawing
 from glsweep.predict.in_turn import in_turn, tell_refused
@@ -17,8 +18,6 @@ from glsweep.predict.options import DrawingOptions
 from glsweep.predict.scene import Advance, Predicted, predict_scene
 from glsweep.scenes.raster import read_header
 
-RASTERS = (".tif", ".tiff", ".vrt", ".img", ".nc")
-
 
 def predict_scenes(
     scenes: Sequence[Path],
@@ -27,7 +26,7 @@ def predict_scenes(
     console: Console,
     *,
     bands: str,
-    nodata: float | None,
+    nodata: NoData,
     wavelength_m: float | None,
 ) -> int:
     """Predict all scenes that can be, say why others cannot, and return 0, or 2 if there are such.
@@ -44,8 +43,8 @@ def predict_scenes(
         Where all is told.
     bands : str
         What the rasters' bands hold, see `parse_bands`.
-    nodata : float or None
-        A stored number that stands for no data, where the files do not say so.
+    nodata : float, "as_tagged" or None
+        What stands for no data where the files do not say so, see `NoData`.
     wavelength_m : float or None
         The radar's, where it is known.
 
@@ -59,16 +58,16 @@ def predict_scenes(
         When there is no scene, or the only one cannot be predicted.
     """
     check_options(options)
-    try:
-        parse_bands(bands)
-    except ValueError as error:
-        raise ConfigError(f"--bands {error}") from error
-    paths = _rasters(scenes)
+    check_option(bands)
+    paths = _rasters(scenes, console)
     members, drawing = open_drawing(options, console)
     _check_wavelength(wavelength_m, members)
 
     def predict_one(path: Path, advance: Advance) -> Predicted:
-        return predict_scene(read_header(path, bands, nodata=nodata), members, drawing, out, advance)
+        header = read_header(path, bands, nodata=nodata)
+        for remark in header.remarks:
+            console.print(f"{path.name}: {remark}", highlight=False, soft_wrap=True, markup=False)
+        return predict_scene(header, members, drawing, out, advance)
 
     done, refused = in_turn(paths, predict_one, lambda path: path.name, console)
     if done:
@@ -77,26 +76,20 @@ def predict_scenes(
     return tell_refused(refused, console)
 
 
-def _rasters(given: Sequence[Path]) -> list[Path]:
+def _rasters(given: Sequence[Path], console: Console) -> list[Path]:
     found: list[Path] = []
     for path in given:
         if path.is_dir():
-            found += sorted(file for file in path.iterdir() if file.suffix.lower() in RASTERS)
-        elif path.is_file():
+            choice = rasters_of_folder(path)
+            refuse_nothing(path, choice)
+            found += choice.taken
+            for line in choice.passed_over:
+                console.print(str(line), highlight=False, soft_wrap=True, markup=False)
+        elif is_raster_there(path):
             found.append(path)
         else:
             raise DataError(f"{path}: there is no such file or folder; name an interferogram")
-    if not found:
-        raise DataError(
-            f"{', '.join(map(str, given))}: holds no raster ({', '.join(RASTERS)}); name an interferogram"
-        )
-    names: dict[str, Path] = {}
-    for path in found:
-        if names.setdefault(path.stem, path) != path:
-            raise DataError(
-                f"{path}: has the name of {names[path.stem]}; predict them into different folders"
-            )
-    return list(dict.fromkeys(found))
+    return distinct(found, "predict them into different folders")
 
 
 def _check_wavelength(wavelength_m: float | None, members: list[Member]) -> None:

@@ -3,20 +3,14 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from affine import Affine
 
 from glsweep.errors import DataError
 from glsweep.predict.members import SAME
 from glsweep.predict.network import Member
 from glsweep.scenes.raster import RasterHeader
+from glsweep.scenes.resample import Interferogram, multilook
 from glsweep.scenes.source import Window
-
-Interferogram = npt.NDArray[np.complex64]
-
-LEAST_VALID_SHARE = 0.5
-"""Share of the pixels that are averaged into one which must hold data."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +64,3 @@ def fit_to(header: RasterHeader, members: list[Member]) -> SceneInput:
     if min(header.shape) < looks:
         raise DataError(f"{header.path}: is smaller than one pixel of {wanted_m:g} m; give a larger scene")
     return SceneInput(header, looks)
-
-
-def multilook(values: Interferogram, looks: int) -> Interferogram:
-    """Average `looks` x `looks` pixels to one, as complex numbers: phases are averaged around the circle.
-
-    Parameters
-    ----------
-    values : complex64 array (rows * looks, cols * looks)
-        0 where there is no data.
-    looks : int
-        Pixels to one, in each axis.
-
-    Returns
-    -------
-    complex64 array (rows, cols)
-        The mean of the pixels with data; 0 where fewer than `LEAST_VALID_SHARE` of them have any.
-    """
-    rows, cols = values.shape[0] // looks, values.shape[1] // looks
-    blocks = values.reshape(rows, looks, cols, looks)
-    count = (blocks != 0).sum(axis=(1, 3))
-    mean = blocks.sum(axis=(1, 3)) / np.maximum(count, 1)
-    return np.where(count >= LEAST_VALID_SHARE * looks**2, mean, 0).astype(np.complex64)

@@ -1,6 +1,5 @@
 """Drawn lines as files that GIS programs open."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +8,9 @@ import pyproj
 
 from glsweep.files import replacing
 from glsweep.predict.options import Format
+from glsweep.predict.provenance import Provenance
 from glsweep.vectorize.drawn import DrawnLine
 
-DATE = re.compile(r"(?<!\d)(?:19|20)\d{6}(?!\d)")
 DRIVERS: dict[Format, str] = {"gpkg": "GPKG", "geojson": "GeoJSON", "shp": "ESRI Shapefile"}
 GPKG_VERSION = "1.2"
 """Newer ones are met with a warning by GDAL 3.6, which Debian 12 and QGIS 3.22 have."""
@@ -23,33 +22,38 @@ OPTIONS: dict[Format, dict[str, str]] = {
 COLUMNS = {
     "scene": str,
     "dates": str,
+    "sensor": str,
     "length_m": float,
     "mean_prob": float,
     "uncert_m": float,
     "tau": float,
     "model": str,
+    "model_hash": str,
+    "version": str,
 }
 """No name is longer than the ten letters that a shapefile keeps."""
 SHAPEFILE_TEXT = 254
 """Bytes that a shapefile keeps of a text."""
 
 
-def as_table(
-    lines: Sequence[DrawnLine], crs: pyproj.CRS, *, scene: str, tau: float, model: str
-) -> gpd.GeoDataFrame:
-    """Return one row a line.
+def as_table(lines: Sequence[DrawnLine], crs: pyproj.CRS, provenance: Provenance) -> gpd.GeoDataFrame:
+    """Return one row a line, in the scene's CRS.
 
     Returns
     -------
     GeoDataFrame
-        Columns scene, dates (all in the scene's name, YYYYMMDD), length_m, mean_prob, uncert_m,
-        tau, model and the geometry; in the scene's CRS.
+        The columns of `COLUMNS`: of each line length_m, mean_prob and uncert_m, of all of them what
+        they are from; and the geometry.
     """
-    dates = " ".join(DATE.findall(scene))
-    rows = []
-    for one in lines:
-        figures = (round(one.length_m, 1), round(one.probability, 4), round(one.uncertainty_m, 1))
-        rows.append((scene, dates, *figures, tau, model))
+    rows = [
+        {
+            **provenance.columns(),
+            "length_m": round(one.length_m, 1),
+            "mean_prob": round(one.probability, 4),
+            "uncert_m": round(one.uncertainty_m, 1),
+        }
+        for one in lines
+    ]
     geometry = gpd.GeoSeries([one.line for one in lines], crs=crs)
     # A file without a row has columns of the same types as any other.
     return gpd.GeoDataFrame(rows, columns=list(COLUMNS), geometry=geometry, crs=crs).astype(COLUMNS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from glsweep.errors import ConfigError
-from glsweep.nets.member import load_member
+from glsweep.nets.member import load_member, weights_hash
 from glsweep.predict.network import Member
 from glsweep.tracking.fetched import fetched_member
 
@@ -34,9 +34,10 @@ def open_members(names: Sequence[str], device: torch.device) -> list[Member]:
             registered = name.startswith("models:")
             folder = stack.enter_context(fetched_member(name)) if registered else Path(name)
             network, card = load_member(folder)
+            digits = weights_hash(folder)
         if card.tau is None:
             raise ConfigError(f"{name}: has no threshold yet; run the stage `calibrate`")
-        members.append(Member(name, network.to(device), card))
+        members.append(Member(name, network.to(device), card, digits))
     first = members[0]
     for other in members[1:]:
         for what, one, two, unit in (

@@ -22,11 +22,14 @@ class Member:
         In evaluation mode, on the device on which it is to predict.
     card : ModelCard
         Its channels, normalisation, posting, wavelength and threshold.
+    weights_hash : str
+        Of the file of its weights; empty where it is from none.
     """
 
     name: str
     network: nn.Module
     card: ModelCard
+    weights_hash: str = ""
 
 
 @torch.inference_mode()

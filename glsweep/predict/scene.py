@@ -18,7 +18,9 @@ from glsweep.predict.input import SceneInput, fit_to
 from glsweep.predict.line_file import as_table, write_lines
 from glsweep.predict.network import Member
 from glsweep.predict.options import Format
+from glsweep.predict.provenance import provenance_of
 from glsweep.predict.quick_look import LONGEST_PX, draw_quick_look
+from glsweep.predict.stac_item import write_item
 from glsweep.scenes.probability import ProbabilityRaster, probability_raster
 from glsweep.scenes.raster import RasterHeader
 from glsweep.vectorize.drawn import DrawnLine, draw_lines
@@ -79,7 +81,7 @@ class Predicted:
     lines : list of DrawnLine
         In the scene's map.
     files : list of Path
-        The probability, the lines, the picture and the note of how they were made.
+        The probability, the lines, the picture, the note of how they were made, and the STAC item.
     """
 
     scene: str
@@ -117,6 +119,7 @@ def predict_scene(
     """
     scene = fit_to(header, members)
     crs = pyproj.CRS.from_wkt(header.crs.to_wkt())
+    provenance = provenance_of(header, members, drawing.tau)
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=f".{header.name}.", dir=folder) as temporary,
@@ -128,14 +131,14 @@ def predict_scene(
         lines = draw_lines(
             raster,
             scene.transform,
+            crs=crs if header.is_placed else None,
             tau=drawing.tau,
             shortest_m=drawing.shortest_m,
             bridge_m=drawing.bridge_m,
         )
         probability = folder / f"{header.name}-probability.tif"
-        raster.keep(probability)
-        model = ", ".join(member.name for member in members)
-        table = as_table(lines, crs, scene=header.name, tau=drawing.tau, model=model)
+        raster.keep(probability, provenance.tags())
+        table = as_table(lines, crs, provenance)
         files = write_lines(table, folder, f"{header.name}-lines", drawing.formats)
         picture = folder / f"{header.name}.png"
         draw_quick_look(
@@ -149,7 +152,18 @@ def predict_scene(
         )
     note = folder / f"{header.name}.json"
     _write_note(note, scene, members, drawing, lines)
-    return Predicted(header.name, lines, [probability, *files, picture, note])
+    item = folder / f"{header.name}.stac.json"
+    write_item(
+        item,
+        provenance,
+        scene,
+        lines,
+        probability=probability,
+        line_files=files,
+        picture=picture,
+        note=note,
+    )
+    return Predicted(header.name, lines, [probability, *files, picture, note, item])
 
 
 def _fill(
@@ -197,7 +211,12 @@ def _write_note(
             "posting_m": scene.header.posting_m,
             "looks": scene.looks,
             "members": [
-                {"name": member.name, "card": member.card.model_dump(mode="json")} for member in members
+                {
+                    "name": member.name,
+                    "weights_hash": member.weights_hash,
+                    "card": member.card.model_dump(mode="json"),
+                }
+                for member in members
             ],
             **drawing.settings(),
             "lines": len(lines),

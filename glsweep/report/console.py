@@ -24,6 +24,7 @@ def print_data(findings: Mapping[str, Any], console: Console) -> None:
         lines.append(f"{counted(facts.rows_without_geometry, 'row')} without a geometry: {names}")
     if facts.rows_without_scene:
         lines.append(f"rows that name no scene here: {joined(sorted(facts.rows_without_scene))}")
+    lines += facts.remarks
     lines += [f"left out: {name}, {reason}" for name, reason in facts.left_out.items()]
     lines.append(f"split by rule `{facts.rule}`: {facts.reason}")
     for row in facts.patches:

@@ -56,6 +56,7 @@ class DataFacts:
     rows_without_geometry: int
     null_rows_by_scene: dict[str, int]
     rows_without_scene: dict[str, int]
+    remarks: list[str]
     scenes_without_line: list[str]
     left_out: dict[str, str]
     too_small: dict[int, list[str]]
@@ -85,6 +86,7 @@ def data_facts(data: Mapping[str, Any]) -> DataFacts:
         rows_without_geometry=found["rows_without_geometry"],
         null_rows_by_scene=found.get("rows_without_geometry_by_scene", {}),
         rows_without_scene=found.get("rows_without_scene", {}),
+        remarks=found.get("remarks", []),
         scenes_without_line=list(found["scenes_without_line"]),
         left_out=left_out,
         too_small={int(size): names for size, names in data.get("too_small", {}).items() if names},

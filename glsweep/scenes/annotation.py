@@ -1,31 +1,124 @@
-"""Which lines belong to which scene: by name, by place, or pixel by pixel."""
+"""Which lines belong to which scene: by name, by place, file by file, or pixel by pixel."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import shapely
 
 from glsweep.config.data_card import DataCard
 from glsweep.config.split import SPLIT_WORDS, SplitName
 from glsweep.errors import ConfigError, DataError
-from glsweep.scenes.lines import LineFile
+from glsweep.scenes.lines import LineFile, read_lines
 from glsweep.scenes.masks import lines_through, mask_path, read_mask
+from glsweep.scenes.names import cell_text, difference_of, scene_name
 from glsweep.scenes.npz_scene import NpzHeader
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.scene_entry import SceneEntry
+from glsweep.scenes.vector_file import LAYER_MARK
+
+ANY = "*"
+"""In the name of the file of lines: there is one a scene, and its name stands there."""
 
 
-def draw_from_file(
-    headers: Sequence[RasterHeader], file: LineFile, card: DataCard
-) -> tuple[list[SceneEntry], dict[str, int]]:
-    """Give each scene its lines of a vector file.
+class Annotation(NamedTuple):
+    """The scenes with their lines, and what was found beside.
 
-    Returns
-    -------
-    tuple
-        The scenes, and the number of rows that name a scene of which there is no raster, by name.
+    Attributes
+    ----------
+    entries : list of SceneEntry
+        The scenes.
+    rows : int
+        Rows of lines, or scenes with a mask.
+    strangers : dict of str to int
+        Rows that name a scene of which there is no raster, by name.
+    remarks : tuple of str
+        What was not taken as it stands in a file of lines, in a sentence each.
+    """
+
+    entries: list[SceneEntry]
+    rows: int
+    strangers: dict[str, int]
+    remarks: tuple[str, ...] = ()
+
+
+def draw_from_vectors(headers: Sequence[RasterHeader], root: Path, card: DataCard) -> Annotation:
+    """Give each scene its lines of the card's vector file, or of a file of its own.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be used, no row or file belongs to a scene or none has a geometry, or a
+        scene's rows name several splits or an unknown one.
+    """
+    lines = str(card.layout.lines)
+    if ANY in lines:
+        return _draw_from_files(headers, files_by_scene(root, lines), root / lines, card)
+    file = read_lines(root / lines, card.layout.scene_column, card.split.column)
+    return _draw_from_file(headers, file, card)
+
+
+def files_by_scene(root: Path, lines: str) -> dict[str, Path]:
+    """Return the files of lines that a pattern finds, by the scene that stands where its `*` does.
+
+    Raises
+    ------
+    DataError
+        When there is more than the one `*`, or not in the file's name.
+    """
+    text, mark, layer = lines.partition(LAYER_MARK)
+    pattern = root / text
+    before, _, after = pattern.name.partition(ANY)
+    if ANY in after or ANY not in pattern.name or ANY in str(pattern.parent):
+        raise DataError(
+            f"{pattern}: is no pattern of files; write one `*`, in the file's name, for the scene"
+        )
+    found = {}
+    for path in sorted(pattern.parent.glob(pattern.name)):
+        name = cell_text(path.name[len(before) : len(path.name) - len(after)])
+        found[name] = path.with_name(f"{path.name}{mark}{layer}")
+    return found
+
+
+def _draw_from_files(
+    headers: Sequence[RasterHeader], paths: Mapping[str, Path], pattern: Path, card: DataCard
+) -> Annotation:
+    names = {scene_name(header.name) for header in headers}
+    if not names & set(paths):
+        example = f"there is {min(paths)!r}" if paths else "there is none"
+        raise DataError(
+            f"{pattern}: no file belongs to a scene ({example}, a scene is named {min(names)!r}); "
+            "rename the files, or mend layout.lines in the data card, where `*` stands for the scene's name"
+        )
+    entries, rows, remarks = [], 0, list[str]()
+    for header in headers:
+        name = scene_name(header.name)
+        bare = SceneEntry(header, (), 0, has_row=False, data_set=card.name, group=_group(header.name, card))
+        if name not in paths:
+            entries.append(bare)
+            continue
+        file = read_lines(paths[name], None, card.split.column)
+        lines = tuple(line for value in file.by_scene for line in file.of(value, header.crs))
+        said = frozenset(value for value, own in file.by_scene.items() if own and value)
+        entries.append(
+            replace(
+                bare,
+                lines=lines,
+                rows_without_geometry=sum(file.rows_without_geometry.values()),
+                has_row=True,
+                split=_split(file, header.name, said),
+            )
+        )
+        rows += sum(file.rows_by_scene.values())
+        remarks += _told(file)
+    strangers = dict.fromkeys(sorted(set(paths) - names), 1)
+    return Annotation(entries, rows, strangers, tuple(remarks))
+
+
+def _draw_from_file(headers: Sequence[RasterHeader], file: LineFile, card: DataCard) -> Annotation:
+    """Give each scene its lines of one file.
 
     Raises
     ------
@@ -33,23 +126,27 @@ def draw_from_file(
         When no row belongs to a scene or none has a geometry, or a scene's rows name several splits
         or an unknown one.
     """
+    rows = sum(file.rows_by_scene.values())
     if card.layout.scene_column is None:
-        return [_touched(header, file, card) for header in headers], {}
-    names = {header.name for header in headers}
+        return Annotation([_touched(header, file, card) for header in headers], rows, {}, _told(file))
+    names = {scene_name(header.name) for header in headers}
     _check_names(file, names, card)
     entries = [
         SceneEntry(
             header=header,
-            lines=file.of(header.name, header.crs),
-            rows_without_geometry=file.rows_without_geometry.get(header.name, 0),
-            has_row=header.name in file.rows_by_scene,
+            lines=file.of(name, header.crs),
+            rows_without_geometry=file.rows_without_geometry.get(name, 0),
+            has_row=name in file.rows_by_scene,
             data_set=card.name,
             group=_group(header.name, card),
-            split=_split(file, header.name, file.splits_by_scene.get(header.name, frozenset())),
+            split=_split(file, header.name, file.splits_by_scene.get(name, frozenset())),
         )
         for header in headers
+        for name in [scene_name(header.name)]
     ]
-    return entries, {name: k for name, k in sorted(file.rows_by_scene.items()) if name not in names}
+    strangers = {name: k for name, k in sorted(file.rows_by_scene.items()) if name not in names}
+    near = _near_names(file, names, str(card.layout.scene_column))
+    return Annotation(entries, rows, strangers, (*_told(file), *near))
 
 
 def draw_from_pixels(headers: Sequence[RasterHeader], root: Path, card: DataCard) -> list[SceneEntry]:
@@ -91,12 +188,12 @@ def _touched(header: RasterHeader, file: LineFile, card: DataCard) -> SceneEntry
         name: tuple(line for line in file.of(name, header.crs) if shapely.intersects(line, footprint))
         for name in file.by_scene
     }
-    found = frozenset(name for name, lines in touching.items() if lines)
+    found = frozenset(name for name, lines in touching.items() if lines and name)
     return SceneEntry(
         header=header,
         lines=tuple(line for lines in touching.values() for line in lines),
         rows_without_geometry=0,
-        has_row=bool(found),
+        has_row=any(touching.values()),
         data_set=card.name,
         group=_group(header.name, card),
         split=None if card.split.column is None else _split(file, header.name, found),
@@ -148,13 +245,29 @@ def _split(file: LineFile, scene: str, values: frozenset[str]) -> SplitName | No
 
 
 def _check_names(file: LineFile, names: set[str], card: DataCard) -> None:
+    column = str(card.layout.scene_column)
     matching = names & set(file.rows_by_scene)
     if not matching:
-        named = next(iter(file.rows_by_scene), None)
-        told = "holds no rows" if named is None else f"its column {card.layout.scene_column} holds {named!r}"
-        raise DataError(
-            f"{file.path}: no row belongs to a scene ({told}, a scene is named {min(names)!r}); "
-            "name the right column as layout.scene_column in a data card"
-        )
+        named = sorted(filter(None, file.rows_by_scene))
+        told = f"its column {column} is empty" if file.rows_by_scene else "holds no rows"
+        remedy = "name the right column as layout.scene_column in a data card"
+        if named:
+            near = difference_of(names, named, column)
+            one, other = (near.one, near.other) if near else (min(names), named[0])
+            told = f"its column {column} holds {other!r}, a scene is named {one!r}"
+            remedy = near.told if near else remedy
+        raise DataError(f"{file.path}: no row belongs to a scene ({told}); {remedy}")
     if not any(file.by_scene[name] for name in matching):
         raise DataError(f"{file.path}: no row of a scene has a geometry; draw at least one line")
+
+
+def _near_names(file: LineFile, names: set[str], column: str) -> list[str]:
+    """Tell of scenes that have no line because they are spelt otherwise."""
+    near = difference_of(names - set(file.rows_by_scene), set(file.rows_by_scene) - names, column)
+    if near is None:
+        return []
+    return [f"{file.path.name}: {near.other!r} names no scene, though there is {near.one!r}: {near.told}"]
+
+
+def _told(file: LineFile) -> tuple[str, ...]:
+    return tuple(f"{file.path.name}: {remark}" for remark in file.remarks)

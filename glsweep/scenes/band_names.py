@@ -96,3 +96,8 @@ def _by_words(found: set[str]) -> Named | None:
         if found & known:
             return "other" if role != "mask" and found & DERIVED else role
     return None
+
+
+def unit_of_phase(unit: str) -> Role | None:
+    """Return the kind of phase that is counted in a unit; None for radians, and where it is no angle's."""
+    return UNITS.get(unit.strip().lower())

@@ -6,6 +6,7 @@ readings and the option that settles it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import pi
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,13 @@ import numpy as np
 from glsweep.config.bands import PHASES, STRENGTHS, Role
 from glsweep.errors import DataError
 from glsweep.scenes.band_names import Named
-from glsweep.scenes.band_values import Look, Values, look_at
+from glsweep.scenes.band_values import NEAR_END, Look, Values, look_at
 from glsweep.scenes.reading import SETTLE
 from glsweep.scenes.source import BandFacts
 
 WRAPPED: tuple[Role, ...] = tuple(role for role in PHASES if role != "unwrapped_phase")
 LEAST_PHASE_RAD = 1.2
 """A phase that does not wrap passes this: neither cycles nor parts of pi do."""
-FROM_ZERO = 0.1
-"""An amplitude's least value is small against its greatest, an unwrapped phase's may be anything."""
 TURNS: tuple[tuple[float, Role, str], ...] = (
     (180, "phase_degrees", "degrees, perhaps"),
     (0.5, "phase_cycles", "cycles, perhaps"),
@@ -101,7 +100,7 @@ def check_asked(path: Path, candidates: Sequence[Candidate], roles: Roles) -> No
     phase = next((one for one in candidates if one.look.looks_wrapped), None)
     for one in candidates:
         role, look = roles[one.number], one.look
-        if role in ("phase", "phase_pi", "phase_degrees") and look.is_never_negative and look.high <= 1:
+        if role in ("phase", "phase_pi") and look.is_never_negative and look.high < NEAR_END * pi:
             raise _ambiguous(path, f"{one.title} lies between {_likely(look)[0]}", "what it is")
         if role in ("real", "imaginary") and phase is not None and look.is_never_negative and look.high > 0:
             strength = "coherence" if look.looks_like_coherence else "magnitude"
@@ -122,6 +121,9 @@ def _signal_by_name(path: Path, candidates: Sequence[Candidate]) -> Roles:
         return {real.number: "real", imaginary.number: "imaginary"}
     if phases:
         one = _only(path, phases, "phase")
+        # What is called a phase and shares out a turn from 0 on is one, counted otherwise.
+        if one.named == "phase" and one.look.wraps_from_zero(2 * pi):
+            return {one.number: "unwrapped_phase"}
         return {one.number: next(role for role in WRAPPED if role == one.named)}
     unnamed = named.get(None, [])
     parts: tuple[tuple[Role, Role], ...] = (("real", "imaginary"), ("imaginary", "real"))
@@ -151,8 +153,10 @@ def _signal_by_values(path: Path, candidates: Sequence[Candidate]) -> Roles:
         told = ", ".join(f"{one.title}: {one.named}" for one in candidates)
         raise _ambiguous(path, f"its bands make no interferogram ({told})", "a phase, such as `phase=1`")
     if len(unnamed) == 1:
-        told, likely = _likely(unnamed[0].look)
-        raise _ambiguous(path, f"has one float band, whose values lie between {told}", likely)
+        told, role = _likely(unnamed[0].look)
+        one = "one float band, whose" if len(candidates) == 1 else f"{unnamed[0].title}, whose"
+        likely = _named_likely(unnamed[0].number, role)
+        raise _ambiguous(path, f"has {one} values lie between {told}", likely)
     if len(wrapped) > 1:
         told = f"has {len(wrapped)} bands that look like wrapped phases"
         raise _ambiguous(path, told, f"one of them, such as `phase={wrapped[0].number}`")
@@ -160,11 +164,10 @@ def _signal_by_values(path: Path, candidates: Sequence[Candidate]) -> Roles:
         told = f"has {len(unnamed)} bands without names"
         raise _ambiguous(path, told, "those that count, such as `phase=1, coherence=2`")
     told = ", ".join(f"{one.title} lies between {_likely(one.look)[0]}" for one in unnamed)
-    likely = ", ".join(_guess(one.look) for one in unnamed)
     raise _ambiguous(
         path,
         f"its bands are neither real and imaginary part nor phase and coherence ({told})",
-        f"what they are, such as `{likely}`",
+        f"what they are, such as `{_guess_pair(*(one.look for one in unnamed))}`",
     )
 
 
@@ -182,21 +185,21 @@ def _strength(path: Path, rest: Sequence[Candidate], signal: Roles) -> Roles:
     unnamed = [one for one in rest if one.named is None]
     if not unnamed:
         return {}
-    (phase,) = signal
-    first = unnamed[0]
+    ((number, role),) = signal.items()
+    phase, first = f"{role}={number}", unnamed[0]
     if len(unnamed) == 1 and first.look.looks_like_coherence:
         return {first.number: "coherence"}
     if first.look.is_two_valued:
         raise _ambiguous(
             path,
             f"{first.title} holds nothing but 0 and {first.look.high:g}, as a mask or an alpha band does",
-            f"`phase={phase}, mask={first.number}` if there is no data where it is 0",
+            f"`{phase}, mask={first.number}` if there is no data where it is 0",
         )
     raise _ambiguous(
         path,
         f"{first.title} lies between {first.look.span}, not 0 and 1, so it is no coherence beside the phase "
-        f"of band {phase}",
-        f"`phase={phase}, magnitude={first.number}` if it is an amplitude, or `phase={phase}` without it",
+        f"of band {number}",
+        f"`{phase}, magnitude={first.number}` if it is an amplitude, or `{phase}` without it",
     )
 
 
@@ -227,7 +230,9 @@ def _check_look(path: Path, one: Candidate, roles: Roles) -> None:
     """Make sure that a band's values are what its name says, or what was found for it."""
     role, look = roles[one.number], one.look
     if role in WRAPPED and not (look.looks_wrapped or _can_be_phase(look)):
-        told, likely = _likely(look_at([window / one.factor for window in one.windows]))
+        unscaled = look_at([window / one.factor for window in one.windows])
+        told, likelier = _likely(unscaled, is_named_phase=True)
+        likely = _named_likely(one.number, likelier)
         raise _ambiguous(path, f"its phase, {one.title}, lies between {told}", likely)
     if role == "coherence" and not look.looks_like_coherence:
         told = "is the same everywhere" if look.is_two_valued else f"lies between {look.span}, not 0 and 1"
@@ -249,32 +254,61 @@ def _check_quadrants(path: Path, parts: Sequence[Candidate]) -> None:
 
 def _can_be_phase(look: Look) -> bool:
     """Whether a band that is named a phase can be one, though it does not wrap."""
+    if look.wraps_from_zero(2 * pi):
+        return True
     return look.is_within_pi and look.has_both_signs and max(-look.low, look.high) > LEAST_PHASE_RAD
 
 
-def _likely(look: Look) -> tuple[str, str]:
-    """Return between what values lie and what that looks like, and what to name the band."""
+def _likely(look: Look, *, is_named_phase: bool = False) -> tuple[str, Role]:
+    """Return between what values lie and what that looks like, and what the band would be then."""
     for half_turn, role, told in TURNS:
-        if look.wraps_at(half_turn):
-            return f"{look.span}: {told}", f"`{role}`, if that is what it is"
+        # From 0 to 1 or 2 may also go a coherence or an amplitude, which noise lets jump as well.
+        from_zero = (half_turn > 1 or is_named_phase) and look.wraps_from_zero(2 * half_turn)
+        if look.wraps_at(half_turn) or from_zero:
+            return f"{look.span}: {told}", role
     if look.is_never_negative and look.high <= 1:
-        return f"{look.span}: coherence or amplitude, not a phase", "the phase"
-    wrapped = "`unwrapped_phase` to have it wrapped, if it is in radians"
-    if look.is_within_turn:
-        return f"{look.span}: a phase from 0 to 2 pi, perhaps", wrapped
+        return f"{look.span}: coherence or amplitude, not a phase", "coherence"
+    if look.wraps_from_zero(2 * pi):
+        return f"{look.span}: a phase from 0 to 2 pi, perhaps", "unwrapped_phase"
     if not look.is_within_pi:
         amplitude = "an amplitude or " if look.is_never_negative else ""
-        return f"{look.span}: {amplitude}an unwrapped phase, perhaps", wrapped
-    return f"{look.span}, without a step from pi to -pi: no wrapped phase", "`phase`, if it is one in radians"
+        return f"{look.span}: {amplitude}an unwrapped phase, perhaps", "unwrapped_phase"
+    told = f"{look.span}, without a step from pi to -pi: no wrapped phase"
+    return told, "magnitude" if look.is_never_negative else "phase"
+
+
+def _named_likely(number: int, role: Role) -> str:
+    """Return what to name a band, if it is what it looks like."""
+    if role in STRENGTHS:
+        return "the band of the phase, or what this one is counted in"
+    condition = {
+        "unwrapped_phase": " to have it wrapped, if it is one in radians",
+        "phase": " if it is in radians",
+    }
+    return f"`{role}={number}`{condition.get(role, ', if that is what it is')}"
+
+
+def _guess_pair(first: Look, second: Look) -> str:
+    """Return what two unnamed bands most likely are."""
+    guesses = [_guess(first), _guess(second)]
+    if guesses[0] == guesses[1] and not first.is_never_negative:
+        return "real, imaginary"
+    if not set(guesses) & set(PHASES):
+        # The one that is farther from 0 has a number of turns added.
+        guesses[int(second.low / second.high > first.low / first.high)] = "unwrapped_phase"
+    both_phases = set(guesses) <= set(PHASES)
+    return "phase=1, magnitude=2" if both_phases else ", ".join(guesses)
 
 
 def _guess(look: Look) -> Role:
     """Return what an unnamed band of two most likely is."""
-    if look.is_never_negative and not look.is_within_turn:
-        if look.high <= 1:
-            return "coherence"
-        return "magnitude" if look.low < FROM_ZERO * look.high else "unwrapped_phase"
-    return next((role for half_turn, role, _ in TURNS if look.wraps_at(half_turn)), "unwrapped_phase")
+    if look.is_never_negative and look.high <= 1:
+        return "coherence"
+    for half_turn, role, _ in TURNS:
+        if look.wraps_at(half_turn) or (half_turn > 1 and look.wraps_from_zero(2 * half_turn)):
+            return role
+    is_phase = look.wraps_from_zero(2 * pi) or not look.is_never_negative
+    return "unwrapped_phase" if is_phase else "magnitude"
 
 
 def _ambiguous(path: Path, what: str, likely: str) -> DataError:

@@ -98,15 +98,10 @@ class Look:
         """Whether a wrapped phase in radians can hold these values."""
         return max(-self.low, self.high) <= math.pi + SLACK_RAD
 
-    @property
-    def is_within_turn(self) -> bool:
-        """Whether they share out a whole turn in radians that begins at 0."""
-        turn = 2 * math.pi
-        return (
-            self.wraps
-            and 0 <= self.low < (1 - NEAR_END) * turn
-            and NEAR_END * turn < self.high <= turn + SLACK_RAD
-        )
+    def wraps_from_zero(self, turn: float) -> bool:
+        """Whether the values share out a whole turn that begins at 0, and jump at its ends."""
+        near = (1 - NEAR_END) * turn
+        return self.wraps and 0 <= self.low < near and turn - near < self.high <= turn * (1 + SLACK_RAD)
 
     @property
     def looks_wrapped(self) -> bool:

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from glsweep.config.bands import PHASES, BandTerm, Role, parse_bands
+from glsweep.config.bands import PHASES, BandTerm, NoData, Role, parse_bands
 from glsweep.errors import DataError
 from glsweep.scenes.band_names import meaning
 from glsweep.scenes.band_roles import Candidate, check_asked, recognise
 from glsweep.scenes.band_values import ENOUGH_PX, flat_value, look_at, windows_to_look_at
-from glsweep.scenes.reading import RADIANS, SETTLE, Part, Reading, holds_data, scaled
+from glsweep.scenes.reading import SETTLE, Part, Reading, Zeros, holds_data, scaled
 from glsweep.scenes.source import BandFacts, Mask, Source
 
 
@@ -28,7 +28,7 @@ class Looked(NamedTuple):
         return self.bands[place], self.mask
 
 
-def find_reading(source: Source, asked: str = "auto", nodata: float | None = None) -> Reading:
+def find_reading(source: Source, asked: str = "auto", nodata: NoData = None) -> Reading:
     """Tell how a raster is to be read.
 
     Parameters
@@ -37,8 +37,8 @@ def find_reading(source: Source, asked: str = "auto", nodata: float | None = Non
         The raster.
     asked : str
         What a user says of its bands (see `parse_bands`); `auto` to find out.
-    nodata : float, optional
-        A stored number that stands for no data, though the file does not say so.
+    nodata : float, "as_tagged" or None
+        What stands for no data where the file does not say so, see `NoData`.
 
     Raises
     ------
@@ -47,25 +47,29 @@ def find_reading(source: Source, asked: str = "auto", nodata: float | None = Non
         read in several ways, or there is no data.
     """
     terms = parse_bands(asked)
+    untagged = nodata if isinstance(nodata, int | float) else None
     masks = tuple(Part(n, "mask", facts) for n, facts in enumerate(source.bands, 1) if facts.is_alpha)
     chosen = _chosen(source, terms) if terms else _usable(source)
-    looked = _looked_at(source, list(chosen), masks, nodata)
+    looked = _looked_at(source, list(chosen), masks, untagged)
     candidates = [
-        _candidate(source.bands[number - 1], number, role, [window.of(place) for window in looked], nodata)
+        _candidate(source.bands[number - 1], number, role, [window.of(place) for window in looked], untagged)
         for place, (number, role) in enumerate(chosen.items())
     ]
-    for one in candidates:
-        _refuse_fill(source.path, one)
+    if nodata != "as_tagged":
+        for one in candidates:
+            _refuse_fill(source.path, one)
     given = {number: role for number, role in chosen.items() if role is not None}
     is_asked = len(given) == len(chosen)
     if is_asked:
         check_asked(source.path, candidates, given)
     roles = given if is_asked else recognise(source.path, candidates)
     parts = tuple(Part(number, role, source.bands[number - 1]) for number, role in roles.items())
-    reading = Reading((*parts, *masks), nodata)
-    used = [next(one for one in candidates if one.number == number) for number in roles]
-    reading = replace(reading, zero_areas=_has_measured_zeros(reading, used[0]))
-    return _tried(source.path, reading, [list(chosen).index(n) for n in roles], looked, is_asked=is_asked)
+    signal = next(one for one in candidates if roles.get(one.number, "mask") != "mask")
+    reading = Reading(parts, untagged)
+    reading = replace(reading, zeros=_zeros(reading, signal, as_tagged=nodata == "as_tagged"))
+    places = [list(chosen).index(number) for number in roles]
+    tried = _tried(source.path, reading, places, looked, may_be_flat=nodata is not None)
+    return replace(tried, parts=(*parts, *masks))
 
 
 def _chosen(source: Source, terms: Sequence[BandTerm]) -> dict[int, Role | None]:
@@ -74,7 +78,7 @@ def _chosen(source: Source, terms: Sequence[BandTerm]) -> dict[int, Role | None]
     for place, (role, band) in enumerate(terms, start=1):
         number = place if band is None else band
         if isinstance(number, str):
-            found = [n for n, facts in enumerate(source.bands, 1) if facts.name == number]
+            found = [n for n, facts in enumerate(source.bands, 1) if facts.is_called(number)]
             if len(found) != 1:
                 raise DataError(
                     f"{source.path}: has {len(found)} bands of the name {number!r}; {_listed(source)}; name "
@@ -155,16 +159,17 @@ def _candidate(
     nodata: float | None,
 ) -> Candidate:
     named = meaning(facts.name, facts.unit)
-    factor = next((RADIANS[known] for known in (role, named) if known in RADIANS), 1.0)
+    known = role or named
+    factor = Part(number, known, facts).radians if known in PHASES else 1.0
     windows, imaginary = [], []
     for band, mask in stored:
         has_data = holds_data(band, facts, nodata)
         if mask is not None:
             has_data &= mask
         values = scaled(band, facts)
-        windows.append(np.where(has_data, values.real * factor, np.nan).astype(np.float64))
+        windows.append(np.where(has_data, values.real.astype(np.float64) * factor, np.nan))
         if facts.is_complex:
-            imaginary.append(np.where(has_data, values.imag, np.nan).astype(np.float64))
+            imaginary.append(np.where(has_data, values.imag.astype(np.float64), np.nan))
     other = look_at(imaginary) if imaginary else None
     return Candidate(number, facts, named, windows, look_at(windows), factor, other)
 
@@ -181,38 +186,39 @@ def _refuse_fill(path: Path, one: Candidate) -> None:
     )
 
 
-def _has_measured_zeros(reading: Reading, phase: Candidate) -> bool:
-    """Whether a phase by itself may be measured where it is 0, so that areas of zeros alone hold no data.
+def _zeros(reading: Reading, phase: Candidate, *, as_tagged: bool) -> Zeros:
+    """Return where a phase of exactly 0 is no data.
 
-    So it is where it was stored in integers, which are often 0, and where the file says otherwise what
-    holds no data: a tag does not make a collar of zeros data.
+    Areas of zeros are none whatever is tagged, unless a user says that tags alone count. Single zeros are
+    measured beside a strength, where numbers were stored as integers, which are often 0, and where the file
+    says otherwise what holds no data.
     """
-    if len(reading.signal) > 1 or reading.signal[0].role not in PHASES:
-        return False
-    if not phase.facts.dtype.startswith("float"):
-        return True
     tags = (phase.facts.nodata, reading.nodata)
+    if 0 in tags and phase.facts.dtype.startswith("float"):
+        return "missing"
+    if as_tagged:
+        return "measured"
     told = any(tag is not None for tag in tags) or any(np.isnan(values).any() for values in phase.windows)
-    return told and 0 not in tags
+    is_float = phase.facts.dtype.startswith("float")
+    return "areas" if told or len(reading.signal) > 1 or not is_float else "missing"
 
 
 def _tried(
-    path: Path, reading: Reading, places: Sequence[int], looked: Sequence[Looked], *, is_asked: bool
+    path: Path, reading: Reading, places: Sequence[int], looked: Sequence[Looked], *, may_be_flat: bool
 ) -> Reading:
     """Join what was looked at, so that what cannot be read is refused before anything is done with it."""
-    alone = replace(reading, parts=reading.signal)  # of masks the windows know already
-    joined = [alone.joined(bands[list(places)], mask, path) for bands, mask in looked]
+    joined = [reading.joined(bands[list(places)], mask, path) for bands, mask in looked]
     if not any(window.any() for window in joined):
         raise DataError(f"{path}: no pixel that was looked at holds data; name other bands {SETTLE}")
-    flat = None if is_asked else flat_value(joined)
+    flat = None if may_be_flat else flat_value(joined)
     if flat is not None:
         stored = _stored_at(flat.value, joined, [bands[places[0]] for bands, _ in looked])
         raise DataError(
             f"{path}: {flat.share:.0%} of its pixels lie in areas that hold one value without exception, as "
-            f"no measurement does; if that is no data, say so (--nodata={stored:.9g}, or `nodata` in a data "
-            f"card's layout), else name the bands, such as `{reading.title}` {SETTLE}"
+            f"no measurement does; say that it is no data (--nodata={stored:.9g}, or `nodata` in a data "
+            "card's layout), or that it is measured all the same (--nodata=as_tagged)"
         )
-    return replace(reading, clipped_share=_clipped_share(alone, places, looked))
+    return replace(reading, clipped_share=_clipped_share(reading, places, looked))
 
 
 def _stored_at(
@@ -228,7 +234,7 @@ def _stored_at(
 
 def _clipped_share(reading: Reading, places: Sequence[int], looked: Sequence[Looked]) -> float:
     """Return the share of the coherence's values that lie beyond 0 and 1."""
-    for part, place in zip(reading.signal, places, strict=True):
+    for part, place in zip(reading.parts, places, strict=True):
         if part.role == "coherence":
             values = np.concatenate([scaled(bands[place], part.facts).ravel() for bands, _ in looked])
             return float(((values < 0) | (values > 1)).mean())

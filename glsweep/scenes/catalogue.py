@@ -1,15 +1,14 @@
 """The scenes of a data card, joined to their lines; pixels are read when asked for."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from glsweep.config.data_card import DataCard
+from glsweep.config.raster_files import Choice, distinct, rasters_of_card, refuse_nothing
 from glsweep.errors import DataError
-from glsweep.scenes.annotation import draw_from_file, draw_from_pixels
-from glsweep.scenes.lines import read_lines
+from glsweep.scenes.annotation import Annotation, draw_from_pixels, draw_from_vectors
 from glsweep.scenes.npz_scene import read_npz_headers
 from glsweep.scenes.raster import RasterHeader, laid_apart, read_header
 from glsweep.scenes.scene_entry import SceneEntry
@@ -31,12 +30,15 @@ class Catalogue:
         Rows of the line file.
     rows_without_scene : dict of str to int
         Rows that name a scene of which there is no raster; "" for rows that name none.
+    remarks : tuple of str
+        What was not taken as it stands: rasters that are not read, and lines; in a sentence each.
     """
 
     root: Path
     entries: tuple[SceneEntry, ...]
     line_rows: int
     rows_without_scene: dict[str, int]
+    remarks: tuple[str, ...] = ()
 
     @property
     def posting_m(self) -> float:
@@ -53,6 +55,7 @@ class Catalogue:
             "rows_without_geometry": sum(null_rows.values()),
             "rows_without_geometry_by_scene": null_rows,
             "rows_without_scene": dict(self.rows_without_scene),
+            "remarks": list(self.remarks),
             "scenes_without_row": [e.name for e in self.entries if not e.has_row],
             "scenes_without_line": [e.name for e in self.entries if not e.lines],
             "scenes_with_lines_outside_only": [e.name for e in self.entries if e.lines and e.line_km == 0],
@@ -76,52 +79,48 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: boo
         When no raster matches, two have one name, postings differ from each other or from the
         card's, a file cannot be used, or no line touches the scene that it belongs to.
     """
-    headers = laid_apart(_headers(root, card), row)
+    choice = choose_rasters(root, card)
+    headers = laid_apart(_headers(choice, card), row)
     if not any_posting:
         check_postings(headers, card.posting_m)
     if card.layout.lines is None:
-        entries, strangers = draw_from_pixels(headers, root, card), dict[str, int]()
-        rows, source = sum(entry.has_row for entry in entries), root
+        entries = draw_from_pixels(headers, root, card)
+        drawn = Annotation(entries, sum(entry.has_row for entry in entries), {})
     else:
-        file = read_lines(root / card.layout.lines, card.layout.scene_column, card.split.column)
-        entries, strangers = draw_from_file(headers, file, card)
-        rows, source = sum(file.rows_by_scene.values()), file.path
-    if all(entry.line_km == 0 for entry in entries):
+        drawn = draw_from_vectors(headers, root, card)
+    if all(entry.line_km == 0 for entry in drawn.entries):
         raise DataError(
-            f"{source}: none of its lines touches the scene that it names; "
+            f"{root / (card.layout.lines or '')}: none of its lines touches the scene that it names; "
             "check the CRS of the lines and of the rasters"
         )
-    return Catalogue(root, tuple(entries), rows, strangers)
+    remarks = (*map(str, choice.passed_over), *drawn.remarks)
+    return Catalogue(root, tuple(drawn.entries), drawn.rows, drawn.strangers, remarks)
 
 
-def find_rasters(root: Path, card: DataCard) -> list[Path]:
-    """Return the files that the card's layout names, sorted by stem, masks left out.
+def choose_rasters(root: Path, card: DataCard) -> Choice:
+    """Return the scenes that the card's layout names, masks left out, and the rasters that are none.
 
     Raises
     ------
     DataError
-        When there is none.
+        When there is no scene.
     """
-    masks = set(root.glob(card.layout.masks)) if card.layout.masks else set()
-    paths = sorted((p for p in root.glob(card.layout.rasters) if p.is_file()), key=lambda p: p.stem)
-    paths = [path for path in paths if path not in masks]
-    if not paths:
+    layout = card.layout
+    choice = rasters_of_card(root, layout.rasters, layout.masks)
+    if not choice.taken and not choice.passed_over:
         raise DataError(
-            f"{root}: no raster matches {card.layout.rasters}; name the folder that holds the scenes, "
+            f"{root}: no raster matches {layout.rasters}; name the folder that holds the scenes, "
             "or mend layout.rasters in the data card"
         )
-    return paths
+    refuse_nothing(root, choice)
+    return choice
 
 
-def _headers(root: Path, card: DataCard) -> list[RasterHeader]:
-    paths = find_rasters(root, card)
-    name, count = Counter(p.stem for p in paths).most_common(1)[0]
-    if count > 1:
-        twins = ", ".join(str(p.relative_to(root)) for p in paths if p.stem == name)
-        raise DataError(f"{root}: {count} scenes have the name {name} ({twins}); rename all but one")
+def _headers(choice: Choice, card: DataCard) -> list[RasterHeader]:
+    paths = distinct(choice.taken, "rename all but one")
     layout = card.layout
     if layout.holds_npz:
-        return [*read_npz_headers(paths, card.posting_m)]
+        return [*read_npz_headers(paths, card.posting_m, layout.bands)]
     unplaced_posting_m = card.posting_m if layout.masks else None
     return [
         read_header(path, layout.bands, posting_m=unplaced_posting_m, nodata=layout.nodata) for path in paths

@@ -1,9 +1,7 @@
 """Pixels and polygons of the map: which pixels lie wholly within one."""
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
-import pyogrio
 import shapely
 from affine import Affine
 from pyproj import CRS
@@ -12,6 +10,9 @@ from shapely import MultiPolygon, Polygon
 
 from glsweep.config.split import Region
 from glsweep.errors import DataError
+from glsweep.geodesy import moved
+from glsweep.scenes.names import cell_text
+from glsweep.scenes.vector_file import VectorLayer, open_layer
 
 
 def pixels_within(
@@ -41,25 +42,29 @@ def read_region(region: Region, crs: CRS) -> MultiPolygon:
     """
     path = region.polygons
     assert path is not None
-    try:
-        table = gpd.read_file(path)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read as polygons ({reason}); mend split.regions") from error
-    if table.crs is None:
-        raise DataError(f"{path}: has no CRS; assign the one it was drawn in")
+    layer = open_layer(path, holds="polygons", option="split.regions: polygons:")
+    cells, geometries = layer.read([_column(region, layer)] if region.names else [])
     if region.names:
-        if region.column not in table.columns:
-            known = ", ".join(str(c) for c in table.columns if c != table.geometry.name)
-            raise DataError(f"{path}: has no column {region.column!r}; its columns are {known}")
-        unknown = set(region.names) - set(table[region.column].astype(str))
-        if unknown:
+        wanted = {cell_text(name) for name in region.names}
+        (column,) = cells.values()
+        values = [cell_text(cell) for cell in column]
+        if unknown := wanted - set(values):
             raise DataError(
                 f"{path}: its column {region.column!r} has no {min(unknown)!r}; mend `names` in split.regions"
             )
-        table = table[table[region.column].astype(str).isin(region.names)]
-    ground = shapely.union_all(table.geometry.make_valid().to_crs(crs).to_numpy())
+        geometries = [shape for shape, value in zip(geometries, values, strict=True) if value in wanted]
+    whole = shapely.get_parts(shapely.get_parts(shapely.make_valid(np.array(geometries, dtype=object))))
+    polygons = [part for part in whole.tolist() if part.geom_type == "Polygon"]
+    ground = shapely.union_all(shapely.make_valid(moved(polygons, layer.crs, crs)))
     areas = [part for part in shapely.get_parts(ground) if part.geom_type == "Polygon"]
     if not areas or not np.isfinite(shapely.get_coordinates(areas)).all():
         raise DataError(f"{path}: holds no polygon that has a place in the scenes' map; mend split.regions")
     return MultiPolygon(shapely.get_parts(shapely.union_all(areas)).tolist())
+
+
+def _column(region: Region, layer: VectorLayer) -> str:
+    column = layer.column(region.column)
+    if column is None:
+        known = ", ".join(layer.columns) or "none"
+        raise DataError(f"{layer.path}: has no column {region.column!r}; its columns are {known}")
+    return column

@@ -44,4 +44,5 @@ def open_data(card: DataCard, roots: Mapping[str, Path], *, any_posting: bool = 
     strangers = Counter[str]()
     for catalogue in catalogues:
         strangers.update(catalogue.rows_without_scene)
-    return Catalogue(catalogues[0].root, entries, sum(c.line_rows for c in catalogues), dict(strangers))
+    rows, remarks = sum(c.line_rows for c in catalogues), tuple(r for c in catalogues for r in c.remarks)
+    return Catalogue(catalogues[0].root, entries, rows, dict(strangers), remarks)

@@ -28,12 +28,13 @@ def mask_path(root: Path, raster: Path, rasters: str, masks: str) -> Path | None
         Patterns with one `*` in the file's name each; that of `masks` stands for what that of
         `rasters` stands for, or for the raster's whole stem.
     """
-    pattern = re.compile(fnmatch.translate(Path(rasters).name).replace(".*", "(.*)", 1))
+    pattern = re.compile(fnmatch.translate(Path(rasters).name).replace(".*", "(.*)", 1), re.IGNORECASE)
     match = pattern.match(raster.name)
     for text in (*(match.groups() if match else ()), raster.stem):
         candidate = root / masks.replace("*", text, 1)
-        if candidate.is_file():
-            return candidate
+        for suffix in (candidate.suffix, candidate.suffix.upper(), candidate.suffix.lower()):
+            if candidate.with_suffix(suffix).is_file():
+                return candidate.with_suffix(suffix)
     return None
 
 

@@ -1,8 +1,9 @@
 """Patches of the study layout, `<scene>_x<col>_y<row>_s<size>.npz`, put together to scenes again."""
 
+import math
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from glsweep.errors import DataError
+from glsweep.scenes.npz_bands import BandRoles, decide_roles, fault_of, to_complex, with_data
 from glsweep.scenes.raster import RasterHeader, unplaced_header
 from glsweep.scenes.reading import Reading
 from glsweep.scenes.source import Window
 
-NAME = re.compile(r"^(?P<scene>.+)_x(?P<col>\d+)_y(?P<row>\d+)_s(?P<size>\d+)$")
+NAME = re.compile(r"^(?:NOISY)?(?P<scene>.+)_x(?P<x>\d+)_y(?P<y>\d+)_s(?P<size>\d+)$")
+"""The study puts NOISY before the names of patches without a line; they are of the same scenes."""
+SAME = 5e-3
+"""Relative difference up to which pixels of two patches are the same: float16 rounds a phase so far."""
+MOST_PATCHES, MOST_PAIRS, ENOUGH_PX = 400, 12, 64
+"""Of each scene, when the patches' places are tested: patches, pairs that overlap, and pixels of each."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +61,13 @@ class NpzPatch:
 class NpzHeader(RasterHeader):
     """A scene of which there are patches alone; between them it holds no data.
 
-    `path` is the first patch's, `scene` the scene's name.
+    `path` is the first patch's, `scene` the scene's name, `roles` what the bands of the whole data
+    set's patches are.
     """
 
     scene: str = ""
     patches: tuple[NpzPatch, ...] = ()
-
-    def check_sample(self) -> None:
-        """Make sure that the first patch can be read."""
-        self.patches[0].read("image")
+    roles: BandRoles = BandRoles("real", "imaginary")  # noqa: RUF009 (a tuple)
 
     @property
     def name(self) -> str:
@@ -80,17 +85,27 @@ class NpzHeader(RasterHeader):
         window = window or Window(0, 0, *self.shape)
         joined = np.zeros((window.rows, window.cols), np.complex64)
         for patch, here, there in self._touching(window):
-            image = np.nan_to_num(patch.read("image").astype(np.float32), posinf=0.0, neginf=0.0)
-            part = (image[0] + 1j * image[1])[there]
+            part = self._signal(patch)[there]
             old = joined[here]
             both = (old != 0) & (part != 0)
-            if (np.abs(old - part)[both] > 1e-3 * np.abs(part)[both]).any():
+            if (np.abs(old - part)[both] > SAME * np.abs(part)[both]).any():
                 raise DataError(
                     f"{patch.path}: differs from another patch of {self.scene} where the two overlap; "
                     "they are not of one scene, rename them"
                 )
             joined[here] = np.where(part == 0, old, part)
         return joined
+
+    def _signal(self, patch: NpzPatch) -> npt.NDArray[np.complex64]:
+        image = patch.read("image")
+        first, second = with_data(image)
+        fault = fault_of(first, second, self.roles)
+        if fault:
+            raise DataError(
+                f"{patch.path}: {fault}, though patches of this data set hold {self.roles.told}; take "
+                "out those of another kind, or say what they hold as layout.bands in the data card"
+            )
+        return to_complex(image, self.roles, patch.path)
 
     def read_mask(self) -> npt.NDArray[np.uint8]:
         """Read the lines of all patches, uint8 (rows, cols), 1 on a line."""
@@ -111,13 +126,23 @@ class NpzHeader(RasterHeader):
                 yield patch, _box(window, top, left, bottom, right), _box(patch, top, left, bottom, right)
 
 
-def read_npz_headers(paths: Sequence[Path], posting_m: float | None) -> list[NpzHeader]:
-    """Group patches by scene; no pixels are read.
+def read_npz_headers(paths: Sequence[Path], posting_m: float | None, bands: str = "auto") -> list[NpzHeader]:
+    """Group patches by scene, and find out from some of them what all of them hold.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        All patches of a data set.
+    posting_m : float or None
+        Side of a pixel.
+    bands : str
+        What the data card says that their bands are; `npz` and `auto` leave it to the values.
 
     Raises
     ------
     DataError
-        When a file's name does not say where its patch lies, or no posting is given.
+        When a file's name does not say where its patch lies, no posting is given, or it cannot be
+        told what the patches hold.
     """
     if posting_m is None:
         raise DataError(f"{paths[0]}: npz patches do not tell their posting; add posting_m to the data card")
@@ -129,16 +154,71 @@ def read_npz_headers(paths: Sequence[Path], posting_m: float | None) -> list[Npz
                 f"{path}: its name does not say where the patch lies; rename it to "
                 "<scene>_x<col>_y<row>_s<size>.npz"
             )
-        row, col, size_px = (int(match[key]) for key in ("row", "col", "size"))
+        row, col, size_px = (int(match[key]) for key in ("y", "x", "size"))
         scenes.setdefault(match["scene"], []).append(NpzPatch(path, row, col, size_px))
-    return [_header(name, patches, posting_m) for name, patches in sorted(scenes.items())]
+    if _are_turned(scenes.values()):
+        scenes = {name: [_turned(patch) for patch in patches] for name, patches in scenes.items()}
+    spread = _spread([patch for patches in scenes.values() for patch in patches])
+    roles = decide_roles((patch.read("image") for patch in spread), bands, paths[0].parent)
+    return [_header(name, patches, posting_m, roles) for name, patches in sorted(scenes.items())]
 
 
-def _header(name: str, patches: list[NpzPatch], posting_m: float) -> NpzHeader:
+def _header(name: str, patches: list[NpzPatch], posting_m: float, roles: BandRoles) -> NpzHeader:
     shape = max(p.row + p.size_px for p in patches), max(p.col + p.size_px for p in patches)
     base = unplaced_header(patches[0].path, shape, posting_m, Reading(()))
     header = NpzHeader(base.path, base.shape, base.transform, base.crs, base.reading, is_placed=False)
-    return replace(header, scene=name, patches=tuple(patches))
+    return replace(header, scene=name, patches=tuple(patches), roles=roles)
+
+
+def _spread(patches: Sequence[NpzPatch]) -> Iterator[NpzPatch]:
+    """Yield all patches so that any number of the first ones is spread over the whole set."""
+    stride = max(1, int(0.618 * len(patches)))
+    while math.gcd(stride, len(patches)) > 1:
+        stride += 1
+    yield from (patches[number * stride % len(patches)] for number in range(len(patches)))
+
+
+def _are_turned(scenes: Iterable[list[NpzPatch]]) -> bool:
+    """Whether x in the names is the row: so it is where overlaps agree by that reading alone.
+
+    The study's own program writes the row after x, its text says the column.
+    """
+    agrees: dict[bool, list[bool]] = {False: [], True: []}
+    for patches in scenes:
+        for turned, found in agrees.items():
+            placed = [_turned(patch) for patch in patches] if turned else patches
+            found += [_agree(*pair) for pair in _overlapping(placed)]
+    return bool(agrees[True]) and all(agrees[True]) and not all(agrees[False])
+
+
+def _turned(patch: NpzPatch) -> NpzPatch:
+    return replace(patch, row=patch.col, col=patch.row)
+
+
+def _overlapping(patches: Sequence[NpzPatch]) -> list[tuple[NpzPatch, NpzPatch]]:
+    """Return the pairs among some of a scene's patches that overlap most, but for those at one place."""
+    some = patches[:: 1 + len(patches) // MOST_PATCHES]
+    rows, cols, sizes = np.array([(p.row, p.col, p.size_px) for p in some]).T
+    ends = [np.minimum.outer(start + sizes, start + sizes) for start in (rows, cols)]
+    sides = [end - np.maximum.outer(start, start) for end, start in zip(ends, (rows, cols), strict=True)]
+    shared = np.triu(np.clip(sides[0], 0, None) * np.clip(sides[1], 0, None), k=1)
+    shared[np.equal.outer(rows, rows) & np.equal.outer(cols, cols)] = 0
+    order = np.argsort(shared, axis=None)[::-1][:MOST_PAIRS]
+    pairs = zip(*np.unravel_index(order, shared.shape), strict=True)
+    return [(some[i], some[j]) for i, j in pairs if shared[i, j] >= ENOUGH_PX]
+
+
+def _agree(one: NpzPatch, other: NpzPatch) -> bool:
+    """Whether two patches hold the same where they overlap."""
+    top, left = max(one.row, other.row), max(one.col, other.col)
+    bottom, right = (
+        min(p + one.size_px, q + other.size_px) for p, q in ((one.row, other.row), (one.col, other.col))
+    )
+    here, there = (
+        np.nan_to_num(patch.read("image")[:, *_box(patch, top, left, bottom, right)].astype(np.float64))
+        for patch in (one, other)
+    )
+    return bool(np.allclose(here, there, rtol=SAME, atol=SAME * np.abs(here).max()))
 
 
 def _box(origin: Window | NpzPatch, top: int, left: int, bottom: int, right: int) -> tuple[slice, slice]:

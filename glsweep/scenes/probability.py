@@ -1,6 +1,6 @@
 """Probabilities as rasters: written strip by strip, read tile by tile, kept cloud-optimised."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,11 @@ from rasterio.windows import Window
 from glsweep.files import replacing
 
 BLOCK_PX = 512
+LONG_NAMES = {
+    "probability": "probability of a grounding line, mean of the members",
+    "spread": "standard deviation of the members' probabilities",
+}
+"""The bands of what is kept, in their order."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -55,17 +60,18 @@ class ProbabilityRaster:
         values = self._dataset.read(out_shape=(self._dataset.count, *shape))
         return np.asarray(values.mean(axis=0), dtype=np.float32)
 
-    def keep(self, path: Path) -> None:
+    def keep(self, path: Path, tags: Mapping[str, str]) -> None:
         """Write a cloud-optimised GeoTIFF: the members' mean and, of several, their spread.
 
-        Whole or not at all, with overviews; NaN where there is no data.
+        Whole or not at all, with overviews; NaN where there is no data. The bands say what they hold
+        in the words of the CF conventions, and the file what it is from: `tags`.
         """
         with replacing(path) as beside:
             if self._dataset.count == 1:
-                _copy(self._dataset, beside)
+                _copy(self._dataset, beside, tags)
             else:
                 with self._summed() as summed:
-                    _copy(summed, beside)
+                    _copy(summed, beside, tags)
 
     @contextmanager
     def _summed(self) -> Iterator[rasterio.io.DatasetWriter]:
@@ -75,12 +81,16 @@ class ProbabilityRaster:
             for _, window in summed.block_windows(1):
                 bands = self._dataset.read(window=window)
                 summed.write(np.stack([bands.mean(axis=0), bands.std(axis=0)]), window=window)
-            summed.descriptions = ("probability", "spread")
             yield summed
         path.unlink()
 
 
-def _copy(source: rasterio.io.DatasetWriter, target: Path) -> None:
+def _copy(source: rasterio.io.DatasetWriter, target: Path, tags: Mapping[str, str]) -> None:
+    source.descriptions = tuple(LONG_NAMES)[: source.count]
+    source.units = ("1",) * source.count
+    for band, long_name in zip(source.indexes, LONG_NAMES.values(), strict=False):
+        source.update_tags(band, long_name=long_name, units="1")
+    source.update_tags(**tags)
     rasterio.shutil.copy(
         source,
         target,
@@ -135,7 +145,5 @@ def probability_raster(
         "bigtiff": "if_safer",
     }
     with rasterio.open(path, "w+", **profile) as dataset:
-        if members == 1:
-            dataset.descriptions = ("probability",)
         yield ProbabilityRaster(dataset)
     path.unlink()

@@ -1,6 +1,7 @@
 """Interferograms as rasters: where they lie, and their pixels as complex numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import numpy.typing as npt
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
+from rasterio.windows import Window as RasterioWindow
 from shapely import Polygon
 
+from glsweep.config.bands import NoData, parse_bands
+from glsweep.config.products import scene_stem
 from glsweep.errors import DataError
 from glsweep.files import replacing
 from glsweep.scenes.bands import find_reading
@@ -37,6 +41,8 @@ class RasterHeader:
         Which of its bands are used, and as what.
     is_placed : bool
         Whether its place on Earth is known; if not, `transform` is one that no other scene has.
+    remarks : tuple of str
+        What of the file is read and what is not, where it holds several.
     """
 
     path: Path
@@ -45,11 +51,12 @@ class RasterHeader:
     crs: CRS
     reading: Reading = field(default_factory=lambda: Reading(()))
     is_placed: bool = True
+    remarks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The file's stem, which joins it to its lines."""
-        return self.path.stem
+        return scene_stem(self.path)
 
     @property
     def posting_m(self) -> float:
@@ -83,7 +90,7 @@ class RasterHeader:
             When the file cannot be read (it may be cut short), the window leaves the raster, or values are
             not what they are taken for.
         """
-        with open_source(self.path) as source:
+        with open_source(self.path, self.reading.parts[0].facts.path or None) as source:
             return self.reading.read(source, _inside(window, source.shape, self.path))
 
 
@@ -93,7 +100,7 @@ NOWHERE_Y_M = 5e7
 
 
 def read_header(
-    path: Path, bands: str = "auto", *, posting_m: float | None = None, nodata: float | None = None
+    path: Path, bands: str = "auto", *, posting_m: float | None = None, nodata: NoData = None
 ) -> RasterHeader:
     """Find out what a raster's bands are and where it lies, and make sure that it can be used.
 
@@ -106,8 +113,8 @@ def read_header(
     posting_m : float, optional
         The side of a pixel, for rasters that need no place on Earth since their labels are pixels.
         Without it a raster that does not say where it lies is refused.
-    nodata : float, optional
-        A stored number that stands for no data, though the file does not say so.
+    nodata : float, "as_tagged" or None
+        What stands for no data where the file does not say so, see `NoData`.
 
     Raises
     ------
@@ -115,9 +122,14 @@ def read_header(
         When the file cannot be read, is no interferogram or may be several, has no projected CRS in
         metres, pixels that are not square, or no data.
     """
-    with open_source(path) as source:
+    with open_source(path, named_band(bands)) as source:
         reading = find_reading(source, bands, nodata)
         return placed_header(source, reading, posting_m=posting_m)
+
+
+def named_band(bands: str) -> str | None:
+    """Return the first band that is asked for by its name: in a file of several grids it says which."""
+    return next((term.band for term in parse_bands(bands) if isinstance(term.band, str)), None)
 
 
 def placed_header(source: Source, reading: Reading, *, posting_m: float | None) -> RasterHeader:
@@ -125,7 +137,9 @@ def placed_header(source: Source, reading: Reading, *, posting_m: float | None) 
     if posting_m is not None and not has_place(source):
         return unplaced_header(source.path, source.shape, posting_m, reading)
     check_grid(source, source.path)
-    return RasterHeader(source.path, source.shape, source.transform, source.crs, reading)
+    return RasterHeader(
+        source.path, source.shape, source.transform, source.crs, reading, remarks=source.remarks
+    )
 
 
 def unplaced_header(path: Path, shape: tuple[int, int], posting_m: float, reading: Reading) -> RasterHeader:
@@ -165,25 +179,50 @@ def write_interferogram(path: Path, array: npt.NDArray[np.complex64], transform:
         Projected coordinate reference system.
     """
     rows, cols = array.shape
-    known = np.where(np.isfinite(array), array, 0)
+    with writing_interferogram(path, (rows, cols), transform, crs) as write:
+        write(Window(0, 0, rows, cols), array)
+
+
+Writer = Callable[[Window, npt.NDArray[np.complex64]], None]
+
+
+@contextmanager
+def writing_interferogram(
+    path: Path, shape: tuple[int, int], transform: Affine, crs: CRS, tags: Mapping[str, str] | None = None
+) -> Iterator[Writer]:
+    """Yield a function that writes a window of a raster in the study layout, as `write_interferogram` does.
+
+    Parameters
+    ----------
+    tags : mapping, optional
+        What else the file is to say of itself.
+    """
     with (
         replacing(path) as beside,
         rasterio.open(
             beside,
             "w",
             driver="GTiff",
-            height=rows,
-            width=cols,
+            height=shape[0],
+            width=shape[1],
             count=2,
             dtype="float32",
             nodata=0,
             crs=crs,
             transform=transform,
+            bigtiff="if_safer",
             # Not compressed: noise loses a twelfth of its size by it, and takes three times as long to read.
         ) as dataset,
     ):
-        dataset.write(np.stack([known.real, known.imag]).astype(np.float32))
         dataset.descriptions = ("real", "imaginary")
+        dataset.update_tags(**tags or {})
+
+        def write(window: Window, values: npt.NDArray[np.complex64]) -> None:
+            known = np.where(np.isfinite(values), values, 0)
+            part = RasterioWindow(window.col, window.row, window.cols, window.rows)
+            dataset.write(np.stack([known.real, known.imag]).astype(np.float32), window=part)
+
+        yield write
 
 
 def _inside(window: Window | None, shape: tuple[int, int], path: Path) -> Window:

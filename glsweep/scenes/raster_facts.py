@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from glsweep.config.bands import NoData
 from glsweep.errors import DataError
 from glsweep.scenes.bands import find_reading
-from glsweep.scenes.raster import RasterHeader, placed_header
+from glsweep.scenes.raster import RasterHeader, named_band, placed_header
 from glsweep.scenes.raster_checks import has_place
 from glsweep.scenes.reading import Reading
 from glsweep.scenes.source import BandFacts, Source, open_source
@@ -31,6 +32,8 @@ class RasterFacts(NamedTuple):
         How they are read; None where that is unknown.
     header : RasterHeader or None
         What reads its pixels; None where it cannot be used.
+    remarks : tuple of str
+        What of the file is read and what is not, where it holds several.
     faults : tuple of str
         Every reason for which it cannot be used, with its remedy.
     """
@@ -41,11 +44,12 @@ class RasterFacts(NamedTuple):
     bands: tuple[BandFacts, ...] = ()
     reading: Reading | None = None
     header: RasterHeader | None = None
+    remarks: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
 
 
 def raster_facts(
-    path: Path, bands: str, *, nodata: float | None = None, posting_m: float | None = None
+    path: Path, bands: str, *, nodata: NoData = None, posting_m: float | None = None
 ) -> RasterFacts:
     """Look at one raster's header and at a sample of its values; nothing is raised.
 
@@ -61,7 +65,7 @@ def raster_facts(
             return None
 
     def whole() -> RasterFacts:
-        with open_source(path) as source:
+        with open_source(path, named_band(bands)) as source:
             reading = attempt(lambda: find_reading(source, bands, nodata))
             header = attempt(lambda: placed_header(source, reading or Reading(()), posting_m=posting_m))
             return RasterFacts(
@@ -71,6 +75,7 @@ def raster_facts(
                 source.bands,
                 reading,
                 None if reading is None else header,
+                source.remarks,
             )
 
     facts = attempt(whole) or RasterFacts()

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from scipy.ndimage import binary_opening
 
 from glsweep.config.bands import PHASES, STRENGTHS, Role
 from glsweep.errors import DataError
+from glsweep.scenes.band_names import unit_of_phase
 from glsweep.scenes.band_values import OVERSHOOT, SLACK_RAD
 from glsweep.scenes.source import BandFacts, Mask, Source, Window
 
@@ -19,6 +20,7 @@ LOWEST_STRENGTH = 1e-3
 """Of a coherence that resampling has pushed to 0 or below: 0 would say that there is no data."""
 AREA_PX = 3
 """Zeros that fill a square of this side are a collar or a hole; by itself a phase may be measured as 0."""
+Zeros = Literal["missing", "areas", "measured"]
 RADIANS: dict[Role, float] = {
     "phase": 1.0,
     "unwrapped_phase": 1.0,
@@ -35,6 +37,12 @@ class Part(NamedTuple):
     role: Role
     facts: BandFacts
 
+    @property
+    def radians(self) -> float:
+        """By what a phase's values are multiplied; the file's unit counts where its name leaves it open."""
+        by_unit = unit_of_phase(self.facts.unit) if self.role in ("phase", "unwrapped_phase") else None
+        return RADIANS.get(by_unit or self.role, 1.0)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -46,15 +54,15 @@ class Reading:
         A complex band; real and imaginary part; or a phase, perhaps with its strength. Masks besides.
     nodata : float or None
         A stored number that stands for no data in every band, though the file does not say so.
-    zero_areas : bool
-        Whether a phase by itself is without data only where areas are 0, not in each pixel that is.
+    zeros : {"missing", "areas", "measured"}
+        Where a phase of exactly 0 is no data: in each pixel, only where areas are 0, or nowhere.
     clipped_share : float
         Share of the pixels looked at whose coherence lay a little beyond 0 and 1.
     """
 
     parts: tuple[Part, ...]
     nodata: float | None = None
-    zero_areas: bool = False
+    zeros: Zeros = "missing"
     clipped_share: float = 0.0
 
     @property
@@ -81,7 +89,7 @@ class Reading:
             When a phase or a coherence leaves its range, so that it cannot be what it is taken for.
         """
         # Whether a 0 is one of many is seen from its neighbours.
-        margin = AREA_PX - 1 if self.zero_areas else 0
+        margin = AREA_PX - 1 if self.zeros == "areas" else 0
         top, left = max(0, window.row - margin), max(0, window.col - margin)
         bottom = min(source.shape[0], window.row + window.rows + margin)
         right = min(source.shape[1], window.col + window.cols + margin)
@@ -100,6 +108,8 @@ class Reading:
                 has_data &= np.nan_to_num(band) > 0
             else:
                 has_data &= holds_data(band, part.facts, self.nodata)
+                # A 0 that a user names counts in every band; a file's tag may mean both parts of a pair.
+                has_data &= (band != 0) if self.nodata == 0 and part.role in (*PHASES, *STRENGTHS) else True
                 numbers[part.role] = scaled(band, part.facts)
         with np.errstate(over="ignore", invalid="ignore"):  # what single precision cannot hold is no data
             signal = self._signal(numbers, has_data, path)
@@ -122,12 +132,13 @@ class Reading:
         if "real" in numbers:
             return np.asarray(numbers["real"] + 1j * numbers["imaginary"])
         role = next(role for role in numbers if role in PHASES)
-        phase_rad = np.where(has_data, numbers[role], 0) * RADIANS[role]
+        part = next(part for part in self.parts if part.role == role)
+        phase_rad = np.where(has_data, numbers[role], 0) * part.radians
         if role != "unwrapped_phase":
-            _check_phase(phase_rad[has_data], role, path)
-        if len(self.signal) == 1:
+            _check_phase(phase_rad[has_data], part, path)
+        if self.zeros != "measured":
             zero = phase_rad == 0
-            has_data &= ~(_areas(zero) if self.zero_areas else zero)
+            has_data &= ~(_areas(zero) if self.zeros == "areas" else zero)
         return np.asarray(np.cos(phase_rad) + 1j * np.sin(phase_rad))
 
 
@@ -191,15 +202,15 @@ def _magnitude(
     return np.asarray(np.sqrt(np.abs(strength)) if "intensity" in numbers else strength)
 
 
-def _check_phase(phase_rad: npt.NDArray[Any], role: Role, path: Path) -> None:
+def _check_phase(phase_rad: npt.NDArray[Any], part: Part, path: Path) -> None:
     if not len(phase_rad):
         return
     low, high = float(phase_rad.min()), float(phase_rad.max())
-    slack = SLACK_RAD * max(1, RADIANS[role])
+    slack = SLACK_RAD * max(1, part.radians)
     # Cycles and degrees are also counted from 0 on; in radians that would be no wrapped phase.
-    turn = role != "phase" and low >= -slack and high <= 2 * math.pi + slack
+    turn = part.radians != 1 and low >= -slack and high <= 2 * math.pi + slack
     if max(-low, high) > math.pi + slack and not turn:
         raise DataError(
             f"{path}: its phase lies between {low:.4g} and {high:.4g} rad, so it is not wrapped to "
-            f"(-pi, pi]; say `unwrapped_phase` to have it wrapped, if that is what it is {SETTLE}"
+            f"(-pi, pi]; name it `unwrapped_phase={part.number}` to have it wrapped, if it is one {SETTLE}"
         )

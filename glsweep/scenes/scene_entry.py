@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyproj
 import shapely
 from shapely import LineString, Polygon
 
 from glsweep.config.data_card import LineRule
 from glsweep.config.split import SplitName
 from glsweep.errors import DataError
+from glsweep.geodesy import lengths_m
 from glsweep.scenes.masks import read_mask
 from glsweep.scenes.npz_scene import NpzHeader
 from glsweep.scenes.raster import RasterHeader
@@ -77,10 +79,15 @@ class SceneEntry:
         return self.header.posting_m
 
     @property
+    def map_crs(self) -> pyproj.CRS | None:
+        """The scene's map, by which lengths are measured; None where its place on Earth is unknown."""
+        return pyproj.CRS.from_wkt(self.header.crs.to_wkt()) if self.header.is_placed else None
+
+    @property
     def line_km(self) -> float:
-        """Length of line within the footprint, in kilometres."""
-        within = shapely.intersection(list(self.lines), self.ground())
-        return float(shapely.length(within).sum()) / 1000
+        """Length of line within the footprint, in kilometres on the ground."""
+        within = shapely.get_parts(shapely.intersection(list(self.lines), self.ground()))
+        return float(lengths_m(within[shapely.length(within) > 0], self.map_crs).sum()) / 1000
 
     def ground(self) -> Polygon:
         """Return the whole footprint in the scene's own CRS."""

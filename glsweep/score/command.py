@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from glsweep.config.card_files import load_data
 from glsweep.config.data_card import DataCard
+from glsweep.config.output_paths import check_output_folder
 from glsweep.errors import ConfigError
 from glsweep.files import write_json, write_text
 from glsweep.metrics.lines import TOLERANCES_M
@@ -16,6 +18,7 @@ from glsweep.predict.asked import check_options, open_drawing
 from glsweep.predict.in_turn import in_turn, tell_refused
 from glsweep.predict.options import DrawingOptions
 from glsweep.predict.scene import Advance, Drawing
+from glsweep.scenes.catalogue import Catalogue
 from glsweep.scenes.joined import open_data
 from glsweep.scenes.scene_entry import SceneEntry
 from glsweep.score.cautions import cautions_of
@@ -61,15 +64,17 @@ def score_data(
     """
     check_options(options)
     card = load_data(data, root=root)
-    entries, left_out = _with_lines(card)
+    folder = out or Path(f"score-{card.name}")
+    check_output_folder("--out", folder)
+    catalogue = _open(card)
+    entries, left_out = annotated(catalogue)
     groups = groups_of(card, entries, by)
     members, drawing = open_drawing(options, console)
-    for caution in cautions_of(members, card, entries):
+    for caution in (*cautions_of(members, card, entries), *map(escape, catalogue.remarks)):
         console.print(f"[yellow]mind:[/yellow] {caution}", highlight=False, soft_wrap=True)
     if left_out:
         told = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         console.print(f"without a line, and not scored: {told}", highlight=False, soft_wrap=True)
-    folder = out or Path(f"score-{card.name}")
 
     def score_one(entry: SceneEntry, advance: Advance) -> ScoredScene:
         return score_scene(entry, members, drawing, folder, advance)
@@ -86,7 +91,7 @@ def score_data(
     return tell_refused(refused, console)
 
 
-def _with_lines(card: DataCard) -> tuple[list[SceneEntry], dict[str, str]]:
+def _open(card: DataCard) -> Catalogue:
     roots = {}
     for part in card.data_sets:
         if part.root is None:
@@ -96,7 +101,7 @@ def _with_lines(card: DataCard) -> tuple[list[SceneEntry], dict[str, str]]:
             )
         roots[part.name] = part.root
     # Which postings fit is for the models to say, scene by scene.
-    return annotated(open_data(card, roots, any_posting=True))
+    return open_data(card, roots, any_posting=True)
 
 
 def _settings(models: list[str], card: DataCard, drawing: Drawing) -> dict[str, Any]:

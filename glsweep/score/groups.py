@@ -13,9 +13,12 @@ from glsweep.config.data_card import DataCard
 from glsweep.config.split import Region
 from glsweep.errors import ConfigError
 from glsweep.patches.ground import common_map
+from glsweep.scenes.annotation import ANY, files_by_scene
 from glsweep.scenes.footprint import read_region
-from glsweep.scenes.lines import line_columns, read_lines
+from glsweep.scenes.lines import LineFile, read_lines
+from glsweep.scenes.names import scene_name
 from glsweep.scenes.scene_entry import SceneEntry
+from glsweep.scenes.vector_file import open_layer
 
 REGION, DATA_SET = "region", "data_set"
 ELSEWHERE = "elsewhere"
@@ -92,22 +95,40 @@ def _values(card: DataCard, entries: Sequence[SceneEntry], column: str) -> dict[
             f"--by {column}: the lines of data set {card.name} are pixels, which have no columns; "
             "leave it out, or add `split.regions` to the data card and say --by region"
         )
-    path = (card.root or Path()) / card.layout.lines
-    columns = line_columns(path)
-    if column not in columns:
+    root, lines = card.root or Path(), card.layout.lines
+    if ANY in lines:
+        paths = files_by_scene(root, lines)
+        own = [(entry, paths.get(scene_name(entry.header.name))) for entry in entries]
+        said = {entry.name: _said(path, column) if path else set[str]() for entry, path in own}
+    elif card.layout.scene_column is not None:
+        _check_column(root / lines, column)
+        file = read_lines(root / lines, card.layout.scene_column, column)
+        by_scene = file.splits_by_scene
+        said = {entry.name: set(by_scene.get(scene_name(entry.header.name), ())) for entry in entries}
+    else:
+        _check_column(root / lines, column)
+        file = read_lines(root / lines, None, column)
+        said = {entry.name: _touching(entry, file) for entry in entries}
+    return {name: ", ".join(sorted(values)) or ELSEWHERE for name, values in said.items()}
+
+
+def _touching(entry: SceneEntry, file: LineFile) -> set[str]:
+    """Return the values of the lines that touch a scene."""
+    outline = entry.ground()
+    own = {value: file.of(value, entry.header.crs) for value in file.by_scene if value}
+    return {value for value, lines in own.items() if shapely.intersects(list(lines), outline).any()}
+
+
+def _said(path: Path, column: str) -> set[str]:
+    """Return the values of a scene's own file of lines."""
+    _check_column(path, column)
+    return {value for value, lines in read_lines(path, None, column).by_scene.items() if lines and value}
+
+
+def _check_column(path: Path, column: str) -> None:
+    layer = open_layer(path)
+    if layer.column(column) is None:
         raise ConfigError(
-            f"--by {column}: {path} has no such column; its columns are {', '.join(columns) or 'none'}; "
-            "name one of them"
+            f"--by {column}: {layer.path} has no such column; its columns are "
+            f"{', '.join(layer.columns) or 'none'}; name one of them"
         )
-    scene_column = card.layout.scene_column
-    file = read_lines(path, scene_column, column)
-    found = {}
-    for entry in entries:
-        if scene_column is not None:
-            values = set(file.splits_by_scene.get(entry.header.name, ()))
-        else:
-            outline = entry.ground()
-            own = {value: file.of(value, entry.header.crs) for value in file.by_scene}
-            values = {value for value, lines in own.items() if shapely.intersects(list(lines), outline).any()}
-        found[entry.name] = ", ".join(sorted(values)) or ELSEWHERE
-    return found

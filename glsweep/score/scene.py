@@ -9,10 +9,13 @@ import pyproj
 from shapely import LineString
 
 from glsweep.errors import DataError
+from glsweep.geodesy import lengths_m
 from glsweep.metrics.lines import LineDistances, line_distances
 from glsweep.predict.line_file import write_lines
 from glsweep.predict.network import Member
+from glsweep.predict.provenance import scene_columns
 from glsweep.predict.scene import Advance, Drawing, predict_scene
+from glsweep.scenes.acquisitions import acquisition_of
 from glsweep.scenes.lines_on_data import lines_on_data
 from glsweep.scenes.scene_entry import SceneEntry
 
@@ -59,10 +62,14 @@ def score_scene(
     folder = out / entry.prefix
     drawn = predict_scene(header, members, drawing, folder, advance).lines
     write_lines(_as_table(reference, entry), folder, f"{header.name}-reference", drawing.formats)
-    return ScoredScene(entry, line_distances([one.line for one in drawn], reference))
+    return ScoredScene(entry, line_distances([one.line for one in drawn], reference, crs=entry.map_crs))
 
 
 def _as_table(lines: Sequence[LineString], entry: SceneEntry) -> gpd.GeoDataFrame:
-    columns = {"scene": entry.header.name, "length_m": [round(line.length, 1) for line in lines]}
-    crs = pyproj.CRS.from_wkt(entry.header.crs.to_wkt())
+    header = entry.header
+    columns = {
+        **scene_columns(header.name, acquisition_of(header)),
+        "length_m": lengths_m(lines, entry.map_crs).round(1),
+    }
+    crs = pyproj.CRS.from_wkt(header.crs.to_wkt())
     return gpd.GeoDataFrame(columns, geometry=list(lines), crs=crs)

@@ -29,6 +29,7 @@ from glsweep.sweep.searcher import QueueSearcher
 from glsweep.sweep.signals import kept_handlers
 from glsweep.sweep.trainable import SplitRefs, train_cohort
 from glsweep.training.fit import Schedule
+from glsweep.training.start import Start
 
 # Workers that may be starting up, or wait for a place on a cluster: an autoscaler starts nodes for them.
 WORKERS_IN_WAITING = 32
@@ -40,7 +41,8 @@ class Job:
 
     `ledger_jsonl` and `storage`, where checkpoints are kept, belong to this job alone; running it
     again goes on from them. Checkpoints of trials that are over are deleted unless they are kept.
-    `trainable` is what each worker runs; it reports as `train_cohort` does.
+    `trainable` is what each worker runs; it reports as `train_cohort` does. Trials begin from the
+    weights that `start` has for their architecture, else from random ones.
     """
 
     plan: Plan
@@ -53,6 +55,7 @@ class Job:
     replicates: int = 1
     keep_checkpoints: bool = False
     trainable: Callable[..., None] = train_cohort
+    start: Start = field(default_factory=dict)
 
 
 def run_trials(
@@ -85,22 +88,22 @@ def run_trials(
     """
     job.ledger_jsonl.parent.mkdir(parents=True, exist_ok=True)
     cleaner = [] if job.keep_checkpoints else [CheckpointCleaner(CheckpointStore(job.storage))]
-    request = trial_request(job.resources)
-    at_once = trials_at_once(request)
     journal = Journal(
         Ledger(job.ledger_jsonl),
         stopping=job.stopping,
         epochs=job.schedule.epochs,
         figure=job.schedule.monitor,
         listeners=[*cleaner, *listeners],
-        cohorts=cohort_sizes(
-            job.plan, job.budget, job.resources, places=at_once, on_gpu=bool(request.get("GPU"))
-        ),
     )
     queue = TrialQueue(
         job.plan, journal, budget=job.budget, replicates=job.replicates, epochs=job.schedule.epochs
     )
     if not queue.is_over():
+        request = trial_request(job.resources)
+        at_once, on_gpu = trials_at_once(request), bool(request.get("GPU"))
+        journal.settle_cohorts(
+            cohort_sizes(job.plan, job.budget, job.resources, places=at_once, on_gpu=on_gpu)
+        )
         # With one in waiting, a place that falls free is taken at once.
         searcher = QueueSearcher(queue, journal, most_at_once=None if at_once is None else at_once + 1)
         _tune(job, patches, journal, searcher, request)
@@ -127,6 +130,7 @@ def _tune(
         cpus=job.resources.cpus,
         capture=job.resources.cuda_graphs,
         checkpoints=CheckpointStore(job.storage),
+        start=job.start,
     )
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(WORKERS_IN_WAITING)
     # Whatever happens to a trial is in the ledger, and told from there.

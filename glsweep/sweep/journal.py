@@ -55,7 +55,6 @@ class Journal:
         epochs: int,
         figure: Figure,
         listeners: Sequence[Listener] = (),
-        cohorts: Mapping[str, int] | None = None,
     ) -> None:
         self.records = SweepRecords()
         self.halted: str | None = None
@@ -69,7 +68,7 @@ class Journal:
         self._rungs: dict[str, list[Rung]] = {}
         for event in ledger.replay():
             self.records.apply(event)
-        self.cohorts = self.records.cohorts if self.records.trials else dict(cohorts or {})
+        self.cohorts = self.records.cohorts
         for listener in listeners:
             listener.catch_up(self.records)
         for key in self.records.strata:
@@ -78,6 +77,11 @@ class Journal:
     def __getstate__(self) -> dict[str, object]:
         """Keep nothing in Ray Tune's snapshots: the ledger holds it all, and no snapshot is ever read."""
         return {}
+
+    def settle_cohorts(self, sizes: Mapping[str, int]) -> None:
+        """Say how many trials of a stratum train together, in a sweep of which none has been begun."""
+        if not self.records.trials:
+            self.cohorts = dict(sizes)
 
     def has_ended(self, trial_id: str) -> bool:
         """Whether the trial is over and need not run again."""

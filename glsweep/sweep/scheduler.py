@@ -7,15 +7,20 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
-from glsweep.sweep.cohorts import Cohort
 from glsweep.sweep.journal import Decision, Journal
 
 LONGEST_REASON = 300
 
 
-def cohort_of(trial: Trial) -> Cohort:
-    """Return who trains in one of Tune's trials."""
-    return Cohort.model_validate(trial.config["cohort"])
+def planned_ids(trial: Trial) -> list[str]:
+    """Return the plan's identifiers of those who train in one of Tune's trials."""
+    return [planned["trial_id"] for planned in trial.config["cohort"]["trials"]]
+
+
+def planned_place(trial: Trial) -> tuple[int, int]:
+    """Return where one of Tune's trials stands in the order of the plan, as `Cohort.place`."""
+    first = trial.config["cohort"]["trials"][0]
+    return first["index"], first["replicate"]
 
 
 class JournalScheduler(TrialScheduler):
@@ -39,8 +44,8 @@ class JournalScheduler(TrialScheduler):
         """Keep the last line of the traceback as the reason of the crash."""
         error = Path(trial.error_file).read_text() if trial.error_file else ""
         lines = [line.strip() for line in error.splitlines() if line.strip()] or ["the worker died"]
-        for planned in cohort_of(trial).trials:
-            self._journal.crash(planned.trial_id, lines[-1][:LONGEST_REASON])
+        for name in planned_ids(trial):
+            self._journal.crash(name, lines[-1][:LONGEST_REASON])
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Nothing to do: the journal ended the trial when it decided to."""
@@ -50,13 +55,12 @@ class JournalScheduler(TrialScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Pass on what the trials of a cohort tell, and return what the journal decides."""
-        names = [planned.trial_id for planned in cohort_of(trial).trials]
         if "placed" in result:
-            for name in names:
+            for name in planned_ids(trial):
                 self._journal.place(name, result["placed"], result["device"])
             return str(TrialScheduler.CONTINUE)
         if "unwritable" in result:
-            for name in names:
+            for name in planned_ids(trial):
                 self._journal.lack_storage(name, result["unwritable"])
             return str(TrialScheduler.STOP)
         decisions = [self._pass_on(**of_one) for of_one in result["told"]]
@@ -78,7 +82,7 @@ class JournalScheduler(TrialScheduler):
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Return who is pending and comes first in the plan: later ones may wait for it at a rung."""
         pending = (trial for trial in tune_controller.get_live_trials() if trial.status == Trial.PENDING)
-        return min(pending, key=lambda trial: cohort_of(trial).place, default=None)
+        return min(pending, key=planned_place, default=None)
 
     def debug_string(self) -> str:
         """Return one line on how trials are judged."""

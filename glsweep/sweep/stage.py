@@ -19,6 +19,7 @@ from glsweep.sweep.mirror import mirrored
 from glsweep.sweep.terms import Terms
 from glsweep.sweep.winners import trials_frame, winners
 from glsweep.training.fit import Schedule
+from glsweep.training.start import load_start
 
 
 def sweep(
@@ -35,6 +36,7 @@ def sweep(
         storage=study.checkpoints(storage, "sweep"),
         budget=search.budget,
         replicates=search.replicates,
+        start=load_start(study),
     )
     table = ConsoleListener(console, Terms.of_search(plan, study.config.space), title="Sweep")
     with mirrored(study, console) as mirror:

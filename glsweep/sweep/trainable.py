@@ -19,6 +19,7 @@ from glsweep.training.cohort import Failure, Member, fit_cohort
 from glsweep.training.fit import OutOfDeviceMemoryError, Schedule, TrainingDivergedError, fit
 from glsweep.training.host_memory import keep_freed_memory
 from glsweep.training.report import EpochReport
+from glsweep.training.start import Start, begin_from
 from glsweep.training.state import TrainingState, fresh_state, load_state, read_progress, save_state
 
 Told = Mapping[str, EpochReport | Failure]
@@ -43,8 +44,12 @@ def train_cohort(
     cpus: int,
     capture: bool,
     checkpoints: CheckpointStore,
+    start: Start | None = None,
 ) -> None:
     """Train the planned trials from their newest checkpoints; save and report each epoch.
+
+    Those that have none begin from the weights that `start` has for their architecture, else from
+    random ones.
 
     Nothing may be left behind for those who come next, since processes are reused.
     """
@@ -55,7 +60,7 @@ def train_cohort(
     tune.report({"placed": platform.node(), "device": _device().type})
     refs = patches[cohort.trials[0].parameters.patch_size_px]
     try:
-        members = _members(cohort, checkpoints)
+        members = _members(cohort, checkpoints, start or {})
         _repeat(members)
         _part(members, cohort)
         train, val = _fetch(refs.train), _fetch(refs.val)
@@ -71,7 +76,7 @@ def train_cohort(
         tune.report({"unwritable": f"{error} on {platform.node()}"})
 
 
-def _members(cohort: Cohort, checkpoints: CheckpointStore) -> dict[str, Member]:
+def _members(cohort: Cohort, checkpoints: CheckpointStore, start: Start) -> dict[str, Member]:
     """Return everyone at the last epoch that all have come to, so that they go on as they would have."""
     members = {}
     with ExitStack() as stack:
@@ -85,6 +90,8 @@ def _members(cohort: Cohort, checkpoints: CheckpointStore) -> dict[str, Member]:
                 checkpoints.go_back(trial.trial_id)
             if files:
                 load_state(state, files[own.index(common) if common in own else 0])
+            else:
+                begin_from(state, trial.parameters, start)
             members[trial.trial_id] = Member(state, trial.parameters, trial.seed)
     return members
 

@@ -6,8 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 from affine import Affine
+from pyproj import CRS
 from shapely import LineString
 
+from glsweep.geodesy import lengths_m
 from glsweep.vectorize.centre_lines import centre_lines
 from glsweep.vectorize.grid import Grid
 from glsweep.vectorize.outlines import outlines
@@ -22,6 +24,7 @@ class DrawnLine(NamedTuple):
     line : LineString
         In map coordinates.
     length_m : float
+        On the ground.
     probability : float
         The members' mean probability, averaged along the line.
     uncertainty_m : float
@@ -35,7 +38,13 @@ class DrawnLine(NamedTuple):
 
 
 def draw_lines(
-    grid: Grid, transform: Affine, *, tau: float, shortest_m: float, bridge_m: float
+    grid: Grid,
+    transform: Affine,
+    *,
+    crs: CRS | None = None,
+    tau: float,
+    shortest_m: float,
+    bridge_m: float,
 ) -> list[DrawnLine]:
     """Draw the lines of a scene's probability, the longest first.
 
@@ -45,6 +54,8 @@ def draw_lines(
         The probability, one band a member.
     transform : Affine
         From (col, row) pixel corners to map coordinates in metres.
+    crs : CRS or None
+        The map, by which lengths are those on the ground; None for a flat one.
     tau : float
         Probability from which a pixel is line.
     shortest_m : float
@@ -55,14 +66,16 @@ def draw_lines(
     posting_m = float(np.hypot(transform.a, transform.d))
     rows, cols = grid.shape
     middles = centre_lines(outlines(grid, tau), bridge_px=bridge_m / posting_m)
-    within = _within(middles, rows, cols)
-    long = [line for line in within if line.length * posting_m >= shortest_m]
-    on_map = shapely.transform(
-        np.array(long, dtype=object), lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1]))
-    )
+    within = np.array(_within(middles, rows, cols), dtype=object)
+    on_map = shapely.transform(within, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
+    length_m = lengths_m(on_map, crs)
+    long = np.flatnonzero(length_m >= shortest_m)
+    ground_posting_m = length_m / shapely.length(within)
     drawn = [
-        DrawnLine(line, line.length, known.probability, known.uncertainty_px * posting_m)
-        for line, known in zip(on_map, look_across(long, grid), strict=True)
+        DrawnLine(
+            on_map[at], float(length_m[at]), known.probability, known.uncertainty_px * ground_posting_m[at]
+        )
+        for at, known in zip(long, look_across(within[long].tolist(), grid), strict=True)
     ]
     return sorted(drawn, key=lambda one: -one.length_m)
 

@@ -73,7 +73,7 @@ def test_on_a_narrow_terminal_names_alone_are_shortened(getz, capsys, tmp_path, 
     monkeypatch.setenv("COLUMNS", "80")
     _, out = check(capsys, getz, "--sheet", tmp_path / "sheet.png")
     row = next(line for line in out.splitlines() if "20180208_002" in line)
-    assert "768 x 768 EPSG:3031 100 m   real, imag   96% 0.33 126.9    1" in row
+    assert "768 x 768 EPSG:3031 100 m   real, imag   96% 0.33 128.0    1" in row
 
 
 def test_processor_output_is_refused_by_name_for_each_reason(getz, capsys, tmp_path):

@@ -4,6 +4,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from geodesics import map_factor
 from shapely import LineString, box
 
 from glsweep.compare.envelope import envelope
@@ -25,16 +26,21 @@ def test_the_width_is_printed_and_its_sections_are_written(lines, capsys):
     assert main(["zone", str(lines), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "3 dates" in printed
-    assert "median 400 m" in printed
+    factor = map_factor(-990_000, 60)
+    assert f"median {400 / factor:.0f} m" in printed
     table = gpd.read_file(out, layer="sections")
     assert table.crs.to_epsg() == 3031
-    assert len(table) == 100
-    np.testing.assert_allclose(table["width_m"], 400)
+    assert len(table) == round(20_000 / factor / 200)
+    np.testing.assert_allclose(table["width_m"], 400 / factor, rtol=0.001)
     np.testing.assert_allclose(table.length, 400)
     (ground,) = gpd.read_file(out, layer="envelope").itertuples()
     # From the first transect to the last one, a spacing less than the lines are long.
-    assert ground.geometry.equals(box(-999_900, -140, -980_100, 260))
-    assert ground.area_km2 == pytest.approx(19.8 * 0.4)
+    long_m = len(table) * 200 * factor - 200 * factor
+    assert ground.geometry.intersection(box(-1e6, -140, -9.8e5, 260)).area == pytest.approx(
+        ground.geometry.area
+    )
+    assert ground.geometry.area == pytest.approx(long_m * 400, rel=0.001)
+    assert ground.area_km2 == pytest.approx(long_m * 400 / factor**2 / 1e6, rel=0.001)
 
 
 def circle(radius_m, start_deg=0, end_deg=360):
@@ -91,3 +97,23 @@ def test_one_date_is_no_zone(lines, capsys):
     gpd.read_file(lines).iloc[:1].to_file(lines)
     assert main(["zone", str(lines)]) == 2
     assert "a zone needs two" in capsys.readouterr().err
+
+
+def test_dates_are_told_apart_however_they_are_written(lines, capsys):
+    table = gpd.read_file(lines)
+    forms = ["01Jan2018_07JAN2018", "2019-01-01 2019-01-07", "2020_01_01 07012020"]
+    again = table.assign(dates=forms, geometry=table.translate(0, 5))
+    gpd.pd.concat([table, again]).to_file(lines, layer="dates")
+    assert main(["zone", str(lines)]) == 2
+    assert "has lines, dates; name one, such as --layer lines" in capsys.readouterr().err
+    assert main(["zone", str(lines), "--layer", "dates"]) == 0
+    assert "3 dates, transects every 200 m" in capsys.readouterr().out
+
+
+def test_rows_without_a_date_are_no_date(lines, capsys):
+    table = gpd.read_file(lines)
+    table.assign(dates=[table["dates"][0], "", None]).to_file(lines)
+    assert main(["zone", str(lines)]) == 2
+    captured = capsys.readouterr()
+    assert "2 rows have no value in dates; left out" in captured.out
+    assert "names 1 date(s) with lines (2018-01-01 2018-01-07), a zone needs two" in captured.err

@@ -25,7 +25,10 @@ def refused_space(tmp_path, key, to):
 @pytest.mark.parametrize(
     ("key", "known"),
     [
-        ("tittle", "calibration, dimensions, fixed, name, patches, resources, retraining, search, title"),
+        (
+            "tittle",
+            "calibration, dimensions, fixed, name, patches, resources, retraining, search, start, title",
+        ),
         (
             "search.epoch",
             "budget, epochs, first, parallel, rank_by, replicates, sampler, scheduler, tolerance_m",
@@ -119,12 +122,12 @@ def test_a_long_value_is_shortened(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["name: [1, 2", "name: a\n\tb: c", "a: b: c", "when: 2020-13-45", "\x00", "!!python/name:os.system x"],
+    ["name: [1, 2", "a: b: c", "name: *nobody", "a: 1\n---\na: 2", "\x00", "!!python/name:os.system x"],
 )
 def test_what_is_not_yaml_is_refused_in_one_line(tmp_path, text):
     path = tmp_path / "space.yaml"
     path.write_text(text)
-    assert refusal(path).startswith("is not valid YAML (")
+    assert "is not valid YAML (" in refusal(path)
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words\n"])

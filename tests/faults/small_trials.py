@@ -170,8 +170,8 @@ def train_cohorts_one_by_one(
         stopping=stopping,
         epochs=schedule.epochs,
         figure=schedule.monitor,
-        cohorts=cohorts,
     )
+    journal.settle_cohorts(cohorts)
     queue = TrialQueue(plan, journal, budget=Budget(), replicates=1, epochs=schedule.epochs)
     everyone: dict[str, Member] = {}
     while isinstance(cohort := queue.next(), Cohort):

@@ -7,7 +7,7 @@ import torch
 from glsweep.errors import ConfigError
 from glsweep.nets.channels import derive_channels
 
-ALL = ("real", "imag", "magnitude", "phase", "cos", "sin")
+ALL = ("real", "imag", "magnitude", "raw_magnitude", "phase", "cos", "sin")
 
 
 @pytest.fixture
@@ -25,14 +25,15 @@ def as_image(z):
 def test_every_channel_equals_complex_arithmetic(interferogram):
     z = interferogram
     unit = np.divide(z, np.abs(z), out=np.zeros_like(z), where=z != 0)
-    expected = np.stack([z.real / 3, z.imag / 3, np.abs(z) / 3, np.angle(z) / np.pi, unit.real, unit.imag], 1)
+    size, phase = np.abs(z), np.angle(z)
+    expected = np.stack([z.real / 3, z.imag / 3, size / 3, size, phase / np.pi, unit.real, unit.imag], 1)
     np.testing.assert_allclose(derive_channels(as_image(z), ALL, 3.0), expected, atol=1e-6)
 
 
 def test_channels_come_in_the_order_asked_for(interferogram):
     image = as_image(interferogram)
     straight, reverse = (derive_channels(image, names, 2.0) for names in (ALL, ALL[::-1]))
-    assert straight.shape == (2, 6, 16, 24)
+    assert straight.shape == (2, 7, 16, 24)
     assert torch.equal(straight, reverse.flip(1))
 
 

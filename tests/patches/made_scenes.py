@@ -62,9 +62,9 @@ def write_folder(root, scenes, lines):
 
 
 def numbered(shape, empty_cols=0):
-    """An interferogram whose real part is the row and whose imaginary part the column, from 1."""
+    """An interferogram whose parts are the row and the column, from 1, of either sign."""
     row, col = np.indices(shape)
-    values = ((row + 1) + 1j * (col + 1)).astype(np.complex64)
+    values = ((-1) ** (row + col) * ((row + 1) + 1j * (col + 1))).astype(np.complex64)
     values[:, :empty_cols] = 0
     return values
 

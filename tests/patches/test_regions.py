@@ -66,7 +66,7 @@ def test_a_region_by_polygon_holds_every_test_patch_and_no_other(tmp_path):
         ({"scenes": ("nowhere",)}, "the region nowhere holds no scene"),
         ({"polygons": "regions.gpkg", "names": ("Atlantis",)}, "has no 'Atlantis'"),
         ({"polygons": "regions.gpkg", "column": "region", "names": ("x",)}, "has no column 'region'"),
-        ({"polygons": "missing.gpkg"}, "cannot be read as polygons"),
+        ({"polygons": "missing.gpkg"}, "no such file of polygons"),
     ],
 )
 def test_a_region_that_is_not_there_is_named(region, says, tmp_path):

@@ -5,6 +5,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from made_scenes import settings
 
+from glsweep.config.patches import PatchSettings
 from glsweep.patches.coverage import Coverage
 from glsweep.patches.sampler import sample_positions
 from glsweep.patches.windows import SummedArea
@@ -158,3 +159,22 @@ def test_what_the_rule_refuses_is_refused():
     for n, p in enumerate(apart):
         centre = (p.row + 10, p.col + 10)
         assert not any(0 <= centre[0] - q.row < 20 and 0 <= centre[1] - q.col < 20 for q in apart[:n])
+
+
+def test_positions_without_a_line_are_given_up_after_so_many_tries_in_a_scene():
+    mask, valid = scene((120, 200))
+    free = {"fresh_coverage": 10**6, "fresh_share": 0.0}  # everything that is tried is kept
+    few = sample(mask, valid, limits=(20, 1000), tries_without_line=100, **free)
+    many = sample(mask, valid, limits=(20, 1000), **free)
+    assert 80 < sum(not position.has_line for position in few) <= 100
+    assert sum(not position.has_line for position in many) == 1000
+    assert [p for p in few if p.has_line] == [p for p in many if p.has_line]
+    assert not [p for p in sample(mask, valid, limits=(20, 0), tries_without_line=100) if not p.has_line]
+
+
+def test_a_number_of_tries_goes_with_the_published_rule_and_is_written_only_where_it_is_given():
+    assert "tries_without_line" not in settings().model_dump_json()
+    assert settings(tries_without_line=7).model_dump()["tries_without_line"] == 7
+    balanced = {"rule": "balanced", "with_line": 1, "without_line": 1, "valid_share": 0, "near_share": 0.5}
+    with pytest.raises(ValueError, match="`tries_without_line` goes with `rule: published`"):
+        PatchSettings(**balanced, tries_without_line=3)

@@ -64,7 +64,10 @@ def test_ogrinfo_has_nothing_to_complain_of(written, name, file):
     if count or not file.endswith("geojson"):  # which has no types where it has no features
         assert "Geometry: Line String" in said
         assert all(f"{column}: Real" in said for column in ("length_m", "mean_prob", "uncert_m", "tau"))
-        assert all(f"{column}: String" in said for column in ("scene", "dates", "model"))
+        assert all(
+            f"{column}: String" in said
+            for column in ("scene", "dates", "sensor", "model", "model_hash", "version")
+        )
     if count:
         # A shapefile keeps 254 bytes of a text: the last ones, which tell most.
         assert said.count("unet-64\n") == count

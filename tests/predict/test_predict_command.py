@@ -122,6 +122,7 @@ def test_what_a_network_was_normalised_with_goes_with_its_weights(given):
         profile, values = dataset.profile, dataset.read()
     with rasterio.open(given / "half.tif", "w", **profile) as dataset:
         dataset.write(values / 2)
+        dataset.descriptions = ("real", "imaginary")
     found = {}
     for model, scene in (("plain", "scenes/a.tif"), ("dim", "half.tif"), ("plain", "half.tif")):
         assert run(model=model, scene=scene) == 0

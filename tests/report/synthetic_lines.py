@@ -66,8 +66,8 @@ def _write_errors(path, distances: LineDistances) -> None:
         path,
         phase_rad=np.random.default_rng(0).uniform(-3, 3, (60, 80)).astype(np.float32),
         size_km=np.array([15.0, 20.0]),
-        drawn_km=distances.drawn_xy_m / 1000,
+        drawn_km=distances.drawn_xy / 1000,
         drawn_m=distances.drawn_m,
-        reference_km=distances.reference_xy_m / 1000,
+        reference_km=distances.reference_xy / 1000,
         reference_m=distances.reference_m,
     )

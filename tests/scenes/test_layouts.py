@@ -28,14 +28,14 @@ from shapely import LineString
 from glsweep.config.data_card import DataCard, Layout
 from glsweep.errors import DataError
 from glsweep.scenes.catalogue import open_catalogue
-from glsweep.scenes.raster import Window
+from glsweep.scenes.source import Window
 
 EVERY = pytest.mark.parametrize("layout", LAYOUTS)
 ODD_CRSS = [
     "EPSG:3413",
     "EPSG:32718",
     "+proj=laea +lat_0=-75 +lon_0=-110 +datum=WGS84 +units=m",
-    "+proj=stere +lat_0=-90 +lat_ts=-60 +lon_0=170 +a=6378273 +b=6356889.449 +units=m",
+    "+proj=stere +lat_0=-90 +lat_ts=-70 +lon_0=170 +a=6378273 +b=6356889.449 +units=m",
 ]
 
 
@@ -103,8 +103,9 @@ def test_lines_in_the_polar_crs_are_moved_to_a_raster_in_any_other(tmp_path, crs
 
 @settings(max_examples=30, deadline=None)
 @given(
-    x_m=st.floats(-3e6, 3e6),
-    y_m=st.floats(-3e6, 3e6),
+    # As far from the pole as a metre of the map is a metre on the ground.
+    x_m=st.floats(-2.2e6, 2.2e6),
+    y_m=st.floats(-2.2e6, 2.2e6),
     posting_m=st.sampled_from([10.0, 40.0, 100.0, 333.3]),
     degrees=st.floats(-180, 180),
     upside_down=st.booleans(),
@@ -194,6 +195,5 @@ def test_a_patch_that_would_have_to_be_unpickled_is_refused(tmp_path):
     made = LAYOUTS["npz patches"](tmp_path, interferogram(), Place())
     path = tmp_path / "scene_b_x0_y0_s16.npz"
     np.savez(path, image=np.array([{"a": 1}], dtype=object), mask=np.zeros((1, 16, 16), np.uint8))
-    (entry,) = open_catalogue(tmp_path, made.card).entries
     with pytest.raises(DataError, match=r"x0_y0_s16\.npz: cannot be read as a patch"):
-        entry.read()
+        open_catalogue(tmp_path, made.card)

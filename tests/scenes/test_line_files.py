@@ -78,11 +78,11 @@ def test_heights_are_dropped(tmp_path):
 
 
 def test_lines_are_reprojected_to_the_rasters_crs(tmp_path):
-    there = LineString([(-1_400_000, -900_000), (-1_390_000, -905_000)])
+    there = LineString([(-1_400_000, -900_000), (-1_390_000, -905_000)]).segmentize(1000)
     degrees = gpd.GeoSeries([there], crs="EPSG:3031").to_crs("EPSG:4326")
     path = write_lines(tmp_path / "l.geojson", ["a"], list(degrees), crs="EPSG:4326")
     (line,) = read_lines(path, "source_file").of("a", POLAR)
-    assert line.equals_exact(there, tolerance=1.0)
+    assert line.hausdorff_distance(there) < 1.0
 
 
 def test_lines_in_the_rasters_crs_are_not_touched(tmp_path):

@@ -57,5 +57,5 @@ def test_a_card_names_the_lines_from_its_own_folder(coast, tmp_path):
 
 def test_lines_that_are_not_there_are_named(tmp_path):
     settings = Simulation(rows=64, cols=64, lines=tmp_path / "gone.gpkg")
-    with pytest.raises(ConfigError, match=r"simulation\.lines: .*gone\.gpkg: cannot be read"):
+    with pytest.raises(ConfigError, match=r"simulation\.lines: .*gone\.gpkg: there is no such file of lines"):
         simulate_scene(settings, seed=0, name="a", origin_xy_m=(0, 0))

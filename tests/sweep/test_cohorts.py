@@ -9,15 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sweeps import SCRATCH, figures, planned
+from sweeps import SCRATCH, QuickLedger, figures, planned
 
 from glsweep.config.space import Asha, Budget, Median, NoStopping, Resources, Stopping
 from glsweep.randomness import generator_for
 from glsweep.spaces.plan import Answer, ListedPlan, PlannedTrial
 from glsweep.sweep.cohorts import Cohort, cohort_sizes
-from glsweep.sweep.events import Event
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.ledger import Ledger
 from glsweep.sweep.queue import TrialQueue
 from glsweep.sweep.records import SweepRecords
 
@@ -28,14 +26,6 @@ RULES = (
     Median(grace_epochs=1),
     NoStopping(),
 )
-
-
-class QuickLedger(Ledger):
-    """Writes without waiting for the disk: nothing here cuts the power."""
-
-    def append(self, event: Event) -> None:
-        with self.path.open("ab") as file:
-            file.write(event.model_dump_json().encode() + b"\n")
 
 
 @dataclass
@@ -80,8 +70,8 @@ def play(world: World, *, arrival: int, places: int = 4, steps: int | None = Non
         stopping=world.stopping,
         epochs=EPOCHS,
         figure="relaxed_f1",
-        cohorts={trial.stratum.key: world.size for trial in world.trials},
     )
+    journal.settle_cohorts({trial.stratum.key: world.size for trial in world.trials})
     queue = TrialQueue(
         ListedPlan(world.trials), journal, budget=Budget(), replicates=world.replicates, epochs=EPOCHS
     )
@@ -183,8 +173,8 @@ def test_one_whose_worker_died_twice_has_its_last_chance_alone(tmp_path: Path) -
         stopping=NoStopping(),
         epochs=EPOCHS,
         figure="relaxed_f1",
-        cohorts={"unet-128": 3},
     )
+    journal.settle_cohorts({"unet-128": 3})
     queue = TrialQueue(ListedPlan(trials), journal, budget=Budget(), replicates=1, epochs=EPOCHS)
     for _ in range(2):
         cohort = queue.next()

@@ -37,7 +37,7 @@ def test_a_grid_needs_one_trial_of_each_stratum() -> None:
     assert keys == sorted(
         f"{name}-{size}" for name in ("unet", "attention_unet", "unetpp") for size in (128, 256)
     )
-    assert need.patch_bytes == {size: 6000 * size**2 * 9 for size in (128, 256)}
+    assert need.patch_bytes == {size: 16_000 * size**2 * 9 for size in (128, 256)}
 
 
 def test_the_largest_of_what_a_space_may_propose_is_needed() -> None:

@@ -3,16 +3,21 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 from sweeps import planned
 
 from glsweep.config.space import Asha, NoStopping, Resources
 from glsweep.errors import ResourceError, StudyError
+from glsweep.nets.build import build_network
 from glsweep.patches.arrays import PatchArrays
 from glsweep.spaces.plan import ListedPlan, PlannedTrial
+from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.cluster import connected, trial_request
 from glsweep.sweep.engine import Job, run_trials
 from glsweep.sweep.events import EVENT
@@ -77,6 +82,23 @@ def test_a_trial_that_diverges_or_crashes_fails_with_its_reason_and_the_sweep_go
     assert frame.loc["0002", "reason"]
     with pytest.raises(StudyError, match="stratum unet-64: no trial ran its full budget"):
         winners(records, "relaxed_f1")
+
+
+@pytest.mark.usefixtures("ray")
+def test_trials_begin_from_the_weights_of_their_architecture(tmp_path: Path) -> None:
+    first = with_rate(planned(0, patch_size_px=SIZE_PX), 1e-12)  # stays where it begins
+    again = first.model_copy(update={"trial_id": "0001", "index": 1, "seed": 77})
+    width, channels = first.parameters.base_width, len(first.parameters.channels)
+    network = build_network("unet", in_channels=channels, base_width=width, seed=123)
+    weights = dict(network.state_dict())
+    begun = replace(job(tmp_path, [first, again], epochs=1), start={"unet": weights}, keep_checkpoints=True)
+    assert first.parameters.architecture == "unet"
+    run_trials(begun, {SIZE_PX: (patches(), patches())}, [])
+    for trial_id in ("0000", "0001"):
+        with CheckpointStore(begun.storage).newest(trial_id) as checkpoint:
+            tensors = load_file(checkpoint)
+        for name, parameter in network.named_parameters():
+            torch.testing.assert_close(tensors[f"network.{name}"], parameter.detach(), rtol=0, atol=1e-6)
 
 
 @pytest.mark.usefixtures("ray")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_configs import SPACE, space
+from sweeps import QuickLedger
 
 from glsweep.config.space import Budget, SearchSpace
 from glsweep.randomness import generator_for
@@ -16,9 +17,7 @@ from glsweep.spaces import parzen
 from glsweep.spaces.plan import Answer, PlannedTrial
 from glsweep.spaces.samplers import make_plan
 from glsweep.sweep.cohorts import Cohort
-from glsweep.sweep.events import Event
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.ledger import Ledger
 from glsweep.sweep.queue import TrialQueue
 from glsweep.sweep.records import SweepRecords
 
@@ -44,14 +43,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
-
-
-class QuickLedger(Ledger):
-    """Writes without waiting for the disk: nothing here cuts the power."""
-
-    def append(self, event: Event) -> None:
-        with self.path.open("ab") as file:
-            file.write(event.model_dump_json().encode() + b"\n")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,15 +7,15 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
-import pyogrio
 import shapely
 from affine import Affine
 from rasterio.features import rasterize
 from scipy.ndimage import uniform_filter1d
 from shapely import LineString
 
-from glsweep.errors import ConfigError
+from glsweep.errors import ConfigError, DataError
 from glsweep.scenes.simulator.outline import BELT_M, Outline, distance_px
+from glsweep.scenes.vector_file import open_layer
 
 TRIES = 200
 LEAST_SHARE = 0.1
@@ -72,13 +72,12 @@ def cut_outline(
 def _grounds(path: Path, crs: str) -> npt.NDArray[np.object_]:
     """Return the grounded areas of a file as polygons, in `crs`."""
     try:
-        table = gpd.read_file(path)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"simulation.lines: {path}: cannot be read as lines ({reason})") from error
-    if table.crs is None:
-        raise ConfigError(f"simulation.lines: {path}: has no CRS; assign the one it was drawn in")
-    parts = shapely.get_parts(table.geometry.dropna().to_crs(crs).to_numpy())
+        layer = open_layer(path, option="simulation.lines:")
+        _, geometries = layer.read()
+    except DataError as error:
+        raise ConfigError(f"simulation.lines: {error}") from error
+    table = gpd.GeoSeries([one for one in geometries if one is not None], crs=layer.crs)
+    parts = shapely.get_parts(table.to_crs(crs).to_numpy())
     closed = [p for p in parts if p.geom_type == "Polygon" or (p.geom_type == "LineString" and p.is_ring)]
     if not closed:
         raise ConfigError(f"simulation.lines: {path}: holds no closed line; what is grounded must be known")

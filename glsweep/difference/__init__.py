@@ -1,0 +1,1 @@
+"""The command `difference`: from two interferograms to a double difference."""

@@ -1,0 +1,203 @@
+"""Metres on the ground: lengths, distances and areas of what is drawn on a map, whichever map it is.
+
+Points are taken to Earth-centred coordinates, in metres. There a metre is a metre in every direction, the
+poles and the antimeridian are places like any other, and no map has to be chosen for lines of two maps.
+A straight piece of a kilometre is as long as its geodesic to a thousandth of a millimetre.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import shapely
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
+from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
+
+Points = npt.NDArray[np.float64]
+Metres = npt.NDArray[np.float64]
+Shapes = Sequence[BaseGeometry] | npt.NDArray[np.object_]
+
+FINE_M = 1000.0
+"""Pieces of this length follow a line from one map to another to a few decimetres at worst."""
+FINE_RAD = np.radians(1.0)
+"""Of longitude: near a pole a kilometre along a parallel would cut a corner."""
+EARTH_RADIUS_M = 6_371_008.8
+"""Mean radius, by which a chord becomes an arc: over 300 km it is right to half a metre."""
+WGS84, EARTH_CENTRED = 4326, 4978
+
+
+class Vertices(NamedTuple):
+    """The vertices of several lines, one after another.
+
+    Attributes
+    ----------
+    xy : float64 array (N, 2)
+        On the lines' map.
+    ahead : float64 array (N, 2)
+        From each vertex to the next, the short way round where the map is one of degrees.
+    joined : bool array (N,)
+        Whether the next vertex is of the same line.
+    line : int array (N,)
+        Of which line it is.
+    """
+
+    xy: Points
+    ahead: Points
+    joined: npt.NDArray[np.bool_]
+    line: npt.NDArray[np.int64]
+
+
+def in_space(xy: Points, crs: CRS | None) -> Points:
+    """Return Earth-centred coordinates of points on a map.
+
+    Parameters
+    ----------
+    xy : float64 array (N, 2)
+        x (or longitude) before y (or latitude).
+    crs : CRS or None
+        None for a flat map that lies nowhere on Earth: its points stay as they are.
+
+    Returns
+    -------
+    float64 array (N, 3), or (N, 2) of a flat map
+        In metres; NaN where a point has no place on Earth.
+    """
+    if crs is None:
+        return xy
+    to_space = _transformer(crs, CRS.from_epsg(EARTH_CENTRED))
+    if to_space is None:
+        return np.full((len(xy), 3), np.nan)
+    space = np.column_stack(to_space.transform(xy[:, 0], xy[:, 1], np.zeros(len(xy))))
+    # PROJ says inf, of which no difference can be taken.
+    return np.where(np.isfinite(space), space, np.nan)
+
+
+def arc_m(straight_m: Metres, crs: CRS | None) -> Metres:
+    """Return the distances over the ground that belong to straight ones through it."""
+    if crs is None:
+        return straight_m
+    return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.minimum(straight_m / 2 / EARTH_RADIUS_M, 1.0)))
+
+
+def degrees(xy: Points, crs: CRS) -> Points:
+    """Return longitudes and latitudes in degrees (WGS84), (N, 2); not finite where there is no such place."""
+    # By way of space: from degrees to degrees PROJ would let a latitude of 95 pass.
+    to_degrees = _transformer(CRS.from_epsg(EARTH_CENTRED), CRS.from_epsg(WGS84))
+    assert to_degrees is not None, "both are PROJ's own"
+    return np.column_stack(to_degrees.transform(*in_space(xy, crs).T)[:2])
+
+
+def fine_vertices(lines: Shapes, crs: CRS | None, longest_m: float) -> Vertices:
+    """Return the vertices of lines, and as many between them that no piece is longer than `longest_m`.
+
+    A line is straight between its vertices on its own map: on one of degrees it is straight in degrees
+    (RFC 7946, 3.1.1), which no other map shows as straight. There a step of more than half a turn is
+    one across the antimeridian.
+
+    Parameters
+    ----------
+    lines : sequence of LineString or LinearRing
+        In `crs`.
+    crs : CRS or None
+        None for a flat map.
+    longest_m : float
+        On the ground.
+    """
+    xy, line = shapely.get_coordinates(np.array(lines, dtype=object), return_index=True)
+    return _finer(xy, line, crs, longest_m)
+
+
+def lengths_m(lines: Shapes, crs: CRS | None) -> Metres:
+    """Return the length of each line on the ground, (N,)."""
+    if not len(lines):
+        return np.zeros(0)
+    vertices = fine_vertices(lines, crs, FINE_M)
+    pieces_m = np.linalg.norm(np.diff(in_space(vertices.xy, crs), axis=0), axis=1)
+    joined = vertices.joined[:-1]
+    return np.bincount(vertices.line[:-1][joined], pieces_m[joined], len(lines)).astype(np.float64)
+
+
+def area_m2(polygon: Polygon, crs: CRS | None) -> float:
+    """Return the area of a polygon on the ground, its holes left out."""
+    if crs is None:
+        return float(polygon.area)
+    ellipsoid = pyproj.Geod(ellps="WGS84")
+    rings = (degrees(shapely.get_coordinates(ring), crs) for ring in (polygon.exterior, *polygon.interiors))
+    outer, *holes = (abs(ellipsoid.polygon_area_perimeter(*ring.T)[0]) for ring in rings)
+    return float(outer - sum(holes))
+
+
+def moved(shapes: Shapes, source: CRS, target: CRS) -> npt.NDArray[np.object_]:
+    """Return lines or polygons on another map, with vertices added where they would cut a corner there.
+
+    Coordinates are not finite where a point has no place on the other map.
+
+    Parameters
+    ----------
+    shapes : sequence of LineString or of Polygon
+        Single ones or multiple ones, all of one kind.
+    source, target : CRS
+        Their map, and the one that they are moved to.
+
+    Returns
+    -------
+    object array (N,)
+    """
+    there = np.array(shapes, dtype=object)
+    if not len(there) or source.equals(target, ignore_axis_order=True):
+        return there
+    kind, xy, (ends, *whole) = shapely.to_ragged_array(shapely.force_2d(there))
+    part = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    vertices = _finer(xy, part, source, FINE_M)
+    transformer = _transformer(source, target)
+    lost = np.full_like(vertices.xy, np.nan)
+    xy = np.column_stack(transformer.transform(*vertices.xy.T)) if transformer else lost
+    ends = np.concatenate([[0], np.cumsum(np.bincount(vertices.line, minlength=len(ends) - 1))])
+    return np.asarray(shapely.from_ragged_array(kind, xy, (ends, *whole)))
+
+
+def _finer(xy: Points, line: npt.NDArray[np.int64], crs: CRS | None, longest_m: float) -> Vertices:
+    vertices = _linked(xy, line, crs)
+    if crs is not None and crs.is_geographic:
+        turn_rad = np.abs(vertices.ahead[:, 0]) * crs.axis_info[0].unit_conversion_factor
+        vertices = _linked(*_divided(vertices, turn_rad / FINE_RAD), crs)
+    space = in_space(vertices.xy, crs)
+    straight_m = np.zeros(len(space))
+    straight_m[:-1] = np.linalg.norm(np.diff(space, axis=0), axis=1)
+    return _linked(*_divided(vertices, np.nan_to_num(straight_m) / longest_m), crs)
+
+
+def _linked(xy: Points, line: npt.NDArray[np.int64], crs: CRS | None) -> Vertices:
+    """Return vertices with the way from each to the next."""
+    joined = np.zeros(len(xy), np.bool_)
+    joined[:-1] = line[1:] == line[:-1]
+    ahead = np.zeros_like(xy)
+    ahead[:-1] = np.diff(xy, axis=0)
+    ahead[~joined] = 0
+    if crs is not None and crs.is_geographic:
+        turn = 2 * np.pi / crs.axis_info[0].unit_conversion_factor
+        ahead[:, 0] -= turn * np.round(ahead[:, 0] / turn)
+    return Vertices(xy, ahead, joined, line)
+
+
+def _divided(vertices: Vertices, parts: npt.NDArray[np.float64]) -> tuple[Points, npt.NDArray[np.int64]]:
+    """Return the vertices with the way to the next one divided into so many parts, rounded up."""
+    count = np.where(vertices.joined, np.maximum(np.ceil(parts), 1), 1).astype(np.int64)
+    part = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    share = (part / np.repeat(count, count))[:, None]
+    xy = np.repeat(vertices.xy, count, axis=0) + share * np.repeat(vertices.ahead, count, axis=0)
+    return xy, np.repeat(vertices.line, count)
+
+
+@lru_cache(maxsize=64)
+def _transformer(source: CRS, target: CRS) -> Transformer | None:
+    """Return what takes points from one map to another; None where one of them is of no place on Earth."""
+    try:
+        return Transformer.from_crs(source.to_2d(), target, always_xy=True)
+    except ProjError:
+        return None

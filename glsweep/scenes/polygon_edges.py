@@ -1,0 +1,157 @@
+"""Polygons as lines: their outlines, without the edges at which somebody cut them.
+
+Nobody has drawn a line where polygons were cut into tiles or regions, at the antimeridian, or at the
+frame of a map. What two neighbours share counts for neither: on both sides is the same ground. In a
+file of ice shelves *and* grounded ice the border between the two is the grounding line, and would
+be lost: keep the polygons of grounded ice alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import shapely
+from shapely import LineString, Polygon
+from shapely.geometry.base import BaseGeometry
+
+TOLERANCE = 1e-6
+"""Of the CRS's unit: within it two points are one."""
+SEAM_TOLERANCE_M = 1.0
+"""Files keep the antimeridian's image on a map only as exactly as their coordinates."""
+LEAST_LENGTH = 100 * TOLERANCE
+"""Two outlines that cross have as much in common."""
+DEGREE_M = 111_320.0
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """The lines of each polygon, and of how many polygons some edge was left out."""
+
+    lines: list[list[LineString]]
+    cut: int
+
+
+def outlines_of(polygons: Sequence[Polygon], crs: pyproj.CRS) -> Outlines:
+    """Return the outlines of a whole file's polygons, without the edges at which they were cut.
+
+    Left out are what two polygons on either side share, what runs along the antimeridian (or the
+    pole, which is an edge of a map in degrees), and what lies on the bounding box of the whole file,
+    if several polygons were cut at one of its sides.
+
+    Parameters
+    ----------
+    polygons : sequence of Polygon
+        Without heights.
+    crs : pyproj CRS
+        Theirs.
+    """
+    if not polygons:
+        return Outlines([], 0)
+    rings = [[LineString(ring.coords) for ring in (p.exterior, *p.interiors)] for p in polygons]
+    shared = _shared(polygons)
+    seams = _pieces(rings, lambda points: _is_seam(points, crs))
+    frames = _frames(polygons, rings)
+    left_out = [one + two + three for one, two, three in zip(shared, seams, frames, strict=True)]
+    lines = [_without(own, edges) for own, edges in zip(rings, left_out, strict=True)]
+    return Outlines(lines, sum(map(bool, left_out)))
+
+
+def _without(rings: list[LineString], edges: list[BaseGeometry]) -> list[LineString]:
+    """Return `rings` themselves where there are no `edges` to be left out."""
+    if not edges:
+        return rings
+    near = shapely.buffer(shapely.union_all(edges), TOLERANCE, cap_style="square")
+    left = chain.from_iterable(shapely.get_parts(shapely.line_merge(ring - near)) for ring in rings)
+    return [line for line in left if line.length > LEAST_LENGTH]
+
+
+def _shared(polygons: Sequence[Polygon]) -> list[list[BaseGeometry]]:
+    """Return what each polygon's outline has in common with those of polygons on its other side."""
+    found: list[list[BaseGeometry]] = [[] for _ in polygons]
+    # The largest first: what is prepared is searched fast, whatever its size.
+    order = np.argsort([-shapely.get_num_coordinates(polygon) for polygon in polygons], kind="stable")
+    outlines = np.array([polygons[number].boundary for number in order], dtype=object)
+    shapely.prepare(outlines)
+    low_high = shapely.bounds(outlines) + TOLERANCE * np.array([-1, -1, 1, 1])
+    first, second = shapely.STRtree(shapely.box(*low_high.T)).query(shapely.box(*low_high.T))
+    first, second = first[first < second], second[first < second]
+    near = shapely.dwithin(outlines[first], outlines[second], TOLERANCE)
+    for pair in zip(first[near], second[near], strict=True):
+        for one, other in (pair, pair[::-1]):
+            common = _common(outlines[one], outlines[other])
+            one_of, other_of = polygons[order[one]], polygons[order[other]]
+            found[order[one]] += [part for part in common if _parts_them(part, one_of, other_of)]
+    return found
+
+
+def _common(one: BaseGeometry, other: BaseGeometry) -> list[LineString]:
+    """Return the parts of one outline that lie on another."""
+    low, high = (np.array(bound) for bound in np.split(np.array([one.bounds, other.bounds]), 2, axis=1))
+    window = np.concatenate([low.max(axis=0) - 2 * TOLERANCE, high.min(axis=0) + 2 * TOLERANCE])
+    near = shapely.buffer(shapely.clip_by_rect(other, *window), TOLERANCE, quad_segs=1)
+    parts = shapely.get_parts(shapely.intersection(shapely.clip_by_rect(one, *window), near))
+    return [part for part in parts if part.length > LEAST_LENGTH]
+
+
+def _parts_them(edge: LineString, one: Polygon, other: Polygon) -> bool:
+    """Return whether the polygons lie on different sides of an edge that they share."""
+    points = shapely.get_coordinates(edge)
+    steps = np.diff(points, axis=0)
+    lengths = np.hypot(*steps.T)
+    longest = int(lengths.argmax())
+    off = min(1000 * TOLERANCE, lengths[longest] / 10) * steps[longest, ::-1] / lengths[longest] * (1, -1)
+    sides = points[longest] + steps[longest] / 2 + np.outer((1, -1), off)
+    in_one, in_other = (shapely.contains_xy(polygon, sides) for polygon in (one, other))
+    return bool((in_one != in_other).all() and in_one.sum() == 1)
+
+
+def _pieces(
+    rings: list[list[LineString]], is_left_out: Callable[[Floats], Flags]
+) -> list[list[BaseGeometry]]:
+    """Return the edges of each polygon of which both ends satisfy a condition on points."""
+    found = []
+    for own in rings:
+        edges: list[BaseGeometry] = []
+        for ring in own:
+            points = shapely.get_coordinates(ring)
+            at = is_left_out(points)
+            starts = np.flatnonzero(at[:-1] & at[1:])
+            edges += shapely.linestrings(np.stack([points[starts], points[starts + 1]], axis=1)).tolist()
+        found.append(edges)
+    return found
+
+
+def _is_seam(points: Floats, crs: pyproj.CRS) -> Flags:
+    to_degrees = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
+    longitude, latitude = to_degrees.transform(*points.T)
+    with np.errstate(invalid="ignore"):
+        degree_m = DEGREE_M * np.cos(np.radians(latitude))
+        at_pole = DEGREE_M * (90 - np.abs(latitude)) < SEAM_TOLERANCE_M
+        at_seam = degree_m * np.abs(180 - np.abs(longitude)) < SEAM_TOLERANCE_M
+    return np.asarray(at_pole | at_seam)
+
+
+def _frames(polygons: Sequence[Polygon], rings: list[list[LineString]]) -> list[list[BaseGeometry]]:
+    """Return the edges of each polygon on the bounding box of all, if several lie on one of its sides.
+
+    A box has such edges without having been cut, so of boxes alone nothing is known.
+    """
+    nothing: list[list[BaseGeometry]] = [[] for _ in rings]
+    if all(polygon.equals(polygon.envelope) for polygon in polygons):
+        return nothing
+    bounds = shapely.total_bounds(np.array(polygons, dtype=object))
+    sides = [_pieces(rings, partial(_is_at, axis=side % 2, bound=bound)) for side, bound in enumerate(bounds)]
+    if max(sum(map(bool, side)) for side in sides) < 2:
+        return nothing
+    return [[edge for edges in own for edge in edges] for own in zip(*sides, strict=True)]
+
+
+def _is_at(points: Floats, axis: int, bound: float) -> Flags:
+    return np.asarray(np.abs(points[:, axis] - bound) < TOLERANCE)

@@ -1,0 +1,238 @@
+"""One layer of a vector file: whether it is whole, its CRS, its columns, its rows."""
+
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyogrio
+import pyproj
+from shapely.geometry.base import BaseGeometry
+
+from glsweep.errors import DataError
+from glsweep.scenes.wkb import read_geometries
+
+T = TypeVar("T")
+
+SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj")
+SHAPEFILE_NAME_LENGTH = 10
+LAYER_MARK = "|"
+QGIS_LAYER = "layername="
+LFS_POINTER = b"version https://git-lfs"
+FALLBACK_ENCODING = "ISO-8859-1"
+"""It gives every byte a letter."""
+
+
+@dataclass(frozen=True)
+class VectorLayer:
+    """A layer whose header was read, but none of its rows.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    name : str
+        The layer.
+    crs : pyproj CRS
+        Of degrees or of a map; nothing else is opened.
+    columns : tuple of str
+        Names of the columns, that of the geometry left out.
+    """
+
+    path: Path
+    name: str
+    crs: pyproj.CRS
+    columns: tuple[str, ...]
+
+    def column(self, name: str) -> str | None:
+        """Return the column called `name`, of which a shapefile keeps ten letters; None without one."""
+        if name not in self.columns and self.path.suffix.lower() == ".shp":
+            name = name[:SHAPEFILE_NAME_LENGTH]
+        return name if name in self.columns else None
+
+    def read(self, columns: Iterable[str] = ()) -> tuple[dict[str, list[Any]], list[BaseGeometry | None]]:
+        """Return the cells of some columns and the geometry of every row, None where it has none.
+
+        Raises
+        ------
+        DataError
+            When the file is cut, a text is in another encoding than the file says, or a geometry
+            cannot be understood.
+        """
+        wanted = list(dict.fromkeys(columns))
+
+        def read(encoding: str | None) -> Any:
+            return pyogrio.raw.read(
+                self.path, layer=self.name, columns=wanted, datetime_as_string=True, encoding=encoding
+            )
+
+        (meta, _, wkb, values), is_as_told = _decoded(read, self.path)
+        types = dict(zip(meta["fields"], meta["dtypes"], strict=True))
+        cells = {
+            str(name): _as_typed(column, types[name])
+            for name, column in zip(meta["fields"], values, strict=True)
+        }
+        if not is_as_told:
+            self._check_plain(cells)
+        return cells, read_geometries(wkb, self.path)
+
+    def _check_plain(self, cells: dict[str, list[Any]]) -> None:
+        """Make sure that no text depends on the encoding, of which the file says what is not so."""
+        for name, column in cells.items():
+            for row, cell in enumerate(column):
+                if isinstance(cell, str) and not cell.isascii():
+                    remedy = (
+                        f"write the right one, such as {FALLBACK_ENCODING}, into {self.path.stem}.cpg"
+                        if self.path.suffix.lower() == ".shp"
+                        else "save it anew as UTF-8"
+                    )
+                    raise DataError(
+                        f"{self.path}: row {row}: the text in its column {name} is not in the encoding that "
+                        f"the file names (as {FALLBACK_ENCODING} it reads {cell!r}); {remedy}"
+                    )
+
+
+def split_layer(source: Path) -> tuple[Path, str | None]:
+    """Part `file.gpkg|layer` into the file and its layer, None where no layer is named.
+
+    What QGIS shows as a layer's source (`file.gpkg|layername=lines`) is understood too.
+    """
+    path, mark, layer = str(source).partition(LAYER_MARK)
+    if not mark or source.exists():
+        return source, None
+    return Path(path), layer.partition(LAYER_MARK)[0].removeprefix(QGIS_LAYER)
+
+
+def open_layer(
+    source: Path, layer: str | None = None, *, holds: str = "lines", option: str = "--layer"
+) -> VectorLayer:
+    """Open the one layer of a file that has geometries, or the one that is named.
+
+    Parameters
+    ----------
+    source : Path
+        A file that GDAL reads; `file.gpkg|layer` names the layer.
+    layer : str or None
+        The layer, which goes before that of `source`.
+    holds, option : str
+        What the file is to hold, and the option that names a layer, for messages.
+
+    Raises
+    ------
+    DataError
+        When the file is not there, is cut or cannot be read, has no such layer or several of which
+        none is named, or its CRS is unknown.
+    """
+    path, named = split_layer(source)
+    _check_whole(path, holds)
+    name = _layer_name(path, layer or named, holds, option)
+    info, _ = _decoded(lambda encoding: pyogrio.read_info(path, layer=name, encoding=encoding), path, holds)
+    return VectorLayer(path, name, _known_crs(info["crs"], path), tuple(map(str, info["fields"])))
+
+
+def _layer_name(path: Path, named: str | None, holds: str, option: str) -> str:
+    listed, _ = _decoded(lambda _: pyogrio.list_layers(path), path, holds)
+    # QGIS keeps its styles as a layer without geometry beside the lines.
+    layers = {str(name): str(kind) for name, kind in listed if kind is not None}
+    found = ", ".join(layers) or "none"
+    if named is not None:
+        if named not in layers:
+            raise DataError(f"{path}: has no layer {named!r}; its layers are {found}; name one of them")
+        return named
+    drawn = [name for name, kind in layers.items() if "Point" not in kind] or list(layers)
+    if not drawn:
+        raise DataError(f"{path}: needs one layer of {holds}, has none; obtain it again or name another file")
+    if len(drawn) > 1:
+        raise DataError(
+            f"{path}: needs one layer of {holds}, has {', '.join(drawn)}; name one, such as "
+            f"{option} {drawn[0]}, or {path.name}{LAYER_MARK}{drawn[0]} in a data card"
+        )
+    return drawn[0]
+
+
+def _decoded(read: Callable[[str | None], T], path: Path, holds: str = "lines") -> tuple[T, bool]:
+    """Return what is read, and whether its texts are in an encoding that the file may claim."""
+    # Without a .cpg a shapefile is Latin-1 by its rule, and UTF-8 where all of it can be read so.
+    unsaid = path.suffix.lower() == ".shp" and not any(
+        path.with_suffix(suffix).exists() for suffix in (".cpg", ".CPG")
+    )
+    try:
+        for encoding in ("UTF-8", None) if unsaid else (None,):
+            try:
+                return read(encoding), True
+            except UnicodeDecodeError:
+                continue
+        return read(FALLBACK_ENCODING), False
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read as {holds} ({reason}); obtain it again") from error
+
+
+def _as_typed(column: npt.NDArray[Any], dtype: str) -> list[Any]:
+    """Return the cells; a truth is one again where a null beside it made all of them numbers."""
+    if dtype == "bool" and column.dtype.kind == "f":
+        return [None if np.isnan(value) else bool(value) for value in column]
+    return list(column)
+
+
+def _known_crs(told: str | None, path: Path) -> pyproj.CRS:
+    """Return the CRS; one that does not say where on Earth its coordinates are is none."""
+    instead = ""
+    if told is not None:
+        try:
+            crs = pyproj.CRS.from_user_input(told)
+        except pyproj.exceptions.CRSError:
+            instead = "what it names as such cannot be understood; "
+        else:
+            # GeoPackage has a code for degrees of an unknown datum, which GDAL calls undefined.
+            if (crs.is_geographic or crs.is_projected) and not crs.name.lower().startswith("undefined"):
+                return crs
+            instead = f"{crs.name!r} is of no place on Earth; "
+    raise DataError(
+        f"{path}: has no CRS; {instead}assign the one it was drawn in, such as: "
+        f"ogr2ogr -a_srs EPSG:3031 mended{path.suffix} {path.name}"
+    )
+
+
+def _check_whole(path: Path, holds: str) -> None:
+    """Make sure that a file is there and is all there, which GDAL does not always notice."""
+    if path.is_dir() and path.suffix.lower() != ".gdb":
+        raise DataError(f"{path}: is a folder; name the file of {holds} in it")
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file of {holds}; add it or mend its name")
+    if path.is_dir():
+        return
+    parts = [path]
+    if path.suffix.lower() == ".shp":
+        beside = [p for p in path.parent.iterdir() if p.stem == path.stem]
+        parts = [p for p in beside if p.suffix.lower() in SHAPEFILE_PARTS]
+        if ".shx" not in {p.suffix.lower() for p in parts}:
+            raise DataError(f"{path}: its .shx is not there; copy {', '.join(SHAPEFILE_PARTS)} together")
+    for part in parts:
+        with part.open("rb") as file:
+            head = file.read(100)
+        if head.startswith(LFS_POINTER):
+            raise DataError(
+                f"{part}: is a git-lfs pointer and not the file itself; fetch it with: git lfs pull"
+            )
+        size, whole = part.stat().st_size, _size_told(part.suffix.lower(), head)
+        if size < whole:
+            raise DataError(
+                f"{part}: is cut: it has {size} bytes and says that it has {whole}; obtain it again"
+            )
+
+
+def _size_told(suffix: str, head: bytes) -> int:
+    """Return the bytes that a file has as its header says; 0 where it does not say."""
+    if suffix in (".shp", ".shx") and len(head) >= 28:
+        return 2 * int(struct.unpack_from(">i", head, 24)[0])
+    if suffix == ".dbf" and len(head) >= 12:
+        rows, header, row = struct.unpack_from("<IHH", head, 4)
+        return int(header + rows * row)
+    if head.startswith(b"SQLite format 3\0") and head[24:28] == head[92:96]:
+        page, pages = struct.unpack_from(">H", head, 16)[0], struct.unpack_from(">I", head, 28)[0]
+        return int((65536 if page == 1 else page) * pages)
+    return 0
