@@ -100,7 +100,7 @@ CASES: Cases = {
         lambda r: raster(r, 3000 * REAL, 3000 * IMAGINARY), "unlike the other scenes", "amplitude"
     ),
     "a box of one phase": minds(
-        lambda r: raster(r, *in_box(0.5 + 0.1j)), "areas of one phase", command=f"{BANDS} real,imaginary"
+        lambda r: raster(r, *in_box(0.5 + 0.1j)), "areas of one phase", command=f"{CHECK} --nodata as_tagged"
     ),
     "a hole": minds(lambda r: raster(r, *in_box(0)), "within the scene", "mask"),
     "pixels repeated": minds(

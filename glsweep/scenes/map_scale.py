@@ -34,7 +34,7 @@ class MapScale(NamedTuple):
 
     def told(self, length_m: float) -> str:
         """Return what a length on the map is on the ground, in words."""
-        if self.most / self.least < ALIKE:
+        if self.most < ALIKE * self.least:
             return f"{math.sqrt(self.least * self.most) * length_m:.3g} m"
         return f"{self.least * length_m:.3g} m one way and {self.most * length_m:.3g} m the other"
 

@@ -38,7 +38,7 @@ def describe(folder, values, name="scene"):
     """Write a scene, and return what check finds in its pixels."""
     path = folder / f"{name}.tif"
     write_interferogram(path, values.astype(np.complex64), PLACE, POLAR)
-    header = read_header(path, "real, imaginary")
+    header = read_header(path, "real, imaginary", nodata="as_tagged")
     found = SceneFindings(name, f"{values.shape[0]} x {values.shape[1]}", reading=header.reading)
     describe_pixels(header, found)
     found.notes += scene_notes(found)
