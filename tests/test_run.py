@@ -88,7 +88,7 @@ def test_a_raster_without_crs_is_told(capsys):
     message = told(capsys, "--data", scene_folder(crs=None))
     assert str(Path("mine/DInSAR/a.tif").resolve()) in message
     assert "has no CRS" in message
-    assert "gdal_edit.py" in message
+    assert "gdal_translate -a_srs" in message
 
 
 def test_a_geographic_raster_is_told(capsys):

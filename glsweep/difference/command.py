@@ -7,6 +7,7 @@ from rich.console import Console
 
 from glsweep import __version__
 from glsweep.config.bands import check_option
+from glsweep.config.output_paths import check_output_file
 from glsweep.difference.tide import TideDates, four_in, given_dates, pair_in
 from glsweep.errors import ConfigError, DataError
 from glsweep.scenes.acquisitions import Sensor, read_tags, sensor_of
@@ -126,6 +127,7 @@ def _target(
             raise ConfigError(f"--out {out}: is a file; name a folder, or a file that ends with .tif")
         assert known is not None
         target = folder / f"{known.name}.tif"
+    check_output_file("--out", target)
     for source in (first, second):
         if target.exists() and target.samefile(source):
             raise ConfigError(f"--out {target}: is one of the two interferograms; choose another name")

@@ -13,9 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-_OF_RASTERS = "tif tiff vrt img nc nc4 h5 hdf5 he5 hdf grd dim safe zip jp2 dat bin npz"
+from glsweep.config.products import RASTER_SUFFIXES
+
+_OF_RASTERS = "hdf safe zip jp2 dat bin npz"
 _OF_LINES = "gpkg shp geojson json fgb dbf gml kml kmz gdb parquet"
-FILE_SUFFIXES = frozenset(f".{suffix}" for names in (_OF_RASTERS, _OF_LINES) for suffix in names.split())
+FILE_SUFFIXES = frozenset(
+    [*RASTER_SUFFIXES, *(f".{suffix}" for names in (_OF_RASTERS, _OF_LINES) for suffix in names.split())]
+)
 """Of files that hold a scene or its lines, in lower case."""
 EMPTY_TEXTS = frozenset({"", "nan", "nat", "<na>"})
 """What programs write of a value that is not there, in lower case."""

@@ -48,9 +48,11 @@ def check_grid(dataset: Grid, path: Path) -> None:
     """
     crs, transform = dataset.crs, dataset.transform
     if crs is None:
-        raise DataError(f"{path}: has no CRS; assign the one it was made in (gdal_edit.py -a_srs EPSG:3031)")
+        raise DataError(
+            f"{path}: has no CRS; assign the one it was made in (gdal_translate -a_srs EPSG:3031)"
+        )
     if transform.is_identity:
-        raise DataError(f"{path}: has no geotransform; assign one (gdal_edit.py -a_ullr)")
+        raise DataError(f"{path}: has no geotransform; assign one (gdal_translate -a_ullr)")
     rows, cols = dataset.shape
     x, y = transform @ (cols / 2, rows / 2)
     centre = _centre(x, y, crs, path)
@@ -70,7 +72,7 @@ def check_grid(dataset: Grid, path: Path) -> None:
         raise DataError(
             f"{path}: its posting is {posting_m:g} m on its map {_crs_name(crs)}, but {ground} "
             f"on the ground at its centre ({told_place(*centre)}); {reproject}, or assign the CRS it was "
-            "made in where this is not it (gdal_edit.py -a_srs)"
+            "made in where this is not it (gdal_translate -a_srs)"
         )
 
 
@@ -81,8 +83,8 @@ def _centre(x: float, y: float, crs: CRS, path: Path) -> tuple[float, float]:
         kind = "" if crs.is_projected else " is not projected and"
         raise DataError(
             f"{path}: its CRS {_crs_name(crs)}{kind} has no place on Earth for its centre ({x:g}, {y:g}); "
-            "assign the CRS it was made in (gdal_edit.py -a_srs EPSG:3031) or mend its geotransform "
-            "(gdal_edit.py -a_ullr)"
+            "assign the CRS it was made in (gdal_translate -a_srs EPSG:3031) or mend its geotransform "
+            "(gdal_translate -a_ullr)"
         )
     return found
 
@@ -100,7 +102,7 @@ def _posting_m(transform: Affine, path: Path) -> float:
     if not LEAST_POSTING_M <= width <= MOST_POSTING_M:
         raise DataError(
             f"{path}: its posting is {width:g} m, which no interferogram has ({LEAST_POSTING_M:g} to "
-            f"{MOST_POSTING_M:g} m); mend its geotransform (gdal_edit.py -a_ullr)"
+            f"{MOST_POSTING_M:g} m); mend its geotransform (gdal_translate -a_ullr)"
         )
     return float(width)
 
