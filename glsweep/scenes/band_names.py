@@ -62,9 +62,14 @@ UNITS: dict[str, Role] = {
     **dict.fromkeys(("pi rad", "pi radians", "pi"), "phase_pi"),
 }
 NOT_A_PHASE = re.compile(
-    r"(?:[cmk]m|m|met(?:er|re)s?|(?:centi|milli)met(?:er|re)s?|[cm]?m[ /*.].*|db|decibels?|k|s|days?|years?)"
+    r"(?:[cmk]m|m|met(?:er|re)s?|(?:centi|milli)met(?:er|re)s?|[cm]?m[ /*.].*|db|decibels?"
+    r"|mrad|millirad(?:ian)?s?|k|s|days?|years?)"
 )
+BRACKETS = re.compile(r"[\[(]\s*([^\])]+?)\s*[\])]$")
 BACKSCATTER = re.compile(r"(?i)(sigma|gamma|beta)[-_ ]?(?:0|nought|naught)")
+SHORT = {"re", "im", "i", "q", "cc"}
+"""Words that say something else beside `phase`: image 1, track, mode."""
+IN_WORDS = {word for word in UNITS if word not in ("pi", "cycle", "turn", "turns")}
 PART = re.compile(r"(?i:sigma0|gamma0|beta0)|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -87,11 +92,15 @@ def meaning(name: str, unit: str = "") -> Named | None:
         if spelt and NOT_A_PHASE.fullmatch(spelt):
             return "other"
         if role == "phase":
-            return next((UNITS[word] for word in (spelt, *found) if word in UNITS), role)
+            in_name = BRACKETS.search(name.strip().lower())
+            said = (spelt, in_name[1] if in_name else "", *(word for word in found if word in IN_WORDS))
+            return next((UNITS[word] for word in said if word in UNITS), role)
     return role
 
 
 def _by_words(found: set[str]) -> Named | None:
+    if found & {"phase", "wrapped"}:
+        found = found - SHORT
     for role, known in WORDS:
         if found & known:
             return "other" if role != "mask" and found & DERIVED else role

@@ -13,12 +13,14 @@ import numpy as np
 
 from glsweep.config.bands import PHASES, STRENGTHS, Role
 from glsweep.errors import DataError
-from glsweep.scenes.band_names import Named
-from glsweep.scenes.band_values import NEAR_END, Look, Values, look_at
-from glsweep.scenes.reading import SETTLE
+from glsweep.scenes.band_names import Named, meaning
+from glsweep.scenes.band_values import NEAR_END, Look, Values, fill_a_square, look_at
+from glsweep.scenes.reading import RADIANS, SETTLE
 from glsweep.scenes.source import BandFacts
 
 WRAPPED: tuple[Role, ...] = tuple(role for role in PHASES if role != "unwrapped_phase")
+LEAST_END_SHARE = 0.02
+"""A phase is as common within a tenth of its ends as elsewhere, noise with a few extremes is not."""
 LEAST_PHASE_RAD = 1.2
 """A phase that does not wrap passes this: neither cycles nor parts of pi do."""
 TURNS: tuple[tuple[float, Role, str], ...] = (
@@ -97,15 +99,43 @@ def check_asked(path: Path, candidates: Sequence[Candidate], roles: Roles) -> No
     DataError
         When a phase cannot be one, or a part of a complex number looks like something else.
     """
-    phase = next((one for one in candidates if one.look.looks_wrapped), None)
+    # Over pi or in cycles it would look like a part of a complex number.
+    phase = next((one for one in candidates if one.look.looks_wrapped or _wraps(one.look, 180)), None)
     for one in candidates:
         role, look = roles[one.number], one.look
-        if role in ("phase", "phase_pi") and look.is_never_negative and look.high < NEAR_END * pi:
-            raise _ambiguous(path, f"{one.title} lies between {_likely(look)[0]}", "what it is")
+        if role in PHASES:
+            _check_asked_phase(path, one, role)
         if role in ("real", "imaginary") and phase is not None and look.is_never_negative and look.high > 0:
             strength = "coherence" if look.looks_like_coherence else "magnitude"
             told = f"{one.title} is never negative, and {phase.title} looks like a wrapped phase"
             raise _ambiguous(path, told, f"`phase={phase.number}, {strength}={one.number}`")
+
+
+def _check_asked_phase(path: Path, one: Candidate, role: Role) -> None:
+    if meaning("phase", one.facts.unit) == "other":
+        raise _ambiguous(
+            path, f"{one.title} has the unit {one.facts.unit}, in which no phase is counted", "a phase"
+        )
+    look = one.look
+    if role in ("phase", "phase_pi") and look.is_never_negative and look.high < NEAR_END * pi:
+        raise _ambiguous(path, f"{one.title} lies between {_likely(look)[0]}", "what it is")
+    stored = look_at([window / one.factor for window in one.windows])
+    looks_like: list[Role] = ["phase"] if stored.looks_wrapped else []
+    looks_like += [
+        other
+        for half_turn, other, _ in TURNS
+        if _wraps(stored, half_turn) or stored.wraps_from_zero(2 * half_turn)
+    ]
+    turned = next(iter(looks_like), None)
+    if turned is not None and one.factor != RADIANS[turned]:
+        told = f"{one.title} is asked for as {role}, but its values end at {stored.span}"
+        raise _ambiguous(path, told, f"`{turned}={one.number}`, as which it looks")
+
+
+def _wraps(look: Look, half_turn: float) -> bool:
+    """Whether values end at half turns and are common there, as those of a phase are."""
+    from_zero = half_turn > 1 and look.wraps_from_zero(2 * half_turn)
+    return from_zero or (look.wraps_at(half_turn) and look.end_share >= LEAST_END_SHARE)
 
 
 def _signal_by_name(path: Path, candidates: Sequence[Candidate]) -> Roles:
@@ -214,6 +244,8 @@ def _is_pair(one: Candidate, other: Candidate) -> bool:
     """Whether two bands look like real and imaginary part."""
     if not (one.look.has_both_signs and other.look.has_both_signs):
         return False
+    if fill_a_square(one.windows, other.windows):
+        return False
     if not 1 / SPREAD < one.look.rms / other.look.rms < SPREAD:
         return False
     angle = np.concatenate(
@@ -256,6 +288,8 @@ def _can_be_phase(look: Look) -> bool:
     """Whether a band that is named a phase can be one, though it does not wrap."""
     if look.wraps_from_zero(2 * pi):
         return True
+    if look.wraps and look.end_share >= LEAST_END_SHARE and max(-look.low, look.high) < NEAR_END * pi:
+        return False  # it begins anew elsewhere than at pi
     return look.is_within_pi and look.has_both_signs and max(-look.low, look.high) > LEAST_PHASE_RAD
 
 

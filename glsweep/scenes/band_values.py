@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import binary_opening
 
 from glsweep.scenes.source import Window
 
@@ -35,7 +36,14 @@ OVERSHOOT = 0.3
 LEAST_FILL_PX, LEAST_FILL_SHARE, APART = 10, 1e-4, 0.4
 """An extreme that so many pixels share stands for no data where no other value is nearer to it than so many
 times the width of the others' middle 90 %."""
-LEAST_FLAT_SHARE = 0.02
+FAR, KNOWN_FILLS, NEAR = 50.0, (9999.0, 99999.0, 32767.0, 32768.0, 65535.0, 2147483647.0), 0.01
+"""What lies so many times that width away stands for no data where it is nearly one of these, or huge."""
+HUGE, MOST_FILL_KINDS = 1e15, 20
+AREA_PX = 3
+"""Zeros that fill a square of this side are a collar or a hole; by itself a phase may be measured as 0."""
+LEAST_FLAT_SHARE, MOST_FLAT_KINDS = 0.005, 3
+LEAST_WRAP_SHARE = 1e-4
+CORNER, MOST_CORNER_SHARE = 0.8, 0.01
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ class Look:
         Share of the values below 0 or above 1.
     is_two_valued : bool
         Whether all values are the same, as in a mask.
+    end_share : float
+        Share of the values within a tenth of the greatest, or of the least, whichever is rarer.
     least_bin : float
         Of equal parts of (-pi, pi], the emptiest one's share of what it would hold if all held the same.
     fill : float or None
@@ -74,6 +84,7 @@ class Look:
     wraps: bool
     beyond_unit_share: float
     is_two_valued: bool
+    end_share: float
     least_bin: float
     fill: float | None
     fill_share: float
@@ -139,7 +150,7 @@ def look_at(windows: Sequence[Values]) -> Look:
     """
     values = np.concatenate([w[np.isfinite(w) & (w != 0)] for w in windows]) if windows else np.empty(0)
     if not len(values):
-        return Look(0, 0.0, 0.0, 0.0, 0.0, False, 0.0, True, 0.0, None, 0.0)
+        return Look(0, 0.0, 0.0, 0.0, 0.0, False, 0.0, True, 0.0, 0.0, None, 0.0)
     low, high = float(values.min()), float(values.max())
     fill, fill_share = _fill(values, low, high)
     steps = np.concatenate([np.abs(np.diff(window, axis=1)).ravel() for window in windows])
@@ -150,9 +161,10 @@ def look_at(windows: Sequence[Values]) -> Look:
         high,
         float((values < 0).mean()),
         float(np.sqrt(np.square(values, where=np.abs(values) < 1e150, out=np.zeros_like(values)).mean())),
-        bool((steps > WRAP * (high - low)).any()),
+        bool((steps > WRAP * (high - low)).mean() >= LEAST_WRAP_SHARE),
         float(((values < 0) | (values > 1)).mean()),
         low == high,
+        float(min((values > 0.9 * high).mean(), (values < 0.9 * low).mean())),
         float(bins.min() * BINS / len(values)),
         fill,
         fill_share,
@@ -171,7 +183,29 @@ def _fill(values: Values, low: float, high: float) -> tuple[float | None, float]
         gap = np.abs(others - extreme).min()
         if gap > APART * (above - below):
             return extreme, share
-    return None, 0.0
+    return _known_fill(values)
+
+
+def _known_fill(values: Values) -> tuple[float | None, float]:
+    """Return a number far from all others that programs write for no data, also where it was resampled."""
+    below, middle, above = np.percentile(values, (5, 50, 95))
+    far = values[np.abs(values - middle) > FAR * max(above - below, abs(middle) * SLACK_RAD)]
+    sizes = np.abs(far)[:, None]
+    likely = far[(sizes > HUGE).any(axis=1) | (np.abs(sizes / np.array(KNOWN_FILLS) - 1) < NEAR).any(axis=1)]
+    if not len(likely):
+        return None, 0.0
+    kinds, counts = np.unique(likely, return_counts=True)
+    if len(kinds) > MOST_FILL_KINDS and counts.max() < len(likely) / 2:
+        return None, 0.0  # numbers of any size, as those of another byte order are
+    return float(kinds[counts.argmax()]), float(len(likely) / len(values))
+
+
+def fill_a_square(one: Sequence[Values], other: Sequence[Values]) -> bool:
+    """Whether two bands are at their extremes together: parts of a complex number fill a disk."""
+    a, b = (np.concatenate([window.ravel() for window in band]) for band in (one, other))
+    known = np.isfinite(a) & np.isfinite(b) & ((a != 0) | (b != 0))
+    a, b = np.abs(a[known]), np.abs(b[known])
+    return bool(((a > CORNER * a.max()) & (b > CORNER * b.max())).mean() > MOST_CORNER_SHARE)
 
 
 class FlatValue(NamedTuple):
@@ -184,9 +218,9 @@ class FlatValue(NamedTuple):
 def flat_value(windows: Sequence[npt.NDArray[np.complex64]]) -> FlatValue | None:
     """Return a value that large areas hold without exception, if there is one.
 
-    Nothing that was measured is the same in every pixel of a box of 3 x 3. Of values in such boxes the
-    commonest one counts if it holds a fiftieth of all pixels with data, and ten times as many as the next:
-    coarse numbers of a smooth phase have many.
+    Nothing that was measured is the same in every pixel of a box of 3 x 3. Values in such boxes count that
+    hold a two hundredth of all pixels with data each, if there are no more than three and every other one is
+    far rarer: coarse numbers of a smooth phase have many.
     """
     total = sum(int((window != 0).sum()) for window in windows)
     flat = [window[_in_flat_boxes(window)] for window in windows]
@@ -194,11 +228,19 @@ def flat_value(windows: Sequence[npt.NDArray[np.complex64]]) -> FlatValue | None
     if not total or len(values) < LEAST_FLAT_SHARE * total:
         return None
     kinds, counts = np.unique(values, return_counts=True)
-    order = np.argsort(counts)
-    first, second = counts[order[-1]], (counts[order[-2]] if len(counts) > 1 else 0)
-    if first < LEAST_FLAT_SHARE * total or first < 10 * second:
+    order = np.argsort(-counts)
+    large = counts[order] >= LEAST_FLAT_SHARE * total
+    rest = counts[order[large.sum() :]]
+    if not 1 <= large.sum() <= MOST_FLAT_KINDS or (len(rest) and 10 * rest[0] > counts[order[0]]):
         return None
-    return FlatValue(complex(kinds[order[-1]]), float(first / total))
+    return FlatValue(complex(kinds[order[0]]), float(counts[order][large].sum() / total))
+
+
+def in_zero_areas(zero: Mask) -> Mask:
+    """Return the zeros, (rows, cols), that fill squares, all beyond the edges being zero."""
+    around = np.pad(zero, AREA_PX, constant_values=True)
+    opened = binary_opening(around, np.ones((AREA_PX, AREA_PX), np.bool_))
+    return np.asarray(opened[AREA_PX:-AREA_PX, AREA_PX:-AREA_PX])
 
 
 def _in_flat_boxes(window: npt.NDArray[np.complex64]) -> Mask:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +13,16 @@ from glsweep.config.bands import PHASES, BandTerm, NoData, Role, parse_bands
 from glsweep.errors import DataError
 from glsweep.scenes.band_names import meaning
 from glsweep.scenes.band_roles import Candidate, check_asked, recognise
-from glsweep.scenes.band_values import ENOUGH_PX, flat_value, look_at, windows_to_look_at
-from glsweep.scenes.reading import SETTLE, Part, Reading, Zeros, holds_data, scaled
+from glsweep.scenes.band_values import ENOUGH_PX, in_zero_areas, look_at, windows_to_look_at
+from glsweep.scenes.reading import SETTLE, Part, Reading, Zeros, holds_data, refuse_flat, scaled
 from glsweep.scenes.source import BandFacts, Mask, Source
+
+MOST_ZEROS_SHARE = 5e-3
+"""More single zeros than this are no measurements, not even of whole numbers."""
+MOST_MAGNITUDE = 1e12
+"""No radar measures more, numbers whose bytes are turned around are of any size."""
+FAR_BEYOND = 100.0
+"""So many times the greatest magnitude that was looked at is no measurement either."""
 
 
 class Looked(NamedTuple):
@@ -57,7 +65,9 @@ def find_reading(source: Source, asked: str = "auto", nodata: NoData = None) -> 
     ]
     if nodata != "as_tagged":
         for one in candidates:
-            _refuse_fill(source.path, one)
+            _refuse_fill(source.path, one, untagged)
+    for one in candidates:
+        _refuse_any_size(source.path, one)
     given = {number: role for number, role in chosen.items() if role is not None}
     is_asked = len(given) == len(chosen)
     if is_asked:
@@ -68,8 +78,37 @@ def find_reading(source: Source, asked: str = "auto", nodata: NoData = None) -> 
     reading = Reading(parts, untagged)
     reading = replace(reading, zeros=_zeros(reading, signal, as_tagged=nodata == "as_tagged"))
     places = [list(chosen).index(number) for number in roles]
-    tried = _tried(source.path, reading, places, looked, may_be_flat=nodata is not None)
+    may_be_flat = nodata == "as_tagged"
+    tried = _tried(source.path, reading, places, looked, may_be_flat=may_be_flat)
+    if not is_asked:
+        _refuse_unused_mask(source, tried, len(looked))
+    if sum(window.bands[0].size for window in looked) < source.shape[0] * source.shape[1]:
+        largest = max(float(np.abs(tried.joined(w.bands[places], w.mask, source.path)).max()) for w in looked)
+        tried = replace(tried, largest=FAR_BEYOND * largest, may_be_flat=may_be_flat)
     return replace(tried, parts=(*parts, *masks))
+
+
+def _refuse_unused_mask(source: Source, reading: Reading, windows: int) -> None:
+    """Refuse a band that is named a mask, is 0 where there seems to be data, and is not said to be used."""
+    used = {part.number for part in reading.parts}
+    for number, facts in enumerate(source.bands, 1):
+        if number in used or facts.is_alpha or meaning(facts.name) != "mask":
+            continue
+        zeros = data = 0
+        for window in islice(windows_to_look_at(source.shape), windows):
+            (band,) = source.read([number], window)
+            if len(np.unique(band[np.isfinite(band)])) > 2:
+                break  # codes of several kinds, not a mask that says yes or no
+            has_data = reading.read(source, window) != 0
+            zeros, data = zeros + int((has_data & (band == 0)).sum()), data + int(has_data.sum())
+        else:
+            if zeros > MOST_ZEROS_SHARE * data:
+                named = ", ".join(f"{part.role}={part.number}" for part in reading.parts)
+                raise DataError(
+                    f"{source.path}: band {number} ({facts.name}) is 0 in {zeros / data:.0%} of the pixels "
+                    f"that seem to hold data; name `{named}, mask={number}` if there is none, or `{named}` "
+                    f"if there is {SETTLE}"
+                )
 
 
 def _chosen(source: Source, terms: Sequence[BandTerm]) -> dict[int, Role | None]:
@@ -162,23 +201,30 @@ def _candidate(
     known = role or named
     factor = Part(number, known, facts).radians if known in PHASES else 1.0
     windows, imaginary = [], []
-    for band, mask in stored:
-        has_data = holds_data(band, facts, nodata)
-        if mask is not None:
-            has_data &= mask
-        values = scaled(band, facts)
-        windows.append(np.where(has_data, values.real.astype(np.float64) * factor, np.nan))
-        if facts.is_complex:
-            imaginary.append(np.where(has_data, values.imag.astype(np.float64), np.nan))
+    with np.errstate(invalid="ignore"):  # bytes in the wrong order are numbers of any kind
+        for band, mask in stored:
+            has_data = holds_data(band, facts, nodata)
+            if mask is not None:
+                has_data &= mask
+            values = scaled(band, facts)
+            windows.append(np.where(has_data, values.real.astype(np.float64) * factor, np.nan))
+            if facts.is_complex:
+                imaginary.append(np.where(has_data, values.imag.astype(np.float64), np.nan))
     other = look_at(imaginary) if imaginary else None
     return Candidate(number, facts, named, windows, look_at(windows), factor, other)
 
 
-def _refuse_fill(path: Path, one: Candidate) -> None:
+def _refuse_fill(path: Path, one: Candidate, untagged: float | None) -> None:
     look = one.look if one.look.fill is not None or one.imaginary is None else one.imaginary
     if look.fill is None:
         return
     stored = (look.fill / one.factor - one.facts.offset) / one.facts.scale
+    if untagged is not None:
+        raise DataError(
+            f"{path}: {one.title} holds {stored:g} besides {untagged:g}, in {look.fill_share:.2%} of its "
+            f"pixels; tag one of the two in the file (gdal_translate -a_nodata {stored:.17g}), and name the "
+            "other"
+        )
     raise DataError(
         f"{path}: {one.title} holds {stored:g} in {look.fill_share:.2%} of its pixels, apart from all other "
         f"values, and nothing says that it is no data; say so (--nodata={stored:.17g}, or `nodata` in a data "
@@ -186,50 +232,46 @@ def _refuse_fill(path: Path, one: Candidate) -> None:
     )
 
 
+def _refuse_any_size(path: Path, one: Candidate) -> None:
+    if max(-one.look.low, one.look.high) > MOST_MAGNITUDE:
+        raise DataError(
+            f"{path}: {one.title} lies between {one.look.span}, as numbers do that are read in the wrong byte "
+            "order; mend `byte order` in the header beside it, or obtain it again"
+        )
+
+
 def _zeros(reading: Reading, phase: Candidate, *, as_tagged: bool) -> Zeros:
     """Return where a phase of exactly 0 is no data.
 
     Areas of zeros are none whatever is tagged, unless a user says that tags alone count. Single zeros are
     measured beside a strength, where numbers were stored as integers, which are often 0, and where the file
-    says otherwise what holds no data.
+    says otherwise what holds no data; but not if there are more of them than chance gives.
     """
     tags = (phase.facts.nodata, reading.nodata)
-    if 0 in tags and phase.facts.dtype.startswith("float"):
+    is_float = phase.facts.dtype.startswith("float")
+    if 0 in tags and is_float:
         return "missing"
     if as_tagged:
         return "measured"
     told = any(tag is not None for tag in tags) or any(np.isnan(values).any() for values in phase.windows)
-    is_float = phase.facts.dtype.startswith("float")
-    return "areas" if told or len(reading.signal) > 1 or not is_float else "missing"
+    if is_float and not told and len(reading.signal) == 1:
+        return "missing"
+    single = sum(int(((values == 0) & ~in_zero_areas(values == 0)).sum()) for values in phase.windows)
+    size = sum(int(np.isfinite(values).sum()) for values in phase.windows)
+    return "missing" if single > MOST_ZEROS_SHARE * size else "areas"
 
 
 def _tried(
     path: Path, reading: Reading, places: Sequence[int], looked: Sequence[Looked], *, may_be_flat: bool
 ) -> Reading:
     """Join what was looked at, so that what cannot be read is refused before anything is done with it."""
-    joined = [reading.joined(bands[list(places)], mask, path) for bands, mask in looked]
+    stored = [bands[list(places)] for bands, _ in looked]
+    joined = [reading.joined(bands, window.mask, path) for bands, window in zip(stored, looked, strict=True)]
     if not any(window.any() for window in joined):
         raise DataError(f"{path}: no pixel that was looked at holds data; name other bands {SETTLE}")
-    flat = None if may_be_flat else flat_value(joined)
-    if flat is not None:
-        stored = _stored_at(flat.value, joined, [bands[places[0]] for bands, _ in looked])
-        raise DataError(
-            f"{path}: {flat.share:.0%} of its pixels lie in areas that hold one value without exception, as "
-            f"no measurement does; say that it is no data (--nodata={stored:.9g}, or `nodata` in a data "
-            "card's layout), or that it is measured all the same (--nodata=as_tagged)"
-        )
+    if not may_be_flat:
+        refuse_flat(joined, stored, reading, path)
     return replace(reading, clipped_share=_clipped_share(reading, places, looked))
-
-
-def _stored_at(
-    value: complex, joined: Sequence[npt.NDArray[np.complex64]], stored: Sequence[npt.NDArray[Any]]
-) -> float:
-    """Return the number that is stored where pixels have a value."""
-    return next(
-        float(band[window == value][0].real)
-        for window, band in zip(joined, stored, strict=True)
-        if (window == value).any()
-    )
 
 
 def _clipped_share(reading: Reading, places: Sequence[int], looked: Sequence[Looked]) -> float:

@@ -72,6 +72,8 @@ class GdalSource:
         )
         self._dataset = dataset
         self._has_mask = any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums)
+        # A band of a VRT may have a mask of its own, which has no flag at all.
+        self._masked_bands = [n for n, flags in enumerate(dataset.mask_flag_enums, 1) if not flags]
 
     def read(self, numbers: Sequence[int], window: Window) -> npt.NDArray[Any]:
         """Return the stored numbers of bands, (B, rows, cols)."""
@@ -81,9 +83,11 @@ class GdalSource:
 
     def mask(self, window: Window) -> Mask | None:
         """Return where a mask within or beside the file says that there is data."""
-        if not self._has_mask:
-            return None
-        return np.asarray(self._dataset.dataset_mask(window=columns_first(window)) > 0)
+        part = columns_first(window)
+        masks = [self._dataset.read_masks(number, window=part) > 0 for number in self._masked_bands]
+        if self._has_mask:
+            masks.append(self._dataset.dataset_mask(window=part) > 0)
+        return np.all(masks, axis=0) if masks else None
 
 
 def columns_first(window: Window) -> RasterioWindow:

@@ -1,25 +1,25 @@
 """How a raster's bands become one complex value a pixel, once it is known what they are."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_opening
 
 from glsweep.config.bands import PHASES, STRENGTHS, Role
 from glsweep.errors import DataError
 from glsweep.scenes.band_names import unit_of_phase
-from glsweep.scenes.band_values import OVERSHOOT, SLACK_RAD
+from glsweep.scenes.band_values import AREA_PX, OVERSHOOT, SLACK_RAD, flat_value, in_zero_areas
 from glsweep.scenes.source import BandFacts, Mask, Source, Window
 
 SETTLE = "(--bands, or `bands` in a data card's layout)"
 LOWEST_STRENGTH = 1e-3
 """Of a coherence that resampling has pushed to 0 or below: 0 would say that there is no data."""
-AREA_PX = 3
-"""Zeros that fill a square of this side are a collar or a hole; by itself a phase may be measured as 0."""
+LEAST_WINDOW_PX = 2**14
+"""In fewer pixels an area of one value is not told from a few that agree by chance."""
 Zeros = Literal["missing", "areas", "measured"]
 RADIANS: dict[Role, float] = {
     "phase": 1.0,
@@ -58,12 +58,18 @@ class Reading:
         Where a phase of exactly 0 is no data: in each pixel, only where areas are 0, or nowhere.
     clipped_share : float
         Share of the pixels looked at whose coherence lay a little beyond 0 and 1.
+    largest : float
+        Greatest magnitude that can be measured, by the part of a large raster that was looked at.
+    may_be_flat : bool
+        Whether areas of one value are data. In a raster of which all was looked at there are none.
     """
 
     parts: tuple[Part, ...]
     nodata: float | None = None
     zeros: Zeros = "missing"
     clipped_share: float = 0.0
+    largest: float = math.inf
+    may_be_flat: bool = True
 
     @property
     def signal(self) -> tuple[Part, ...]:
@@ -96,8 +102,21 @@ class Reading:
         wide = Window(top, left, bottom - top, right - left)
         stored = source.read([part.number for part in self.parts], wide)
         joined = self.joined(stored, source.mask(wide), source.path)
+        self._check_unseen(joined, stored, source.path)
         row, col = window.row - top, window.col - left
         return joined[row : row + window.rows, col : col + window.cols]
+
+    def _check_unseen(self, joined: npt.NDArray[np.complex64], stored: npt.NDArray[Any], path: Path) -> None:
+        """Refuse what stands for no data in the part of a large raster that was not looked at before."""
+        size = np.abs(joined)
+        if size.size and size.max() > self.largest:
+            value = float(stored[0][size == size.max()][0].real)
+            raise DataError(
+                f"{path}: holds {value:g} somewhere, far from all that was looked at before; if that is no "
+                f"data, say so (--nodata={value:.9g}, or `nodata` in a data card's layout)"
+            )
+        if not self.may_be_flat and joined.size >= LEAST_WINDOW_PX:
+            refuse_flat([joined], [stored], self, path)
 
     def joined(self, stored: npt.NDArray[Any], mask: Mask | None, path: Path) -> npt.NDArray[np.complex64]:
         """Join the stored numbers of all parts, (B, rows, cols), to one complex value a pixel."""
@@ -113,14 +132,14 @@ class Reading:
                 numbers[part.role] = scaled(band, part.facts)
         with np.errstate(over="ignore", invalid="ignore"):  # what single precision cannot hold is no data
             signal = self._signal(numbers, has_data, path)
-            strength = next((numbers[role] for role in STRENGTHS if role in numbers), None)
-            if strength is not None:
+            for part in (part for part in self.parts if part.role in STRENGTHS):
+                strength = numbers[part.role]
                 # A measured strength is never exactly 0: that is what no data is written as.
                 has_data &= strength != 0
                 size = np.abs(signal)
                 unit = np.divide(signal, size, out=np.zeros_like(signal), where=size > 0)
-                signal = unit * _magnitude(strength, numbers, has_data, path)
-            joined = signal.astype(np.complex64)
+                signal = unit * _magnitude(strength, part, has_data, path)
+            joined: npt.NDArray[np.complex64] = signal.astype(np.complex64)
         joined[~has_data | ~np.isfinite(joined)] = 0
         return joined
 
@@ -138,19 +157,61 @@ class Reading:
             _check_phase(phase_rad[has_data], part, path)
         if self.zeros != "measured":
             zero = phase_rad == 0
-            has_data &= ~(_areas(zero) if self.zeros == "areas" else zero)
+            has_data &= ~(in_zero_areas(zero) if self.zeros == "areas" else zero)
         return np.asarray(np.cos(phase_rad) + 1j * np.sin(phase_rad))
+
+
+def refuse_flat(
+    joined: Sequence[npt.NDArray[np.complex64]],
+    stored: Sequence[npt.NDArray[Any]],
+    reading: Reading,
+    path: Path,
+) -> None:
+    """Refuse windows, (rows, cols) and as stored (B, rows, cols), of which large areas hold one value.
+
+    Raises
+    ------
+    DataError
+        When there are such areas: a number that stands for no data, though nothing says so.
+    """
+    windows = list(joined)
+    phases = [place for place, part in enumerate(reading.parts) if part.role in PHASES]
+    for place in phases:
+        # A fill of the phase alone, beside a coherence that varies.
+        windows = [
+            np.where(z != 0, bands[place], 0).astype(np.complex64)
+            for z, bands in zip(joined, stored, strict=True)
+        ]
+    flat = flat_value(windows)
+    if flat is None:
+        return
+    value = next(
+        next(
+            (float(part) for band in bands for part in _parts_of(band[window == flat.value][0]) if part), 0.0
+        )
+        for window, bands in zip(windows, stored, strict=True)
+        if (window == flat.value).any()
+    )
+    raise DataError(
+        f"{path}: {flat.share:.0%} of its pixels lie in areas that hold one value without exception, as no "
+        f"measurement does; say that it is no data (--nodata={value:.9g}, or `nodata` in a data card's "
+        "layout), or that it is measured all the same (--nodata=as_tagged)"
+    )
+
+
+def _parts_of(number: Any) -> tuple[Any, ...]:
+    return (number.real, number.imag) if np.iscomplexobj(number) else (number,)
 
 
 def holds_data(band: npt.NDArray[Any], facts: BandFacts, nodata: float | None) -> Mask:
     """Return where a band of stored numbers is finite, and none of those that stand for no data.
 
-    A 0 is left to what the band is: one of real and imaginary part is 0 wherever the phase is a multiple
-    of 90 degrees.
+    A 0 that means 0 is left to what the band is: one of real and imaginary part is 0 wherever the phase is
+    a multiple of 90 degrees.
     """
     known = np.isfinite(band)
     for tag in (facts.nodata, nodata):
-        if tag is not None and tag != 0 and np.isfinite(tag):
+        if tag is not None and (tag != 0 or facts.offset != 0) and np.isfinite(tag):
             known &= ~_equals(band, tag, facts.dtype)
     return np.asarray(known)
 
@@ -164,13 +225,6 @@ def scaled(band: npt.NDArray[Any], facts: BandFacts) -> npt.NDArray[Any]:
     return band.astype(np.float64) * facts.scale + facts.offset
 
 
-def _areas(marked: Mask) -> Mask:
-    """Return the marked pixels that form areas, all beyond the edges being marked."""
-    around = np.pad(marked, AREA_PX, constant_values=True)
-    opened = binary_opening(around, np.ones((AREA_PX, AREA_PX), np.bool_))
-    return np.asarray(opened[AREA_PX:-AREA_PX, AREA_PX:-AREA_PX])
-
-
 def _equals(band: npt.NDArray[Any], tag: float, dtype: str) -> Mask:
     """Whether stored numbers are the tag, which is itself stored with the band's precision."""
     if np.iscomplexobj(band):
@@ -182,11 +236,21 @@ def _equals(band: npt.NDArray[Any], tag: float, dtype: str) -> Mask:
     return np.asarray(band == tag)
 
 
-def _magnitude(
-    strength: npt.NDArray[Any], numbers: dict[Role, npt.NDArray[Any]], has_data: Mask, path: Path
-) -> npt.NDArray[Any]:
-    if "coherence" in numbers:
+def _refuse_one_excess(values: npt.NDArray[Any], part: Part, path: Path) -> None:
+    """Refuse values out of range by name where they are one number: it stands for no data."""
+    if len(values) > 1 and values.min() == values.max():
+        stored = (float(values[0]) - part.facts.offset) / part.facts.scale
+        raise DataError(
+            f"{path}: band {part.number} holds {stored:g} in {len(values)} pixels, out of all range, and "
+            f"nothing says that it is no data; say so (--nodata={stored:.17g}, or `nodata` in a data card's "
+            "layout)"
+        )
+
+
+def _magnitude(strength: npt.NDArray[Any], part: Part, has_data: Mask, path: Path) -> npt.NDArray[Any]:
+    if part.role == "coherence":
         known = strength[has_data]
+        _refuse_one_excess(known[(known < -OVERSHOOT) | (known > 1 + OVERSHOOT)], part, path)
         if len(known) and (known.min() < -OVERSHOOT or known.max() > 1 + OVERSHOOT):
             raise DataError(
                 f"{path}: its coherence lies between {known.min():.4g} and {known.max():.4g}, not 0 and 1; "
@@ -199,7 +263,7 @@ def _magnitude(
             f"{path}: its magnitude is {known.min():.4g} somewhere, and none is negative; name the bands "
             f"otherwise {SETTLE}"
         )
-    return np.asarray(np.sqrt(np.abs(strength)) if "intensity" in numbers else strength)
+    return np.asarray(np.sqrt(np.abs(strength)) if part.role == "intensity" else strength)
 
 
 def _check_phase(phase_rad: npt.NDArray[Any], part: Part, path: Path) -> None:
@@ -210,6 +274,7 @@ def _check_phase(phase_rad: npt.NDArray[Any], part: Part, path: Path) -> None:
     # Cycles and degrees are also counted from 0 on; in radians that would be no wrapped phase.
     turn = part.radians != 1 and low >= -slack and high <= 2 * math.pi + slack
     if max(-low, high) > math.pi + slack and not turn:
+        _refuse_one_excess(phase_rad[np.abs(phase_rad) > math.pi + slack] / part.radians, part, path)
         raise DataError(
             f"{path}: its phase lies between {low:.4g} and {high:.4g} rad, so it is not wrapped to "
             f"(-pi, pi]; name it `unwrapped_phase={part.number}` to have it wrapped, if it is one {SETTLE}"

@@ -194,7 +194,7 @@ def test_frames_on_the_contact_sheet_mark_what_is_minded_and_what_is_refused(cap
     assert check(capsys, tmp_path / "data", "--sheet", "good.png")[0] == 0
     phase_rad[50:90, 50:90] = 1
     write(first, [phase_rad, coherence])
-    options = ("--bands", "phase, coherence")
+    options = ("--bands", "phase, coherence", "--nodata", "as_tagged")
     code, out = check(capsys, tmp_path / "data", "--sheet", "minded.png", *options)
     assert code == 0
     assert "mind: s0: 6% of its pixels lie in areas of one phase" in out

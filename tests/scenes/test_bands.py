@@ -14,6 +14,7 @@ from rasterio.enums import ColorInterp
 
 from glsweep.errors import DataError
 from glsweep.scenes.band_names import meaning
+from glsweep.scenes.band_values import windows_to_look_at
 from glsweep.scenes.raster import read_header
 from glsweep.scenes.source import Window
 
@@ -387,3 +388,116 @@ def test_a_mask_beside_the_phase_is_refused_with_the_reading_that_settles_it(tmp
     with pytest.raises(DataError, match="as a mask or an alpha band does; name `phase=1, mask=2`"):
         read_header(path)
     assert_same_phase(read_header(path, "phase=1, mask=2").read(), true)
+
+
+def large_scene_with(fill, places=(20, 25, 30)):
+    """A raster of which a part is looked at when it is opened, with a fill in windows that are not."""
+    row, col = np.indices((2048, 2048))
+    generator = np.random.default_rng(0)
+    phase_rad = 0.06 * col + 4 * np.sin(row / 60) + generator.normal(0, 0.3, row.shape)
+    true = (generator.uniform(0.4, 0.9, row.shape) * np.exp(1j * phase_rad)).astype(np.complex64)
+    bands = np.stack([true.real, true.imag])
+    windows = list(windows_to_look_at(row.shape))[8:]
+    for place in places:
+        hole = windows[place]
+        part = np.s_[hole.row + 20 : hole.row + 236, hole.col + 20 : hole.col + 236]
+        bands[(slice(None), *part)] = fill
+        true[part] = 0
+    return true, bands
+
+
+@pytest.mark.parametrize("fill", [-9999, 1e20, 0.5])
+def test_a_fill_beyond_what_was_looked_at_is_refused_when_it_is_read(tmp_path, fill):
+    true, bands = large_scene_with(fill)
+    path = write(tmp_path / "a.tif", bands)
+    header = read_header(path)
+    with pytest.raises(DataError, match=r"--nodata=") as caught:
+        header.read()
+    nodata = float(str(caught.value).split("--nodata=")[1].split(",")[0])
+    found = read_header(path, nodata=nodata).read()
+    np.testing.assert_array_equal(found == 0, true == 0)
+
+
+def test_a_tagged_0_is_no_data_where_an_offset_gives_it_another_value(tmp_path):
+    true = made_scene(collar_px=0)
+    step = 2 * np.pi / 65534
+    stored = np.clip(np.rint((angle(true) + np.pi) / step) + 1, 1, 65535).astype(np.uint16)
+    specks = np.random.default_rng(0).random(SHAPE) < 0.01
+    stored[specks] = 0
+    path = write(tmp_path / "a.tif", stored[None], scales=[step], offsets=[-np.pi - step], nodata=0)
+    np.testing.assert_array_equal(read_header(path).read() == 0, specks)
+
+
+@pytest.mark.parametrize("factor", [180 / np.pi, 1 / np.pi, 0.5 / np.pi, 1])
+def test_two_phases_are_no_real_and_imaginary_part(tmp_path, factor):
+    pair = np.stack([angle(made_scene(0, land=0.2)), angle(made_scene(1, land=0.2))]) * factor
+    with pytest.raises(DataError, match=r"phase|degrees|cycles"):
+        read_header(write(tmp_path / "a.tif", pair.astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("factor", "asked", "remedy"),
+    [
+        (0.5 / np.pi, "phase", "phase_cycles=1"),
+        (1 / np.pi, "phase", "phase_pi=1"),
+        (180 / np.pi, "phase", "phase_degrees=1"),
+        (1, "phase_degrees", "phase=1"),
+        (180 / np.pi, "unwrapped_phase", "phase_degrees=1"),
+    ],
+)
+def test_what_a_user_says_of_a_phase_must_look_like_it(tmp_path, factor, asked, remedy):
+    true = made_scene(land=0.2)
+    path = write(tmp_path / "a.tif", (angle(true) * factor)[None].astype(np.float32))
+    with pytest.raises(DataError, match=f"`{remedy}`"):
+        read_header(path, asked)
+    assert_same_phase(read_header(path, remedy).read(), true)
+
+
+def test_a_band_that_is_named_a_mask_is_used_or_said_to_be_of_no_matter(tmp_path):
+    true = made_scene()
+    noise_rad = np.random.default_rng(1).uniform(-3, 3, SHAPE)
+    bands = [np.where(true == 0, noise_rad, angle(true)), true != 0]
+    path = write(tmp_path / "a.tif", np.stack(bands).astype(np.float32), names=("phase", "valid_mask"))
+    with pytest.raises(DataError, match="`phase=1, mask=2` if there is none, or `phase=1` if there is"):
+        read_header(path)
+    assert_same_phase(read_header(path, "phase=1, mask=2").read(), true)
+    assert (read_header(path, "phase=1").read() != 0).all()
+
+
+def test_a_constant_phase_beside_a_coherence_that_varies_is_found(tmp_path):
+    true = made_scene(collar_px=0)
+    phase_rad, coherence = angle(true), np.abs(true)
+    phase_rad[20:50, 10:40] = -np.pi
+    path = write(tmp_path / "a.tif", np.stack([phase_rad, coherence]), names=("phase", "coherence"))
+    with pytest.raises(DataError, match=r"hold one value without exception.*--nodata=-3\.14159"):
+        read_header(path)
+
+
+def test_a_phase_that_was_masked_with_0_pixel_by_pixel_is_no_data_there_whatever_is_tagged(tmp_path):
+    true = made_scene(collar_px=0)
+    masked = np.random.default_rng(3).random(SHAPE) < 0.2
+    for tag in (np.nan, -9999):
+        path = write(tmp_path / "a.tif", np.where(masked, 0, angle(true))[None], nodata=tag)
+        np.testing.assert_array_equal(read_header(path).read() == 0, masked)
+
+
+def test_numbers_in_the_wrong_byte_order_are_no_interferogram(tmp_path):
+    true = made_scene(collar_px=0)
+    turned = np.stack([true.real, true.imag]).byteswap()
+    for bands, asked in ((turned, "real, imaginary"), (true.byteswap()[None], "auto")):
+        path = write(tmp_path / "a.tif", bands)
+        with pytest.raises(DataError, match=r"byte order|no data"):
+            read_header(path, asked)
+
+
+def test_a_name_with_other_words_beside_phase_is_a_phase(tmp_path):
+    true = made_scene()
+    for name in (
+        "Wrapped phase (-pi to pi)",
+        "phase_im1_im2",
+        "re-wrapped phase",
+        "phase, track 3 Q1",
+        "phase cycle 12",
+    ):
+        path = write(tmp_path / "a.tif", angle(true)[None], names=(name,))
+        assert_same_phase(read_header(path).read(), true)
