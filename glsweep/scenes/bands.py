@@ -36,6 +36,7 @@ class Looked(NamedTuple):
         return self.bands[place], self.mask
 
 
+@np.errstate(invalid="ignore", over="ignore")  # bytes in the wrong order are numbers of any kind
 def find_reading(source: Source, asked: str = "auto", nodata: NoData = None) -> Reading:
     """Tell how a raster is to be read.
 
@@ -201,15 +202,14 @@ def _candidate(
     known = role or named
     factor = Part(number, known, facts).radians if known in PHASES else 1.0
     windows, imaginary = [], []
-    with np.errstate(invalid="ignore"):  # bytes in the wrong order are numbers of any kind
-        for band, mask in stored:
-            has_data = holds_data(band, facts, nodata)
-            if mask is not None:
-                has_data &= mask
-            values = scaled(band, facts)
-            windows.append(np.where(has_data, values.real.astype(np.float64) * factor, np.nan))
-            if facts.is_complex:
-                imaginary.append(np.where(has_data, values.imag.astype(np.float64), np.nan))
+    for band, mask in stored:
+        has_data = holds_data(band, facts, nodata)
+        if mask is not None:
+            has_data &= mask
+        values = scaled(band, facts)
+        windows.append(np.where(has_data, values.real.astype(np.float64) * factor, np.nan))
+        if facts.is_complex:
+            imaginary.append(np.where(has_data, values.imag.astype(np.float64), np.nan))
     other = look_at(imaginary) if imaginary else None
     return Candidate(number, facts, named, windows, look_at(windows), factor, other)
 
@@ -235,8 +235,8 @@ def _refuse_fill(path: Path, one: Candidate, untagged: float | None) -> None:
 def _refuse_any_size(path: Path, one: Candidate) -> None:
     if max(-one.look.low, one.look.high) > MOST_MAGNITUDE:
         raise DataError(
-            f"{path}: {one.title} lies between {one.look.span}, as numbers do that are read in the wrong byte "
-            "order; mend `byte order` in the header beside it, or obtain it again"
+            f"{path}: {one.title} lies between {one.look.span}, as numbers do that are read in the wrong "
+            "byte order; mend `byte order` in the header beside it, or obtain it again"
         )
 
 
