@@ -93,6 +93,16 @@ def test_what_is_wrong_is_told_in_one_line(lines, capsys, options, told):
     assert len(error.splitlines()) == 1
 
 
+@pytest.mark.parametrize("source", ["lines.gpkg", "lines.gpkg|lines", "./lines.gpkg"])
+def test_the_lines_themselves_are_never_replaced(lines, capsys, monkeypatch, source):
+    monkeypatch.chdir(lines.parent)
+    before = lines.read_bytes()
+    for command in (["zone", source, "--out"], ["compare", "gone.gpkg", source, "--table"]):
+        assert main([*command, str(lines)]) == 2
+        assert f"{command[-1]} {lines}: is the file of lines itself; name another" in capsys.readouterr().err
+    assert lines.read_bytes() == before
+
+
 def test_one_date_is_no_zone(lines, capsys):
     gpd.read_file(lines).iloc[:1].to_file(lines)
     assert main(["zone", str(lines)]) == 2
