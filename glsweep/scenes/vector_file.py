@@ -1,5 +1,7 @@
 """One layer of a vector file: whether it is whole, its CRS, its columns, its rows."""
 
+import json
+import re
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj")
 SHAPEFILE_NAME_LENGTH = 10
 LAYER_MARK = "|"
 QGIS_LAYER, QGIS_KIND, QGIS_FILTER = "layername=", "geometrytype=", "subset="
+LINES_OF_JSON, XML = frozenset({"GeoJSONSeq"}), frozenset({"GML", "KML", "LIBKML", "GPX"})
+RECORD_MARK, BYTE_ORDER_MARK, HEAD = b"\x1e", b"\xef\xbb\xbf", 4096
 LFS_POINTER = b"version https://git-lfs"
 LEAST_INEXACT = 2.0**53
 """From here on several integers are one float64."""
@@ -161,6 +165,7 @@ def open_layer(
     _check_whole(path, holds)
     name = _layer_name(path, layer or named, holds, option)
     info, _ = _decoded(lambda encoding: pyogrio.read_info(path, layer=name, encoding=encoding), path, holds)
+    _check_end(path, info["driver"])
     return VectorLayer(path, name, _known_crs(info["crs"], path), tuple(map(str, info["fields"])))
 
 
@@ -247,6 +252,31 @@ def _check_whole(path: Path, holds: str) -> None:
             raise DataError(
                 f"{part}: is cut: it has {size} bytes and says that it has {whole}; obtain it again"
             )
+
+
+def _check_end(path: Path, driver: str) -> None:
+    """Make sure that a text ends as it must: of one that is cut GDAL reads what there is."""
+    if driver not in LINES_OF_JSON | XML:
+        return
+    text = path.read_bytes().strip()
+    if driver in LINES_OF_JSON:
+        is_whole = _is_json(text.rpartition(RECORD_MARK if RECORD_MARK in text else b"\n")[2])
+    else:
+        root = re.search(rb"<([A-Za-z_][\w:.-]*)", re.sub(rb"<!--.*?-->", b"", text[:HEAD], flags=re.DOTALL))
+        # Others than plain ones are packed (.kmz), or of two bytes a letter.
+        is_whole = (
+            root is None or b"</" + root[1] in text[-HEAD:] or not text.startswith((b"<", BYTE_ORDER_MARK))
+        )
+    if not is_whole:
+        raise DataError(f"{path}: is cut: its last row or tag has no end; obtain it again")
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _size_told(suffix: str, head: bytes) -> int:

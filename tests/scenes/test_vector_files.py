@@ -220,6 +220,32 @@ def test_a_pointer_and_a_cut_file_are_told(tmp_path, suffix):
     assert "git lfs pull" in told_of(path)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "driver", "layer"),
+    [
+        (".geojsonl", "GeoJSONSeq", None),
+        (".geojsons", "GeoJSONSeq", None),
+        (".gml", "GML", None),
+        (".kml", "KML", None),
+        (".gpx", "GPX", "routes"),
+    ],
+)
+def test_a_text_that_is_cut_anywhere_in_its_last_row_is_told(tmp_path, suffix, driver, layer):
+    lines = [shapely.affinity.translate(LineString([(-110, -75), (-109, -75)]), 0, n / 10) for n in range(3)]
+    path = tmp_path / f"l{suffix}"
+    gpd.GeoDataFrame({"name": list("abc")}, geometry=lines, crs=4326).to_file(path, driver=driver)
+    assert sum(read_groups(path, None, layer=layer).rows_by_scene.values()) == 3
+    whole = path.read_bytes().rstrip()
+    for length in range(len(whole) - 1, len(whole) - 120, -7):
+        path.write_bytes(whole[:length])
+        assert "obtain it again" in told_of(path, layer=layer)
+
+
+def test_a_file_of_no_rows_is_told_to_hold_no_line(tmp_path):
+    path = write(tmp_path / "l.gpkg", [], name=[])
+    assert read_groups(path, None).remarks == ("holds no line",)
+
+
 @pytest.mark.parametrize("part", [".dbf", ".shx"])
 def test_every_part_of_a_shapefile_must_be_whole(tmp_path, part):
     path = write(tmp_path / "l.shp", [shapely.affinity.translate(LINE, 0, n) for n in range(50)])
