@@ -120,6 +120,13 @@ def test_dates_are_told_apart_however_they_are_written(lines, capsys):
     assert "3 dates, transects every 200 m" in capsys.readouterr().out
 
 
+def test_acquisitions_of_one_day_are_one_date(lines, capsys):
+    times = ["2018-01-05T08:11:43.123+00:00", "20180105_081208", "2018/01/11"]
+    gpd.read_file(lines).assign(dates=times).to_file(lines)
+    assert main(["zone", str(lines)]) == 0
+    assert "2 dates, transects" in capsys.readouterr().out
+
+
 def test_rows_without_a_date_are_no_date(lines, capsys):
     table = gpd.read_file(lines)
     table.assign(dates=[table["dates"][0], "", None]).to_file(lines)
