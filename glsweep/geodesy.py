@@ -69,6 +69,12 @@ def in_space(xy: Points, crs: CRS | None) -> Points:
     """
     if crs is None:
         return xy
+    if crs.is_bound:
+        # Taken to space at once, a point would keep the height that its own ellipsoid has over WGS84's.
+        to_degrees = _transformer(crs, CRS.from_epsg(WGS84))
+        if to_degrees is None:
+            return np.full((len(xy), 3), np.nan)
+        xy, crs = np.column_stack(to_degrees.transform(*xy.T)), CRS.from_epsg(WGS84)
     to_space = _transformer(crs, CRS.from_epsg(EARTH_CENTRED))
     if to_space is None:
         return np.full((len(xy), 3), np.nan)

@@ -127,6 +127,19 @@ def test_what_is_no_place_on_earth_is_not_finite(crs, point):
     assert not np.isfinite(shapely.get_coordinates(moved([line], CRS(crs), CRS.from_epsg(3031)))).any()
 
 
+@pytest.mark.parametrize(
+    "crs",
+    [
+        "+proj=longlat +ellps=bessel +towgs84=598.1,73.7,418.2,0.202,0.045,-2.455,6.7 +type=crs",
+        "+proj=utm +zone=12 +south +ellps=intl +towgs84=-87,-98,-121,0,0,0,0 +type=crs",
+    ],
+)
+def test_a_point_on_another_ellipsoid_lies_on_the_ground(crs):
+    place = (-110, -75)
+    there = in_space(on_map(crs, place), CRS(crs))
+    np.testing.assert_allclose(there, in_space(np.array([place], float), DEGREES), rtol=0, atol=0.2)
+
+
 def test_polygons_are_moved_along_their_parallels_and_meridians():
     """A region given by its corners in degrees, with a hole, and one of two parts."""
     shell, hole = [(-120, -72), (-80, -72), (-80, -78), (-120, -78)], [(-101, -74), (-99, -74), (-99, -75)]

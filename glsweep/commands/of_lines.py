@@ -129,11 +129,12 @@ def compare(
     table
         Also write the figures to this file.
     """
-    if table is not None:
-        check_output_file("--table", table)
     from glsweep.compare.pairs import read_pairs
     from glsweep.compare.told import measure, tell, tell_remark, write_table
+    from glsweep.scenes.vector_file import split_layer
 
+    if table is not None:
+        check_output_file("--table", table, [split_layer(source)[0] for source in (lines, reference)])
     console = Console()
     pairs = read_pairs(
         lines,
@@ -183,8 +184,10 @@ def zone(
         Also write the zone to this file: its section along each transect, with its width, and the
         ground between the outermost lines, in a layer each.
     """
-    if out is not None:
-        check_output_file("--out", out)
     from glsweep.compare.zone_file import tell_zone
+    from glsweep.scenes.vector_file import split_layer
+
+    if out is not None:
+        check_output_file("--out", out, [split_layer(lines)[0]])
 
     tell_zone(lines, by=by, spacing_m=spacing_m, reach_m=reach_m, out=out, console=Console(), layer=layer)

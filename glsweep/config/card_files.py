@@ -122,12 +122,14 @@ def card_for_folder(folder: Path) -> DataCard:
 
 def _lines_of(folder: Path, scenes: set[str]) -> str:
     """Return the file of lines, or the pattern of files of which each has the name of a scene."""
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in LINE_SUFFIXES)
+    # macOS writes `._lines.gpkg` beside `lines.gpkg` on foreign disks.
+    there = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    files = [p for p in there if p.suffix.lower() in LINE_SUFFIXES]
     # Notes beside scenes are .json too.
     files = [p for p in files if p.suffix.lower() != ".json"] or files
     if len(files) == 1:
         return files[0].name
-    suffixes = {path.suffix for path in files}
+    suffixes = {path.suffix.lower() for path in files}
     # Letters with accents have two forms in file names.
     named, known = ({normalize("NFC", n) for n in names} for names in ({p.stem for p in files}, scenes))
     if len(suffixes) == 1 and len(named) > 1 and named <= known:

@@ -1,6 +1,7 @@
 """Where results go is looked at before any work is done: a file in a folder's place costs nothing then."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from glsweep.errors import ConfigError
@@ -26,16 +27,19 @@ def check_output_folder(option: str, path: Path) -> None:
     _check_above(option, path, path)
 
 
-def check_output_file(option: str, path: Path) -> None:
+def check_output_file(option: str, path: Path, inputs: Iterable[Path] = ()) -> None:
     """Make sure that a file can be written; one that is there will be replaced.
 
     Raises
     ------
     ConfigError
-        When it is a folder, a file is in the place of a folder above it, or nothing may be written there.
+        When it is a folder or one of the inputs, a file is in the place of a folder above it, or nothing may
+        be written there.
     """
     if path.is_dir():
         raise ConfigError(f"{option} {path}: is a folder, and the result is one file; name a file in it")
+    if path.exists() and any(source.exists() and path.samefile(source) for source in inputs):
+        raise ConfigError(f"{option} {path}: is the file of lines itself; name another")
     _check_above(option, path, path.parent)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import shapely
 
 from glsweep.config.data_card import DataCard
+from glsweep.config.raster_files import matching
 from glsweep.config.split import SPLIT_WORDS, SplitName
 from glsweep.errors import ConfigError, DataError
 from glsweep.scenes.lines import LineFile, read_lines
@@ -63,10 +64,12 @@ def draw_from_vectors(headers: Sequence[RasterHeader], root: Path, card: DataCar
 def files_by_scene(root: Path, lines: str) -> dict[str, Path]:
     """Return the files of lines that a pattern finds, by the scene that stands where its `*` does.
 
+    Letters match in either case.
+
     Raises
     ------
     DataError
-        When there is more than the one `*`, or not in the file's name.
+        When there is more than the one `*`, or not in the file's name, or a scene has two files.
     """
     text, mark, layer = lines.partition(LAYER_MARK)
     pattern = root / text
@@ -75,9 +78,16 @@ def files_by_scene(root: Path, lines: str) -> dict[str, Path]:
         raise DataError(
             f"{pattern}: is no pattern of files; write one `*`, in the file's name, for the scene"
         )
-    found = {}
-    for path in sorted(pattern.parent.glob(pattern.name)):
+    found: dict[str, Path] = {}
+    for path in matching(pattern.parent, pattern.name):
+        if path.name.startswith("."):  # macOS writes `._a.shp` beside `a.shp` on foreign disks
+            continue
         name = cell_text(path.name[len(before) : len(path.name) - len(after)])
+        if name in found:
+            raise DataError(
+                f"{path}: is a second file of lines of scene {name}, beside {found[name].name}; "
+                "keep one of them"
+            )
         found[name] = path.with_name(f"{path.name}{mark}{layer}")
     return found
 

@@ -2,14 +2,15 @@
 
 | form | example | written by |
 |---|---|---|
-| YYYYMMDD | `20180105`, `20180105T081143`, `20180105081143` | Sentinel-1, HyP3, NISAR, COSMO-SkyMed |
-| YYYY-MM-DD | `2018-01-05`, `2018_01_05`, `2018.01.05` | ISO 8601, and folders named after it |
+| YYYYMMDD | `20180105`, `20180105T081143`, `20180105_081143` | Sentinel-1, HyP3, NISAR, COSMO-SkyMed |
+| YYYY-MM-DD | `2018-01-05`, `2018_01_05`, `2018.01.05`, `2018/01/05` | ISO 8601, and folders named after it |
 | DDMonYYYY | `05Jan2018`, `05JAN2018`, `05-Jan-2018` | SNAP |
 | DDMMYYYY | `20012018` | people; only where no YYYYMMDD is possible |
 | YYMMDD | `960112_960113` | old ERS pairs; only where no other order of the digits is possible |
 
 Eight digits that are a date as YYYYMMDD are one. Those that are none may be DDMMYYYY, but only if all
 of them in the name are valid as such: of `01202018_02012018`, the American order, neither is read.
+A time of day, with or without its offset from UTC, belongs to the date before it and changes no day.
 Six digits may be a time, an orbit or a date in any order. They are read in pairs joined by `_` or
 `-`, where the name has no other date, and where neither DDMMYY nor MMDDYY can be meant: so of the
 1990s, and hardly later. `180105_180111` is not read; write the century.
@@ -20,16 +21,20 @@ from datetime import date, datetime
 from itertools import pairwise
 
 FIRST_YEAR, LAST_YEAR = 1990, 2099
+LONGEST_PAIR_DAYS = 2 * 366
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_CLOCK = r"\d\d:\d\d (?: :\d\d (?: [.,]\d+ )? )?"
+_SHORT_CLOCK = r"(?: [01]\d | 2[0-3] ) [0-5]\d [0-5]\d"
+_OFFSET = r"(?: [Zz] | [ ]?(?:UTC|GMT) | [+-] (?: 0\d | 1[0-4] ) (?: :?[0-5]\d | (?![0-9A-Za-z-]) ) )?"
+_TIME = rf"(?: [Tt ]{_CLOCK} | [Tt]\d{{4}} (?:\d\d)? ) {_OFFSET}"
 _TOKEN = re.compile(
-    r"""
+    rf"""
     (?<!\d) (?:
-        (?P<iso> (?:19|20)\d\d (?P<between>[-_.]) \d\d (?P=between) \d\d )
-        (?: T\d\d:?\d\d (?: :?\d\d )? Z? | [ ]\d\d:\d\d (?: :\d\d )? )?
-      | (?P<eight> \d{8} ) (?: [Tt]\d{4} (?:\d\d)? [Zz]? | (?:[01]\d|2[0-3])[0-5]\d[0-5]\d )?
-      | (?P<named> \d{1,2} [-_. ]? (?:"""
-    + "|".join(_MONTHS)
-    + r""") [-_. ]? (?:19|20)\d\d )
+        (?P<iso> (?:19|20)\d\d (?P<between>[-_./]) \d\d (?P=between) \d\d )
+        (?: {_TIME} )?
+      | (?P<eight> \d{{8}} )
+        (?: {_TIME} | {_SHORT_CLOCK} | [-_](?P<six>{_SHORT_CLOCK}) )?
+      | (?P<named> \d{{1,2}} [-_. ]? (?:{"|".join(_MONTHS)}) [-_. ]? (?:19|20)\d\d )
     ) (?!\d)
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
@@ -62,12 +67,20 @@ def only_dates(text: str) -> list[date]:
     return [day for day, _ in found] if all(_BETWEEN.fullmatch(part) for part in between) else []
 
 
+def with_dates_alike(text: str) -> str:
+    """Return a text with each of its dates as `2018-01-05`, and one underscore for all that parts words."""
+    found = _found(text)
+    for day, (start, end) in reversed(found):
+        text = f"{text[:start]}{day.isoformat()}{text[end:]}"
+    return re.sub(r"[\W_]+", "_", text)
+
+
 def _found(name: str) -> list[tuple[date, tuple[int, int]]]:
     """Return each date with the span of the text that says it."""
     matches = list(_TOKEN.finditer(name))
     undecided = [m["eight"] for m in matches if m["eight"] and not _day(m["eight"], "%Y%m%d")]
     day_first = all(_day(digits, "%d%m%Y") for digits in undecided)
-    found = [(day, match.span()) for match in matches if (day := _read(match, day_first=day_first))]
+    found = [(day, _span(match, day)) for match in matches if (day := _read(match, day_first=day_first))]
     return found or _of_six_digits(name)
 
 
@@ -78,6 +91,13 @@ def _read(match: re.Match[str], *, day_first: bool) -> date | None:
         return _day(match["eight"], "%Y%m%d") or (_day(match["eight"], "%d%m%Y") if day_first else None)
     day, month, year = re.findall(r"[0-9]+|[a-z]+", match["named"].lower())
     return _day(f"{int(day):02}{_MONTHS.index(month) + 1:02}{year}", "%d%m%Y")
+
+
+def _span(match: re.Match[str], day: date) -> tuple[int, int]:
+    """Return where a date and its time stand; six digits that may be a pair's other date are no time."""
+    other = _day(match["six"], "%y%m%d") if match["six"] else None
+    is_pair = other is not None and abs((other - day).days) <= LONGEST_PAIR_DAYS
+    return match.span("eight") if is_pair else match.span()
 
 
 def _of_six_digits(name: str) -> list[tuple[date, tuple[int, int]]]:

@@ -134,6 +134,8 @@ def read_groups(
         told.append(f"{_counted(valueless, 'row has', 'rows have')} no value in {name}; left out")
     if empty := sum(file.rows_without_geometry.values()):
         told.append(f"{_counted(empty, 'row has', 'rows have')} no geometry; left out")
+    if not any(file.by_scene.values()):
+        told.append("holds no line")
     return replace(file, remarks=(*told, *file.remarks))
 
 

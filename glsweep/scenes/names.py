@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from glsweep.config.products import RASTER_SUFFIXES
+from glsweep.scenes.dates import dates_in, with_dates_alike
 
 _OF_RASTERS = "hdf safe zip jp2 dat bin npz"
 _OF_LINES = "gpkg shp geojson json fgb dbf gml kml kmz gdb parquet"
@@ -26,6 +27,7 @@ EMPTY_TEXTS = frozenset({"", "nan", "nat", "<na>"})
 
 _INTEGRAL = re.compile(r"[+-]?[0-9]+\.0+")
 _MIDNIGHT = re.compile(r"([0-9]{4})[-/]([0-9]{2})[-/]([0-9]{2})[T ]00:00(:00(\.0+)?)?(Z|[+-]00:?00)?")
+_LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 LEAST_SHARED = 3
 """Letters of a name that must be in another before the rest counts as added to it."""
 MOST_COMPARED = 200
@@ -131,7 +133,19 @@ def _difference(one: str, other: str, column: str) -> str:
         start, end = len(before), len(before) + len(shared)
         added = [part for part in (longer[:start], longer[end:]) if part]
         return _added(added, where, column)
+    if _LEADING_ZEROS.sub("", one) == _LEADING_ZEROS.sub("", other):
+        return _zeros(one, other, column)
+    if dates_in(one) and with_dates_alike(one) == with_dates_alike(other):
+        return "they write the same dates in another form; write both alike in the column or the files' names"
     return ""
+
+
+def _zeros(one: str, other: str, column: str) -> str:
+    told = "they differ in leading zeros alone, which a number does not keep"
+    if other.isdigit() and len(other) < len(one):
+        mended = f"lpad(\"{column}\", {len(one)}, '0')"
+        return f"{told}; write the column as text with them (in QGIS's field calculator {mended})"
+    return f"{told}; write both alike as text, or rename the files"
 
 
 def _added(parts: list[str], where: str, column: str) -> str:

@@ -42,8 +42,8 @@ def outlines_of(polygons: Sequence[Polygon], crs: pyproj.CRS) -> Outlines:
     """Return the outlines of a whole file's polygons, without the edges at which they were cut.
 
     Left out are what two polygons on either side share, what runs along the antimeridian (or the
-    pole, which is an edge of a map in degrees), and what lies on the bounding box of the whole file,
-    if several polygons were cut at one of its sides.
+    pole, which is an edge of a map in degrees; 0 and 360 are others of one that runs so far), and what
+    lies on the bounding box of the whole file, if several polygons were cut at one of its sides.
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ def outlines_of(polygons: Sequence[Polygon], crs: pyproj.CRS) -> Outlines:
         return Outlines([], 0)
     rings = [[LineString(ring.coords) for ring in (p.exterior, *p.interiors)] for p in polygons]
     shared = _shared(polygons)
-    seams = _pieces(rings, lambda points: _is_seam(points, crs))
+    turn = _turn(polygons, crs)
+    seams = _pieces(rings, lambda points: _is_seam(points, crs, turn))
     frames = _frames(polygons, rings)
     left_out = [one + two + three for one, two, three in zip(shared, seams, frames, strict=True)]
     lines = [_without(own, edges) for own, edges in zip(rings, left_out, strict=True)]
@@ -128,13 +129,25 @@ def _pieces(
     return found
 
 
-def _is_seam(points: Floats, crs: pyproj.CRS) -> Flags:
+def _turn(polygons: Sequence[Polygon], crs: pyproj.CRS) -> float | None:
+    """Return what a full turn is in the unit of a map that runs from 0 to it; None of all other maps."""
+    if not crs.is_geographic:
+        return None
+    turn = 2 * np.pi / crs.axis_info[0].unit_conversion_factor
+    west, _, east, _ = shapely.total_bounds(np.array(polygons, dtype=object))
+    return turn if west > -TOLERANCE and east > turn / 2 + TOLERANCE else None
+
+
+def _is_seam(points: Floats, crs: pyproj.CRS, turn: float | None) -> Flags:
     to_degrees = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
     longitude, latitude = to_degrees.transform(*points.T)
     with np.errstate(invalid="ignore"):
         degree_m = DEGREE_M * np.cos(np.radians(latitude))
         at_pole = DEGREE_M * (90 - np.abs(latitude)) < SEAM_TOLERANCE_M
         at_seam = degree_m * np.abs(180 - np.abs(longitude)) < SEAM_TOLERANCE_M
+        if turn is not None:
+            turns = points[:, 0] / turn
+            at_seam |= degree_m * 360 * np.abs(turns - np.round(turns)) < SEAM_TOLERANCE_M
     return np.asarray(at_pole | at_seam)
 
 

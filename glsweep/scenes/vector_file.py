@@ -1,5 +1,7 @@
 """One layer of a vector file: whether it is whole, its CRS, its columns, its rows."""
 
+import json
+import re
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,8 +22,12 @@ T = TypeVar("T")
 SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj")
 SHAPEFILE_NAME_LENGTH = 10
 LAYER_MARK = "|"
-QGIS_LAYER = "layername="
+QGIS_LAYER, QGIS_KIND, QGIS_FILTER = "layername=", "geometrytype=", "subset="
+LINES_OF_JSON, XML = frozenset({"GeoJSONSeq"}), frozenset({"GML", "KML", "LIBKML", "GPX"})
+RECORD_MARK, BYTE_ORDER_MARK, HEAD = b"\x1e", b"\xef\xbb\xbf", 4096
 LFS_POINTER = b"version https://git-lfs"
+LEAST_INEXACT = 2.0**53
+"""From here on several integers are one float64."""
 FALLBACK_ENCODING = "ISO-8859-1"
 """It gives every byte a letter."""
 
@@ -70,14 +76,31 @@ class VectorLayer:
             )
 
         (meta, _, wkb, values), is_as_told = _decoded(read, self.path)
-        types = dict(zip(meta["fields"], meta["dtypes"], strict=True))
         cells = {
-            str(name): _as_typed(column, types[name])
-            for name, column in zip(meta["fields"], values, strict=True)
+            str(name): self._as_typed(str(name), column, dtype)
+            for name, dtype, column in zip(meta["fields"], meta["dtypes"], values, strict=True)
         }
         if not is_as_told:
             self._check_plain(cells)
         return cells, read_geometries(wkb, self.path)
+
+    def _as_typed(self, name: str, column: npt.NDArray[Any], dtype: str) -> list[Any]:
+        """Return the cells; a null among truths or integers made all of them floats, which they are not."""
+        if column.dtype.kind != "f":
+            return list(column)
+        if dtype == "bool":
+            return [None if np.isnan(value) else bool(value) for value in column]
+        is_unsafe = np.isfinite(column) & (np.abs(column) >= LEAST_INEXACT)
+        if not is_unsafe.any():
+            return list(column)
+        if dtype == "int64":
+            _, table = pyogrio.raw.read_arrow(self.path, layer=self.name, columns=[name], read_geometry=False)
+            return list(table.column(name).to_pylist())
+        row = int(np.flatnonzero(is_unsafe)[0])
+        raise DataError(
+            f"{self.path}: row {row}: the number in its column {name} ({column[row]:.17g}) has more "
+            "digits than the file keeps, so different ones may have become one; write the column as text"
+        )
 
     def _check_plain(self, cells: dict[str, list[Any]]) -> None:
         """Make sure that no text depends on the encoding, of which the file says what is not so."""
@@ -98,12 +121,24 @@ class VectorLayer:
 def split_layer(source: Path) -> tuple[Path, str | None]:
     """Part `file.gpkg|layer` into the file and its layer, None where no layer is named.
 
-    What QGIS shows as a layer's source (`file.gpkg|layername=lines`) is understood too.
+    What QGIS shows as a layer's source (`file.gpkg|layername=lines|geometrytype=LineString`) is
+    understood too.
+
+    Raises
+    ------
+    DataError
+        When QGIS shows a part of the rows alone.
     """
-    path, mark, layer = str(source).partition(LAYER_MARK)
-    if not mark or source.exists():
+    path, *parts = str(source).split(LAYER_MARK)
+    if any(part.lower().startswith(QGIS_FILTER) for part in parts):
+        raise DataError(
+            f"{path}: what is named of it has a filter ({QGIS_FILTER}), which is not applied; export the "
+            "filtered layer in QGIS, and name that file"
+        )
+    if not parts or source.exists():
         return source, None
-    return Path(path), layer.partition(LAYER_MARK)[0].removeprefix(QGIS_LAYER)
+    named = [part.removeprefix(QGIS_LAYER) for part in parts if not part.startswith(QGIS_KIND)]
+    return Path(path), named[0] if named else None
 
 
 def open_layer(
@@ -130,6 +165,7 @@ def open_layer(
     _check_whole(path, holds)
     name = _layer_name(path, layer or named, holds, option)
     info, _ = _decoded(lambda encoding: pyogrio.read_info(path, layer=name, encoding=encoding), path, holds)
+    _check_end(path, info["driver"])
     return VectorLayer(path, name, _known_crs(info["crs"], path), tuple(map(str, info["fields"])))
 
 
@@ -171,13 +207,6 @@ def _decoded(read: Callable[[str | None], T], path: Path, holds: str = "lines") 
         raise DataError(f"{path}: cannot be read as {holds} ({reason}); obtain it again") from error
 
 
-def _as_typed(column: npt.NDArray[Any], dtype: str) -> list[Any]:
-    """Return the cells; a truth is one again where a null beside it made all of them numbers."""
-    if dtype == "bool" and column.dtype.kind == "f":
-        return [None if np.isnan(value) else bool(value) for value in column]
-    return list(column)
-
-
 def _known_crs(told: str | None, path: Path) -> pyproj.CRS:
     """Return the CRS; one that does not say where on Earth its coordinates are is none."""
     instead = ""
@@ -193,7 +222,7 @@ def _known_crs(told: str | None, path: Path) -> pyproj.CRS:
             instead = f"{crs.name!r} is of no place on Earth; "
     raise DataError(
         f"{path}: has no CRS; {instead}assign the one it was drawn in, such as: "
-        f"ogr2ogr -a_srs EPSG:3031 mended{path.suffix} {path.name}"
+        f"ogr2ogr -a_srs EPSG:3031 mended.gpkg {path.name}"
     )
 
 
@@ -223,6 +252,31 @@ def _check_whole(path: Path, holds: str) -> None:
             raise DataError(
                 f"{part}: is cut: it has {size} bytes and says that it has {whole}; obtain it again"
             )
+
+
+def _check_end(path: Path, driver: str) -> None:
+    """Make sure that a text ends as it must: of one that is cut GDAL reads what there is."""
+    if driver not in LINES_OF_JSON | XML:
+        return
+    text = path.read_bytes().strip()
+    if driver in LINES_OF_JSON:
+        is_whole = _is_json(text.rpartition(RECORD_MARK if RECORD_MARK in text else b"\n")[2])
+    else:
+        root = re.search(rb"<([A-Za-z_][\w:.-]*)", re.sub(rb"<!--.*?-->", b"", text[:HEAD], flags=re.DOTALL))
+        # Others than plain ones are packed (.kmz), or of two bytes a letter.
+        is_whole = (
+            root is None or b"</" + root[1] in text[-HEAD:] or not text.startswith((b"<", BYTE_ORDER_MARK))
+        )
+    if not is_whole:
+        raise DataError(f"{path}: is cut: its last row or tag has no end; obtain it again")
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _size_told(suffix: str, head: bytes) -> int:

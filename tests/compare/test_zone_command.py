@@ -93,6 +93,16 @@ def test_what_is_wrong_is_told_in_one_line(lines, capsys, options, told):
     assert len(error.splitlines()) == 1
 
 
+@pytest.mark.parametrize("source", ["lines.gpkg", "lines.gpkg|lines", "./lines.gpkg"])
+def test_the_lines_themselves_are_never_replaced(lines, capsys, monkeypatch, source):
+    monkeypatch.chdir(lines.parent)
+    before = lines.read_bytes()
+    for command in (["zone", source, "--out"], ["compare", "gone.gpkg", source, "--table"]):
+        assert main([*command, str(lines)]) == 2
+        assert f"{command[-1]} {lines}: is the file of lines itself; name another" in capsys.readouterr().err
+    assert lines.read_bytes() == before
+
+
 def test_one_date_is_no_zone(lines, capsys):
     gpd.read_file(lines).iloc[:1].to_file(lines)
     assert main(["zone", str(lines)]) == 2
@@ -108,6 +118,13 @@ def test_dates_are_told_apart_however_they_are_written(lines, capsys):
     assert "has lines, dates; name one, such as --layer lines" in capsys.readouterr().err
     assert main(["zone", str(lines), "--layer", "dates"]) == 0
     assert "3 dates, transects every 200 m" in capsys.readouterr().out
+
+
+def test_acquisitions_of_one_day_are_one_date(lines, capsys):
+    times = ["2018-01-05T08:11:43.123+00:00", "20180105_081208", "2018/01/11"]
+    gpd.read_file(lines).assign(dates=times).to_file(lines)
+    assert main(["zone", str(lines)]) == 0
+    assert "2 dates, transects" in capsys.readouterr().out
 
 
 def test_rows_without_a_date_are_no_date(lines, capsys):

@@ -234,11 +234,26 @@ def test_a_folder_needs_no_card_where_each_scene_has_a_file_of_its_own(tmp_path)
         card_for_folder(root)
 
 
+def test_files_of_scenes_are_found_whatever_the_case_of_their_suffix(tmp_path):
+    root = make_files(tmp_path, ["a.geojson", "b.geojson"])
+    (root / "b.geojson").rename(root / "b.GEOJSON")
+    (root / "._a.geojson").write_bytes(b"\0\5\x16\7")
+    for layout in (card_for_folder(root).layout, Layout(lines="*.geojson"), Layout(lines="*.GEOJSON")):
+        catalogue = open_catalogue(root, card(root, layout=layout))
+        assert all(entry.lines for entry in catalogue.entries)
+        assert catalogue.rows_without_scene == {}
+    shutil.copy(root / "b.GEOJSON", root / "b.geojson")
+    refused(
+        root, r"is a second file of lines of scene b, beside b\.GEOJSON", layout=Layout(lines="*.geojson")
+    )
+
+
 @pytest.mark.parametrize("name", ["lines.GPKG", "lines.SHP", "lines.json", "lines.FGB"])
 def test_a_folders_lines_are_found_whatever_their_suffix(tmp_path, name):
     root = make_files(tmp_path, [])
     (root / name).write_text("lines")
     assert card_for_folder(root).layout.lines == name
+    (root / f"._{name}").write_bytes(b"\0\5\x16\7")
     (root / "notes.json").write_text("{}")
     if not name.endswith(".json"):
         assert card_for_folder(root).layout.lines == name

@@ -148,6 +148,16 @@ def test_the_antimeridian_is_no_line_in_degrees_and_on_the_map():
         assert drawn_m([on_map]) == pytest.approx(on_map.length - seam_m)
 
 
+def test_where_longitudes_run_to_360_greenwich_is_no_line_either():
+    east = Polygon([(359, -70), (360, -70.2), (360, -71), (359, -70.8)])
+    west = Polygon([(0, -70.2), (1, -70.3), (1, -70.9), (0, -71)])
+    assert drawn_m([east, west], DEGREES) == pytest.approx(east.length + west.length - 1.6)
+    assert drawn_m([west], DEGREES) == pytest.approx(west.length)
+    shore = LineString([(longitude, -75 + np.sin(longitude / 10)) for longitude in range(361)])
+    around = Polygon([*shore.coords, (360, -90), (0, -90)])
+    assert drawn_m([around], DEGREES) == pytest.approx(shore.length)
+
+
 def test_a_line_along_the_antimeridian_is_one_if_it_was_drawn_as_a_line(tmp_path):
     line = LineString([(180, -80), (180, -75)])
     file = read_lines(write(tmp_path / "l.gpkg", [line], ["a"], crs=4326), "scene")

@@ -90,3 +90,32 @@ def test_a_text_that_says_more_than_dates_is_not_one():
     assert only_dates("20180105_track7") == []
     assert only_dates("A 05Jan2018") == []
     assert only_dates("") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2018-01-05T08:11:43.123",
+        "2018-01-05 08:11:43,5",
+        "2018-01-05T08:11:43+00:00",
+        "2018-01-05T08:11:43.000Z",
+        "2018-01-05 08:11:43-0300",
+        "2018/01/05 08:11:43+00",
+        "2018-01-05 08:11 UTC",
+        "2018/01/05",
+        "20180105 00:00",
+        "20180105_081143",
+        "20180105T081143Z",
+    ],
+)
+def test_a_time_of_day_belongs_to_its_date(text):
+    assert [day.isoformat() for day in only_dates(text)] == ["2018-01-05"]
+    again = [day.isoformat() for day in only_dates(f"{text}_2018-01-11")]
+    assert again == ["2018-01-05", "2018-01-11"]
+
+
+def test_what_may_be_the_second_date_of_a_pair_is_no_time():
+    assert only_dates("20180105_180111") == []
+    assert len(only_dates("20180105_081143_20180111_081143")) == 2
+    assert len(only_dates("2018-01-05T08:11:43-2018-01-11T08:11:43")) == 2
+    assert len(only_dates("2018-01-05T08:11:43-11Jan2018")) == 2

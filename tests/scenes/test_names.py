@@ -71,6 +71,10 @@ def test_suffixes_of_rasters_and_lines_are_no_part_of_a_scenes_name(suffix, fold
         (["pine_1", "pine_2"], ["pine_1-gl", "pine_2-gl"], "the column adds '-gl'"),
         (["pine_1", "pine_2"], ["gl_pine_1", "gl_pine_2"], "the column adds 'gl_'"),
         (["wrapped.pine_1.v2"], ["pine_1"], "the column lacks 'wrapped.' and '.v2'"),
+        (["0001", "0002"], ["1", "2"], "(in QGIS's field calculator lpad(\"source\", 4, '0'))"),
+        (["pine_1"], ["pine_01"], "differ in leading zeros alone, which a number does not keep; write both"),
+        (["20180105_20180111"], ["2018-01-05 2018-01-11"], "the same dates in another form"),
+        (["T12_05Jan2018"], ["T12_20180105"], "the same dates in another form"),
         (["Mühlig_1"], ["Mühlig_1".encode().decode("latin-1")], "UTF-8 that was read as Latin-1"),
     ],
 )
@@ -82,7 +86,15 @@ def test_a_difference_is_named_with_an_example_of_both(scenes, values, told):
 
 
 @pytest.mark.parametrize(
-    ("scenes", "values"), [(["1", "2"], ["10", "21"]), (["a"], ["b"]), (["pine_1"], ["pine_11"]), ([], ["a"])]
+    ("scenes", "values"),
+    [
+        (["1", "2"], ["10", "21"]),
+        (["a"], ["b"]),
+        (["pine_1"], ["pine_11"]),
+        ([], ["a"]),
+        (["T12_05Jan2018"], ["T13_20180105"]),
+        (["10"], ["1"]),
+    ],
 )
 def test_names_that_have_nothing_in_common_are_not_explained(scenes, values):
     assert difference_of(scenes, values) is None

@@ -2,6 +2,7 @@
 
 import sqlite3
 import struct
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -219,6 +220,32 @@ def test_a_pointer_and_a_cut_file_are_told(tmp_path, suffix):
     assert "git lfs pull" in told_of(path)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "driver", "layer"),
+    [
+        (".geojsonl", "GeoJSONSeq", None),
+        (".geojsons", "GeoJSONSeq", None),
+        (".gml", "GML", None),
+        (".kml", "KML", None),
+        (".gpx", "GPX", "routes"),
+    ],
+)
+def test_a_text_that_is_cut_anywhere_in_its_last_row_is_told(tmp_path, suffix, driver, layer):
+    lines = [shapely.affinity.translate(LineString([(-110, -75), (-109, -75)]), 0, n / 10) for n in range(3)]
+    path = tmp_path / f"l{suffix}"
+    gpd.GeoDataFrame({"name": list("abc")}, geometry=lines, crs=4326).to_file(path, driver=driver)
+    assert sum(read_groups(path, None, layer=layer).rows_by_scene.values()) == 3
+    whole = path.read_bytes().rstrip()
+    for length in range(len(whole) - 1, len(whole) - 120, -7):
+        path.write_bytes(whole[:length])
+        assert "obtain it again" in told_of(path, layer=layer)
+
+
+def test_a_file_of_no_rows_is_told_to_hold_no_line(tmp_path):
+    path = write(tmp_path / "l.gpkg", [], name=[])
+    assert read_groups(path, None).remarks == ("holds no line",)
+
+
 @pytest.mark.parametrize("part", [".dbf", ".shx"])
 def test_every_part_of_a_shapefile_must_be_whole(tmp_path, part):
     path = write(tmp_path / "l.shp", [shapely.affinity.translate(LINE, 0, n) for n in range(50)])
@@ -247,6 +274,31 @@ def test_numbers_and_truths_beside_an_empty_cell_are_what_they_were(tmp_path):
     nothing = write(tmp_path / "n.gpkg", lines, region=[None, " ", ""])
     with pytest.raises(DataError, match="its column region is empty in every row"):
         read_groups(nothing, "region")
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb"])
+def test_large_integers_beside_an_empty_cell_stay_apart(tmp_path, suffix):
+    lines = [shapely.affinity.translate(LINE, 0, 100 * n) for n in range(3)]
+    numbers = [2**53 + 1, 2**53, None]
+    path = write(tmp_path / f"l{suffix}", lines, source=pd.array(numbers, dtype="Int64"))
+    assert set(read_lines(path, "source").by_scene) == {"9007199254740993", "9007199254740992", ""}
+
+
+def test_numbers_that_the_file_itself_has_rounded_are_refused(tmp_path):
+    path = write(tmp_path / "l.gpkg", source=[2.0**53 + 2])
+    with pytest.raises(
+        DataError, match=r"row 0: the number in its column source .* write the column as text"
+    ):
+        read_groups(path, "source")
+
+
+def test_what_qgis_names_is_opened_unless_it_is_filtered(tmp_path):
+    path = write(tmp_path / "l.gpkg", region=["Getz"])
+    for source in (f"{path}|layername=l|geometrytype=LineString", f"{path}|geometrytype=LineString"):
+        assert read_groups(Path(source), "region").rows_by_scene == {"Getz": 1}
+    for before in ("|layername=l", ""):
+        told = told_of(Path(f"{path}{before}|subset=\"region\" = 'Ge' || 'tz'"))
+        assert "has a filter (subset=), which is not applied; export the filtered layer" in told
 
 
 def test_a_day_is_one_value_in_every_format(tmp_path):
