@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml import MappingNode, Node, NodeEvent, ScalarNode, SequenceNode
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from glsweep.errors import ConfigError
 
@@ -61,11 +61,11 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (as PyYAML's)
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        tag = getattr(event, "tag", None)
         # A tag makes PyYAML read a value by version 1.1, and stumble over what is none.
-        if isinstance(event, NodeEvent) and getattr(event, "tag", None) not in (None, "!", f"{_TAG}str"):
-            told = event.tag.replace(_TAG, "!!")
-            raise _TagError(problem=f"the tag {told}", problem_mark=event.start_mark)
+        if tag not in (None, "!", f"{_TAG}str"):
+            raise _TagError(problem=f"the tag {tag.replace(_TAG, '!!')}", problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
 
