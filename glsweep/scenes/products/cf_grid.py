@@ -257,8 +257,8 @@ def _check_place(
     )
     if not apart <= APART_PX + max(line.rounding / abs(line.step) for line in lines):
         raise DataError(
-            f"{path}: the coordinates {' and '.join(axis.path for axis in axes)} and the GeoTransform of {mapping.path} lie "
-            f"{apart:.4g} pixels apart; remove the one that is wrong"
+            f"{path}: the coordinates {axes[0].path} and {axes[1].path} and the GeoTransform of "
+            f"{mapping.path} lie {apart:.4g} pixels apart; remove the one that is wrong"
         )
 
 
