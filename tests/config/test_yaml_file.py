@@ -190,7 +190,17 @@ def test_a_part_of_a_card_is_for_test_only_if_that_is_said(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "value", ["!!int x", "!!int ''", "!!int 010", "!!bool yes", "!!timestamp x", "!!set {x}", "!mine 1"]
+    "value",
+    [
+        "!!int x",
+        "!!int ''",
+        "!!int 010",
+        "!!bool yes",
+        "!!timestamp x",
+        "!!set {x}",
+        "!mine 1",
+        "!!python/name:os.system x",
+    ],
 )
 def test_a_tag_that_says_what_a_value_is_is_refused(tmp_path, value):
     told = f"line 2: the tag {value.split()[0]} is not read; leave it out, or put a text in quotes"
