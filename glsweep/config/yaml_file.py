@@ -39,6 +39,9 @@ _DISPUTED = {
 }
 """Plain scalars that version 1.1 reads as another thing than version 1.2, or than their writer."""
 
+_LONGEST_NUMBER = 300
+"""In characters: what is longer is beyond every float, and Python may refuse to read it."""
+
 _REMEDIES = {
     "truth": "is true or false to some readers of YAML and a word to others; write true or false, or put "
     "the word in quotes",
@@ -53,9 +56,21 @@ _REMEDIES = {
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain scalars by the core schema."""
+    """Reads plain scalars by the core schema, and takes no tag but that of a text."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (as PyYAML's)
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        tag = getattr(event, "tag", None)
+        # A tag makes PyYAML read a value by version 1.1, and stumble over what is none.
+        if tag not in (None, "!", f"{_TAG}str"):
+            raise _TagError(problem=f"the tag {tag.replace(_TAG, '!!')}", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
+class _TagError(yaml.MarkedYAMLError):
+    """A value says of itself what it is."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -98,6 +113,10 @@ def read_yaml(path: Path) -> Any:
         return loader.construct_document(node)
     except yaml.YAMLError as error:
         raise ConfigError(_in_one_line(error, path)) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deep; mend its brackets and its indentation") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: holds a value that cannot be read ({error}); mend it") from error
     finally:
         loader.dispose()
 
@@ -123,6 +142,8 @@ def _faults(root: Node) -> Iterator[tuple[Node, str]]:
             waiting += reversed(node.value)
         elif node.tag.removeprefix("!") in _REMEDIES:
             yield node, f"{node.value} {_REMEDIES[node.tag.removeprefix('!')]}"
+        elif node.tag in (f"{_TAG}int", f"{_TAG}float") and len(node.value) > _LONGEST_NUMBER:
+            yield node, f"{node.value[:12]}... is too long for a number; shorten it, or put it in quotes"
 
 
 def _faults_of_keys(mapping: MappingNode) -> Iterator[tuple[Node, str]]:
@@ -148,6 +169,8 @@ def _in_one_line(error: yaml.YAMLError, path: Path) -> str:
     mark = error.problem_mark or error.context_mark
     place = f"{path}: line {mark.line + 1}" if mark else f"{path}"
     reason = " ".join((error.problem or str(error)).split())
+    if isinstance(error, _TagError):
+        return f"{place}: {reason} is not read; leave it out, or put a text in quotes"
     if "'\\t'" in reason:
         return f"{place}: holds a tab where YAML allows spaces only; put spaces in its place"
     return (

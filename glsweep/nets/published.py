@@ -18,12 +18,17 @@ from glsweep.config.base import validate
 from glsweep.config.trial import Architecture, Channel
 from glsweep.errors import ConfigError
 from glsweep.nets.build import build_network, count_parameters
-from glsweep.nets.foreign import CHANNELS, KNOWN, UnknownLayersError, convert, count_weights
+from glsweep.nets.foreign import CHANNELS, COUNTED, KNOWN, UnknownLayersError, convert, count_weights
 from glsweep.nets.member import CARD, ModelCard, save_member
 
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params")
 """Under which keys programs put a network's tensors beside those of the optimiser."""
-GIT_LFS = b"version https://git-lfs"
+NOT_WEIGHTS = {
+    b"version https://git-lfs": "is a pointer of git-lfs, not the weights; fetch them (git lfs pull)",
+    b"<!doctype html": "is a web page, such as of a failed download, not the weights; obtain them again",
+    b"<html": "is a web page, such as of a failed download, not the weights; obtain them again",
+}
+"""How such a file begins, in lower case, and what to say of it."""
 
 
 @dataclass(frozen=True)
@@ -157,16 +162,17 @@ def import_member(
 
 
 def _loaded(path: Path) -> Any:
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name the file of weights in it")
     if not path.is_file():
         raise ConfigError(f"{path}: there is no such file of weights; mend the path")
     try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
         with path.open("rb") as file:
-            if file.read(len(GIT_LFS)) == GIT_LFS:
-                raise ConfigError(
-                    f"{path}: is a pointer of git-lfs, not the weights; fetch them (git lfs pull)"
-                )
+            head = file.read(64)
+        _refuse_other_files(path, head)
+        # Safetensors begin with the length of a header in JSON, whatever the file is called.
+        if path.suffix.lower() == ".safetensors" or head[8:9] == b"{":
+            return safetensors.torch.load_file(path)
         with warnings.catch_warnings():
             # Such as that of an archive of TorchScript, which is refused below.
             warnings.simplefilter("ignore")
@@ -182,11 +188,21 @@ def _loaded(path: Path) -> Any:
         raise ConfigError(f"{path}: cannot be read as weights ({reason}); obtain it again") from error
 
 
+def _refuse_other_files(path: Path, head: bytes) -> None:
+    if not head:
+        raise ConfigError(f"{path}: is empty (0 bytes); obtain it again")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for beginning, what in NOT_WEIGHTS.items():
+        if text.startswith(beginning):
+            raise ConfigError(f"{path}: {what}")
+
+
 def _tensors(loaded: Any, path: Path) -> dict[str, Tensor]:
     """Return the network's tensors from within what programs put around them."""
     while isinstance(loaded, Mapping):
         tensors = {str(name): value for name, value in loaded.items() if isinstance(value, Tensor)}
         if tensors and len(tensors) == len(loaded):
+            _check_numbers(tensors, path)
             return tensors
         inner = next((loaded[key] for key in WRAPPERS if isinstance(loaded.get(key), Mapping)), None)
         if inner is None:
@@ -196,3 +212,17 @@ def _tensors(loaded: Any, path: Path) -> dict[str, Tensor]:
         f"{path}: holds no state dict (names with tensors), alone or under {', '.join(WRAPPERS)}; save the "
         "network's state_dict()"
     )
+
+
+def _check_numbers(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Make sure that tensors hold one floating-point number for each place; counts are whole ones."""
+    for name, tensor in tensors.items():
+        is_plain = tensor.layout == torch.strided and not (tensor.is_nested or tensor.is_meta)
+        is_count = name.rsplit(".", 1)[-1] == COUNTED and not tensor.is_complex()
+        if not is_plain or not (tensor.is_floating_point() or is_count):
+            layout, kind = (str(of).removeprefix("torch.") for of in (tensor.layout, tensor.dtype))
+            layout = "without values" if tensor.is_meta else layout
+            raise ConfigError(
+                f"{path}: its tensor {name} is {kind} ({layout}), not a dense one "
+                "of floating-point numbers; save the network's state_dict() as it was trained"
+            )

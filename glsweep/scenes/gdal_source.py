@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -147,30 +147,62 @@ def opened(path: Path) -> Iterator[rasterio.DatasetReader]:
 
 
 def check_length(path: Path, dataset: rasterio.DatasetReader) -> None:
-    """Make sure that a raw file is as long as its description says: GDAL reads 0 beyond its end.
+    """Make sure that a raw file is as long as its description says.
+
+    Beyond its end GDAL reads 0, and of a longer one with too few samples in a line each row askew.
 
     Raises
     ------
     DataError
-        When it is shorter.
+        When it is shorter or longer.
     """
     if dataset.driver in RAW_DRIVERS:
-        pixel_bytes = sum(_number_bytes(dtype) for dtype in dataset.dtypes)
-        needed = {path: dataset.width * dataset.height * pixel_bytes}
+        lengths = {path: _described_bytes(dataset)}
     elif dataset.driver == "VRT" and path.suffix.lower() == ".vrt":
-        needed = _raw_bytes(path, dataset)
+        lengths = _raw_bytes(path, dataset)
     else:
         return
-    for file, length in needed.items():
-        if file.is_file() and file.stat().st_size < length:
+    for file, allowed in lengths.items():
+        size = file.stat().st_size if file.is_file() else allowed.least
+        if size < allowed.least:
+            raise DataError(f"{file}: is cut short ({size} of {allowed.least} bytes); obtain it again")
+        if size > allowed.least and not allowed.may_be_longer(size):
+            others = [Path(name).name for name in dataset.files if Path(name) != file]
             raise DataError(
-                f"{file}: is cut short ({file.stat().st_size} of {length} bytes); obtain it again"
+                f"{file}: is {size} bytes, its header describes {allowed.least}; mend samples, lines or "
+                f"header offset in {next(iter(others), path.name)}"
             )
 
 
-def _raw_bytes(vrt: Path, dataset: rasterio.DatasetReader) -> dict[Path, int]:
+class _Length(NamedTuple):
+    """How long a raw file must be, and by what it may be longer."""
+
+    least: int
+    block: int = 0
+    """Of bands that the description leaves out: the file may hold any number of such."""
+    start: int = 0
+    """Where the first of the bands that are described begins."""
+    has_gaps: bool = False
+    """Whether there may be anything between the numbers."""
+
+    def may_be_longer(self, size: int) -> bool:
+        return self.has_gaps or (self.block > 0 and size % self.block in (0, self.start))
+
+
+def _described_bytes(dataset: rasterio.DatasetReader) -> _Length:
+    pixel_bytes = sum(_number_bytes(dtype) for dtype in dataset.dtypes)
+    pixels = dataset.width * dataset.height * pixel_bytes
+    said = dataset.tags(ns="ENVI")
+    if said.get("file_compression", "0") != "0":
+        return _Length(0, has_gaps=True)
+    # An ESRI header may tell gaps between rows and bands, and numbers of less than a byte.
+    has_gaps = dataset.driver == "EHdr" or "major_frame_offsets" in said
+    return _Length(pixels + int(said.get("header_offset", 0)), has_gaps=has_gaps)
+
+
+def _raw_bytes(vrt: Path, dataset: rasterio.DatasetReader) -> dict[Path, _Length]:
     """Return how long the raw files must be that a .vrt describes."""
-    needed: dict[Path, int] = {}
+    lengths: dict[Path, _Length] = {}
     # GDAL has opened it, so it is XML.
     for band, dtype in zip(ET.parse(vrt).getroot().findall("VRTRasterBand"), dataset.dtypes, strict=False):
         source = band.find("SourceFilename")
@@ -180,9 +212,10 @@ def _raw_bytes(vrt: Path, dataset: rasterio.DatasetReader) -> dict[Path, int]:
         offset, pixel, line = (
             int(band.findtext(key) or 0) for key in ("ImageOffset", "PixelOffset", "LineOffset")
         )
-        last = offset + (dataset.height - 1) * line + (dataset.width - 1) * pixel
-        needed[file] = max(needed.get(file, 0), last + _number_bytes(dtype))
-    return needed
+        end = offset + (dataset.height - 1) * line + (dataset.width - 1) * pixel + _number_bytes(dtype)
+        before = lengths.get(file, _Length(end, start=offset))
+        lengths[file] = _Length(max(before.least, end), abs(line) * dataset.height, min(before.start, offset))
+    return lengths
 
 
 def _number_bytes(dtype: str) -> int:

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyproj
 import shapely
 from affine import Affine
@@ -10,7 +11,9 @@ from rasterio.crs import CRS
 from shapely import MultiPolygon, Polygon
 
 POINTS_A_SIDE = 32
-"""A side that is straight on the map is curved in degrees."""
+"""Of the longest side at first: what is straight on the map is curved in degrees."""
+INEXACT_PX = 0.25
+MOST_HALVINGS = 12
 DEGREES = 4326
 
 
@@ -37,7 +40,7 @@ def geojson_outline(shape: tuple[int, int], transform: Affine, crs: CRS) -> GeoJ
     posting = abs(transform.determinant) ** 0.5
     outline, pole_within = _around_poles(Polygon(corners), to_degrees, posting)
     dense = shapely.segmentize(outline, max(rows, cols) * posting / POINTS_A_SIDE)
-    on_map = shapely.get_coordinates(dense.exterior)
+    on_map = _dense_enough(shapely.get_coordinates(dense.exterior), to_degrees, posting)
     degrees = np.column_stack(to_degrees.transform(*on_map.T))
     # Some maps go around the Earth again and again: what comes back elsewhere has no place on it.
     again = np.column_stack(to_degrees.transform(degrees[:, 0], degrees[:, 1], direction="INVERSE"))
@@ -58,6 +61,26 @@ def geojson_outline(shape: tuple[int, int], transform: Affine, crs: CRS) -> GeoJ
     oriented = [shapely.geometry.polygon.orient(part) for part in merged]
     geometry = oriented[0] if len(oriented) == 1 else MultiPolygon(oriented)
     return GeoJsonOutline(shapely.geometry.mapping(geometry), [west, south, east, north])
+
+
+def _dense_enough(
+    on_map: npt.NDArray[np.float64], to_degrees: pyproj.Transformer, posting: float
+) -> npt.NDArray[np.float64]:
+    """Halve what is longer than a pixel until its middle in degrees is its middle on the map."""
+    for _ in range(MOST_HALVINGS):
+        longitude, latitude = to_degrees.transform(*on_map.T)
+        if not np.isfinite([longitude, latitude]).all():
+            break
+        ring = np.column_stack([np.unwrap(longitude, period=360), latitude])
+        halfway = (ring[1:] + ring[:-1]) / 2
+        straight = to_degrees.transform(halfway[:, 0], halfway[:, 1], direction="INVERSE")
+        middle = (on_map[1:] + on_map[:-1]) / 2
+        is_inexact = np.hypot(*(np.column_stack(straight) - middle).T) > INEXACT_PX * posting
+        is_inexact &= np.hypot(*np.diff(on_map, axis=0).T) > posting
+        if not is_inexact.any():
+            break
+        on_map = np.insert(on_map, np.flatnonzero(is_inexact) + 1, middle[is_inexact], axis=0)
+    return on_map
 
 
 def _around_poles(

@@ -187,3 +187,36 @@ def test_a_part_of_a_card_is_for_test_only_if_that_is_said(tmp_path):
     write_yaml(tmp_path / "one.yaml", CARD)
     path = written(tmp_path, "name: both\nparts:\n  - {data: one.yaml, test_only: 'no'}\n")
     assert refusal(path, load_card) == "parts: test_only should be true or false (it is 'no')"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "!!int x",
+        "!!int ''",
+        "!!int 010",
+        "!!bool yes",
+        "!!timestamp x",
+        "!!set {x}",
+        "!mine 1",
+        "!!python/name:os.system x",
+    ],
+)
+def test_a_tag_that_says_what_a_value_is_is_refused(tmp_path, value):
+    told = f"line 2: the tag {value.split()[0]} is not read; leave it out, or put a text in quotes"
+    assert refusal(written(tmp_path, f"a: 1\nb: {value}")) == told
+
+
+def test_a_text_may_say_that_it_is_one(tmp_path):
+    assert read(tmp_path, "a: !!str yes") == {"a": "yes"}
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-" + "1" * 400, "1" * 400 + ".0"])
+def test_a_number_too_long_for_python_is_refused(tmp_path, number):
+    message = refusal(written(tmp_path, f"a: 1\nb: {number}"))
+    assert message.startswith("line 2: ")
+    assert message.endswith("is too long for a number; shorten it, or put it in quotes")
+
+
+def test_what_is_nested_too_deep_is_told_in_one_line(tmp_path):
+    assert refusal(written(tmp_path, "[" * 3000)).startswith("is nested too deep; ")

@@ -70,6 +70,31 @@ def test_a_file_of_safetensors_with_our_names_is_read_too(tmp_path):
     same_output(theirs, read_published(path))
 
 
+@pytest.mark.parametrize("name", ["best.SafeTensors", "best.pth"])
+def test_a_file_of_safetensors_is_known_whatever_it_is_called(tmp_path, name):
+    state = build_network("unet", in_channels=2, seed=3).state_dict()
+    ours = {key: tensor.contiguous() for key, tensor in state.items()}
+    safetensors.torch.save_file(ours, tmp_path / name)
+    torch.testing.assert_close(dict(read_published(tmp_path / name, "unet").state), ours)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda t: t.to_sparse(), "is float32 (sparse_coo)"),
+        (lambda t: t.to(torch.int32), "is int32 (strided)"),
+        (lambda t: t.to(torch.complex64), "is complex64 (strided)"),
+        (lambda t: t.to("meta"), "is float32 (without values)"),
+    ],
+)
+def test_tensors_that_are_no_dense_real_numbers_are_refused(tmp_path, change, told):
+    state = build_network("unet", in_channels=2, seed=3).state_dict()
+    path = written(tmp_path, {**state, "encoder.0.0.weight": change(state["encoder.0.0.weight"])})
+    with pytest.raises(ConfigError, match=r"^[^\n]+$") as caught:
+        read_published(path, "unet")
+    assert f"best.pth: its tensor encoder.0.0.weight {told}" in str(caught.value)
+
+
 def test_weights_without_a_count_of_batches_are_read(tmp_path):
     theirs = trained_a_little(gated=False)
     old = {n: t for n, t in theirs.state_dict().items() if not n.endswith("num_batches_tracked")}
@@ -162,8 +187,9 @@ def scripted(path):
         (lambda path: torch.save({"a": torch.zeros(3)}, path), "its layer  holds a"),
         (lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
         (lambda path: path.write_text("hello"), "is no file of torch.save"),
-        (lambda path: path.write_bytes(b""), "is no file of torch.save"),
-        (lambda path: path.mkdir(), "there is no such file"),
+        (lambda path: path.write_bytes(b""), "is empty (0 bytes)"),
+        (lambda path: path.write_text("\n<!DOCTYPE HTML><p>404"), "is a web page"),
+        (lambda path: path.mkdir(), "is a folder; name the file of weights in it"),
         (lambda path: None, "there is no such file"),
         (scripted, "cannot be read as weights"),
     ],

@@ -102,3 +102,40 @@ def test_a_raw_file_that_is_cut_short_is_told_since_gdal_would_read_zeros(tmp_pa
     os.truncate(path, 2300)
     with pytest.raises(DataError, match=r"a\.img: is cut short \(2300 of 2400 bytes\); obtain it again"):
         open_source(path).__enter__()
+
+
+@pytest.mark.parametrize(("samples", "offset"), [(29, 0), (30, 8), (31, 0)])
+def test_a_raw_file_of_another_size_than_its_header_tells_is_refused_since_its_rows_would_lie_askew(
+    tmp_path, samples, offset
+):
+    path = tmp_path / "a.img"
+    path.write_bytes(b"\x01" * (offset + 4 * 30 * 20))
+    header = f"ENVI\nsamples = {samples}\nlines = 20\nbands = 1\ndata type = 4\ninterleave = bsq\n"
+    (tmp_path / "a.hdr").write_text(f"{header}byte order = 0\n")
+    told = "is cut short" if samples > 30 else r"its header describes \d+; mend samples, .* in a\.hdr"
+    with pytest.raises(DataError, match=told):
+        open_source(path).__enter__()
+    (tmp_path / "a.hdr").write_text(
+        f"{header}byte order = 0\nheader offset = {offset}\n".replace(f"samples = {samples}", "samples = 30")
+    )
+    with open_source(path) as source:
+        assert source.shape == (20, 30)
+
+
+def test_a_vrt_may_describe_some_bands_of_a_raw_file_but_not_too_short_rows(tmp_path):
+    (tmp_path / "a.raw").write_bytes(b"\x01" * (3 * 4 * 30 * 20))
+    band = (
+        '<VRTDataset rasterXSize="{cols}" rasterYSize="20"><VRTRasterBand dataType="Float32" band="1" '
+        'subClass="VRTRawRasterBand"><SourceFilename relativeToVRT="1">a.raw</SourceFilename>'
+        "<ImageOffset>{start}</ImageOffset><PixelOffset>{pixel}</PixelOffset><LineOffset>{line}</LineOffset>"
+        "</VRTRasterBand></VRTDataset>"
+    )
+    path = tmp_path / "a.vrt"
+    # By bands, by lines and by pixels.
+    for start, pixel, line in [(0, 4, 120), (2400, 4, 120), (120, 4, 360), (4, 12, 360)]:
+        path.write_text(band.format(cols=30, start=start, pixel=pixel, line=line))
+        with open_source(path) as source:
+            assert source.shape == (20, 30)
+    path.write_text(band.format(cols=29, start=0, pixel=4, line=116))
+    with pytest.raises(DataError, match=r"a\.raw: is 7200 bytes, its header describes 2320; mend"):
+        open_source(path).__enter__()

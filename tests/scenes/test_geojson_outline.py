@@ -83,3 +83,19 @@ def test_a_box_across_the_antimeridian_goes_from_east_to_west():
 
 def test_what_has_no_place_on_earth_has_no_outline():
     assert geojson_outline((10, 10), Affine(100, 0, 0, 0, -100, 5e12), CRS.from_epsg(32720)) is None
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(20, 3000), (4, 3000), (3000, 4)])
+def test_an_outline_is_exact_to_a_pixel_however_long_and_narrow_a_scene_is(rows, cols):
+    transform = Affine(1000, 0, -1_500_000, 0, -1000, 300_000)
+    found = geojson_outline((rows, cols), transform, CRS.from_epsg(3031))
+    geometry = shapely.geometry.shape(found.geometry)
+    to_degrees = pyproj.Transformer.from_crs(3031, 4326, always_xy=True)
+    for outside in (-1, 1):
+        # Along the long sides, a pixel within and a pixel without.
+        across = [outside * -1, min(rows, cols) + outside]
+        for col, row in [(np.linspace(2, 2998, 500), a) for a in across]:
+            where = (col, np.full_like(col, row)) if cols > rows else (np.full_like(col, row), col)
+            longitude, latitude = to_degrees.transform(*(transform @ where))
+            assert (shapely.intersects_xy(geometry, longitude, latitude) == (outside < 0)).all()
+    assert len(shapely.get_coordinates(geometry)) < 2000

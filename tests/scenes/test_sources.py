@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_products import (
     PLACE,
+    POLAR_WKT,
     add_gunw_grid,
+    centres,
     interferogram_bands,
     waves,
     write_cf,
@@ -398,3 +400,120 @@ def test_what_is_broken_is_told_in_one_line_that_names_the_file(tmp_path, name):
         source.read(range(1, len(source.bands) + 1), Window(0, 0, *source.shape))
     assert str(caught.value).startswith(str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def changed(path: Path, change) -> Path:
+    with h5py.File(path, "a") as file:
+        change(file)
+    return path
+
+
+def one_phase(folder: Path, **options) -> Path:
+    return write_cf(folder / "a.nc", {"phase": (PHASE, {"units": "radian"})}, **options)
+
+
+def test_coordinates_that_are_packed_are_unpacked(tmp_path):
+    def pack(file):
+        for name, first, step in (("x", -999_950.0, 100.0), ("y", 499_950.0, -100.0)):
+            file[name][...] = np.arange(len(file[name]))
+            file[name].attrs.update({"scale_factor": step, "add_offset": first})
+
+    with open_source(changed(one_phase(tmp_path), pack)) as source:
+        assert source.transform == PLACE
+
+
+def mapped(transform=PLACE, **attributes) -> dict:
+    numbers = " ".join(map(str, transform.to_gdal()))
+    return {"crs_wkt": POLAR_WKT, "GeoTransform": numbers, **attributes}
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        mapped(epsg_code="EPSG:3031", spatial_ref=CRS.from_epsg(3031).to_wkt(version="WKT1_ESRI")),
+        # GDAL writes rows from the south beside a geotransform from the north.
+        mapped(PLACE @ Affine.translation(0, 24) @ Affine.scale(1, -1)),
+        mapped(GeoTransform="none"),
+    ],
+)
+def test_a_grid_mapping_that_agrees_with_its_coordinates_is_taken(tmp_path, mapping):
+    with open_source(one_phase(tmp_path, mapping=mapping)) as source:
+        assert source.transform == PLACE
+        assert source.crs.to_epsg() == 3031
+
+
+@pytest.mark.parametrize(
+    ("mapping", "told"),
+    [
+        (
+            mapped(PLACE @ Affine.translation(0.5, 0)),
+            "coordinates /y and /x and the GeoTransform of /crs lie 0.5 pixels apart",
+        ),
+        (mapped(PLACE @ Affine.scale(2)), "pixels apart; remove the one that is wrong"),
+        (
+            mapped(epsg_code="EPSG:3413"),
+            r"/crs tells two CRS, WGS 84 .*\(crs_wkt\) and .* North \(epsg_code\)",
+        ),
+        (mapped(spatial_ref=CRS.from_epsg(32701).to_wkt()), r"two CRS, .* and .*zone 1S \(spatial_ref\)"),
+        (mapped(GeoTransform="a b c d e f"), "GeoTransform of /crs holds a, which is no number"),
+    ],
+)
+def test_a_grid_mapping_that_contradicts_itself_or_its_coordinates_is_refused(tmp_path, mapping, told):
+    with pytest.raises(DataError, match=told):
+        open_source(one_phase(tmp_path, mapping=mapping)).__enter__()
+
+
+def test_integers_that_are_said_to_be_unsigned_are_read_so(tmp_path):
+    stored = np.arange(24 * 36).reshape(24, 36) % 256
+    attributes = {"_Unsigned": "true", "scale_factor": 0.02, "_FillValue": np.int8(-1)}
+    path = write_cf(tmp_path / "a.nc", {"phase": (stored.astype(np.uint8).view(np.int8), attributes)})
+    with open_source(path) as source:
+        assert source.bands[0].dtype == "uint8"
+        assert source.bands[0].nodata == 255
+        np.testing.assert_array_equal(source.read([1], Window(0, 0, 24, 36))[0], stored)
+
+
+@pytest.mark.parametrize("unit", ["1000 m", "kms", "degrees"])
+def test_coordinates_on_a_map_in_an_unknown_unit_are_refused_by_its_name(tmp_path, unit):
+    with pytest.raises(DataError, match=f"/y is in {unit}, which is no unit"):
+        open_source(one_phase(tmp_path, unit=unit)).__enter__()
+
+
+def test_mintpys_attributes_are_the_grid(tmp_path):
+    path = tmp_path / "a.h5"
+    place = {"X_FIRST": "-1000000.0", "Y_FIRST": "500000.0", "X_STEP": "100", "Y_STEP": "-100"}
+    with h5py.File(path, "w") as file:
+        file["phase"] = PHASE
+        file.attrs.update({**place, "EPSG": "3031"})
+    with open_source(path) as source:
+        assert source.transform == PLACE
+        assert source.crs.to_epsg() == 3031
+    with pytest.raises(DataError, match="attribute X_STEP holds wide, which is no number"):
+        open_source(changed(path, lambda file: file.attrs.update({"X_STEP": "wide"}))).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("product", "told"),
+    [("RIFG", "in radar geometry"), ("RUNW", "in radar geometry"), ("GOFF", "of offsets, not of phase")],
+)
+def test_a_product_of_nisar_that_is_no_interferogram_on_a_map_is_told_with_the_one_that_is(
+    tmp_path, product, told
+):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["/science/LSAR/identification/productType"] = np.bytes_(product)
+        file[f"/science/LSAR/{product}/swaths/frequencyA/interferogram"] = VALUES
+    with pytest.raises(DataError, match=f"is a {product} product, {told}; give the GUNW of this pair"):
+        open_source(path).__enter__()
+
+
+def test_coordinates_on_the_map_go_before_degrees_beside_them(tmp_path):
+    path = tmp_path / "a.nc"
+    with h5py.File(path, "w") as file:
+        file["x"], file["y"] = centres(PHASE.shape)
+        file["lat"], file["lon"] = np.linspace(-75, -76, 24), np.linspace(-110, -112, 36)
+        file["phase"] = PHASE
+        file["crs"] = 0
+        file["crs"].attrs["crs_wkt"] = POLAR_WKT
+    with open_source(path) as source:
+        assert source.transform == PLACE

@@ -20,7 +20,12 @@ WRAPPED = re.compile(r"(?<!un)wrapped", re.IGNORECASE)
 PHASE = re.compile(r"phase|ifg|interferogram", re.IGNORECASE)
 PREFERRED = (("LSAR", "SSAR"), ("frequencyA", "frequencyB"), ("HH", "VV", "HV", "VH"))
 """Of NISAR's groups, each the best first: of these there is one in each product or several."""
-ONE_ACQUISITION = ("GSLC", "GCOV", "RSLC", "SLC")
+NO_INTERFEROGRAM = {
+    **dict.fromkeys(("GSLC", "GCOV", "RSLC", "SLC"), "of one acquisition; give an interferogram (GUNW)"),
+    **dict.fromkeys(("RIFG", "RUNW", "ROFF"), "in radar geometry; give the GUNW of this pair"),
+    "GOFF": "of offsets, not of phase; give the GUNW of this pair",
+}
+"""What other products of NISAR are, and what to give instead."""
 TAGS = ("_FillValue", "missing_value")
 
 
@@ -90,7 +95,7 @@ def open_grid(
         When the file cannot be read, holds no such variable, or no grid that can be understood.
     """
     with open_variables(path, kind) as variables:
-        _refuse_one_acquisition(path, variables)
+        _refuse_no_interferogram(path, variables)
         choices = _ranked(path, variables)
         if wanted is not None:
             choices = _called(path, wanted, choices, variables)
@@ -175,15 +180,15 @@ def _remarks(first: Variable, choices: Sequence[Variable]) -> tuple[str, ...]:
     )
 
 
-def _refuse_one_acquisition(path: Path, variables: Variables) -> None:
+def _refuse_no_interferogram(path: Path, variables: Variables) -> None:
     for variable in variables.values():
         if variable.name == "productType" and variable.shape == ():
             value = variable.get(())
             kind = value.item() if isinstance(value, np.ndarray) else value
             kind = kind.decode() if isinstance(kind, bytes) else str(kind)
-            if kind.strip().upper() in ONE_ACQUISITION:
+            if kind.strip().upper() in NO_INTERFEROGRAM:
                 raise DataError(
-                    f"{path}: is a {kind.strip()} product, of one acquisition; give an interferogram (GUNW)"
+                    f"{path}: is a {kind.strip()} product, {NO_INTERFEROGRAM[kind.strip().upper()]}"
                 )
 
 

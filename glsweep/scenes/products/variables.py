@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,8 @@ from glsweep.scenes.first_bytes import HDF5
 
 Numbers = npt.NDArray[Any]
 Read = TypeVar("Read")
+STORED = ("_FillValue", "missing_value", "valid_range", "valid_min", "valid_max")
+"""Attributes with numbers as they are stored."""
 COMPLEX_PARTS = ({"r", "i"}, {"real", "imag"}, {"real", "imaginary"}, {"re", "im"})
 
 
@@ -87,7 +89,25 @@ def open_variables(path: Path, kind: str) -> Iterator[Variables]:
         When it cannot be read.
     """
     with _open_hdf5(path) if kind == HDF5 else _open_netcdf3(path) as variables:
-        yield variables
+        yield {name: _with_its_sign(variable) for name, variable in variables.items()}
+
+
+def _with_its_sign(variable: Variable) -> Variable:
+    """Return integers as the attribute `_Unsigned` says: NetCDF-3 has no others than signed ones."""
+    if variable.dtype.kind not in "iu" or not variable.text("_Unsigned"):
+        return variable
+    kind = "u" if variable.text("_Unsigned").lower() == "true" else "i"
+    dtype = np.dtype(f"{variable.dtype.byteorder}{kind}{variable.dtype.itemsize}")
+
+    def attributes() -> dict[str, Any]:
+        return {
+            key: _plain(np.asarray(value).astype(variable.dtype).view(dtype)) if key in STORED else value
+            for key, value in variable.attributes.items()
+        }
+
+    return replace(
+        variable, dtype=dtype, get=lambda i: variable.get(i).view(dtype), get_attributes=attributes
+    )
 
 
 def _root(attributes: dict[str, Any]) -> Variable:
