@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glsweep.errors import DataError
+from glsweep.scenes.masks import on_line
 from glsweep.scenes.npz_bands import BandRoles, decide_roles, fault_of, to_complex, with_data
 from glsweep.scenes.raster import RasterHeader, unplaced_header
 from glsweep.scenes.reading import Reading
@@ -108,11 +109,20 @@ class NpzHeader(RasterHeader):
         return to_complex(image, self.roles, patch.path)
 
     def read_mask(self) -> npt.NDArray[np.uint8]:
-        """Read the lines of all patches, uint8 (rows, cols), 1 on a line."""
-        mask = np.zeros(self.shape, np.uint8)
+        """Read the lines of all patches, uint8 (rows, cols), 1 on a line.
+
+        Raises
+        ------
+        DataError
+            When a patch cannot be read, or they hold more than one value besides 0 or no line but areas.
+        """
+        values = np.zeros(self.shape, np.float32)
+        is_covered = np.zeros(self.shape, np.bool_)
         for patch, here, there in self._touching(Window(0, 0, *self.shape)):
-            mask[here] |= patch.read("mask")[0][there] > 0
-        return mask
+            part = np.nan_to_num(patch.read("mask")[0][there].astype(np.float32))
+            values[here] = np.where(part != 0, part, values[here])
+            is_covered[here] = True
+        return on_line(values, int(is_covered.sum()), self.path)
 
     def _touching(
         self, window: Window

@@ -44,7 +44,16 @@ def line():
 
 
 def cut(
-    root, values, *, unit="over pi", dtype=np.float32, line_value=1, turned=False, scene="S1_x2_y3", at=None
+    root,
+    values,
+    *,
+    unit="over pi",
+    dtype=np.float32,
+    line_value=1,
+    turned=False,
+    scene="S1_x2_y3",
+    at=None,
+    change_mask=np.asarray,
 ):
     """Cut as the study's programs do: angle, abs, mask, at names that say where."""
     bands = np.stack([np.angle(values) / IN_UNIT[unit], np.abs(values)])
@@ -53,7 +62,7 @@ def cut(
         mask = line()[window][None] * np.uint8(line_value)
         x, y = (row, col) if turned else (col, row)
         name = f"{'' if mask.any() else 'NOISY'}{scene}_x{x}_y{y}_s{SIZE}.npz"
-        np.savez(root / name, image=bands[:, *window].astype(dtype), mask=mask)
+        np.savez(root / name, image=bands[:, *window].astype(dtype), mask=change_mask(mask))
 
 
 def card(root, bands="npz"):
@@ -125,6 +134,31 @@ def test_real_and_imaginary_parts_are_told_by_their_values(tmp_path, scale):
         np.savez(tmp_path / f"s_x{col}_y{row}_s{SIZE}.npz", image=image, mask=line()[window][None])
     (entry,) = read_back(tmp_path)
     np.testing.assert_allclose(entry.read_pixels(), covered(values), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            lambda mask: np.where(np.arange(SIZE) > 20, 2 - mask, mask),
+            "holds the values 0, 1, 2; a mask has 0",
+        ),
+        (lambda mask: mask + 1, "holds the values 0, 1, 2"),  # 0 in the gaps between the patches
+        (lambda mask: -mask.astype(np.int16), "holds the values -1, 0"),
+        (lambda mask: np.maximum(mask * 0.9, 0.1).astype(np.float16), "a mask has 0 and one other"),
+        (lambda mask: 1 - mask, "of its pixels, which is no line"),
+    ],
+)
+def test_masks_of_patches_that_are_no_lines_are_refused(tmp_path, change, told):
+    cut(tmp_path, raster(), at=[(0, 0), (35, 0), (35, 40)], change_mask=change)
+    with pytest.raises(DataError, match=rf"^[^\n]*s32\.npz: [^\n]*{told}"):
+        read_back(tmp_path)
+
+
+def test_where_masks_of_patches_are_not_a_number_is_no_line(tmp_path):
+    cut(tmp_path, raster(), change_mask=lambda mask: np.where(mask > 0, 1, np.nan).astype(np.float32))
+    (entry,) = read_back(tmp_path)
+    assert (entry.line_mask("all_touched") == covered(line())).all()
 
 
 def bands_of(values, unit="over pi"):
