@@ -15,52 +15,26 @@ import numpy.typing as npt
 from glsweep.config.bands import LOOK, PHASES, STRENGTHS, NoData, Role, parse_bands
 from glsweep.errors import DataError
 from glsweep.scenes.band_values import flat_value, look_at
+from glsweep.scenes.npz_values import (
+    SLACK,
+    UNITS,
+    Values,
+    are_parts,
+    are_phase_and_strength,
+    ends_at,
+    has_both_signs,
+    is_bounded_alone,
+    turn_of,
+)
 from glsweep.scenes.reading import Part, Reading, holds_data
 from glsweep.scenes.source import BandFacts
 
 Image = npt.NDArray[np.float32]
-Values = npt.NDArray[np.float64]
 
 LARGEST: dict[Role, float] = {"phase": math.pi, "phase_pi": 1.0, "phase_cycles": 1.0, "phase_degrees": 360.0}
 """Greatest size of a wrapped phase in each unit."""
-SLACK = 2e-3
-"""Share by which float16 may pass it."""
-
-TURNS: tuple[tuple[Role, float], ...] = (
-    ("unwrapped_phase", 2 * math.pi),
-    ("phase_cycles", 1),
-    ("phase_pi", 2),
-    ("phase_degrees", 360),
-)
-"""Whole turns, where a phase is counted from 0 on."""
-HALF_TURNS: tuple[tuple[Role, float], ...] = (
-    ("phase", math.pi),
-    ("phase_pi", 1),
-    ("phase_cycles", 0.5),
-    ("phase_degrees", 180),
-)
-UNITS: dict[Role, str] = {
-    "phase": "in radians",
-    "unwrapped_phase": "in radians",
-    "phase_pi": "over pi",
-    "phase_cycles": "in cycles",
-    "phase_degrees": "in degrees",
-}
-REACHED = 0.99
-"""Of a half or whole turn: so near to its ends come the values of a phase that wraps."""
-
 SEVERAL, ENOUGH_PX = 128, 2**22
 """Patches with data that are looked at, fewer if they have so many pixels."""
-FEW = 0.02
-SECTORS = 8
-LEAST_SECTOR_SHARE = 0.05
-"""Of the share that each sector of the circle has when all angles are alike."""
-NEAR_END, LEAST_NEAR_END = 0.9, 1e-3
-"""A wrapped phase comes so close to both ends of its range, in at least such a share of the pixels."""
-LEAST_VARIATION = 0.02
-CROWDED_END, BEYOND, LEAST_BEYOND = 5e-3, 1.02, 0.03
-"""A band that such a share of the pixels comes near both ends of is bounded: as a part of a complex number by
-the magnitude, which the other band then cannot lead beyond; as a phase by itself, whatever the other is."""
 
 
 class BandRoles(NamedTuple):
@@ -245,9 +219,9 @@ def _refuse_flat(sample: Sequence[Image], roles: BandRoles, path: Path) -> None:
 
 
 def _found_by_values(first: Values, second: Values, path: Path) -> BandRoles:
-    if _are_parts(first, second):
+    if are_parts(first, second):
         return BandRoles("real", "imaginary")
-    if _are_phase_and_strength(first, second):
+    if are_phase_and_strength(first, second):
         roles = BandRoles("phase", "magnitude")
         return _in_unit(roles, first, path)
     raise DataError(
@@ -262,10 +236,10 @@ def _guess(first: Values, second: Values) -> str:
     bands = (first, second)
     # Parts of one magnitude end as a phase over pi does.
     turns = [
-        _turn(values) if other.min() >= 0 or _is_bounded_alone(values, other) else None
+        turn_of(values) if other.min() >= 0 or is_bounded_alone(values, other) else None
         for values, other in (bands, bands[::-1])
     ]
-    if not any(turns) and _has_both_signs(first) and _has_both_signs(second):
+    if not any(turns) and has_both_signs(first) and has_both_signs(second):
         return "`bands: real, imaginary`"
     # What has a negative value is no strength; of two without, the one that passes 1 is none either.
     likeness = [
@@ -289,57 +263,6 @@ def _spelt(first: Role | None, second: Role | None) -> str:
     return f"{first}=1" if first else f"{second}=2"
 
 
-def _turn(values: Values) -> Role | None:
-    """Return the unit of a phase that fills a whole turn just as these values do, if there is one."""
-    if values.min() < 0:
-        return next((role for role, half_turn in HALF_TURNS if _fills(values, -half_turn, half_turn)), None)
-    return next((role for role, turn in TURNS if _fills(values, 0, turn)), None)
-
-
-def _fills(values: Values, low: float, high: float) -> bool:
-    """Whether values come up to both ends of a range and go no farther."""
-    middle, half = (low + high) / 2, (high - low) / 2
-    reach = min(values.max() - middle, middle - values.min())
-    return bool(reach >= REACHED * half and _ends_at(values - middle, half))
-
-
-def _are_parts(first: Values, second: Values) -> bool:
-    """Whether they look like real and imaginary part: alike in size and sign, at every angle."""
-    if not (_has_both_signs(first) and _has_both_signs(second)):
-        return False
-    ratio = np.sqrt(np.mean(first**2) / np.mean(second**2))
-    if not 0.5 <= ratio <= 2 or _is_bounded_alone(first, second) or _is_bounded_alone(second, first):
-        return False
-    sectors, _ = np.histogram(np.arctan2(second, first), SECTORS, (-math.pi, math.pi))
-    return bool(sectors.min() >= LEAST_SECTOR_SHARE * len(first) / SECTORS)
-
-
-def _is_bounded_alone(values: Values, other: Values) -> bool:
-    """Whether a band ends as a phase does, not as a part does where the magnitude ends.
-
-    Where a part comes near its greatest value, nothing is left of the magnitude for the other.
-    """
-    least = CROWDED_END if _turn(values) is None else LEAST_NEAR_END
-    size = np.hypot(values, other)
-    for side in (values, -values):
-        end = side.max()
-        near = side > NEAR_END * end
-        if np.mean(near) < least or np.mean(size[near] > BEYOND * end) < LEAST_BEYOND:
-            return False
-    return True
-
-
-def _are_phase_and_strength(phase: Values, strength: Values) -> bool:
-    """Whether they look like a wrapped phase and a strength that does not bound it, as it would a part."""
-    if not _has_both_signs(phase) or strength.min() < 0 or np.abs(phase).max() > math.pi * (1 + SLACK):
-        return False
-    if np.abs(phase).max() > 1 + SLACK and np.ptp(strength) <= LEAST_VARIATION * strength.max():
-        return True
-    weak = strength <= np.quantile(strength, 1 / 3)
-    varies = np.ptp(strength) > LEAST_VARIATION * strength.max()
-    return bool(varies and np.abs(phase[weak]).max() >= 0.7 * np.abs(phase).max())
-
-
 def _in_unit(roles: BandRoles, phase: Values, path: Path) -> BandRoles:
     """Return the roles with `phase_pi` for `phase` where the largest value of the set is over pi."""
 
@@ -348,10 +271,10 @@ def _in_unit(roles: BandRoles, phase: Values, path: Path) -> BandRoles:
 
     if np.abs(phase).max() > 1 + SLACK:
         return roles
-    if _ends_at(phase, 1.0):
+    if ends_at(phase, 1.0):
         return named("phase_pi")
     span = f"{path}: the phase of the patches lies between {phase.min():.4g} and {phase.max():.4g}"
-    turn = _turn(phase)
+    turn = turn_of(phase)
     if turn is not None:
         raise DataError(
             f"{span}, as one {UNITS[turn]} does; say `bands: {_spelt(*named(turn))}` in the data card's "
@@ -370,8 +293,8 @@ def _unlikely(first: Values, second: Values, roles: BandRoles) -> str | None:
         real, imaginary = by_role["real"], by_role["imaginary"]
         if real.min() >= 0 and imaginary.min() >= 0:
             return "neither band is ever negative, as no pair of real and imaginary part is"
-        one_sided = imaginary.min() >= 0 or (real.min() >= 0 and _turn(imaginary) is not None)
-        if one_sided and (_has_both_signs(real) or _has_both_signs(imaginary)):
+        one_sided = imaginary.min() >= 0 or (real.min() >= 0 and turn_of(imaginary) is not None)
+        if one_sided and (has_both_signs(real) or has_both_signs(imaginary)):
             return "one band has both signs and the other is never negative, as a phase and a magnitude are"
         return None
     role = next((role for role in PHASES if role in by_role), None)
@@ -380,7 +303,7 @@ def _unlikely(first: Values, second: Values, roles: BandRoles) -> str | None:
 
 def _unlikely_phase(phase: Values, role: Role) -> str | None:
     span = f"its phase lies between {phase.min():.4g} and {phase.max():.4g}"
-    turn = _turn(phase)
+    turn = turn_of(phase)
     if turn is not None and UNITS[turn] == UNITS[role]:
         return None
     if turn is not None:
@@ -390,13 +313,3 @@ def _unlikely_phase(phase: Values, role: Role) -> str | None:
     if role in ("phase", "phase_pi") and phase.min() >= 0:
         return f"{span} and is never negative"
     return None
-
-
-def _has_both_signs(values: Values) -> bool:
-    return bool(FEW <= np.mean(values < 0) <= 1 - FEW)
-
-
-def _ends_at(values: Values, end: float) -> bool:
-    """Whether the values are spread up to both ends of [-end, end], and go no farther."""
-    near = [np.mean(values > NEAR_END * end), np.mean(values < -NEAR_END * end)]
-    return bool(np.abs(values).max() <= end * (1 + SLACK) and min(near) >= LEAST_NEAR_END)
