@@ -192,16 +192,21 @@ def _refuse_fill(sample: Sequence[Image], roles: BandRoles | None, path: Path, n
             raise DataError(
                 f"{path}: band {band + 1} of the patches holds {look.fill:g} in {look.fill_share:.2%} of "
                 "their pixels, apart from all other values, and nothing says that it is no data; say so "
-                f"(`nodata: {look.fill:.17g}` in the data card's layout)"
+                f"(`nodata: {look.fill:.17g}` in the data card's layout), or that it is measured all "
+                "the same (`nodata: as_tagged`)"
             )
 
 
 def _refuse_flat(sample: Sequence[Image], roles: BandRoles, path: Path) -> None:
     """Make sure that no areas hold one value without exception."""
     joined = [to_complex(image, roles, path) for image in sample]
-    flat = flat_value(joined)
+    # What fills some patches may be little of all.
+    flat = flat_value(joined) or flat_value([values for values in joined if flat_value([values])])
     if flat is None:
         return
+    share = sum((values == flat.value).sum() for values in joined) / sum(
+        (values != 0).sum() for values in joined
+    )
     image, place = next(
         (image, np.argwhere(there)[0])
         for image, values in zip(sample, joined, strict=True)
@@ -211,7 +216,7 @@ def _refuse_flat(sample: Sequence[Image], roles: BandRoles, path: Path) -> None:
     # One of real and imaginary part is often 0, and no tag then.
     tag = next(value for role, value in stored.items() if value != 0 or role in (*PHASES, *STRENGTHS))
     raise DataError(
-        f"{path}: {flat.share:.0%} of the patches' pixels lie in areas that hold one value without "
+        f"{path}: {share:.2%} of the patches' pixels hold one value, in areas without "
         "exception, as no measurement does; say that it is no data "
         f"(`nodata: {tag:.9g}` in the data card's layout), or that it is measured all the same "
         "(`nodata: as_tagged`)"

@@ -187,7 +187,7 @@ def test_what_is_read_is_right_or_refused(seed, scale, noise, made, tmp_path_fac
     try:
         roles = decide_roles([image], "npz", tmp_path_factory.getbasetemp())
     except DataError as error:
-        assert "bands:" in str(error)
+        assert "`bands: " in str(error) or "`nodata: " in str(error)
         return
     assert made in ("radians", "over pi", "parts")
     np.testing.assert_allclose(to_complex(image, roles, PATCH), values, rtol=1e-3, atol=1e-4 * scale)
@@ -338,6 +338,15 @@ def test_a_fill_is_refused_until_the_card_tells_it(tmp_path, dtype, made, fill, 
     expected[HOLE[1:]] = 0
     np.testing.assert_allclose(entry.read_pixels(), expected, atol=4e-3)
     assert (entry.valid() == (expected != 0)).all()
+
+
+def test_areas_of_one_value_are_refused_where_few_patches_hold_them(tmp_path):
+    images = [bands_of(raster(seed)) for seed in range(40)]
+    images[7][:, 5:15, 60:70] = np.reshape([0, 1], (2, 1, 1))
+    assert decide_roles(images[:7], "npz", tmp_path) == ("phase_pi", "magnitude")
+    images[7] = images[7][:, :32, 55:75]
+    with pytest.raises(DataError, match="areas without exception"):
+        decide_roles(images, "npz", tmp_path)
 
 
 def test_what_stands_for_no_data_elsewhere_is_measured_where_only_tags_count(tmp_path):
