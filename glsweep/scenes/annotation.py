@@ -178,7 +178,7 @@ def draw_from_pixels(headers: Sequence[RasterHeader], root: Path, card: DataCard
         if isinstance(header, NpzHeader):
             lines = lines_through(header.read_mask(), header.transform)
         elif path is not None:
-            lines = lines_through(read_mask(path, header.shape), header.transform)
+            lines = lines_through(read_mask(path, header), header.transform)
         else:
             entries.append(bare)
             continue

@@ -120,7 +120,7 @@ def _headers(choice: Choice, card: DataCard) -> list[RasterHeader]:
     paths = distinct(choice.taken, "rename all but one")
     layout = card.layout
     if layout.holds_npz:
-        return [*read_npz_headers(paths, card.posting_m, layout.bands)]
+        return [*read_npz_headers(paths, card.posting_m, layout.bands, layout.nodata)]
     unplaced_posting_m = card.posting_m if layout.masks else None
     return [
         read_header(path, layout.bands, posting_m=unplaced_posting_m, nodata=layout.nodata) for path in paths

@@ -5,35 +5,36 @@ imaginary part, and nothing but the values tells one from the other.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from glsweep.config.bands import LOOK, STRENGTHS, Role, parse_bands
+from glsweep.config.bands import LOOK, PHASES, STRENGTHS, NoData, Role, parse_bands
 from glsweep.errors import DataError
-from glsweep.scenes.reading import Part, Reading
+from glsweep.scenes.band_values import flat_value, look_at
+from glsweep.scenes.npz_values import (
+    SLACK,
+    UNITS,
+    Values,
+    are_parts,
+    are_phase_and_strength,
+    ends_at,
+    has_both_signs,
+    is_bounded_alone,
+    turn_of,
+)
+from glsweep.scenes.reading import Part, Reading, holds_data
 from glsweep.scenes.source import BandFacts
 
 Image = npt.NDArray[np.float32]
-Values = npt.NDArray[np.float64]
 
 LARGEST: dict[Role, float] = {"phase": math.pi, "phase_pi": 1.0, "phase_cycles": 1.0, "phase_degrees": 360.0}
 """Greatest size of a wrapped phase in each unit."""
-SLACK = 2e-3
-"""Share by which float16 may pass it."""
-
-SEVERAL = 128
-"""Patches with data that are looked at."""
-FEW = 0.02
-SECTORS = 8
-LEAST_SECTOR_SHARE = 0.05
-"""Of the share that each sector of the circle has when all angles are alike."""
-NEAR_END, LEAST_NEAR_END = 0.9, 1e-3
-"""A wrapped phase comes so close to both ends of its range, in at least such a share of the pixels."""
-LEAST_VARIATION = 0.02
+SEVERAL, ENOUGH_PX = 128, 2**22
+"""Patches with data that are looked at, fewer if they have so many pixels."""
 
 
 class BandRoles(NamedTuple):
@@ -48,7 +49,7 @@ class BandRoles(NamedTuple):
         return ", ".join(f"{role}={band}" for band, role in enumerate(self, 1) if role is not None)
 
 
-def decide_roles(images: Iterable[Image], asked: str, path: Path) -> BandRoles:
+def decide_roles(images: Iterable[Image], asked: str, path: Path, nodata: NoData = None) -> BandRoles:
     """Tell what the bands of a whole set of patches are: as the data card says, or by their values.
 
     A phase in radians and one over pi are told apart by their size even where the card says
@@ -63,22 +64,39 @@ def decide_roles(images: Iterable[Image], asked: str, path: Path) -> BandRoles:
         `layout.bands` of the data card.
     path : Path
         For messages: where the patches are.
+    nodata : float, "as_tagged" or None
+        What stands for no data in either band, see `NoData`.
 
     Raises
     ------
     DataError
-        When the values do not fit what the card says, or do not tell what they are.
+        When the values do not fit what the card says, or do not tell what they are, or some of them stand
+        for no data though nothing says so.
     """
-    first, second = _sample(images, path)
+    sample = _sample(images, path, nodata)
     roles = asked_roles(asked, path)
+    if nodata != "as_tagged":
+        _refuse_fill(sample, roles, path, nodata)
+    first, second = np.concatenate([with_data(image, nodata) for image in sample], axis=1).astype(np.float64)
     if roles is None:
-        return _found_by_values(first, second, path)
+        roles = _found_by_values(first, second, path)
+    else:
+        roles = _as_asked(first, second, roles, asked, path)
+    if nodata is None:
+        _refuse_flat(sample, roles, path)
+    return roles
+
+
+def _as_asked(first: Values, second: Values, roles: BandRoles, asked: str, path: Path) -> BandRoles:
+    """Return what the card says, in the unit that the values have, if they can be that."""
     if "phase" in roles:
-        unit = _unit_of_phase((first, second)[roles.index("phase")], path)
-        roles = BandRoles(*(unit if role == "phase" else role for role in roles))
+        roles = _in_unit(roles, (first, second)[roles.index("phase")], path)
     fault = fault_of(first, second, roles) or _unlikely(first, second, roles)
     if fault:
-        raise DataError(f"{path}: {fault}, so its bands are not {asked}; mend layout.bands in the data card")
+        raise DataError(
+            f"{path}: {fault}, so its bands are not {asked}; mend layout.bands in the data card, perhaps as "
+            f"{_guess(first, second)}"
+        )
     return roles
 
 
@@ -104,13 +122,16 @@ def asked_roles(asked: str, path: Path) -> BandRoles | None:
     return BandRoles(places.get(1), places.get(2))
 
 
-def to_complex(image: Image, roles: BandRoles, path: Path) -> npt.NDArray[np.complex64]:
+def to_complex(
+    image: Image, roles: BandRoles, path: Path, nodata: NoData = None
+) -> npt.NDArray[np.complex64]:
     """Join two bands (2, rows, cols) of the patch at `path` to one complex value a pixel, 0 without data."""
     used = [(band, role) for band, role in enumerate(roles) if role is not None]
-    facts = BandFacts(dtype=str(image.dtype))
+    facts = _facts(image)
     parts = tuple(Part(band + 1, role, facts) for band, role in used)
     # Beside a magnitude of its own a pixel holds data also where its phase is 0.
-    reading = Reading(parts, zeros="measured" if len(parts) > 1 else "missing")
+    is_measured = len(parts) > 1 or nodata == "as_tagged"
+    reading = Reading(parts, _number(nodata), zeros="measured" if is_measured else "missing")
     return reading.joined(image[[band for band, _ in used]], None, path)
 
 
@@ -120,6 +141,8 @@ def fault_of(first: Values | Image, second: Values | Image, roles: BandRoles) ->
         if not values.size:
             continue
         largest = LARGEST.get(role) if role is not None else None
+        if role == "phase_pi" and values.min() >= 0:
+            largest = 2.0
         span = f"band {number} lies between {values.min():.4g} and {values.max():.4g}"
         if largest is not None and np.abs(values).max() > largest * (1 + SLACK):
             return f"{span}, beyond {largest:.4g}"
@@ -128,102 +151,170 @@ def fault_of(first: Values | Image, second: Values | Image, roles: BandRoles) ->
     return None
 
 
-def with_data(image: Image) -> Image:
+def with_data(image: Image, nodata: NoData = None) -> Image:
     """Return the pixels of (2, rows, cols) that hold data, (2, N)."""
     flat = image.reshape(2, -1)
-    return flat[:, np.isfinite(flat).all(axis=0) & (flat != 0).any(axis=0)]
+    return flat[:, holds_data(flat, _facts(image), _number(nodata)).all(axis=0) & (flat != 0).any(axis=0)]
 
 
-def _sample(images: Iterable[Image], path: Path) -> tuple[Values, Values]:
-    parts: list[Image] = []
+def _number(nodata: NoData) -> float | None:
+    return float(nodata) if isinstance(nodata, int | float) else None
+
+
+def _facts(image: Image) -> BandFacts:
+    return BandFacts(dtype=str(image.dtype))
+
+
+def _sample(images: Iterable[Image], path: Path, nodata: NoData) -> list[Image]:
+    """Return patches that hold data, no more than are needed to tell what all are."""
+    sample: list[Image] = []
+    known_px = 0
     for image in images:
-        pixels = with_data(image)
-        if pixels.size:
-            parts.append(pixels)
-        if len(parts) == SEVERAL:
+        pixels = with_data(image, nodata).shape[1]
+        if pixels:
+            sample.append(image)
+            known_px += pixels
+        if len(sample) == SEVERAL or known_px >= ENOUGH_PX:
             break
-    if not parts:
+    if not sample:
         raise DataError(f"{path}: no pixel of any patch holds data; remove the patches")
-    first, second = np.concatenate(parts, axis=1).astype(np.float64)
-    return first, second
+    return sample
+
+
+def _refuse_fill(sample: Sequence[Image], roles: BandRoles | None, path: Path, nodata: NoData) -> None:
+    """Make sure that no extreme value stands for no data without anything that says so."""
+    for band in range(2):
+        if roles is not None and roles[band] is None:
+            continue
+        stored = [(image[band], holds_data(image[band], _facts(image), _number(nodata))) for image in sample]
+        look = look_at([np.where(known, values, np.nan).astype(np.float64) for values, known in stored])
+        if look.fill is not None:
+            raise DataError(
+                f"{path}: band {band + 1} of the patches holds {look.fill:g} in {look.fill_share:.2%} of "
+                "their pixels, apart from all other values, and nothing says that it is no data; say so "
+                f"(`nodata: {look.fill:.17g}` in the data card's layout), or that it is measured all "
+                "the same (`nodata: as_tagged`)"
+            )
+
+
+def _refuse_flat(sample: Sequence[Image], roles: BandRoles, path: Path) -> None:
+    """Make sure that no areas hold one value without exception."""
+    joined = [to_complex(image, roles, path) for image in sample]
+    # What fills some patches may be little of all.
+    flat = flat_value(joined) or flat_value([values for values in joined if flat_value([values])])
+    if flat is None:
+        return
+    share = sum((values == flat.value).sum() for values in joined) / sum(
+        (values != 0).sum() for values in joined
+    )
+    image, place = next(
+        (image, np.argwhere(there)[0])
+        for image, values in zip(sample, joined, strict=True)
+        if (there := values == flat.value).any()
+    )
+    stored = {role: float(image[band, *place]) for band, role in enumerate(roles) if role is not None}
+    # One of real and imaginary part is often 0, and no tag then.
+    tag = next(value for role, value in stored.items() if value != 0 or role in (*PHASES, *STRENGTHS))
+    raise DataError(
+        f"{path}: {share:.2%} of the patches' pixels hold one value, in areas without "
+        "exception, as no measurement does; say that it is no data "
+        f"(`nodata: {tag:.9g}` in the data card's layout), or that it is measured all the same "
+        "(`nodata: as_tagged`)"
+    )
 
 
 def _found_by_values(first: Values, second: Values, path: Path) -> BandRoles:
-    if _are_parts(first, second):
+    if are_parts(first, second):
         return BandRoles("real", "imaginary")
-    if _are_phase_and_strength(first, second):
-        return BandRoles(_unit_of_phase(first, path), "magnitude")
-    swapped = _are_phase_and_strength(second, first)
-    likely = (
-        "`bands: magnitude, phase`" if swapped else "`bands: phase, magnitude` or `bands: real, imaginary`"
-    )
+    if are_phase_and_strength(first, second):
+        roles = BandRoles("phase", "magnitude")
+        return _in_unit(roles, first, path)
     raise DataError(
         f"{path}: band 1 of the patches lies between {first.min():.4g} and {first.max():.4g}, band 2 between "
-        f"{second.min():.4g} and {second.max():.4g}, which does not tell what they are; say {likely} in the "
-        "data card's layout"
+        f"{second.min():.4g} and {second.max():.4g}, which does not tell what they are; say "
+        f"{_guess(first, second)} in the data card's layout"
     )
 
 
-def _are_parts(first: Values, second: Values) -> bool:
-    """Whether they look like real and imaginary part: alike in size and sign, at every angle."""
-    if not (_has_both_signs(first) and _has_both_signs(second)):
-        return False
-    ratio = np.sqrt(np.mean(first**2) / np.mean(second**2))
-    if not 0.5 <= ratio <= 2 or _ends_at(first, math.pi) or _ends_at(second, math.pi):
-        return False
-    sectors, _ = np.histogram(np.arctan2(second, first), SECTORS, (-math.pi, math.pi))
-    return bool(sectors.min() >= LEAST_SECTOR_SHARE * len(first) / SECTORS)
+def _guess(first: Values, second: Values) -> str:
+    """Return what a card may say of two bands, by what is likeliest."""
+    bands = (first, second)
+    # Parts of one magnitude end as a phase over pi does.
+    turns = [
+        turn_of(values) if other.min() >= 0 or is_bounded_alone(values, other) else None
+        for values, other in (bands, bands[::-1])
+    ]
+    if not any(turns) and has_both_signs(first) and has_both_signs(second):
+        return "`bands: real, imaginary`"
+    # What has a negative value is no strength; of two without, the one that passes 1 is none either.
+    likeness = [
+        (values.min() < 0, turn is not None and values.max() > 1 + SLACK, turn is not None)
+        for values, turn in zip(bands, turns, strict=True)
+    ]
+    place = int(likeness[1] > likeness[0])
+    phase, other = bands[place], bands[1 - place]
+    in_radians: Role = "phase" if phase.min() < 0 and np.abs(phase).max() <= math.pi else "unwrapped_phase"
+    role = turns[place] or in_radians
+    condition = "" if turns[place] or role == "phase" else " if the phase is in radians (convert it else)"
+    if other.min() < 0:
+        return f"`bands: {role}={place + 1}`{condition}"
+    return f"`bands: {_spelt(role, 'magnitude') if place == 0 else _spelt('magnitude', role)}`{condition}"
 
 
-def _are_phase_and_strength(phase: Values, strength: Values) -> bool:
-    """Whether they look like a wrapped phase and a strength that does not bound it, as it would a part."""
-    if not _has_both_signs(phase) or strength.min() < 0 or np.abs(phase).max() > math.pi * (1 + SLACK):
-        return False
-    if np.abs(phase).max() > 1 + SLACK and np.ptp(strength) <= LEAST_VARIATION * strength.max():
-        return True
-    weak = strength <= np.quantile(strength, 1 / 3)
-    varies = np.ptp(strength) > LEAST_VARIATION * strength.max()
-    return bool(varies and np.abs(phase[weak]).max() >= 0.7 * np.abs(phase).max())
+def _spelt(first: Role | None, second: Role | None) -> str:
+    """Return two roles as a data card says them."""
+    if first and second:
+        return f"{first}, {second}"
+    return f"{first}=1" if first else f"{second}=2"
 
 
-def _unit_of_phase(phase: Values, path: Path) -> Role:
-    """Return `phase` for radians or `phase_pi`, by the largest value of the set."""
-    largest = np.abs(phase).max()
-    if largest > 1 + SLACK:
-        return "phase"
-    if _ends_at(phase, 1.0):
-        return "phase_pi"
+def _in_unit(roles: BandRoles, phase: Values, path: Path) -> BandRoles:
+    """Return the roles with `phase_pi` for `phase` where the largest value of the set is over pi."""
+
+    def named(role: Role) -> BandRoles:
+        return BandRoles(*(role if one == "phase" else one for one in roles))
+
+    if np.abs(phase).max() > 1 + SLACK:
+        return roles
+    if ends_at(phase, 1.0):
+        return named("phase_pi")
+    span = f"{path}: the phase of the patches lies between {phase.min():.4g} and {phase.max():.4g}"
+    turn = turn_of(phase)
+    if turn is not None:
+        raise DataError(
+            f"{span}, as one {UNITS[turn]} does; say `bands: {_spelt(*named(turn))}` in the data card's "
+            "layout"
+        )
     raise DataError(
-        f"{path}: the phase of the patches lies between {phase.min():.4g} and {phase.max():.4g}, in "
-        "radians or over pi; say `bands: phase_pi, magnitude` in the data card's layout if it is over pi, or "
-        "`bands: unwrapped_phase, magnitude` if it is in radians"
+        f"{span}, in radians or over pi; say `bands: {_spelt(*named('phase_pi'))}` in the data card's layout "
+        f"if it is over pi, or `bands: {_spelt(*named('unwrapped_phase'))}` if it is in radians"
     )
 
 
 def _unlikely(first: Values, second: Values, roles: BandRoles) -> str | None:
     """Say why values that might be what they are said to be are more likely something else."""
-    parts = (
-        {"real": first, "imaginary": second}
-        if roles.first == "real"
-        else {"real": second, "imaginary": first}
-    )
-    if (
-        set(roles) == {"real", "imaginary"}
-        and parts["imaginary"].min() >= 0
-        and _has_both_signs(parts["real"])
-    ):
-        return "one band has both signs and the other is never negative, as a phase and a magnitude are"
-    phases = [values for values, role in zip((first, second), roles, strict=True) if role == "phase_degrees"]
-    if phases and np.abs(phases[0]).max() <= 2 * math.pi:
-        return f"its phase never passes {np.abs(phases[0]).max():.4g}, as one in radians does not"
+    by_role = dict(zip(roles, (first, second), strict=True))
+    if set(roles) == {"real", "imaginary"}:
+        real, imaginary = by_role["real"], by_role["imaginary"]
+        if real.min() >= 0 and imaginary.min() >= 0:
+            return "neither band is ever negative, as no pair of real and imaginary part is"
+        one_sided = imaginary.min() >= 0 or (real.min() >= 0 and turn_of(imaginary) is not None)
+        if one_sided and (has_both_signs(real) or has_both_signs(imaginary)):
+            return "one band has both signs and the other is never negative, as a phase and a magnitude are"
+        return None
+    role = next((role for role in PHASES if role in by_role), None)
+    return None if role is None else _unlikely_phase(by_role[role], role)
+
+
+def _unlikely_phase(phase: Values, role: Role) -> str | None:
+    span = f"its phase lies between {phase.min():.4g} and {phase.max():.4g}"
+    turn = turn_of(phase)
+    if turn is not None and UNITS[turn] == UNITS[role]:
+        return None
+    if turn is not None:
+        return f"{span}, as one {UNITS[turn]} does"
+    if role == "phase_degrees" and np.abs(phase).max() <= 2 * math.pi:
+        return f"{span}, as one in radians does"
+    if role in ("phase", "phase_pi") and phase.min() >= 0:
+        return f"{span} and is never negative"
     return None
-
-
-def _has_both_signs(values: Values) -> bool:
-    return bool(FEW <= np.mean(values < 0) <= 1 - FEW)
-
-
-def _ends_at(values: Values, end: float) -> bool:
-    """Whether the values are spread up to both ends of [-end, end], and go no farther."""
-    near = [np.mean(values > NEAR_END * end), np.mean(values < -NEAR_END * end)]
-    return bool(np.abs(values).max() <= end * (1 + SLACK) and min(near) >= LEAST_NEAR_END)

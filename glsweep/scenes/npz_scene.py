@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glsweep.config.bands import NoData
 from glsweep.errors import DataError
+from glsweep.scenes.masks import on_line
 from glsweep.scenes.npz_bands import BandRoles, decide_roles, fault_of, to_complex, with_data
 from glsweep.scenes.raster import RasterHeader, unplaced_header
 from glsweep.scenes.reading import Reading
@@ -62,12 +64,13 @@ class NpzHeader(RasterHeader):
     """A scene of which there are patches alone; between them it holds no data.
 
     `path` is the first patch's, `scene` the scene's name, `roles` what the bands of the whole data
-    set's patches are.
+    set's patches are, `nodata` what stands for no data in them.
     """
 
     scene: str = ""
     patches: tuple[NpzPatch, ...] = ()
     roles: BandRoles = BandRoles("real", "imaginary")  # noqa: RUF009 (a tuple)
+    nodata: NoData = None
 
     @property
     def name(self) -> str:
@@ -98,21 +101,30 @@ class NpzHeader(RasterHeader):
 
     def _signal(self, patch: NpzPatch) -> npt.NDArray[np.complex64]:
         image = patch.read("image")
-        first, second = with_data(image)
+        first, second = with_data(image, self.nodata)
         fault = fault_of(first, second, self.roles)
         if fault:
             raise DataError(
                 f"{patch.path}: {fault}, though patches of this data set hold {self.roles.told}; take "
                 "out those of another kind, or say what they hold as layout.bands in the data card"
             )
-        return to_complex(image, self.roles, patch.path)
+        return to_complex(image, self.roles, patch.path, self.nodata)
 
     def read_mask(self) -> npt.NDArray[np.uint8]:
-        """Read the lines of all patches, uint8 (rows, cols), 1 on a line."""
-        mask = np.zeros(self.shape, np.uint8)
+        """Read the lines of all patches, uint8 (rows, cols), 1 on a line.
+
+        Raises
+        ------
+        DataError
+            When a patch cannot be read, or they hold more than one value besides 0 or no line but areas.
+        """
+        values = np.zeros(self.shape, np.float32)
+        is_covered = np.zeros(self.shape, np.bool_)
         for patch, here, there in self._touching(Window(0, 0, *self.shape)):
-            mask[here] |= patch.read("mask")[0][there] > 0
-        return mask
+            part = np.nan_to_num(patch.read("mask")[0][there].astype(np.float32))
+            values[here] = np.where(part != 0, part, values[here])
+            is_covered[here] = True
+        return on_line(values, int(is_covered.sum()), self.path)
 
     def _touching(
         self, window: Window
@@ -126,7 +138,9 @@ class NpzHeader(RasterHeader):
                 yield patch, _box(window, top, left, bottom, right), _box(patch, top, left, bottom, right)
 
 
-def read_npz_headers(paths: Sequence[Path], posting_m: float | None, bands: str = "auto") -> list[NpzHeader]:
+def read_npz_headers(
+    paths: Sequence[Path], posting_m: float | None, bands: str = "auto", nodata: NoData = None
+) -> list[NpzHeader]:
     """Group patches by scene, and find out from some of them what all of them hold.
 
     Parameters
@@ -137,6 +151,8 @@ def read_npz_headers(paths: Sequence[Path], posting_m: float | None, bands: str 
         Side of a pixel.
     bands : str
         What the data card says that their bands are; `npz` and `auto` leave it to the values.
+    nodata : float, "as_tagged" or None
+        What stands for no data in either band, see `NoData`.
 
     Raises
     ------
@@ -159,8 +175,9 @@ def read_npz_headers(paths: Sequence[Path], posting_m: float | None, bands: str 
     if _are_turned(scenes.values()):
         scenes = {name: [_turned(patch) for patch in patches] for name, patches in scenes.items()}
     spread = _spread([patch for patches in scenes.values() for patch in patches])
-    roles = decide_roles((patch.read("image") for patch in spread), bands, paths[0].parent)
-    return [_header(name, patches, posting_m, roles) for name, patches in sorted(scenes.items())]
+    roles = decide_roles((patch.read("image") for patch in spread), bands, paths[0].parent, nodata)
+    headers = [_header(name, patches, posting_m, roles) for name, patches in sorted(scenes.items())]
+    return [replace(header, nodata=nodata) for header in headers]
 
 
 def _header(name: str, patches: list[NpzPatch], posting_m: float, roles: BandRoles) -> NpzHeader:

@@ -118,7 +118,7 @@ class SceneEntry:
         if isinstance(self.header, NpzHeader):
             return self.header.read_mask()
         if self.mask_path is not None:
-            return read_mask(self.mask_path, self.shape)
+            return read_mask(self.mask_path, self.header)
         return line_mask(self.lines, self.shape, self.header.transform, rule)
 
     def read(self) -> Scene:
