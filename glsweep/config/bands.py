@@ -70,7 +70,9 @@ def parse_bands(text: str) -> tuple[BandTerm, ...]:
     roles = {term.role for term in terms if term.role is not None}
     if len(roles) < sum(term.role is not None for term in terms):
         raise ValueError(f"{text!r} names a role twice; name each band once")
-    if None not in [term.role for term in terms] and not _is_interferogram(roles):
+    if roles and len(roles) < len(terms):
+        raise ValueError(f"{text!r} says what some bands are and not others; say it of all, or of none")
+    if roles and not _is_interferogram(roles):
         raise ValueError(
             f"{text!r} is no interferogram; name `complex`, `real, imaginary`, or a phase "
             f"({', '.join(PHASES)}), by itself or with one of {', '.join(STRENGTHS)}"

@@ -69,24 +69,22 @@ def find_reading(source: Source, asked: str = "auto", nodata: NoData = None) -> 
             _refuse_fill(source.path, one, untagged)
     for one in candidates:
         _refuse_any_size(source.path, one)
-    given = {number: role for number, role in chosen.items() if role is not None}
-    is_asked = len(given) == len(chosen)
+    roles = {number: role for number, role in chosen.items() if role is not None}
+    is_asked = bool(roles)
     if is_asked:
-        check_asked(source.path, candidates, given)
-    roles = given if is_asked else recognise(source.path, candidates)
+        check_asked(source.path, candidates, roles)
+    else:
+        roles = recognise(source.path, candidates)
     parts = tuple(Part(number, role, source.bands[number - 1]) for number, role in roles.items())
-    signal = next(one for one in candidates if roles.get(one.number, "mask") != "mask")
     reading = Reading(parts, untagged)
-    reading = replace(reading, zeros=_zeros(reading, signal, as_tagged=nodata == "as_tagged"))
+    phase = next((one for one in candidates if roles.get(one.number) in PHASES), None)
+    if phase is not None:
+        reading = replace(reading, zeros=_zeros(reading, phase, as_tagged=nodata == "as_tagged"))
     places = [list(chosen).index(number) for number in roles]
-    may_be_flat = nodata == "as_tagged"
-    tried = _tried(source.path, reading, places, looked, may_be_flat=may_be_flat)
+    reading = _tried(source, reading, places, looked, may_be_flat=nodata == "as_tagged")
     if not is_asked:
-        _refuse_unused_mask(source, tried, len(looked))
-    if sum(window.bands[0].size for window in looked) < source.shape[0] * source.shape[1]:
-        largest = max(float(np.abs(tried.joined(w.bands[places], w.mask, source.path)).max()) for w in looked)
-        tried = replace(tried, largest=FAR_BEYOND * largest, may_be_flat=may_be_flat)
-    return replace(tried, parts=(*parts, *masks))
+        _refuse_unused_mask(source, reading, len(looked))
+    return replace(reading, parts=(*parts, *masks))
 
 
 def _refuse_unused_mask(source: Source, reading: Reading, windows: int) -> None:
@@ -262,16 +260,28 @@ def _zeros(reading: Reading, phase: Candidate, *, as_tagged: bool) -> Zeros:
 
 
 def _tried(
-    path: Path, reading: Reading, places: Sequence[int], looked: Sequence[Looked], *, may_be_flat: bool
+    source: Source, reading: Reading, places: Sequence[int], looked: Sequence[Looked], *, may_be_flat: bool
 ) -> Reading:
-    """Join what was looked at, so that what cannot be read is refused before anything is done with it."""
+    """Join what was looked at, so that what cannot be read is refused before anything is done with it.
+
+    Returns
+    -------
+    Reading
+        With what holds for the rest of the raster too, where not all of it was looked at.
+    """
     stored = [bands[list(places)] for bands, _ in looked]
-    joined = [reading.joined(bands, window.mask, path) for bands, window in zip(stored, looked, strict=True)]
+    joined = [
+        reading.joined(bands, window.mask, source.path) for bands, window in zip(stored, looked, strict=True)
+    ]
     if not any(window.any() for window in joined):
-        raise DataError(f"{path}: no pixel that was looked at holds data; name other bands {SETTLE}")
+        raise DataError(f"{source.path}: no pixel that was looked at holds data; name other bands {SETTLE}")
     if not may_be_flat:
-        refuse_flat(joined, stored, reading, path)
-    return replace(reading, clipped_share=_clipped_share(reading, places, looked))
+        refuse_flat(joined, stored, reading, source.path)
+    reading = replace(reading, clipped_share=_clipped_share(reading, places, looked))
+    if sum(window.size for window in joined) == source.shape[0] * source.shape[1]:
+        return reading
+    largest = FAR_BEYOND * max(float(np.abs(window).max()) for window in joined)
+    return replace(reading, largest=largest, may_be_flat=may_be_flat)
 
 
 def _clipped_share(reading: Reading, places: Sequence[int], looked: Sequence[Looked]) -> float:

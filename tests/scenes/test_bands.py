@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 
+from glsweep.config.bands import parse_bands
 from glsweep.errors import DataError
 from glsweep.scenes.band_names import meaning
 from glsweep.scenes.band_values import windows_to_look_at
@@ -501,3 +502,26 @@ def test_a_name_with_other_words_beside_phase_is_a_phase(tmp_path):
     ):
         path = write(tmp_path / "a.tif", angle(true)[None], names=(name,))
         assert_same_phase(read_header(path).read(), true)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("phase=3, 1", "say it of all, or of none"),
+        ("phase, phase", "names a role twice"),
+        ("coherence", "is no interferogram"),
+        ("phase, ", "has an empty term"),
+        ("hue=1", "'hue' is no role; known are complex"),
+    ],
+)
+def test_what_a_user_says_must_make_an_interferogram(asked, told):
+    with pytest.raises(ValueError, match=told):
+        parse_bands(asked)
+
+
+def test_the_order_in_which_a_user_names_bands_does_not_matter(tmp_path):
+    true = made_scene()
+    coherence = np.where(true == 0, 0.5, np.abs(true))
+    path = write(tmp_path / "a.tif", np.stack([coherence, angle(true)]).astype(np.float32))
+    for asked in ("coherence, phase", "phase=2, coherence=1"):
+        np.testing.assert_array_equal(read_header(path, asked).read() == 0, true == 0)
