@@ -329,7 +329,7 @@ def _guess_pair(first: Look, second: Look) -> str:
         return "real, imaginary"
     if not set(guesses) & set(PHASES):
         # The one that is farther from 0 has a number of turns added.
-        guesses[int(second.low / second.high > first.low / first.high)] = "unwrapped_phase"
+        guesses[int(second.low * first.high > first.low * second.high)] = "unwrapped_phase"
     both_phases = set(guesses) <= set(PHASES)
     return "phase=1, magnitude=2" if both_phases else ", ".join(guesses)
 

@@ -525,3 +525,11 @@ def test_the_order_in_which_a_user_names_bands_does_not_matter(tmp_path):
     path = write(tmp_path / "a.tif", np.stack([coherence, angle(true)]).astype(np.float32))
     for asked in ("coherence, phase", "phase=2, coherence=1"):
         np.testing.assert_array_equal(read_header(path, asked).read() == 0, true == 0)
+
+
+def test_a_band_of_zeros_beside_an_amplitude_is_refused_in_one_line(tmp_path):
+    amplitude = 40 * np.abs(made_scene(collar_px=0))
+    for bands in ((amplitude, np.zeros(SHAPE)), (np.zeros(SHAPE), amplitude)):
+        path = write(tmp_path / "a.tif", np.stack(bands).astype(np.float32))
+        with pytest.raises(DataError, match="neither real and imaginary part nor phase and coherence"):
+            read_header(path)
