@@ -81,11 +81,6 @@ class Reading:
         """What the bands hold, as it would be asked for."""
         return ", ".join(part.role for part in self.signal)
 
-    @property
-    def has_strength(self) -> bool:
-        """Whether pixels have a magnitude of their own."""
-        return len(self.signal) > 1 or self.signal[0].role == "complex"
-
     def read(self, source: Source, window: Window) -> npt.NDArray[np.complex64]:
         """Return one window, complex64 (rows, cols); 0 where there is no data.
 
