@@ -196,6 +196,7 @@ def _extend(study: Study, asked: StudyConfig, source: Path, console: Console) ->
     """Make the study what is asked for, and tell how it differs from what it was."""
     from glsweep.patches.prepare import check_extended_data
     from glsweep.patches.store import is_stored
+    from glsweep.patches.survey import check_data
     from glsweep.sweep.records import read_records
 
     changes = check_extension(study, asked)
@@ -204,6 +205,8 @@ def _extend(study: Study, asked: StudyConfig, source: Path, console: Console) ->
     plan = make_plan(extended.config.space, seed=asked.seed, source=source, begun=begun)
     sizes_px = patch_sizes_px(plan.strata)
     is_cut_again = any("prepare" in change.stale for change in changes)
+    if is_cut_again:
+        check_data(extended, sizes_px)
     if study.has_begun and (is_cut_again or not all(is_stored(study, size_px) for size_px in sizes_px)):
         check_extended_data(extended, sizes_px)
     again = [stage for stage in STAGES if study.is_done(stage) and any(stage in c.stale for c in changes)]

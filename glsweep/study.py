@@ -200,6 +200,7 @@ class Study:
 
     def extended(self, asked: StudyConfig) -> "Study":
         """Return the study as it is once it is what it is asked to be, see `extend_study`."""
+        asked = asked.model_copy(update={"name": self.config.name})
         return replace(self, config=grown(self.config, asked) if self.has_begun else asked)
 
     def record(self, stage: Stage) -> dict[str, Any]:
