@@ -1,5 +1,7 @@
 """The stage `retrain`: each stratum's winner is trained in full, and its best epoch is kept."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,8 @@ from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.cluster import connected
 from glsweep.sweep.console import ConsoleListener
 from glsweep.sweep.engine import Job, run_trials
-from glsweep.sweep.records import TrialRecord
+from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.records import TrialRecord, read_records
 from glsweep.sweep.stage import split_arrays
 from glsweep.sweep.terms import Terms
 from glsweep.tracking.away import without_stopping
@@ -41,7 +44,7 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
     members = [plan_member(study, index, key, won[key]) for index, key in enumerate(sorted(won))]
     folder = study.directory / "members"
     job = Job(
-        plan=ListedPlan(members),
+        plan=ListedPlan(members, begun=_begun(study, members)),
         schedule=Schedule(
             settings.epochs,
             study.config.space.search.tolerance_m,
@@ -78,8 +81,26 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
     return {m.stratum.key: {"epochs": len(records.trials[m.trial_id].epochs)} for m in members}
 
 
+def _begun(study: Study, members: Sequence[PlannedTrial]) -> list[PlannedTrial]:
+    """Return the members that an earlier run has begun, and forget those that are not asked for any more.
+
+    They are of other winners, or of other settings: the study was extended since.
+    """
+    ledger = Ledger(study.members_ledger_jsonl)
+    if not ledger.path.is_file():
+        return []
+    asked = {member.trial_id for member in members}
+    if not read_records(ledger.path).trials.keys() <= asked:
+        ledger.keep(asked)
+    return read_records(ledger.path).configurations
+
+
 def plan_member(study: Study, index: int, key: str, winner: dict[str, Any]) -> PlannedTrial:
-    """Return the winner's configuration and seed, with the optimiser's settings of full training."""
+    """Return the winner's configuration and seed, with the optimiser's settings of full training.
+
+    Its identifier changes with everything that decides what it becomes, so that a member of before an
+    extension is kept where nothing of that has changed.
+    """
     settings = study.config.space.retraining
     chosen = TrialParameters.model_validate(winner["parameters"])
     optimiser = {
@@ -89,7 +110,11 @@ def plan_member(study: Study, index: int, key: str, winner: dict[str, Any]) -> P
         "gradient_clip": settings.gradient_clip,
     }
     parameters = chosen.model_copy(update={k: v for k, v in optimiser.items() if v is not None})
-    return PlannedTrial(trial_id=f"member-{key}", index=index, seed=winner["seed"], parameters=parameters)
+    decisive = (settings, study.config.space.search.tolerance_m, parameters, winner["seed"])
+    fingerprint = hashlib.sha256(repr(decisive).encode()).hexdigest()[:8]
+    return PlannedTrial(
+        trial_id=f"member-{key}-{fingerprint}", index=index, seed=winner["seed"], parameters=parameters
+    )
 
 
 def _write_member(

@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from glsweep.commands import COMMANDS, keep_ray_on_loopback
-from glsweep.config.card_files import load_data
+from glsweep.config.card_files import join_further, load_data, moved_to
+from glsweep.config.data_card import DataCard
+from glsweep.config.identity import changes_between
 from glsweep.config.output_paths import check_output_folder, check_output_storage
 from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE
 from glsweep.config.space import SearchSpace, load_space
@@ -20,7 +23,17 @@ from glsweep.config.study import StudyConfig
 from glsweep.errors import GlsweepError, StudyError
 from glsweep.spaces.plan import Plan, patch_sizes_px
 from glsweep.spaces.samplers import make_plan
-from glsweep.study import STAGES, Stage, Study, create_study, held, open_study
+from glsweep.study import (
+    STAGES,
+    Stage,
+    Study,
+    check_extension,
+    create_study,
+    extend_study,
+    held,
+    is_study,
+    open_study,
+)
 
 if TYPE_CHECKING:
     from glsweep.nets.published import PublishedWeights
@@ -37,7 +50,8 @@ def _hint(metavar: str, default: str) -> object:
 class Options:
     """What every command takes.
 
-    With `--study` of an existing study alone, its own data, space and seed are used.
+    With `--study` of an existing study its own data, space and seed are used where no others are named.
+    More choices, trials, epochs, seeds or test data extend it; title, resources and places may change.
     """
 
     data: Annotated[_Paths, _hint("CARD.yaml|FOLDER...", "simulated scenes")] = ()
@@ -117,46 +131,93 @@ def _run(stages: Sequence[Stage], options: Options) -> None:
     keep_ray_on_loopback(options.address)
     check_output_storage("--storage", options.storage)
     console = Console()
-    study, plan = _open(options, stages[0])
-    size = "trials within a budget" if plan.size is None else f"{plan.size} configurations planned"
-    console.print(f"study [bold]{study.directory}[/bold]: {size}", highlight=False)
-    with held(study):
+    with ExitStack() as stack:
+        study, plan = _open(options, stages[0], stack, console)
+        size = "trials within a budget" if plan.size is None else f"{plan.size} configurations planned"
+        console.print(f"study [bold]{study.directory}[/bold]: {size}", highlight=False)
         run_stages(study, stages, Context(plan, options.address, options.storage, console))
     if "report" in stages:
         print_results(study, console)
 
 
-def _open(options: Options, first: Stage) -> tuple[Study, Plan]:
-    """Find or make the study; everything that can be wrong is found before anything is written."""
-    from glsweep.patches.survey import check_data
+def _open(options: Options, first: Stage, stack: ExitStack, console: Console) -> tuple[Study, Plan]:
+    """Find, make or extend the study, and hold it for as long as `stack` lasts.
 
-    asks_for_its_own = (
-        not (options.data or options.test_data or options.root)
-        and options.space is None
-        and options.seed is None
-    )
-    if options.study is not None and asks_for_its_own and (options.study / "study.yaml").is_file():
-        study = open_study(options.study)
-        return study, make_plan(study.config.space, seed=study.config.seed, source=study.config_yaml)
-    source = options.space or DEMO_SPACE
-    card = load_data(options.data or (DEMO_CARD,), options.test_data, root=options.root)
-    space, start = _with_start(load_space(source), source)
+    Everything that can be wrong is found before anything is written.
+    """
+    known = open_study(options.study) if options.study is not None and is_study(options.study) else None
+    source = options.space or (known.config_yaml if known else DEMO_SPACE)
+    card = _card(options, known)
+    if known is None or options.space is not None:
+        space, start = _with_start(load_space(source), source)
+    else:
+        space, start = known.config.space, []
     name = card.name if card.name == space.name else f"{card.name}-{space.name}"
     directory = options.study or Path("studies") / name
-    check_output_folder("--study", directory)
-    config = StudyConfig(name=directory.resolve().name, seed=options.seed or 0, card=card, space=space)
-    plan = make_plan(space, seed=config.seed, source=source)
+    if known is None and is_study(directory):
+        known = open_study(directory)
+    own_seed = known.config.seed if known else 0
+    seed = own_seed if options.seed is None else options.seed
+    asked = StudyConfig(name=directory.resolve().name, seed=seed, card=card, space=space)
+    plan = make_plan(space, seed=seed, source=source)
     if start:
         from glsweep.training.start import check_start, keep_start
 
         check_start(space, plan, source)
-    if not (directory / "study.yaml").is_file():
-        _check_is_first(first, directory)
-        check_data(Study(directory, config), patch_sizes_px(plan.strata))
-    study = create_study(directory, config)
+    study = _make(directory, asked, plan, first) if known is None else known
+    stack.enter_context(held(study))
+    if known is not None:
+        study, plan = _extend(known, asked, source, console)
     if start:
         keep_start(study, start)
     return study, plan
+
+
+def _card(options: Options, known: Study | None) -> DataCard:
+    """Return the data that are asked for: those of the study that is there, unless others are named."""
+    if known is None or options.data:
+        return load_data(options.data or (DEMO_CARD,), options.test_data, root=options.root)
+    card = known.config.card
+    if options.root is not None:
+        card = moved_to(card, options.root)
+    return join_further(card, options.test_data) if options.test_data else card
+
+
+def _make(directory: Path, config: StudyConfig, plan: Plan, first: Stage) -> Study:
+    from glsweep.patches.survey import check_data
+
+    check_output_folder("--study", directory)
+    _check_is_first(first, directory)
+    check_data(Study(directory, config), patch_sizes_px(plan.strata))
+    return create_study(directory, config)
+
+
+def _extend(study: Study, asked: StudyConfig, source: Path, console: Console) -> tuple[Study, Plan]:
+    """Make the study what is asked for, and tell how it differs from what it was."""
+    from glsweep.patches.prepare import check_extended_data
+    from glsweep.patches.store import is_stored
+    from glsweep.patches.survey import check_data
+    from glsweep.sweep.records import read_records
+
+    changes = check_extension(study, asked)
+    extended = study.extended(asked)
+    begun = read_records(study.ledger_jsonl).configurations
+    plan = make_plan(extended.config.space, seed=asked.seed, source=source, begun=begun)
+    sizes_px = patch_sizes_px(plan.strata)
+    is_cut_again = any("prepare" in change.stale for change in changes)
+    if is_cut_again:
+        check_data(extended, sizes_px)
+    if study.has_begun and (is_cut_again or not all(is_stored(study, size_px) for size_px in sizes_px)):
+        check_extended_data(extended, sizes_px)
+    again = [stage for stage in STAGES if study.is_done(stage) and any(stage in c.stale for c in changes)]
+    extend_study(study, asked)
+    kept = [f"{change.key} stays {change.was}" for change in changes_between(extended.config, asked)]
+    told = [*map(str, changes), *(f"{text}: a study only grows" for text in kept)]
+    for text in told:
+        console.print(Text(text, style="yellow"), soft_wrap=True)
+    if again:
+        console.print(Text(f"to be run again: {', '.join(again)}", style="yellow"), soft_wrap=True)
+    return extended, plan
 
 
 def _with_start(space: SearchSpace, source: Path) -> "tuple[SearchSpace, list[PublishedWeights]]":

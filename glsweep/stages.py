@@ -30,7 +30,7 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
         When the stage before one of them has not been run.
     """
     for stage in stages:
-        if study.is_done(stage):
+        if study.is_done(stage) and not (stage == "prepare" and _lacks_patches(study, context)):
             wall_s = study.record(stage)["wall_s"]
             context.console.print(f"[dim]{stage:<10} done before ({wall_s:.0f} s)[/dim]")
             continue
@@ -42,6 +42,13 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
         summary = _RUNNERS[stage](study, context)
         study.finish(stage, time.perf_counter() - start_s, summary)
         context.console.print(f"[dim]{stage:<10} {time.perf_counter() - start_s:.0f} s[/dim]")
+
+
+def _lacks_patches(study: Study, context: Context) -> bool:
+    """Whether patches of a further size are to be cut, or some were deleted to save room."""
+    from glsweep.patches.store import is_stored
+
+    return not all(is_stored(study, size_px) for size_px in patch_sizes_px(context.plan.strata))
 
 
 def _simulate(study: Study, _context: Context) -> Mapping[str, Any]:

@@ -1,24 +1,25 @@
 """A study is a directory: this names every file that a stage reads or writes."""
 
 import time
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
 from glsweep.config.base import load_yaml
 from glsweep.config.data_card import DataCard
-from glsweep.config.study import StudyConfig
+from glsweep.config.identity import Change, changes_between, grown
+from glsweep.config.study import STAGES, Stage, StudyConfig
 from glsweep.config.trial import Stratum
 from glsweep.config.yaml_file import write_as_yaml
 from glsweep.errors import StudyError
 from glsweep.files import read_json, write_json, write_text
 
-Stage = Literal["simulate", "prepare", "sweep", "retrain", "calibrate", "evaluate", "report"]
-STAGES: tuple[Stage, ...] = get_args(Stage)
+__all__ = ["STAGES", "Stage", "Study", "create_study", "extend_study", "held", "is_study", "open_study"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,17 @@ class Study:
     def scenes(self) -> Path:
         """Root of the scenes: the card's, or the simulated ones within the study."""
         return self.config.card.root or self.directory / "scenes"
+
+    @property
+    def id(self) -> str:
+        """What tells this study from any other, whatever it is called and wherever it lies.
+
+        Made at the first call. A hash of the configuration would not do: on a server, a study that was
+        deleted and run again would find the runs of the first and take its own epochs as logged.
+        """
+        if not self.tracking_json.is_file():
+            write_json(self.tracking_json, {"study_id": uuid.uuid4().hex})
+        return str(read_json(self.tracking_json)["study_id"])
 
     def scene_root(self, data_set: DataCard) -> Path:
         """Root of the scenes of one of the study's data sets."""
@@ -73,6 +85,16 @@ class Study:
         return self.sweep / "ledger.jsonl"
 
     @property
+    def has_begun(self) -> bool:
+        """Whether its sweep has begun any trial."""
+        return self.ledger_jsonl.is_file() and self.ledger_jsonl.stat().st_size > 0
+
+    @property
+    def trained_on_json(self) -> Path:
+        """Fingerprint, for each patch size, of the patches that the sweep is trained and judged on."""
+        return self.sweep / "trained_on.json"
+
+    @property
     def trials_csv(self) -> Path:
         """One row a trial: parameters, outcome, best figure."""
         return self.sweep / "trials.csv"
@@ -96,7 +118,7 @@ class Study:
         if storage is None:
             return str((self.directory / part / "checkpoints").resolve())
         root = storage.rstrip("/") if "://" in storage else str(Path(storage).resolve())
-        return f"{root}/{self.config.name}-{self.config.content_hash()}/{part}"
+        return f"{root}/{self.id}/{part}"
 
     @property
     def calibration_json(self) -> Path:
@@ -160,7 +182,7 @@ class Study:
 
     @property
     def tracking_json(self) -> Path:
-        """What tells this study's MLflow runs from those of any other study."""
+        """Holds the study's `id`, which its runs in MLflow bear."""
         return self.directory / "tracking.json"
 
     def stage_record(self, stage: Stage) -> Path:
@@ -175,6 +197,11 @@ class Study:
         """Record that `stage` is complete, with what it found."""
         record = {"stage": stage, "finished_unix_s": round(time.time()), "wall_s": round(wall_s, 2)}
         write_json(self.stage_record(stage), {**record, "summary": dict(summary)})
+
+    def extended(self, asked: StudyConfig) -> "Study":
+        """Return the study as it is once it is what it is asked to be, see `extend_study`."""
+        asked = asked.model_copy(update={"name": self.config.name})
+        return replace(self, config=grown(self.config, asked) if self.has_begun else asked)
 
     def record(self, stage: Stage) -> dict[str, Any]:
         """Return the record of a completed stage: `wall_s` and `summary`.
@@ -210,41 +237,38 @@ def held(study: Study) -> Iterator[None]:
         raise StudyError(f"{study.directory}: another process works on this study; wait for it") from error
 
 
+def is_study(directory: Path) -> bool:
+    """Whether `directory` holds a study."""
+    return (directory / "study.yaml").is_file()
+
+
 def open_study(directory: Path) -> Study:
-    """Open an existing study.
+    """Open an existing study; it is called as its folder is.
 
     Raises
     ------
     StudyError
         When the folder is not a study.
     """
-    path = directory / "study.yaml"
-    if not path.is_file():
+    if not is_study(directory):
         raise StudyError(f"{directory}: is not a study (no study.yaml); name a study or leave --study out")
-    return Study(directory, load_yaml(path, StudyConfig))
+    config = load_yaml(directory / "study.yaml", StudyConfig).found_from(directory)
+    return Study(directory, config.model_copy(update={"name": directory.resolve().name}))
 
 
 def create_study(directory: Path, config: StudyConfig) -> Study:
-    """Open the study at `directory`, or make it with `config`.
+    """Make a study in a folder that is not there or is empty.
 
     Raises
     ------
     StudyError
-        When the folder holds a study of another configuration, or files that are no study.
+        When the folder holds files, or cannot be written.
     """
-    if (directory / "study.yaml").is_file():
-        study = open_study(directory)
-        if study.config != config:
-            raise StudyError(
-                f"{directory}: holds a study of another configuration ({_difference(study.config, config)}); "
-                "name another folder with --study, or delete this one"
-            )
-        return study
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise StudyError(f"{directory}: exists and is not a study; name another folder with --study")
-    study = Study(directory, config)
+    study = Study(directory, config.model_copy(update={"name": directory.resolve().name}))
     try:
-        write_text(study.config_yaml, write_as_yaml(config.model_dump(mode="json")))
+        _write_config(study)
     except OSError as error:
         raise StudyError(
             f"{directory}: cannot be made ({error}); name another folder with --study"
@@ -252,15 +276,47 @@ def create_study(directory: Path, config: StudyConfig) -> Study:
     return study
 
 
-def _difference(old: StudyConfig, new: StudyConfig) -> str:
-    before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
-    key = next(k for k in [*before, *after] if before.get(k) != after.get(k))
-    return f"{key}: {before.get(key)!r} there, {after.get(key)!r} here"
+def extend_study(study: Study, asked: StudyConfig) -> Study:
+    """Make a study what it is asked to be: its text and its places, and more of what it holds.
+
+    The records of stages whose results no longer hold are removed, so that these are run again; the
+    results themselves stay until then. The study must be held, see `held`.
+
+    Raises
+    ------
+    StudyError
+        When its trials could not be compared with those to come; every such key is named, and nothing
+        is written.
+    """
+    changes = check_extension(study, asked)
+    extended = study.extended(asked)
+    if extended.config == study.config:
+        return study
+    # Should the process die in between, stages are run again that need not be, and nothing is lost.
+    for stage in reversed(STAGES):
+        if any(stage in change.stale for change in changes):
+            study.stage_record(stage).unlink(missing_ok=True)
+    _write_config(extended)
+    return extended
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict) or not value:
-        return {prefix: value}
-    return {
-        k: v for name, inner in value.items() for k, v in _flat(inner, f"{prefix}.{name}".lstrip(".")).items()
-    }
+def check_extension(study: Study, asked: StudyConfig) -> list[Change]:
+    """Return what would change, or raise `StudyError` as `extend_study` does."""
+    changes = changes_between(study.config, study.extended(asked).config)
+    refused = [change for change in changes if not change.is_possible]
+    if refused and study.has_begun:
+        raise StudyError(_refusal(study, refused))
+    return changes
+
+
+def _refusal(study: Study, refused: Sequence[Change]) -> str:
+    told = "; ".join(map(str, refused))
+    return (
+        f"{study.directory}: its trials were run with other settings, and could not be compared with those "
+        f"to come: {told}; put back what was, or name another folder with --study"
+    )
+
+
+def _write_config(study: Study) -> None:
+    told = study.config.told_from(study.directory)
+    write_text(study.config_yaml, write_as_yaml(told.model_dump(mode="json")))

@@ -169,21 +169,49 @@ def test_a_simulation_in_no_projected_crs_is_told(capsys, crs):
     assert crs in message
 
 
-def test_a_study_of_another_configuration_is_told(capsys):
-    create_study(Path("mine"), study_config(search__epochs=7))
-    card = write_yaml(Path("card.yaml"), changed(CARD, "name", "sim"))
-    message = told(capsys, "--data", card, "--space", space_file(), "--study", "mine")
-    assert message.startswith("error: mine: holds a study of another configuration (")
-    assert "there" in message
+def begun_study():
+    """A study whose sweep has begun, and the data card and search space that it was made with."""
+    card, space = write_yaml(Path("card.yaml"), CARD), space_file()
+    study = create_study(Path("mine"), study_config())
+    study.sweep.mkdir()
+    began = '{"event":"began","unix_s":1.0,"cohorts":{}}'
+    study.ledger_jsonl.write_text(f"{began}\n")
+    return study, card, space
+
+
+def test_a_study_of_another_configuration_is_told_by_every_key(capsys):
+    begun_study()
+    space = write_yaml(Path("other.yaml"), changed(changed(SPACE, "fixed.gamma", 1.0), "search.epochs", 9))
+    message = told(capsys, "--data", "card.yaml", "--space", space, "--study", "mine", "--seed", 1)
+    assert message.startswith("error: mine: its trials were run with other settings")
+    assert "space.fixed.gamma was 1.33, is now 1.0" in message
+    assert "seed was 0, is now 1" in message
+    assert "epochs" not in message
     assert "name another folder with --study" in message
 
 
-def test_another_seed_is_another_configuration(capsys):
+def test_a_seed_alone_meets_the_data_and_the_space_of_the_study_that_is_there(capsys):
+    begun_study()
+    message = told(capsys, "--study", "mine", "--seed", 1)
+    assert "seed was 0, is now 1; put back" in message
+
+
+def test_before_any_trial_has_begun_everything_may_change(capsys):
     card, space = write_yaml(Path("card.yaml"), CARD), space_file()
-    assert main(["simulate", "--data", str(card), "--space", str(space), "--study", "mine"]) == 0
+    given = ["simulate", "--data", str(card), "--space", str(space), "--study", "mine"]
+    assert main(given) == 0
     capsys.readouterr()
-    arguments = ("simulate", "--data", card, "--space", space, "--study", "mine", "--seed", 1)
-    assert "(seed: 0 there, 1 here)" in told(capsys, *arguments)
+    assert main([*given, "--seed", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "seed was 0, is now 1" in printed
+    assert "to be run again: simulate" in printed
+    assert [path.stem[-1] for path in open_study(Path("mine")).scenes.glob("DInSAR/*.tif")] == ["1"] * 3
+
+
+def test_a_root_is_not_ignored_where_it_means_nothing(capsys, scenes):
+    begun_study()
+    for given in (["--study", "mine"], ["--data", "card.yaml"], ["--data", scenes]):
+        assert "error: --root" in told(capsys, *given, "--root", scenes)
 
 
 def test_a_folder_with_other_files_is_no_place_for_a_study(capsys):

@@ -33,12 +33,16 @@ def load_card(data: Path, *, root: Path | None = None) -> DataCard:
         When the card is not valid, or its root is no folder; the message says how to obtain it.
     """
     if data.is_dir():
+        if root is not None:
+            raise ConfigError(f"--root {root}: is for a data card, and {data} is a folder of scenes itself")
         return card_for_folder(data)
     value = load_yaml_mapping(data)
     parts = value.get("parts")
     if isinstance(parts, list):
         value["parts"] = [_part(data, part) for part in parts]
-    if root is not None and value.get("root") is not None:
+    if root is not None:
+        if value.get("root") is None:
+            raise ConfigError(f"--root {root}: {data} names no `root` that it could replace; leave it out")
         value["root"] = root.resolve()
     card = _with_absolute_regions(validate(value, DataCard, data), data.parent)
     if card.simulation is not None and card.simulation.lines is not None:
@@ -78,6 +82,35 @@ def load_data(data: Sequence[Path], test_data: Sequence[Path] = (), *, root: Pat
         )
     cards = [load_card(path, root=root) for path in data]
     return join_cards(cards, [load_card(path) for path in test_data])
+
+
+def join_further(card: DataCard, test_data: Sequence[Path]) -> DataCard:
+    """Join further data that is never trained on to what a study has; one of the same name is replaced."""
+    further = [load_card(path) for path in test_data]
+    names = {part.name for part in further}
+    parts = card.data_sets
+    trained = [part for part in parts if not part.test_only]
+    tested = [part for part in parts if part.test_only and part.name not in names]
+    joined = join_cards(trained, [*tested, *further])
+    # What is joined already says how: by the split and the label of the whole.
+    rules = {"split": card.split, "label": card.label, "label_width_m": card.label_width_m}
+    return joined.model_copy(update=rules)
+
+
+def moved_to(card: DataCard, root: Path) -> DataCard:
+    """Return a card whose scenes are in another folder now.
+
+    Raises
+    ------
+    ConfigError
+        When it has no folder of scenes, or several.
+    """
+    if card.root is None:
+        held = "several data sets; name them all by --data" if card.parts else "simulated scenes"
+        raise ConfigError(f"--root {root}: says where the scenes of one card are; this study has {held}")
+    if not root.is_dir():
+        raise ConfigError(f"--root {root}: is not a folder; name the one that holds the scenes")
+    return card.model_copy(update={"root": root.resolve()})
 
 
 def join_cards(cards: Sequence[DataCard], test_only: Sequence[DataCard] = ()) -> DataCard:

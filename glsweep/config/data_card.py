@@ -1,5 +1,7 @@
 """A data card: where the scenes and the lines are, and what must be known of them."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -57,6 +59,10 @@ class Layout(Settings):
         return self.bands == "npz" or self.rasters.lower().endswith(".npz")
 
 
+CARD_TEXT = ("title", "source", "licence", "citation", "how_to_obtain")
+"""Keys of a card that people read and that decide nothing."""
+
+
 class DataCard(Settings):
     """One data set, or several joined.
 
@@ -107,6 +113,20 @@ class DataCard(Settings):
         if self.parts and all(part.test_only for part in self.parts):
             raise ValueError("every part is `test_only`; leave one to be trained on")
         return self
+
+    def decisive(self) -> dict[str, Any]:
+        """Return what decides which patches are cut: all but text, name and place."""
+        values = self.model_dump(mode="json", exclude={"name", "root", "parts", *CARD_TEXT})
+        if self.simulation is not None and self.simulation.lines is not None:
+            values["simulation"]["lines"] = self.simulation.lines.name
+        for region, told in zip(self.split.regions, values["split"]["regions"], strict=True):
+            told["polygons"] = region.polygons and region.polygons.name
+        return {**values, "parts": [part.decisive() for part in self.parts]}
+
+    def content_hash(self) -> str:
+        """Return 10 hexadecimal digits that change with any value but text and place."""
+        named = [self.decisive(), *(part.name for part in self.data_sets)]
+        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:10]
 
     @property
     def line_rule(self) -> LineRule:

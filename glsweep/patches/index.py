@@ -58,6 +58,8 @@ def draw_index(
         for (number, piece), size_px in product(here, sizes_px):
             quota = quotas[size_px][number]
             origins = window_origins(entry, size_px, ground.crs, strip=piece.strip, within=piece.within)
+            # Not by the data set's name, which is there only once there are several.
+            names = (size_px, entry.header.name, str(piece.split))
             drawn = sample_positions(
                 mask,
                 valid,
@@ -66,7 +68,7 @@ def draw_index(
                 settings=settings,
                 limit_with_line=quota.with_line,
                 limit_without_line=quota.without_line,
-                generator=generator_for(seed, "patches", size_px, entry.name, str(piece.split)),
+                generator=generator_for(seed, "patches", *names),
             )
             rows[size_px] += [(entry.data_set, entry.name, *position, piece.split) for position in drawn]
     indices = {size_px: pd.DataFrame(rows[size_px], columns=list(COLUMNS)) for size_px in sizes_px}

@@ -7,7 +7,7 @@ from glsweep.files import write_json
 from glsweep.patches.index import counts_by_split, draw_index
 from glsweep.patches.overlap import largest_overlap
 from glsweep.patches.proof import prove_ground
-from glsweep.patches.store import is_stored, write_stores
+from glsweep.patches.store import check_trained_on, is_stored, remove_others, write_stores
 from glsweep.patches.survey import survey
 from glsweep.study import Study
 
@@ -41,6 +41,7 @@ def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> dict[str, An
     surveyed = survey(study, sizes_px)
     catalogue, entries, ground = surveyed.catalogue, surveyed.entries, surveyed.ground
     indices = draw_index(ground, config.card, config.space.patches, sizes_px, seed=config.seed)
+    check_trained_on(study, indices)
     summary = {
         "catalogue": catalogue.findings(),
         "left_out": surveyed.left_out,
@@ -52,5 +53,28 @@ def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> dict[str, An
     }
     missing = {size_px: index for size_px, index in indices.items() if not is_stored(study, size_px)}
     write_stores(study, entries, missing, catalogue.posting_m)
+    remove_others(study, sizes_px)
     write_json(study.data_json, summary)
     return summary
+
+
+def check_extended_data(study: Study, patch_sizes_px: Sequence[int]) -> None:
+    """Make sure, before a study is extended, that what it was trained on stays as it is.
+
+    Parameters
+    ----------
+    study : Study
+        The study as it is to be; nothing is written.
+    patch_sizes_px : sequence of int
+        All patch sizes that it is to have.
+
+    Raises
+    ------
+    StudyError
+        When other patches would be drawn.
+    """
+    config, sizes_px = study.config, sorted(set(patch_sizes_px))
+    if all(study.scene_root(part).is_dir() for part in config.card.data_sets):
+        ground = survey(study, sizes_px).ground
+        indices = draw_index(ground, config.card, config.space.patches, sizes_px, seed=config.seed)
+        check_trained_on(study, indices)

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,13 @@ import pandas as pd
 
 from glsweep.config.split import SplitName
 from glsweep.errors import StudyError
-from glsweep.files import read_json, replacing
+from glsweep.files import read_json, replacing, write_json
 from glsweep.patches.arrays import PatchArrays
 from glsweep.patches.writer import PatchWriter, scene_labels
 from glsweep.scenes.scene_entry import SceneEntry
 from glsweep.study import Study
 
-FORMAT = 2
+FORMAT = 3
 """Raised when stores made before can no longer be used."""
 
 
@@ -77,6 +78,52 @@ def open_patches(study: Study, size_px: int) -> PatchStore:
     return PatchStore(folder, meta["size_px"], meta["posting_m"], meta["amplitude_scale"])
 
 
+def trained_on(index: pd.DataFrame) -> str:
+    """Return a fingerprint of the windows in `index` from which a network learns or is judged while it does.
+
+    Of scenes it takes the name alone: data for test may join them, and one data set is then of several.
+    """
+    rows = index[index["split"].isin(["train", "val"])]
+    scenes = rows["scene"].str.rpartition("/")[2]
+    windows = sorted(zip(rows["split"], scenes, rows["row"], rows["col"], strict=True))
+    return hashlib.sha256(repr([(s, n, int(r), int(c)) for s, n, r, c in windows]).encode()).hexdigest()[:16]
+
+
+def keep_trained_on(study: Study, sizes_px: Iterable[int]) -> None:
+    """Note what the sweep is trained on, for sizes of which that is not noted yet."""
+    known = _noted(study)
+    for size_px in sizes_px:
+        if str(size_px) not in known:
+            store = open_patches(study, size_px)
+            splits: tuple[SplitName, ...] = ("train", "val")
+            known[str(size_px)] = trained_on(pd.concat(store.index(s).assign(split=s) for s in splits))
+    write_json(study.trained_on_json, known)
+
+
+def check_trained_on(study: Study, indices: Mapping[int, pd.DataFrame]) -> None:
+    """Raise `StudyError` where patches of a size differ from those that the sweep was trained on."""
+    known = _noted(study)
+    for size_px, index in indices.items():
+        if known.get(str(size_px), trained_on(index)) != trained_on(index):
+            raise StudyError(
+                f"{study.directory}: its networks of {size_px} px were trained on other patches than these "
+                "data would give, since they claim ground for test or need wider strips between blocks; "
+                "leave out the further test data or patch sizes, or name another folder with --study"
+            )
+
+
+def remove_others(study: Study, sizes_px: Iterable[int]) -> None:
+    """Delete patches that were cut for what the study was before it was extended."""
+    present = {store_folder(study, size_px) for size_px in sizes_px}
+    for folder in study.patches.glob("s*-*"):
+        if folder not in present:
+            shutil.rmtree(folder)
+
+
+def _noted(study: Study) -> dict[str, str]:
+    return dict(read_json(study.trained_on_json)) if study.trained_on_json.is_file() else {}
+
+
 def write_stores(
     study: Study, entries: Sequence[SceneEntry], indices: Mapping[int, pd.DataFrame], posting_m: float
 ) -> None:
@@ -111,6 +158,6 @@ def write_stores(
 
 def _content_hash(study: Study, size_px: int) -> str:
     config = study.config
-    settings = [config.card.model_dump(mode="json"), config.space.patches.model_dump(mode="json")]
+    settings = [config.card.content_hash(), config.space.patches.model_dump(mode="json")]
     text = json.dumps([FORMAT, *settings, size_px, config.seed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]

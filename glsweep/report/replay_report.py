@@ -11,9 +11,9 @@ from glsweep.report.replay_curves import draw_replay
 from glsweep.report.replay_table import replay_table
 from glsweep.report.style import house_style, png_bytes
 from glsweep.study import Study
+from glsweep.sweep.records import read_records
 from glsweep.sweep.replay import replay
 from glsweep.sweep.replay_summary import RuleSummary, summarise
-from glsweep.sweep.status import read_records
 from glsweep.sweep.stopping_rules import parse_rules, rule_name
 
 

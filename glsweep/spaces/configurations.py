@@ -7,7 +7,7 @@ from glsweep.config.base import validate
 from glsweep.config.space import SearchSpace
 from glsweep.config.trial import TrialParameters
 from glsweep.randomness import seed_for
-from glsweep.spaces.plan import PlannedTrial
+from glsweep.spaces.plan import PlannedTrial, place_of
 from glsweep.spaces.traversal import Point, canonical
 
 
@@ -46,7 +46,7 @@ class Configurations:
         self._taken.add(parameters)
         fingerprint = hashlib.sha256(parameters.model_dump_json().encode()).hexdigest()[:8]
         return PlannedTrial(
-            trial_id=f"{index:04d}-{fingerprint}",
+            trial_id=f"{place_of(index)}-{fingerprint}",
             index=index,
             seed=seed_for(self._seed, "trial", fingerprint),
             parameters=parameters,

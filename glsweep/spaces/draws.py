@@ -4,6 +4,8 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+from numpy.random import Generator
+
 from glsweep.config.space import SearchSpace
 from glsweep.config.trial import Stratum
 from glsweep.randomness import generator_for
@@ -17,14 +19,17 @@ DRAWS = 100
 
 
 class RandomPlan:
-    """Those named first, then random draws until the budget is spent or the space is drawn out."""
+    """Those named first, then random draws until the budget is spent or the space is drawn out.
+
+    Each draw follows from the seed, from its number, and from what was tried before: trials of an
+    earlier run keep their places, also where the space was smaller then.
+    """
 
     def __init__(self, space: SearchSpace, *, seed: int, source: Path) -> None:
-        self._space = space
-        self._generator = generator_for(seed, "random search")
+        self._space, self._seed = space, seed
         self._configurations = Configurations(space, seed=seed, source=source)
-        named = map(self._configurations.take, first_points(space, seed=seed, source=source))
-        self._trials = [trial for trial in named if trial is not None]
+        self._first = first_points(space, seed=seed, source=source)
+        self._trials: list[PlannedTrial] = []
 
     @property
     def strata(self) -> tuple[Stratum, ...]:
@@ -38,20 +43,29 @@ class RandomPlan:
 
     def propose(self, index: int, past: Callable[[int], Past]) -> PlannedTrial | Answer:
         """Return draw number `index`, whatever became of earlier ones."""
-        while len(self._trials) <= index:
-            trial = self._draw()
-            if trial is None:
-                return Answer.END
+        for known in range(len(self._trials), index):
+            trial = past(known).trial
+            self._configurations.recall(trial)
             self._trials.append(trial)
+        if index == len(self._trials):
+            drawn = self._named() or self._draw(generator_for(self._seed, "random search", index))
+            if drawn is None:
+                return Answer.END
+            self._trials.append(drawn)
         return self._trials[index]
 
-    def _draw(self) -> PlannedTrial | None:
+    def _named(self) -> PlannedTrial | None:
+        """Return the next of those named first, if any is left."""
+        taken = map(self._configurations.take, self._first)
+        return next((trial for trial in taken if trial is not None), None)
+
+    def _draw(self, generator: Generator) -> PlannedTrial | None:
         for _ in range(DRAWS):
-            trial = self._configurations.take(draw(self._space.dimensions, self._generator))
+            trial = self._configurations.take(draw(self._space.dimensions, generator))
             if trial is not None:
                 return trial
         left = untried(self._space, self._configurations)
-        return self._configurations.take(left[self._generator.integers(len(left))]) if left else None
+        return self._configurations.take(left[generator.integers(len(left))]) if left else None
 
 
 def untried(space: SearchSpace, configurations: Configurations) -> list[Point]:

@@ -1,6 +1,6 @@
 """A plan: the trials of a sweep one after another, and what it must know to propose the next."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, Self
@@ -10,6 +10,11 @@ from pydantic import Field
 from glsweep.config.base import Settings
 from glsweep.config.trial import Outcome, Stratum, TrialParameters
 from glsweep.randomness import seed_for
+
+
+def place_of(index: int) -> str:
+    """Return how a place in the sweep is written in front of an identifier."""
+    return f"{index:04d}"
 
 
 class PlannedTrial(Settings):
@@ -37,6 +42,16 @@ class PlannedTrial(Settings):
     def configuration(self) -> str:
         """Identifier of the configuration: that of its first trial."""
         return self.trial_id.removesuffix(f"-r{self.replicate}") if self.replicate else self.trial_id
+
+    @property
+    def identity(self) -> tuple[TrialParameters, int]:
+        """What makes it the same trial in another plan: its configuration and its seed."""
+        return self.parameters, self.seed
+
+    def moved_to(self, index: int) -> Self:
+        """Return the same trial at another place; the number that its identifier begins with follows."""
+        trial_id = self.trial_id.replace(place_of(self.index), place_of(index), 1)
+        return self.model_copy(update={"index": index, "trial_id": trial_id})
 
     def replicated(self, replicate: int) -> Self:
         """Return the same configuration with another seed; `self` is its first trial."""
@@ -84,10 +99,26 @@ class Plan(Protocol):
 
 
 class ListedPlan:
-    """A plan whose trials are all known beforehand."""
+    """A plan whose trials are all known beforehand.
 
-    def __init__(self, trials: Iterable[PlannedTrial]) -> None:
-        self.trials = tuple(trials)
+    Parameters
+    ----------
+    trials : iterable of PlannedTrial
+        In their order.
+    begun : sequence of PlannedTrial
+        Those that the sweep has begun, in the order of their index, by an earlier plan that may have
+        been smaller: they keep their places, and the others come after them.
+    most : int, optional
+        How many configurations there are to be.
+    """
+
+    def __init__(
+        self, trials: Iterable[PlannedTrial], *, begun: Sequence[PlannedTrial] = (), most: int | None = None
+    ) -> None:
+        known = {trial.identity for trial in begun}
+        others = [trial for trial in trials if trial.identity not in known]
+        moved = (trial.moved_to(index) for index, trial in enumerate(others, start=len(begun)))
+        self.trials = (*begun, *moved)[: None if most is None else max(most, len(begun))]
 
     @property
     def strata(self) -> tuple[Stratum, ...]:

@@ -1,5 +1,6 @@
 """From a search space to the plan that its sampler makes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from glsweep.config.space import SearchSpace
@@ -13,8 +14,11 @@ from glsweep.spaces.plan import ListedPlan, Plan, PlannedTrial
 from glsweep.spaces.traversal import grid_points
 
 
-def make_plan(space: SearchSpace, *, seed: int, source: Path) -> Plan:
+def make_plan(space: SearchSpace, *, seed: int, source: Path, begun: Sequence[PlannedTrial] = ()) -> Plan:
     """Return the plan of a search space: its grid, random draws, or Optuna's proposals.
+
+    `begun` are the configurations that its sweep has begun, in the order of their index. They keep
+    their places, also where the space was smaller when they were planned.
 
     Raises
     ------
@@ -22,7 +26,8 @@ def make_plan(space: SearchSpace, *, seed: int, source: Path) -> Plan:
         When a dimension is unknown, or a value is not allowed; the message names `source`.
     """
     if space.search.sampler == "grid":
-        return ListedPlan(plan_trials(space, seed=seed, source=source)[: space.search.budget.trials])
+        trials = plan_trials(space, seed=seed, source=source)
+        return ListedPlan(trials, begun=begun, most=space.search.budget.trials)
     check_names(space, source)
     check_values(space, source)
     if space.search.sampler == "random":

@@ -7,7 +7,7 @@ are over. So the same seed proposes the same however fast each trial runs, and a
 off goes on as if it had not been.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from glsweep.config.space import SearchSpace
@@ -19,7 +19,7 @@ from glsweep.spaces.first import first_points
 from glsweep.spaces.parzen import StratumStudy
 from glsweep.spaces.plan import Answer, Past, PlannedTrial
 from glsweep.spaces.strata import strata_of
-from glsweep.spaces.traversal import Point
+from glsweep.spaces.traversal import Point, canonical
 
 # So often Optuna is asked for a configuration that is new, and then so often chance.
 ASKS, DRAWS = 10, 50
@@ -64,8 +64,17 @@ class TpePlan:
     def _recall(self, trial: PlannedTrial) -> None:
         """Take in a trial that an earlier run of the sweep began."""
         self._configurations.recall(trial)
-        self._studies[trial.stratum].add(trial.index, trial.choices)
+        picked = {**dict(self._picked_since(trial)), **trial.choices}
+        self._studies[trial.stratum].add(trial.index, picked)
         self._trials.append(trial)
+
+    def _picked_since(self, trial: PlannedTrial) -> Iterator[tuple[str, int]]:
+        """Yield what a trial has in dimensions that were fixed when it was proposed."""
+        for name, dimension in self._space.dimensions.items():
+            if name not in trial.choices and dimension.choices is not None and dimension.keys is None:
+                value = getattr(trial.parameters, canonical(name))
+                if value in dimension.choices:
+                    yield name, dimension.choices.index(value)
 
     def _named(self) -> PlannedTrial | None:
         """Return the next of those named first, if any is left."""

@@ -85,10 +85,13 @@ class CheckpointStore:
         except OSError as error:
             raise StorageError(f"{self.root}: cannot be written ({_short(error)})") from error
 
-    def discard(self, trial_id: str) -> None:
-        """Delete the checkpoint of a trial that is over."""
+    def discard(self, trial_id: str, *, keeps_newest: bool = False) -> None:
+        """Delete the checkpoints of a trial that is over, or all but its newest."""
         system, folder = self._open(trial_id)
-        if system.get_file_info(folder).type is not FileType.NotFound:
+        if keeps_newest:
+            if system.get_file_info(f"{folder}/{EARLIER_FILE}").is_file:
+                system.delete_file(f"{folder}/{EARLIER_FILE}")
+        elif system.get_file_info(folder).type is not FileType.NotFound:
             system.delete_dir(folder)
 
     def clear(self) -> None:

@@ -59,19 +59,26 @@ def cohort_sizes(
     on_gpu : bool
         Whether they train on GPUs.
     """
-    if not isinstance(plan, ListedPlan) or budget.epochs is not None or budget.hours is not None:
-        return {}
     sizes = {}
-    for stratum in plan.strata:
-        parameters = [trial.parameters for trial in plan.trials if trial.stratum == stratum]
+    for key, parameters in alike_strata(plan, budget).items():
         if isinstance(resources.cohort, int):
             size = resources.cohort
         else:
-            most = len(plan.trials) // places if places else 1
+            most = (plan.size or 0) // places if places else 1
             size = min(SIZE, most) if _pays(parameters[0], on_gpu=on_gpu) else 1
-        if min(size, len(parameters)) > 1 and len({kind(of) for of in parameters}) == 1:
-            sizes[stratum.key] = size
+        if min(size, len(parameters)) > 1:
+            sizes[key] = size
     return sizes
+
+
+def alike_strata(plan: Plan, budget: Budget) -> dict[str, list[TrialParameters]]:
+    """Return, by key, the strata whose trials may train together: all are known, and of one kind."""
+    if not isinstance(plan, ListedPlan) or budget.epochs is not None or budget.hours is not None:
+        return {}
+    strata: dict[str, list[TrialParameters]] = {}
+    for trial in plan.trials:
+        strata.setdefault(trial.stratum.key, []).append(trial.parameters)
+    return {key: strata[key] for key in sorted(strata) if len({kind(of) for of in strata[key]}) == 1}
 
 
 def _pays(parameters: TrialParameters, *, on_gpu: bool) -> bool:

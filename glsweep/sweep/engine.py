@@ -18,7 +18,7 @@ from glsweep.spaces.plan import Plan
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.cleaner import CheckpointCleaner
 from glsweep.sweep.cluster import trial_request, trials_at_once
-from glsweep.sweep.cohorts import cohort_sizes
+from glsweep.sweep.cohorts import alike_strata, cohort_sizes
 from glsweep.sweep.halt import HaltStopper
 from glsweep.sweep.journal import Journal, Listener
 from glsweep.sweep.ledger import Ledger
@@ -40,7 +40,8 @@ class Job:
     """Trials to be run, and how.
 
     `ledger_jsonl` and `storage`, where checkpoints are kept, belong to this job alone; running it
-    again goes on from them. Checkpoints of trials that are over are deleted unless they are kept.
+    again goes on from them. Checkpoints of trials that were stopped or failed are deleted unless all
+    are kept; those of trials that ran in full stay, since more epochs may go on from them.
     `trainable` is what each worker runs; it reports as `train_cohort` does. Trials begin from the
     weights that `start` has for their architecture, else from random ones.
     """
@@ -94,6 +95,7 @@ def run_trials(
         epochs=job.schedule.epochs,
         figure=job.schedule.monitor,
         listeners=[*cleaner, *listeners],
+        may_end_early=job.schedule.patience is not None,
     )
     queue = TrialQueue(
         job.plan, journal, budget=job.budget, replicates=job.replicates, epochs=job.schedule.epochs
@@ -102,7 +104,8 @@ def run_trials(
         request = trial_request(job.resources)
         at_once, on_gpu = trials_at_once(request), bool(request.get("GPU"))
         journal.settle_cohorts(
-            cohort_sizes(job.plan, job.budget, job.resources, places=at_once, on_gpu=on_gpu)
+            cohort_sizes(job.plan, job.budget, job.resources, places=at_once, on_gpu=on_gpu),
+            alike=alike_strata(job.plan, job.budget),
         )
         # With one in waiting, a place that falls free is taken at once.
         searcher = QueueSearcher(queue, journal, most_at_once=None if at_once is None else at_once + 1)

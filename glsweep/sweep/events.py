@@ -81,6 +81,14 @@ class Crashed(Settings):
     reason: str
 
 
+class Reopened(Settings):
+    """A trial that had run in full goes on, since the budget of epochs was raised."""
+
+    event: Literal["reopened"] = "reopened"
+    unix_s: float
+    trial_id: str
+
+
 class Ended(Settings):
     """A trial is over: it ran in full, was stopped at a rung, or failed for a reason."""
 
@@ -92,6 +100,6 @@ class Ended(Settings):
     reason: str = ""
 
 
-TrialEvent = Started | Placed | Reported | Judged | Crashed | Ended
+TrialEvent = Started | Placed | Reported | Judged | Crashed | Reopened | Ended
 Event = Began | TrialEvent
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])

@@ -3,14 +3,14 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
 from glsweep.config.space import Figure, Stopping
 from glsweep.errors import ResourceError
 from glsweep.spaces.plan import PlannedTrial
-from glsweep.sweep.events import Began, Crashed, Ended, Event, Placed, Reported, Started, TrialEvent
+from glsweep.sweep.events import Began, Crashed, Ended, Event, Placed, Reopened, Reported, Started, TrialEvent
 from glsweep.sweep.ledger import Ledger
 from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.sweep.rungs import Rung, rung_epochs
@@ -42,6 +42,8 @@ class Listener(Protocol):
 class Journal:
     """Applies a sweep's rules to what trials report. It knows nothing of Ray.
 
+    Trials that ran in full when `epochs` was smaller go on, unless they `may_end_early` of themselves.
+
     `halted` says why the sweep cannot go on at all, such as for a full disk, and what to do; nothing is
     lost by it. `cohorts` says how many trials of a stratum, by its key, train together: it is settled
     when a sweep is begun, and stays.
@@ -55,6 +57,7 @@ class Journal:
         epochs: int,
         figure: Figure,
         listeners: Sequence[Listener] = (),
+        may_end_early: bool = False,
     ) -> None:
         self.records = SweepRecords()
         self.halted: str | None = None
@@ -71,6 +74,8 @@ class Journal:
         self.cohorts = self.records.cohorts
         for listener in listeners:
             listener.catch_up(self.records)
+        if not may_end_early:
+            self._reopen()
         for key in self.records.strata:
             self._judge(key)
 
@@ -78,10 +83,14 @@ class Journal:
         """Keep nothing in Ray Tune's snapshots: the ledger holds it all, and no snapshot is ever read."""
         return {}
 
-    def settle_cohorts(self, sizes: Mapping[str, int]) -> None:
-        """Say how many trials of a stratum train together, in a sweep of which none has been begun."""
-        if not self.records.trials:
-            self.cohorts = dict(sizes)
+    def settle_cohorts(self, sizes: Mapping[str, int], *, alike: Collection[str]) -> None:
+        """Say how many trials of a stratum train together, for strata of which none has been begun.
+
+        What was settled for others stays, as long as they are among those whose trials are `alike`.
+        """
+        begun = {key: size for key, size in self.cohorts.items() if key in alike}
+        new = {key: size for key, size in sizes.items() if key not in self.records.strata}
+        self.cohorts = {**begun, **new}
 
     def has_ended(self, trial_id: str) -> bool:
         """Whether the trial is over and need not run again."""
@@ -147,6 +156,12 @@ class Journal:
         """Note that a trial failed, unless it is over already."""
         if not self.has_ended(trial_id):
             self._end(Ended(unix_s=time.time(), trial_id=trial_id, outcome="failed", reason=reason))
+
+    def _reopen(self) -> None:
+        cut = [of for of in self.records.trials.values() if of.outcome == "completed"]
+        for record in cut:
+            if record.reached < self.epochs:
+                self._happen(Reopened(unix_s=time.time(), trial_id=record.trial.trial_id))
 
     def _is_unjudged(self, record: TrialRecord) -> bool:
         if record.trial.replicate:

@@ -2,11 +2,13 @@
 
 import bisect
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from glsweep.config.space import Figure
 from glsweep.config.trial import Outcome
 from glsweep.spaces.plan import PlannedTrial
-from glsweep.sweep.events import Began, Crashed, Ended, Event, Judged, Placed, Reported, Started
+from glsweep.sweep.events import Began, Crashed, Ended, Event, Judged, Placed, Reopened, Reported, Started
+from glsweep.sweep.ledger import Ledger
 from glsweep.training.report import HIGHER_IS_BETTER, is_better
 
 
@@ -59,6 +61,15 @@ class TrialRecord:
             if is_better(figure, event.figures[figure], best[1] if best else None):
                 self.bests[figure] = event.epoch, event.figures[figure]
 
+    def end(self, event: Ended) -> None:
+        """Note how the trial ended."""
+        self.outcome, self.rung_epoch, self.reason = event.outcome, event.rung_epoch, event.reason
+        self.ended_unix_s, self.node = event.unix_s, None
+
+    def reopen(self) -> None:
+        """Let a trial that had run in full go on."""
+        self.outcome, self.is_last, self.ended_unix_s = None, False, None
+
 
 @dataclass
 class SweepRecords:
@@ -84,6 +95,11 @@ class SweepRecords:
     begun_trained_s: float = 0.0
     cohorts: dict[str, int] = field(default_factory=dict)
     _reporter: str | None = None
+
+    @property
+    def configurations(self) -> list[PlannedTrial]:
+        """The first seed of each configuration that was begun, in the order of the sweep."""
+        return [self.firsts[index].trial for index in sorted(self.firsts)]
 
     def apply(self, event: Event) -> TrialRecord | None:
         """Fold one event in and return the record that it changed, None for one of the whole sweep."""
@@ -117,18 +133,19 @@ class SweepRecords:
                 record.crashes += 1
                 record.crashes_in_all += 1
                 record.node = None
-            case Ended():
-                record.outcome, record.rung_epoch, record.reason = (
-                    event.outcome,
-                    event.rung_epoch,
-                    event.reason,
-                )
-                record.ended_unix_s = event.unix_s
-                record.node = None
-                self.unended.pop(event.trial_id, None)
+            case Reopened() | Ended():
+                self._end(event, record)
         if not isinstance(event, Judged):
             self._reporter = event.trial_id if isinstance(event, Reported) else None
         return record
+
+    def _end(self, event: Ended | Reopened, record: TrialRecord) -> None:
+        if isinstance(event, Ended):
+            record.end(event)
+            self.unended.pop(event.trial_id, None)
+        else:
+            record.reopen()
+            self.unended[event.trial_id] = record
 
     def _start(self, event: Started) -> TrialRecord:
         trial = event.trial
@@ -145,3 +162,11 @@ class SweepRecords:
             stratum = self.strata.setdefault(trial.stratum.key, [])
             bisect.insort(stratum, record, key=lambda other: other.trial.index)
         return record
+
+
+def read_records(ledger_jsonl: Path) -> SweepRecords:
+    """Fold a ledger, which may be growing, into records; without a file there are none."""
+    records = SweepRecords()
+    for event in Ledger(ledger_jsonl).read():
+        records.apply(event)
+    return records

@@ -6,10 +6,9 @@ from typing import Any
 from rich.console import Console
 
 from glsweep.files import replacing, write_json
-from glsweep.patches.store import open_patches
+from glsweep.patches.store import keep_trained_on, open_patches
 from glsweep.spaces.plan import Plan, patch_sizes_px
 from glsweep.study import Study
-from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.cluster import connected
 from glsweep.sweep.console import ConsoleListener
 from glsweep.sweep.doctor.examine import check_before_sweep
@@ -43,13 +42,13 @@ def sweep(
         with connected(address):
             need = need_of(study.config.space, study.config_yaml)
             check_before_sweep(need, storage_root=job.storage, console=console)
+            keep_trained_on(study, patch_sizes_px(plan.strata))
             with table:
                 records = run_trials(job, split_arrays(study, plan), [mirror, table])
         best = winners(records, search.rank_by)
         with replacing(study.trials_csv) as beside:
             trials_frame(records, search.rank_by).to_csv(beside, index=False)
         write_json(study.winners_json, best)
-    CheckpointStore(job.storage).clear()
     outcomes = Counter(str(record.outcome) for record in records.trials.values())
     return {
         "trials": len(records.trials),

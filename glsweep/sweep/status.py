@@ -1,7 +1,6 @@
 """How a study stands, read from what it has written; nothing is changed, and the study may run meanwhile."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from filelock import FileLock, Timeout
@@ -11,8 +10,7 @@ from glsweep.files import read_json
 from glsweep.spaces.samplers import make_plan
 from glsweep.study import STAGES, Stage, Study
 from glsweep.sweep.events import Began
-from glsweep.sweep.ledger import Ledger
-from glsweep.sweep.records import SweepRecords
+from glsweep.sweep.records import SweepRecords, read_records
 from glsweep.sweep.terms import Terms
 
 
@@ -83,18 +81,11 @@ def is_locked(study: Study) -> bool | None:
         return None
 
 
-def read_records(ledger_jsonl: Path) -> SweepRecords:
-    """Fold a ledger, which may be growing, into records."""
-    records = SweepRecords()
-    for event in Ledger(ledger_jsonl).read():
-        records.apply(event)
-    return records
-
-
 def _sweep(study: Study) -> Part:
     space = study.config.space
-    plan = make_plan(space, seed=study.config.seed, source=study.config_yaml)
-    return Part("sweep", "Sweep", read_records(study.ledger_jsonl), Terms.of_search(plan, space))
+    records = read_records(study.ledger_jsonl)
+    plan = make_plan(space, seed=study.config.seed, source=study.config_yaml, begun=records.configurations)
+    return Part("sweep", "Sweep", records, Terms.of_search(plan, space))
 
 
 def _retraining(study: Study) -> Part:

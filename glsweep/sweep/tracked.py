@@ -5,8 +5,7 @@ from typing import Any
 from glsweep.config.space import Figure
 from glsweep.files import read_json
 from glsweep.study import Study
-from glsweep.sweep.ledger import Ledger
-from glsweep.sweep.records import SweepRecords, TrialRecord
+from glsweep.sweep.records import TrialRecord, read_records
 from glsweep.tracking.members import track_members
 from glsweep.tracking.origin import origin_tags
 from glsweep.tracking.runs import Condition, Epoch, RunState
@@ -24,9 +23,7 @@ def track_study(study: Study) -> dict[str, Any]:
     StoreError
         When the store cannot be reached or used; the next call goes on from there.
     """
-    records = SweepRecords()
-    for event in Ledger(study.ledger_jsonl).read():
-        records.apply(event)
+    records = read_records(study.ledger_jsonl)
     tracker = Tracker.open(study)
     is_over = study.winners_json.is_file()
     if records.trials:

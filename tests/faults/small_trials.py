@@ -171,7 +171,7 @@ def train_cohorts_one_by_one(
         epochs=schedule.epochs,
         figure=schedule.monitor,
     )
-    journal.settle_cohorts(cohorts)
+    journal.settle_cohorts(cohorts, alike=cohorts)
     queue = TrialQueue(plan, journal, budget=Budget(), replicates=1, epochs=schedule.epochs)
     everyone: dict[str, Member] = {}
     while isinstance(cohort := queue.next(), Cohort):
