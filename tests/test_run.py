@@ -125,9 +125,9 @@ def test_a_file_that_only_looks_like_a_raster_is_told(capsys):
         (
             "dimensions.bce_weight.choices",
             [[0.2]],
-            "bce_weight: input should be a valid number (it is [0.2])",
+            "bce_weight.choices.0: input should be a valid number (it is [0.2])",
         ),
-        ("dimensions.bce_weight.when", {"ds_weights": None}, "'ds_weights' is not an earlier dimension"),
+        ("dimensions.bce_weight.when", {"ds_weights": None}, "'ds_weights' is set by no earlier dimension"),
         ("dimensions", [1], "(it is [1])"),
     ],
 )

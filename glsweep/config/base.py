@@ -1,14 +1,18 @@
 """The base of every configuration model, and the one way a file of it is read."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from glsweep.config.yaml_file import read_yaml
+from glsweep.config.yaml_file import line_of, read_yaml
 from glsweep.errors import ConfigError
+
+Keys = Sequence[str | int]
+"""The way to a value in a file: names of keys, and numbers of entries of a list."""
 
 
 class Settings(BaseModel):
@@ -28,12 +32,28 @@ class Settings(BaseModel):
                 fault = "should be true or false, without quotes"
             else:
                 continue
-            raise PydanticCustomError("truth", "{fault}", {"fault": fault, "name": name, "value": value})
+            raise misfit(fault, name)
         return values
 
     def content_hash(self) -> str:
         """Return 10 hexadecimal digits that change when any value does."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:10]
+
+
+def misfit(fault: str, *keys: str | int) -> PydanticCustomError:
+    """Return the error of a validator of a whole model that finds fault with the value below `keys`."""
+    return PydanticCustomError("misfit", "{fault}", {"fault": fault, "keys": keys})
+
+
+def refusal(path: Path, keys: Keys, fault: str) -> ConfigError:
+    """Return the error that names a file, the line and the key in it, and what is wrong there."""
+    line = line_of(path, keys)
+    place = [str(path), *([f"line {line}"] if line else []), *([_dotted(keys)] if keys else [])]
+    return ConfigError(f"{': '.join(place)}: {fault}")
+
+
+def _dotted(keys: Keys) -> str:
+    return ".".join(map(str, keys))
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -65,30 +85,45 @@ def load_yaml_mapping(path: Path) -> dict[str, Any]:
     return value
 
 
-def validate(value: Any, model: type[AnySettings], path: Path) -> AnySettings:
-    """Validate a parsed value, naming `path` in the error."""
+def validate(
+    value: Any, model: type[AnySettings], path: Path, *, written: Callable[[Keys], Keys] | None = None
+) -> AnySettings:
+    """Validate a parsed value, naming `path` and the line in the error.
+
+    `written` tells where in the file stands what the value has below some keys, if not below the same.
+    """
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_in_one_line(error, model)}") from error
+        raise _refusal_of(error, model, path, written or tuple) from error
 
 
-def _in_one_line(error: ValidationError, model: type[Settings]) -> str:
+def _refusal_of(
+    error: ValidationError, model: type[Settings], path: Path, written: Callable[[Keys], Keys]
+) -> ConfigError:
     # A misspelt key is also missing under its right name; the misspelling tells more.
     first, *others = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    told_of = first.get("ctx", {}) if first["type"] == "truth" else {}
-    value = told_of.get("value", first["input"])
-    key = ".".join(map(str, [*first["loc"], *filter(None, [told_of.get("name")])])) or "the file"
+    keys = (*first["loc"], *first.get("ctx", {}).get("keys", ()))
     if first["type"] == "extra_forbidden":
         known = ", ".join(_fields_at(model, first["loc"][:-1]))
-        text = f"{key}: unknown key; known here: {known}" if known else f"{key}: unknown key"
+        fault = f"unknown key; known here: {known}" if known else "unknown key"
     elif first["type"] == "missing":
-        text = f"{key}: is missing; add it"
+        fault = "is missing; add it"
     else:
         message = first["msg"].removeprefix("Value error, ")
         remedy = ", so put it in quotes" if first["type"] == "string_type" else ""
-        text = f"{key}: {message[0].lower()}{message[1:]}{remedy} (it is {_shortened(value)})"
-    return text + (f" (and {len(others)} more)" if others else "")
+        found = _value_at(first["input"], keys[len(first["loc"]) :])
+        fault = f"{message[0].lower()}{message[1:]}{remedy} (it is {_shortened(found)})"
+    fault += f" (and {len(others)} more)" if others else ""
+    if not keys:
+        return ConfigError(f"{path}: the file: {fault}")
+    return refusal(path, written(keys), fault)
+
+
+def _value_at(value: Any, keys: Keys) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else getattr(value, str(key), value)
+    return value
 
 
 def _shortened(value: object) -> str:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from glsweep.config.data_card import CARD_TEXT, DataCard
-from glsweep.config.space import Dimension, SearchSpace
+from glsweep.config.dimension import Dimension
+from glsweep.config.space import SearchSpace
 from glsweep.config.study import STAGES, Stage, StudyConfig
 
 _OF_CARD = r"card(\.parts\.\d+)?"
@@ -136,8 +137,8 @@ def _of_dimensions(old: SearchSpace, new: SearchSpace) -> Iterator[Change]:
 
 
 def _of_dimension(key: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
-    for part in was:
-        old, new = _plain(was[part]), _plain(now[part])
+    for part in {**was, **now}:
+        old, new = _plain(was.get(part)), _plain(now.get(part))
         if part == "choices" and old and new and sorted(map(repr, old)) == sorted(map(repr, new)):
             continue
         if old != new:

@@ -5,8 +5,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from glsweep.config.base import Settings, load_yaml
+from glsweep.config.base import Settings, load_yaml, misfit
+from glsweep.config.dimension import Dimension, parameters_of
+from glsweep.config.meaning import check_meaning
 from glsweep.config.patches import PatchSettings
+from glsweep.config.trial import canonical
 
 Figure = Literal["relaxed_f1", "dice", "val_loss"]
 Annealing = Literal["none", "cosine"]
@@ -17,45 +20,6 @@ WHICHEVER: Startable = "whichever"
 """In place of an architecture: the one whose weights the file holds."""
 
 HIGHER_IS_BETTER: dict[Figure, bool] = {"relaxed_f1": True, "dice": True, "val_loss": False}
-
-
-class Dimension(Settings):
-    """One row of a search space: what a parameter, or a tuple of tied ones, may be.
-
-    Either `choices` (with `labels` for people, and `keys` when each choice is a tuple that sets
-    several parameters), or a range `low`..`high` (with `log`, and `grid` for enumeration).
-    `when` lists the values of other dimensions under which this one exists.
-    """
-
-    choices: tuple[Any, ...] | None = Field(default=None, min_length=1)
-    labels: tuple[str, ...] | None = None
-    keys: tuple[str, ...] | None = None
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    grid: tuple[float, ...] | None = None
-    when: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _is_choices_or_range(self) -> Self:
-        if (self.choices is None) == (self.low is None and self.high is None):
-            raise ValueError("give either `choices` or `low` and `high`")
-        if self.choices is not None:
-            self._check_choices(self.choices)
-        elif self.low is None or self.high is None or self.low >= self.high:
-            raise ValueError("`low` must lie below `high`")
-        elif self.log and self.low <= 0:
-            raise ValueError("`low` must be positive when `log` is true")
-        return self
-
-    def _check_choices(self, choices: tuple[Any, ...]) -> None:
-        if self.log or self.grid is not None:
-            raise ValueError("`log` and `grid` belong to a range, not to `choices`")
-        if self.labels is not None and len(self.labels) != len(choices):
-            raise ValueError(f"{len(choices)} choices need {len(choices)} labels")
-        for choice in choices if self.keys is not None else ():
-            if not isinstance(choice, list | tuple) or len(choice) != len(self.keys or ()):
-                raise ValueError(f"each choice must be a list of {len(self.keys or ())} values, one a key")
 
 
 class Asha(Settings):
@@ -123,13 +87,12 @@ class Search(Settings):
     @model_validator(mode="after")
     def _ends(self) -> Self:
         if self.sampler != "grid" and not self.budget.is_limited:
-            raise ValueError(f"`sampler: {self.sampler}` needs a `budget` of trials, epochs or hours")
+            raise misfit(f"`sampler: {self.sampler}` needs a `budget` of trials, epochs or hours", "sampler")
         if (self.sampler == "tpe") != (self.parallel is not None):
-            raise ValueError("`parallel` goes with `sampler: tpe`, and only with it")
+            raise misfit("`parallel` goes with `sampler: tpe`, and only with it", "parallel")
         if self.budget.epochs is not None and self.budget.epochs < self.epochs * self.replicates:
-            raise ValueError(
-                f"`budget.epochs` must suffice for one configuration: {self.epochs * self.replicates}"
-            )
+            least = self.epochs * self.replicates
+            raise misfit(f"`budget.epochs` must suffice for one configuration: {least}", "budget", "epochs")
         return self
 
 
@@ -151,8 +114,9 @@ class Resources(Settings):
 class Retraining(Settings):
     """Full training of each winner; the best epoch by `monitor` is kept.
 
-    Without a `learning_rate` or a `weight_decay` here the winner keeps its own, as it must where
-    they were searched. Annealed by `cosine` the learning rate falls to nearly 0 over the epochs.
+    What is left out of `learning_rate`, `weight_decay`, `batch_size` and `gradient_clip` is as in the
+    winner, as it must be where it was searched. Annealed by `cosine` the learning rate falls to nearly
+    0 over the epochs.
     """
 
     epochs: int = Field(ge=1)
@@ -160,9 +124,15 @@ class Retraining(Settings):
     monitor: Figure
     learning_rate: float | None = Field(default=None, gt=0)
     weight_decay: float | None = Field(default=None, ge=0)
-    batch_size: int = Field(ge=1)
-    gradient_clip: float = Field(gt=0)
+    batch_size: int | None = Field(default=None, ge=1)
+    gradient_clip: float | None = Field(default=None, gt=0)
     annealing: Annealing = "none"
+
+    @property
+    def of_the_trial(self) -> dict[str, float]:
+        """The parameters of a trial that are given here, with their values."""
+        names = ("learning_rate", "weight_decay", "batch_size", "gradient_clip")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 class Calibration(Settings):
@@ -179,7 +149,7 @@ class Calibration(Settings):
     @model_validator(mode="after")
     def _ascends(self) -> Self:
         if self.lowest >= self.highest:
-            raise ValueError("`lowest` must lie below `highest`")
+            raise misfit("`lowest` must lie below `highest`", "lowest")
         return self
 
 
@@ -211,7 +181,9 @@ class SearchSpace(Settings):
         start, fixed = values.get("start"), values.get("fixed")
         if isinstance(fixed, dict) and "start" in fixed:
             if start is not None:
-                raise ValueError("`start` stands at the top and under `fixed`; remove one of them")
+                raise misfit(
+                    "`start` stands at the top and under `fixed`; remove one of them", "fixed", "start"
+                )
             start = fixed["start"]
             values = {**values, "fixed": {key: value for key, value in fixed.items() if key != "start"}}
         if isinstance(start, str | Path):
@@ -224,12 +196,46 @@ class SearchSpace(Settings):
         values: dict[str, Any] = serialise(self)
         return {key: value for key, value in values.items() if (key, value) != ("start", {})}
 
+    @property
+    def retraining_overrides(self) -> dict[str, tuple[str, str]]:
+        """What full training changes in every winner, by parameter: what it was, and what it becomes."""
+        fixed = {canonical(name): value for name, value in self.fixed.items()}
+        sets = (parameters_of(name, dimension) for name, dimension in self.dimensions.items())
+        searched = set().union(*sets)
+        changed = {}
+        for name, value in self.retraining.of_the_trial.items():
+            if name in searched:  # refused in a file that is given, but not in an older study
+                changed[name] = ("as searched", f"{value:g}")
+            elif name in fixed and fixed[name] != value:
+                changed[name] = (f"{fixed[name]:g}", f"{value:g}")
+        return changed
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What may surprise: a sentence for each setting that overrules another or has no effect."""
+        retraining = self.retraining
+        told = [
+            f"retraining: {name} is {becomes}, in the trials {was}"
+            for name, (was, becomes) in self.retraining_overrides.items()
+        ]
+        if retraining.patience >= retraining.epochs:
+            patience = f"a patience of {retraining.patience}"
+            told.append(f"retraining: {patience} ends nothing within {retraining.epochs} epochs")
+        return tuple(told)
+
 
 def load_space(path: Path) -> SearchSpace:
     """Read and validate a search space's file; the parameters' values are checked when planned.
 
     Paths in it are taken from its own folder.
+
+    Raises
+    ------
+    ConfigError
+        When the file does not fit, or holds what cannot mean what it says: a condition that is never
+        met, two settings of one parameter, a setting without effect. The message names the line.
     """
     space = load_yaml(path, SearchSpace)
+    check_meaning(space, path)
     start = {name: str((path.parent / file).resolve()) for name, file in space.start.items()}
     return space.model_copy(update={"start": start})

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from glsweep.config.base import Settings
+from glsweep.config.base import Settings, misfit
 
 Architecture = Literal["unet", "attention_unet", "unetpp"]
 Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude", "raw_magnitude"]
@@ -19,6 +19,14 @@ ARCHITECTURE_TITLES: dict[str, str] = {
 }
 
 PUBLISHED_WIDTHS: dict[str, int] = {"unet": 4, "attention_unet": 4, "unetpp": 32}
+
+# The literature's names of the focal Tversky weights; alpha weighs false negatives (Abraham & Khan 2019).
+ALIASES = {"alpha": "fn_weight", "beta": "fp_weight", "patch_size": "patch_size_px"}
+
+
+def canonical(name: str) -> str:
+    """Return the parameter's name for a name that the literature uses."""
+    return ALIASES.get(name, name)
 
 
 class Stratum(NamedTuple):
@@ -82,11 +90,13 @@ class TrialParameters(Settings):
     def _fits_its_architecture(self) -> Self:
         if self.ds_weights is not None:
             if self.architecture != "unetpp":
-                raise ValueError("ds_weights exist for unetpp only; add `when: {architecture: unetpp}`")
+                raise misfit(
+                    "ds_weights exist for unetpp only; add `when: {architecture: unetpp}`", "ds_weights"
+                )
             if min(self.ds_weights) < 0 or sum(self.ds_weights) <= 0:
-                raise ValueError("ds_weights must not be negative and must not all be 0")
+                raise misfit("ds_weights must not be negative and must not all be 0", "ds_weights")
         if self.fn_weight + self.fp_weight <= 0:
-            raise ValueError("fn_weight and fp_weight must not both be 0")
+            raise misfit("fn_weight and fp_weight must not both be 0", "fn_weight")
         return self
 
     @model_serializer(mode="wrap")

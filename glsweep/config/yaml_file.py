@@ -4,7 +4,7 @@ PyYAML follows version 1.1, in which `1e-4` is a text, `no` is false, `010` is 8
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,46 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}: holds a value that cannot be read ({error}); mend it") from error
     finally:
         loader.dispose()
+
+
+def line_of(path: Path, keys: Sequence[str | int]) -> int | None:
+    """Return the line, from 1, in which the value below `keys` is written.
+
+    Where the file lacks one of them it is the line of the innermost that is there. A study's own file
+    holds its search space below `space`. None is for a file that cannot be read, as one that was not
+    read from a file at all, and where not even the first key is there.
+    """
+    try:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        try:
+            node = loader.get_single_node()
+        finally:
+            loader.dispose()
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # the line is an extra to what is told
+        return None
+    within_study = _entry(node, "space") if keys and _entry(node, keys[0]) is None else None
+    node = within_study[1] if within_study else node
+    line = None
+    for key in keys:
+        entry = _entry(node, key)
+        if entry is not None:
+            line, node = entry[0].start_mark.line + 1, entry[1]
+        elif line is None:
+            return None
+    return line
+
+
+def _entry(node: Node | None, key: str | int) -> tuple[Node, Node] | None:
+    """Return the node that tells where an entry begins, and the one that holds its value."""
+    if isinstance(node, SequenceNode) and isinstance(key, int) and key < len(node.value):
+        return node.value[key], node.value[key]
+    merged: list[Node] = []
+    for name, value in node.value if isinstance(node, MappingNode) else ():
+        if name.value == key:
+            return name, value
+        if name.tag == f"{_TAG}merge":
+            merged += value.value if isinstance(value, SequenceNode) else [value]
+    return next((entry for part in merged if (entry := _entry(part, key))), None)
 
 
 def write_as_yaml(value: Any) -> str:

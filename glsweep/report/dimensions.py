@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.space import Dimension, SearchSpace
+from glsweep.config.dimension import Dimension
+from glsweep.config.space import SearchSpace
+from glsweep.config.trial import canonical
 from glsweep.report.words import short
-from glsweep.spaces.traversal import ALIASES
 
 MOST_CATEGORIES = 9
 SHOWN_AS_STRATUM = {"architecture", "patch_size_px"}
@@ -39,7 +40,7 @@ class Axis:
 
 def parameters_of(name: str, dimension: Dimension) -> list[str]:
     """Return the parameters that a dimension sets, under their own names."""
-    return [ALIASES.get(key, key) for key in dimension.keys or (name,)]
+    return [canonical(key) for key in dimension.keys or (name,)]
 
 
 def title_of(name: str, dimension: Dimension) -> str:

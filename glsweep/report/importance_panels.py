@@ -7,14 +7,13 @@ import numpy.typing as npt
 import pandas as pd
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-from glsweep.config.space import Dimension
-from glsweep.config.trial import ARCHITECTURE_TITLES
+from glsweep.config.dimension import Dimension, as_list
+from glsweep.config.trial import ARCHITECTURE_TITLES, canonical
 from glsweep.randomness import generator_for
 from glsweep.report.dimensions import labels_of, tied_columns, title_of, varying
 from glsweep.report.importance import Coordinate, Share, shares
 from glsweep.report.results import Results
 from glsweep.report.words import counted
-from glsweep.spaces.traversal import ALIASES, as_list
 from glsweep.tracking.labels import parameter_label
 from glsweep.training.report import HIGHER_IS_BETTER
 
@@ -112,10 +111,7 @@ def _coordinates(results: Results, trials: pd.DataFrame) -> dict[str, Coordinate
 
 def _exists_for_all(dimension: Dimension, trials: pd.DataFrame) -> bool:
     return all(
-        trials[ALIASES.get(key, key)]
-        .map(parameter_label)
-        .isin(list(map(parameter_label, as_list(wanted))))
-        .all()
+        trials[canonical(key)].map(parameter_label).isin(list(map(parameter_label, as_list(wanted)))).all()
         for key, wanted in dimension.when.items()
     )
 

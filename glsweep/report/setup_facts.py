@@ -1,6 +1,8 @@
 """The study's settings in words: what varied, how it was searched, retrained and calibrated."""
 
-from glsweep.config.space import Asha, Budget, Dimension, Median, NoStopping, SearchSpace, Stopping
+from glsweep.config.dimension import Dimension
+from glsweep.config.space import Asha, Budget, Median, NoStopping, SearchSpace, Stopping
+from glsweep.config.span import Span, span_of
 from glsweep.config.study import StudyConfig
 from glsweep.report.words import FIGURE_WORDS, counted
 
@@ -15,7 +17,7 @@ def setup_facts(config: StudyConfig) -> dict[str, dict[str, str]]:
     """Return headings with their settings, in the order in which stages use them."""
     space = config.space
     return {
-        "What varied": {name: _dimension(dimension) for name, dimension in space.dimensions.items()},
+        "What varied": {name: _dimension(name, dimension) for name, dimension in space.dimensions.items()},
         "Fixed": {name: _value(value) for name, value in space.fixed.items()},
         "Patches": _patches(space),
         "Search": _search(space),
@@ -29,10 +31,9 @@ def setup_facts(config: StudyConfig) -> dict[str, dict[str, str]]:
     }
 
 
-def _dimension(dimension: Dimension) -> str:
+def _dimension(name: str, dimension: Dimension) -> str:
     if dimension.choices is None:
-        scale = ", logarithmic" if dimension.log else ""
-        text = f"{dimension.low:g} to {dimension.high:g}{scale}"
+        text = _range(span_of(name, dimension))
         if dimension.grid:
             text += f"; grid {', '.join(f'{value:g}' for value in dimension.grid)}"
     else:
@@ -44,9 +45,20 @@ def _dimension(dimension: Dimension) -> str:
     return f"{text}; only when {conditions}" if conditions else text
 
 
+def _range(span: Span) -> str:
+    kinds = ["whole numbers"] if span.is_whole and span.step == 1 else []
+    if span.step is not None and not kinds:
+        kinds.append(f"in steps of {span.step}")
+    if span.log:
+        kinds.append("logarithmic")
+    return ", ".join([f"{span.low:g} to {span.high:g}", *kinds])
+
+
 def _value(value: object) -> str:
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list | tuple):
         return "(" + ", ".join(map(_value, value)) + ")"
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -137,12 +149,16 @@ def _retraining(space: SearchSpace) -> dict[str, str]:
     return {
         "budget": f"{counted(retraining.epochs, 'epoch')}, patience {retraining.patience}",
         "best epoch by": FIGURE_WORDS[retraining.monitor],
-        "optimiser": f"Adam, learning rate {_or_own(retraining.learning_rate)}{annealed}, weight decay "
-        f"{_or_own(retraining.weight_decay)}",
-        "batch": f"{counted(retraining.batch_size, 'patch', 'patches')}, gradient norm clipped at "
-        f"{retraining.gradient_clip:g}",
+        "optimiser": f"Adam, learning rate {_set(space, 'learning_rate')}{annealed}, weight decay "
+        f"{_set(space, 'weight_decay')}",
+        "batch": f"size {_set(space, 'batch_size')}, gradient norm clipped at {_set(space, 'gradient_clip')}",
     }
 
 
-def _or_own(setting: float | None) -> str:
-    return "as in the trial" if setting is None else f"{setting:g}"
+def _set(space: SearchSpace, parameter: str) -> str:
+    """Tell what full training takes for a parameter, and what the trials had where it overrules that."""
+    value = space.retraining.of_the_trial.get(parameter)
+    if value is None:
+        return "as in the trial"
+    was = space.retraining_overrides.get(parameter)
+    return f"{value:g}" if was is None else f"{value:g} (in the trials {was[0]})"

@@ -3,12 +3,13 @@
 import hashlib
 from pathlib import Path
 
-from glsweep.config.base import validate
+from glsweep.config.base import Keys, validate
+from glsweep.config.dimension import parameters_of
 from glsweep.config.space import SearchSpace
-from glsweep.config.trial import TrialParameters
+from glsweep.config.trial import TrialParameters, canonical
 from glsweep.randomness import seed_for
 from glsweep.spaces.plan import PlannedTrial, place_of
-from glsweep.spaces.traversal import Point, canonical
+from glsweep.spaces.traversal import Point
 
 
 class Configurations:
@@ -19,6 +20,7 @@ class Configurations:
     """
 
     def __init__(self, space: SearchSpace, *, seed: int, source: Path) -> None:
+        self._space = space
         self._fixed = {canonical(name): value for name, value in space.fixed.items()}
         self._seed, self._source = seed, source
         self._taken: set[TrialParameters] = set()
@@ -31,7 +33,19 @@ class Configurations:
         ConfigError
             When a value is missing or not allowed; the message names the file of the space.
         """
-        return validate({**self._fixed, **point.values}, TrialParameters, self._source)
+        return validate(
+            {**self._fixed, **point.values},
+            TrialParameters,
+            self._source,
+            written=lambda keys: self._written(point, str(keys[0]) if keys else ""),
+        )
+
+    def _written(self, point: Point, parameter: str) -> Keys:
+        """Return where in the file a parameter of a point is set, or is to be set."""
+        dimensions = self._space.dimensions
+        set_in = [name for name in point.picked if parameter in parameters_of(name, dimensions[name])]
+        named = (name for name in self._space.fixed if canonical(name) == parameter)
+        return ("dimensions", set_in[-1]) if set_in else ("fixed", next(named, parameter))
 
     def is_new(self, point: Point) -> bool:
         """Whether no trial has this configuration yet."""

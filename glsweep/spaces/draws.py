@@ -13,7 +13,7 @@ from glsweep.spaces.configurations import Configurations
 from glsweep.spaces.first import first_points
 from glsweep.spaces.plan import Answer, Past, PlannedTrial
 from glsweep.spaces.strata import strata_of
-from glsweep.spaces.traversal import Point, draw, grid_points
+from glsweep.spaces.traversal import Point, draw, grid_points, is_finite
 
 DRAWS = 100
 
@@ -69,7 +69,7 @@ class RandomPlan:
 
 
 def untried(space: SearchSpace, configurations: Configurations) -> list[Point]:
-    """Return the points that are left of a space of choices; none of one with ranges.
+    """Return the points that are left of a space; none of one with ranges that have no lattice.
 
     Meant for when draws yield nothing new: then there are few more points than were tried.
     """
@@ -87,4 +87,4 @@ def size_of(space: SearchSpace) -> int | None:
 
 
 def _is_finite(space: SearchSpace) -> bool:
-    return all(dimension.choices is not None for dimension in space.dimensions.values())
+    return all(is_finite(name, dimension) for name, dimension in space.dimensions.items())

@@ -3,10 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from glsweep.config.space import Dimension, SearchSpace
+import numpy as np
+
+from glsweep.config.base import Keys, refusal
+from glsweep.config.dimension import Dimension
+from glsweep.config.space import SearchSpace
+from glsweep.config.span import Span, span_of
+from glsweep.config.trial import canonical
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
-from glsweep.spaces.traversal import Picked, Point, canonical, grid_pick, random_pick, traverse
+from glsweep.spaces.traversal import Picked, Point, grid_pick, random_pick, traverse
 
 DRAWS = 100
 
@@ -20,60 +26,78 @@ def first_points(space: SearchSpace, *, seed: int, source: Path) -> list[Point]:
         When an entry names what the space has not, or dimensions that never exist together.
     """
     return [
-        _complete(space, entry, generator_for(seed, "first", number), f"{source}: search.first.{number}")
-        for number, entry in enumerate(space.search.first)
+        _Entry(space, source, number).complete(generator_for(seed, "first", number))
+        for number in range(len(space.search.first))
     ]
 
 
-def _complete(space: SearchSpace, entry: dict[str, Any], generator: Any, where: str) -> Point:
-    given = dict(_pick_named(space, name, value, where) for name, value in entry.items())
-    rest = grid_pick(generator) if space.search.sampler == "grid" else random_pick(generator)
+class _Entry:
+    """One entry of `search.first`, with its place in the file."""
 
-    def pick(name: str, dimension: Dimension) -> Picked:
-        return given[name] if name in given else rest(name, dimension)
+    def __init__(self, space: SearchSpace, source: Path, number: int) -> None:
+        self._space, self._source = space, source
+        self._where: Keys = ("search", "first", number)
+        self._given = space.search.first[number]
 
-    for _ in range(DRAWS):
-        point = traverse(space.dimensions, pick)
-        unmet = sorted(given.keys() - point.picked.keys())
-        if not unmet:
-            return point
-    raise ConfigError(f"{where}.{unmet[0]}: does not exist beside the others named there; mind its `when`")
+    def complete(self, generator: np.random.Generator) -> Point:
+        """Return the point that is named; what is left out is drawn."""
+        given: dict[str, Picked] = {}
+        for name, value in self._given.items():
+            dimension = self._dimension(name)
+            if dimension in given:
+                raise self._refused(name, f"sets {dimension}, which is named there already; remove one")
+            given[dimension] = self._pick(name, dimension, value)
+        rest = grid_pick(generator) if self._space.search.sampler == "grid" else random_pick(generator)
 
+        def pick(name: str, dimension: Dimension) -> Picked:
+            return given[name] if name in given else rest(name, dimension)
 
-def _pick_named(space: SearchSpace, name: str, value: Any, where: str) -> tuple[str, Picked]:
-    """Return the dimension that is meant, and what is picked in it."""
-    named = next((known for known in space.dimensions if canonical(known) == canonical(name)), None)
-    if named is None:
-        known = ", ".join(space.dimensions)
-        raise ConfigError(f"{where}: {name!r} is not a dimension of this space; known: {known}")
-    dimension, place = space.dimensions[named], f"{where}.{name}"
-    if dimension.choices is None:
-        return named, _in_range(dimension, value, place)
-    return named, _among_choices(dimension, value, place)
+        unmet: list[str] = []
+        for _ in range(DRAWS):
+            point = traverse(self._space.dimensions, pick)
+            unmet = [name for name in self._given if self._dimension(name) not in point.picked]
+            if not unmet:
+                return point
+        raise self._refused(unmet[0], "does not exist beside the others named there; mind its `when`")
 
+    def _dimension(self, name: str) -> str:
+        """Return the dimension that is meant."""
+        dimensions = self._space.dimensions
+        for known in (name, *dimensions):
+            if known in dimensions and canonical(known) == canonical(name):
+                return known
+        known_names = ", ".join(dimensions)
+        raise self._refused(name, f"{name!r} is not a dimension of this space; known: {known_names}")
 
-def _in_range(dimension: Dimension, value: Any, place: str) -> float:
-    low, high = float(dimension.low or 0.0), float(dimension.high or 0.0)
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"{place}: {value!r} is not a number; choose one from {low:g} to {high:g}"
-        ) from error
-    if not low <= number <= high:
-        raise ConfigError(f"{place}: {value!r} is out of range; choose a number from {low:g} to {high:g}")
-    return number
+    def _pick(self, name: str, dimension: str, value: Any) -> Picked:
+        of = self._space.dimensions[dimension]
+        if of.choices is None:
+            return self._in_range(name, span_of(dimension, of), value)
+        choices = [_as_read(choice) for choice in of.choices]
+        if _as_read(value) in choices:
+            return choices.index(_as_read(value))
+        labels = of.labels or ()
+        if value in labels:
+            return labels.index(value)
+        known = ", ".join([*map(repr, choices), *labels])
+        raise self._refused(name, f"{value!r} is none of its choices; known: {known}")
 
+    def _in_range(self, name: str, span: Span, value: Any) -> Picked:
+        try:
+            number = float(value)
+        except (TypeError, ValueError) as error:
+            fault = f"{value!r} is not a number; choose one from {span.low:g} to {span.high:g}"
+            raise self._refused(name, fault) from error
+        if not span.low <= number <= span.high:
+            fault = f"{value!r} is out of range; choose a number from {span.low:g} to {span.high:g}"
+            raise self._refused(name, fault)
+        if not span.holds(number):
+            below, above = span.beside(number)
+            raise self._refused(name, f"{value!r} lies between two steps; choose {below:g} or {above:g}")
+        return span.as_picked(number)
 
-def _among_choices(dimension: Dimension, value: Any, place: str) -> int:
-    choices = [_as_read(choice) for choice in dimension.choices or ()]
-    if _as_read(value) in choices:
-        return choices.index(_as_read(value))
-    labels = dimension.labels or ()
-    if value in labels:
-        return labels.index(value)
-    known = ", ".join([*map(repr, choices), *labels])
-    raise ConfigError(f"{place}: {value!r} is none of its choices; known: {known}")
+    def _refused(self, name: str, fault: str) -> ConfigError:
+        return refusal(self._source, (*self._where, name), fault)
 
 
 def _as_read(value: Any) -> Any:

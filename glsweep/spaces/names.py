@@ -5,12 +5,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from glsweep.config.space import Dimension, SearchSpace
-from glsweep.config.trial import TrialParameters
-from glsweep.errors import ConfigError
+from glsweep.config.base import Keys, refusal
+from glsweep.config.dimension import Dimension, as_list, parameters_of
+from glsweep.config.space import SearchSpace
+from glsweep.config.span import span_of
+from glsweep.config.trial import TrialParameters, canonical
 from glsweep.randomness import generator_for
 from glsweep.spaces.configurations import Configurations
-from glsweep.spaces.traversal import Picked, as_list, canonical, parameters_of, random_pick, traverse
+from glsweep.spaces.traversal import Picked, random_pick, traverse
 
 DRAWS_PER_VALUE = 20
 
@@ -21,16 +23,17 @@ def check_names(space: SearchSpace, source: Path) -> None:
     earlier: set[str] = set()
     for name, dimension in space.dimensions.items():
         for condition, wanted in dimension.when.items():
-            where = f"{source}: dimensions.{name}.when"
+            where = ("dimensions", name, "when", condition)
             if canonical(condition) not in earlier:
-                raise ConfigError(f"{where}: {condition!r} is not an earlier dimension")
-            _check_condition(f"{where}.{condition}", canonical(condition), as_list(wanted))
+                known_here = ", ".join(sorted(earlier)) or "none"
+                raise refusal(
+                    source, where, f"{condition!r} is set by no earlier dimension; those set: {known_here}"
+                )
+            _check_condition(source, where, canonical(condition), as_list(wanted))
         sets = parameters_of(name, dimension)
         for parameter in sorted(sets - known):
-            raise ConfigError(
-                f"{source}: dimensions.{name}: {parameter!r} is not a parameter; "
-                f"known: {', '.join(sorted(known))}"
-            )
+            fault = f"{parameter!r} is not a parameter; known: {', '.join(sorted(known))}"
+            raise refusal(source, ("dimensions", name), fault)
         earlier |= sets
 
 
@@ -42,7 +45,7 @@ def check_values(space: SearchSpace, source: Path) -> None:
     """
     configurations = Configurations(space, seed=0, source=source)
     for name, dimension in space.dimensions.items():
-        for picked in _extremes(dimension):
+        for picked in _extremes(name, dimension):
             rest = random_pick(generator_for(0, "check", name, str(picked)))
 
             def pick(asked: str, of: Dimension, picked: Picked = picked, only: str = name) -> Picked:
@@ -52,13 +55,19 @@ def check_values(space: SearchSpace, source: Path) -> None:
                 configurations.parameters(traverse(space.dimensions, pick))
 
 
-def _extremes(dimension: Dimension) -> list[Picked]:
+def _extremes(name: str, dimension: Dimension) -> list[Picked]:
     if dimension.choices is not None:
         return list(range(len(dimension.choices)))
-    return [float(dimension.low or 0.0), float(dimension.high or 0.0)]
+    span = span_of(name, dimension)
+    if span.step is None:
+        return [span.low, span.high]
+    # If two neighbours are multiples of something, so is every point.
+    return [
+        span.at(number) for number in dict.fromkeys((span.first, min(span.first + 1, span.last), span.last))
+    ]
 
 
-def _check_condition(where: str, parameter: str, values: list[Any]) -> None:
+def _check_condition(source: Path, where: Keys, parameter: str, values: list[Any]) -> None:
     """Make sure that `parameter` can have these values: a misspelt one would silently never be met."""
     annotation: Any = TrialParameters.model_fields[parameter].annotation
     adapter = TypeAdapter(annotation)
@@ -67,6 +76,5 @@ def _check_condition(where: str, parameter: str, values: list[Any]) -> None:
             adapter.validate_python(value)
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
-            raise ConfigError(
-                f"{where}: {value!r} can never be met; {reason[0].lower()}{reason[1:]}"
-            ) from error
+            fault = f"{value!r} can never be met; {reason[0].lower()}{reason[1:]}"
+            raise refusal(source, where, fault) from error

@@ -6,11 +6,13 @@ import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
-from glsweep.config.space import HIGHER_IS_BETTER, Dimension, Figure
+from glsweep.config.dimension import Dimension, parameters_of
+from glsweep.config.space import HIGHER_IS_BETTER, Figure
+from glsweep.config.span import span_of
 from glsweep.config.trial import Stratum
 from glsweep.spaces.plan import Past
 from glsweep.spaces.strata import SET_BY_STRATUM, picks_within
-from glsweep.spaces.traversal import Picked, Point, parameters_of, traverse
+from glsweep.spaces.traversal import Picked, Point, traverse
 
 # Results before the estimator takes over from chance; its densities need a few.
 STARTUP_TRIALS = 10
@@ -34,7 +36,7 @@ class StratumStudy:
     def add(self, index: int, picked: Mapping[str, Picked]) -> None:
         """Note that trial number `index` of the plan runs, with what was picked."""
         self._study.sampler = RandomSampler(seed=0)  # decides nothing: everything is given
-        self._study.enqueue_trial(dict(picked))
+        self._study.enqueue_trial({name: self._numbered(name, value) for name, value in picked.items()})
         self._point()
         self.settle(index)
 
@@ -77,15 +79,26 @@ class StratumStudy:
         self._asked = trial = self._study.ask()
 
         def pick(name: str, dimension: Dimension) -> Picked:
-            if dimension.choices is None:
-                low, high = float(dimension.low or 0.0), float(dimension.high or 0.0)
-                return trial.suggest_float(name, low, high, log=dimension.log)
-            numbers = list(range(len(dimension.choices)))
+            within = []
             if parameters_of(name, dimension) & SET_BY_STRATUM:
-                numbers = picks_within(self.stratum, name, dimension) or numbers
-            return int(trial.suggest_categorical(name, numbers))
+                within = picks_within(self.stratum, name, dimension)
+            if dimension.choices is not None:
+                return int(trial.suggest_categorical(name, within or list(range(len(dimension.choices)))))
+            span = span_of(name, dimension)
+            if span.step is None:
+                return trial.suggest_float(name, span.low, span.high, log=span.log)
+            ends = [span.number_of(within[0])] * 2 if within else [span.first, span.last]
+            return span.at(trial.suggest_int(name, *ends, log=span.log))
 
         return traverse(self._dimensions, pick)
+
+    def _numbered(self, name: str, picked: Picked) -> Picked:
+        """Return what Optuna knows of a pick: a point of a lattice by its number, which is exact."""
+        dimension = self._dimensions.get(name)
+        if dimension is None or dimension.choices is not None:
+            return picked
+        span = span_of(name, dimension)
+        return picked if span.step is None else span.number_of(picked)
 
 
 def _quiet_study(figure: Figure) -> optuna.Study:

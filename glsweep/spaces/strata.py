@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from glsweep.config.space import Dimension, SearchSpace
-from glsweep.config.trial import Stratum
-from glsweep.spaces.traversal import canonical, grid_points, parameters_of, set_by
+from glsweep.config.dimension import Dimension, parameters_of, set_by
+from glsweep.config.space import SearchSpace
+from glsweep.config.trial import Stratum, canonical
+from glsweep.spaces.traversal import Picked, grid_options, grid_points
 
 SET_BY_STRATUM = set(Stratum._fields)
 
@@ -16,22 +17,22 @@ def strata_of(space: SearchSpace) -> tuple[Stratum, ...]:
     Raises
     ------
     ConfigError
-        When a range without `grid` decides over the stratum.
+        When a range that cannot be enumerated decides over the stratum.
     """
     fixed = {canonical(name): value for name, value in space.fixed.items()}
     points = grid_points(_deciding(space.dimensions))
     return tuple(sorted({_stratum({**fixed, **point.values}) for point in points}))
 
 
-def picks_within(stratum: Stratum, name: str, dimension: Dimension) -> list[int]:
-    """Return the numbers of the choices that a trial of `stratum` may have."""
+def picks_within(stratum: Stratum, name: str, dimension: Dimension) -> list[Picked]:
+    """Return what may be picked, in a dimension that bears on the stratum, by a trial of `stratum`."""
     wanted = stratum._asdict()
     return [
-        number
-        for number in range(len(dimension.choices or ()))
+        picked
+        for picked in grid_options(name, dimension)
         if all(
             value == wanted[parameter]
-            for parameter, value in set_by(name, dimension, number).items()
+            for parameter, value in set_by(name, dimension, picked).items()
             if parameter in SET_BY_STRATUM
         )
     ]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from glsweep.config.space import SearchSpace
-from glsweep.config.trial import Stratum
+from glsweep.config.trial import Stratum, canonical
 from glsweep.randomness import seed_for
 from glsweep.spaces.configurations import Configurations
 from glsweep.spaces.draws import size_of, untried
@@ -19,7 +19,7 @@ from glsweep.spaces.first import first_points
 from glsweep.spaces.parzen import StratumStudy
 from glsweep.spaces.plan import Answer, Past, PlannedTrial
 from glsweep.spaces.strata import strata_of
-from glsweep.spaces.traversal import Point, canonical
+from glsweep.spaces.traversal import Point
 
 # So often Optuna is asked for a configuration that is new, and then so often chance.
 ASKS, DRAWS = 10, 50

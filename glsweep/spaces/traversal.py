@@ -1,19 +1,17 @@
 """One traversal of a search space with a pluggable choice; every sampler is a way to pick."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from glsweep.config.space import Dimension
+from glsweep.config.dimension import Dimension, exists_beside, set_by
+from glsweep.config.span import Span, span_of
 from glsweep.errors import ConfigError
 
 Picked = int | float
 Pick = Callable[[str, Dimension], Picked]
-
-# The literature's names of the focal Tversky weights; alpha weighs false negatives (Abraham & Khan 2019).
-ALIASES = {"alpha": "fn_weight", "beta": "fp_weight", "patch_size": "patch_size_px"}
 
 
 @dataclass(frozen=True)
@@ -48,23 +46,10 @@ def traverse(dimensions: Mapping[str, Dimension], pick: Pick) -> Point:
     picked: dict[str, Picked] = {}
     values: dict[str, Any] = {}
     for name, dimension in dimensions.items():
-        if all(values.get(canonical(key)) in as_list(wanted) for key, wanted in dimension.when.items()):
+        if exists_beside(dimension, values):
             picked[name] = pick(name, dimension)
             values.update(set_by(name, dimension, picked[name]))
     return Point(picked, values)
-
-
-def set_by(name: str, dimension: Dimension, picked: Picked) -> dict[str, Any]:
-    """Return the parameters that a dimension sets, with their values, when this is picked in it."""
-    value: Any = picked if dimension.choices is None else dimension.choices[int(picked)]
-    if dimension.keys is None:
-        return {canonical(name): value}
-    return {canonical(key): part for key, part in zip(dimension.keys, value, strict=True)}
-
-
-def parameters_of(name: str, dimension: Dimension) -> set[str]:
-    """Return the parameters that a dimension sets."""
-    return {canonical(key) for key in dimension.keys or (name,)}
 
 
 def grid_points(dimensions: Mapping[str, Dimension]) -> Iterator[Point]:
@@ -99,30 +84,49 @@ def enumerate_grid(dimensions: Mapping[str, Dimension]) -> Iterator[dict[str, An
     return (point.values for point in grid_points(dimensions))
 
 
-def grid_options(name: str, dimension: Dimension) -> range | tuple[float, ...]:
+def grid_options(name: str, dimension: Dimension) -> Sequence[Picked]:
     """Return all that can be picked in a dimension of a grid."""
     if dimension.choices is not None:
         return range(len(dimension.choices))
-    if dimension.grid is None:
+    span = span_of(name, dimension)
+    if dimension.grid is not None:
+        return [span.as_picked(value) for value in dimension.grid]
+    if not span.is_enumerable:
         raise ConfigError(
-            f"dimensions.{name}: a range needs `grid` to be enumerated; add it or use `sampler: random`"
+            f"dimensions.{name}: a range needs `grid` to be enumerated; add it, or a `step`, or use "
+            "`sampler: random`"
         )
-    return dimension.grid
+    return span.values()
+
+
+def is_finite(name: str, dimension: Dimension) -> bool:
+    """Return whether all that can be drawn in a dimension can be enumerated."""
+    return dimension.choices is not None or span_of(name, dimension).is_enumerable
 
 
 def random_pick(generator: np.random.Generator) -> Pick:
     """Return the pick that draws: choices evenly, ranges evenly or log-evenly."""
 
-    def pick(_name: str, dimension: Dimension) -> Picked:
+    def pick(name: str, dimension: Dimension) -> Picked:
         if dimension.choices is not None:
             return int(generator.integers(len(dimension.choices)))
-        low, high = float(dimension.low or 0.0), float(dimension.high or 0.0)
-        if not dimension.log:
-            return float(generator.uniform(low, high))
-        # Rounding may carry the exponential just beyond an end.
-        return min(max(float(np.exp(generator.uniform(np.log(low), np.log(high)))), low), high)
+        return _drawn(span_of(name, dimension), generator)
 
     return pick
+
+
+def _drawn(span: Span, generator: np.random.Generator) -> Picked:
+    if span.step is None:
+        if not span.log:
+            return float(generator.uniform(span.low, span.high))
+        # Rounding may carry the exponential just beyond an end.
+        drawn = float(np.exp(generator.uniform(np.log(span.low), np.log(span.high))))
+        return min(max(drawn, span.low), span.high)
+    if not span.log:
+        return span.at(int(generator.integers(span.first, span.last + 1)))
+    # Each point has the share of the numbers that are rounded to it, the ends too.
+    number = np.exp(generator.uniform(np.log(span.first - 0.5), np.log(span.last + 0.5)))
+    return span.at(min(max(round(number), span.first), span.last))
 
 
 def grid_pick(generator: np.random.Generator) -> Pick:
@@ -138,13 +142,3 @@ def grid_pick(generator: np.random.Generator) -> Pick:
 def draw(dimensions: Mapping[str, Dimension], generator: np.random.Generator) -> Point:
     """Draw one point at random."""
     return traverse(dimensions, random_pick(generator))
-
-
-def canonical(name: str) -> str:
-    """Return the parameter's name for a name that the literature uses."""
-    return ALIASES.get(name, name)
-
-
-def as_list(value: Any) -> list[Any]:
-    """Return the values of a condition, which may be one or a list."""
-    return list(value) if isinstance(value, list | tuple) else [value]

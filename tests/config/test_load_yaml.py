@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from made_configs import CARD, REMOVED, SPACE, changed, write_yaml
 
@@ -9,13 +11,13 @@ from glsweep.errors import ConfigError
 
 
 def refusal(path, load=load_space):
-    """The message with which `path` is refused: one line that names the file."""
+    """The message with which `path` is refused, after the file and the line."""
     with pytest.raises(ConfigError) as caught:
         load(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert "\n" not in message
-    return message.removeprefix(f"{path}: ")
+    return re.sub(r"^line \d+: ", "", message.removeprefix(f"{path}: "))
 
 
 def refused_space(tmp_path, key, to):
@@ -33,7 +35,10 @@ def refused_space(tmp_path, key, to):
             "search.epoch",
             "budget, epochs, first, parallel, rank_by, replicates, sampler, scheduler, tolerance_m",
         ),
-        ("dimensions.bce_weight.choises", "choices, grid, high, keys, labels, log, low, when"),
+        (
+            "dimensions.bce_weight.choises",
+            "choices, grid, high, keys, labels, log, low, permutations, step, value, when",
+        ),
         ("calibration.thresholds", "count, criterion, highest, lowest"),
     ],
 )
@@ -151,9 +156,9 @@ def test_a_number_without_a_dot_before_its_exponent_is_a_number(tmp_path):
 
 def test_ranges_and_grids_read_such_numbers_too(tmp_path):
     path = tmp_path / "space.yaml"
-    write_yaml(path, changed(SPACE, "dimensions.learning_rate", "RANGE"))
+    write_yaml(path, changed(SPACE, "dimensions.bce_weight", "RANGE"))
     path.write_text(path.read_text().replace("RANGE", "{low: 1e-5, high: 1e-2, log: true, grid: [1e-4]}"))
-    dimension = load_space(path).dimensions["learning_rate"]
+    dimension = load_space(path).dimensions["bce_weight"]
     assert (dimension.low, dimension.high, dimension.grid) == (1e-5, 1e-2, (1e-4,))
 
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import yaml
 from hypothesis import given
@@ -179,7 +181,7 @@ def test_a_key_that_is_no_word_is_refused(tmp_path, key):
 def test_a_truth_a_number_and_a_text_are_not_taken_for_each_other(tmp_path, key, value, told):
     path = write_yaml(tmp_path / "space.yaml", changed(SPACE, key, value))
     message = refusal(path, load_space)
-    assert message.startswith(f"{key}: ")
+    assert re.match(rf"line \d+: {re.escape(key)}: ", message)
     assert told in message
 
 

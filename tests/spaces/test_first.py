@@ -65,7 +65,7 @@ def test_named_configurations_are_the_same_for_the_same_seed_alone():
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ({"momentum": 0.9}, "0: 'momentum' is not a dimension of this space; known: architecture, "),
+        ({"momentum": 0.9}, "0.momentum: 'momentum' is not a dimension of this space; known: architecture, "),
         (
             {"ds_weights": "slope"},
             "0.ds_weights: 'slope' is none of its choices; known: None, [0.1, 0.2, 0.3, 0.4], none, ramp",
@@ -75,7 +75,7 @@ def test_named_configurations_are_the_same_for_the_same_seed_alone():
             {"architecture": "unet", "ds_weights": "ramp"},
             "0.ds_weights: does not exist beside the others named there; mind its `when`",
         ),
-        ({"rate": 0.5}, "0: 'rate' is not a dimension"),
+        ({"rate": 0.5}, "0.rate: 'rate' is not a dimension"),
     ],
 )
 def test_what_the_space_has_not_is_told_in_one_line(entry, told):

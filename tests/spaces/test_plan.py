@@ -178,7 +178,8 @@ def test_an_unknown_parameter_is_told_with_the_known_ones(dimension):
 @pytest.mark.parametrize("named", ["ds_weights", "bce_weight", "nothing", "gamma"])
 def test_a_condition_may_name_earlier_dimensions_only(named):
     message = refusal(dimensions__bce_weight__when={named: 0.2})
-    assert message == f"dimensions.bce_weight.when: {named!r} is not an earlier dimension"
+    told = f"{named!r} is set by no earlier dimension; those set: architecture, patch_size_px"
+    assert message == f"dimensions.bce_weight.when.{named}: {told}"
 
 
 @pytest.mark.parametrize(
@@ -227,4 +228,4 @@ def test_a_value_that_cannot_be_trained_with_is_refused_when_planned(key, value,
 def test_what_is_neither_varied_nor_fixed_is_told():
     fixed = changed(SPACE, "fixed.gamma", None)["fixed"]
     del fixed["gamma"]
-    assert refusal(fixed=fixed) == "gamma: is missing; add it"
+    assert refusal(fixed=fixed) == "fixed.gamma: is missing; add it"

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from glsweep.config.base import validate
-from glsweep.config.space import Dimension, Resources, SearchSpace
-from glsweep.config.trial import Stratum, TrialParameters
+from glsweep.config.dimension import Dimension, parameters_of
+from glsweep.config.space import Resources, SearchSpace
+from glsweep.config.span import span_of
+from glsweep.config.trial import Stratum, TrialParameters, canonical
 from glsweep.spaces.names import check_names
-from glsweep.spaces.traversal import ALIASES, enumerate_grid
+from glsweep.spaces.traversal import enumerate_grid, grid_options, is_finite
 
 # A pixel of a stored patch: real and imaginary part as float32, and the mask.
 PIXEL_BYTES = 9
@@ -44,7 +46,7 @@ def need_of(space: SearchSpace, source: Path) -> Need:
         When a dimension or a value is not allowed; the message names `source`.
     """
     check_names(space, source)
-    fixed = {ALIASES.get(name, name): value for name, value in space.fixed.items()}
+    fixed = {canonical(name): value for name, value in space.fixed.items()}
     trials = (
         validate({**fixed, **chosen}, TrialParameters, source)
         for chosen in enumerate_grid(_sizes_alone(space.dimensions))
@@ -74,23 +76,21 @@ def _size(trial: TrialParameters) -> tuple[int, int, int]:
 def _sizes_alone(dimensions: Mapping[str, Dimension]) -> dict[str, Dimension]:
     """Leave each dimension that bears on memory its choices, and every other one its first.
 
-    Of a range only the upper end is left: nothing takes more memory.
+    Of a range only the upper end is left, since nothing takes more memory, unless its values decide
+    over the stratum or over other dimensions.
     """
-    conditions = {ALIASES.get(key, key) for dimension in dimensions.values() for key in dimension.when}
+    conditions = {canonical(key) for dimension in dimensions.values() for key in dimension.when}
     return {
-        name: dimension.model_copy(
-            update={"choices": tuple(_choices(dimension, _sets(name, dimension) & (SIZES | conditions)))}
-        )
+        name: dimension.model_copy(update={"choices": tuple(_choices(name, dimension, conditions))})
         for name, dimension in dimensions.items()
     }
 
 
-def _sets(name: str, dimension: Dimension) -> set[str]:
-    return {ALIASES.get(key, key) for key in dimension.keys or (name,)}
-
-
-def _choices(dimension: Dimension, matters: set[str]) -> Iterator[Any]:
-    if dimension.choices is None:
-        yield dimension.high
+def _choices(name: str, dimension: Dimension, conditions: set[str]) -> Iterator[Any]:
+    sets = parameters_of(name, dimension)
+    if dimension.choices is not None:
+        yield from dimension.choices if sets & (SIZES | conditions) else dimension.choices[:1]
+    elif sets & ({*Stratum._fields} | conditions) and is_finite(name, dimension):
+        yield from grid_options(name, dimension)
     else:
-        yield from dimension.choices if matters else dimension.choices[:1]
+        yield span_of(name, dimension).highest
