@@ -1,7 +1,8 @@
 """The loss: binary cross-entropy and focal Tversky, weighed over all heads.
 
-It is a function of a few sums over the batch's pixels. The sums of a batch's parts add up to those
-of the whole, so the loss of a batch that is computed in parts is exact too.
+It is a function of a few sums over the batch's pixels that hold data: what a network says of the
+others is nobody's. The sums of a batch's parts add up to those of the whole, so the loss of a batch
+that is computed in parts is exact too.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 # Below it the slope of x^(1/gamma), infinite at 0, is cut.
 SMALLEST_SHORTFALL = 1e-6
+NO_DATA = -1.0
+"""The target of a pixel without data."""
+# The logit of a pixel that is no line for sure: right, it adds exactly 0 to every sum, in float32.
+SURE = -1e4
 
 
 def tversky_sums(probability: Tensor, target: Tensor) -> Tensor:
@@ -59,23 +64,26 @@ def pixel_sums(logits: Tensor, target: Tensor) -> Tensor:
     Parameters
     ----------
     logits : Tensor (N, H, W)
-        Any floating type.
+        Any floating type. Those of pixels without data may be anything, and have no gradient.
     target : Tensor (N, H, W)
-        1 on the line, 0 elsewhere; uint8, bool or floating.
+        1 on the line, 0 elsewhere, `NO_DATA` (or any negative number) where there is no data; uint8,
+        bool or floating.
 
     Returns
     -------
-    Tensor (4,)
-        Cross-entropy, TP, FN and FP.
+    Tensor (5,)
+        Cross-entropy, TP, FN and FP over the pixels that hold data, and how many these are.
     """
     logits, target = logits.float(), target.float()
+    unseen = target < 0
+    logits, target = logits.masked_fill(unseen, SURE), target.clamp_min(0)
     cross_entropy = binary_cross_entropy_with_logits(logits, target, reduction="sum")
-    return torch.cat([cross_entropy[None], tversky_sums(logits.sigmoid(), target)])
+    seen = target.numel() - unseen.sum(dtype=torch.float32)
+    return torch.cat([cross_entropy[None], tversky_sums(logits.sigmoid(), target), seen[None]])
 
 
 def loss_from_sums(
     sums: Tensor,
-    pixels: int,
     *,
     fn_weight: float,
     fp_weight: float,
@@ -87,10 +95,8 @@ def loss_from_sums(
 
     Parameters
     ----------
-    sums : Tensor (..., 4)
-        See `pixel_sums`.
-    pixels : int
-        How many pixels were summed over; the cross-entropy is a mean over them.
+    sums : Tensor (..., 5)
+        See `pixel_sums`. The cross-entropy is a mean over the pixels that hold data, 0 where none does.
     fn_weight, fp_weight, gamma, smooth : float
         See `focal_tversky`.
     bce_weight : float
@@ -101,9 +107,10 @@ def loss_from_sums(
     Tensor (...)
     """
     tversky = focal_tversky(
-        sums[..., 1:], fn_weight=fn_weight, fp_weight=fp_weight, gamma=gamma, smooth=smooth
+        sums[..., 1:4], fn_weight=fn_weight, fp_weight=fp_weight, gamma=gamma, smooth=smooth
     )
-    return bce_weight * (sums[..., 0] / pixels) + (1 - bce_weight) * tversky
+    cross_entropy = sums[..., 0] / sums[..., 4].clamp_min(1)
+    return bce_weight * cross_entropy + (1 - bce_weight) * tversky
 
 
 class GroundingLineLoss(nn.Module):
@@ -151,18 +158,18 @@ class GroundingLineLoss(nn.Module):
         return tuple(weight / sum(raw) for weight in raw)
 
     def sums(self, heads: tuple[Tensor, ...], target: Tensor) -> Tensor:
-        """Return the sums (heads, 4) of a batch, or of a part of one, over `target`'s pixels (N, H, W).
+        """Return the sums (heads, 5) of a batch, or of a part of one, over `target`'s pixels (N, H, W).
 
         The sums of the parts of a batch, added, are those of the batch.
         """
         return torch.stack([pixel_sums(logits.squeeze(1), target) for logits in heads])
 
-    def from_sums(self, sums: Tensor, pixels: int) -> Tensor:
-        """Return the scalar loss of a batch of so many pixels from its sums (heads, 4)."""
-        losses = loss_from_sums(sums, pixels, **self.settings)
+    def from_sums(self, sums: Tensor) -> Tensor:
+        """Return the scalar loss of a batch from its sums (heads, 5)."""
+        losses = loss_from_sums(sums, **self.settings)
         weights = self.head_weights(len(sums))
         return torch.stack([w * loss for w, loss in zip(weights, losses, strict=True)]).sum()
 
     def forward(self, heads: tuple[Tensor, ...], target: Tensor) -> Tensor:
         """Return the scalar loss of the heads' logits (N, 1, H, W) against `target` (N, H, W)."""
-        return self.from_sums(self.sums(heads, target), target.numel())
+        return self.from_sums(self.sums(heads, target))

@@ -13,7 +13,7 @@ import torch
 from glsweep.config.trial import Stratum
 from glsweep.errors import GlsweepError
 from glsweep.files import read_json
-from glsweep.metrics.thresholds import count_at_thresholds, truth_within
+from glsweep.metrics.thresholds import count_at_thresholds
 from glsweep.nets.member import CARD, WEIGHTS, ModelCard, load_card_of, load_member
 from glsweep.patches.arrays import PatchArrays
 from glsweep.patches.store import open_patches
@@ -23,6 +23,7 @@ from glsweep.tracking.registry import Registry
 from glsweep.tracking.store import study_id
 from glsweep.tracking.tracker import Tracker
 from glsweep.training.inference import predict_patches
+from glsweep.training.patches_on_device import truth_of
 
 EXAMPLE_PATCHES = 2
 EXAMPLE_SIZE_PX = 32
@@ -115,7 +116,7 @@ def _relaxed_f1(study: Study, folder: Path, test: PatchArrays) -> float:
     # Its input is divided by the amplitude of its own training data.
     patches = replace(test, amplitude_scale=card.amplitude_scale)
     probability = torch.from_numpy(predict_patches(network, patches, card.channels))
-    truth = truth_within(test.mask, study.config.space.search.tolerance_m, test.posting_m)
+    truth = truth_of(test, study.config.space.search.tolerance_m)
     return float(count_at_thresholds(probability, truth, torch.tensor([card.tau])).relaxed_f1()[0])
 
 

@@ -4,8 +4,11 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from glsweep.losses import (
+    NO_DATA,
     GroundingLineLoss,
     focal_tversky,
     loss_from_sums,
@@ -18,7 +21,7 @@ PUBLISHED = {"fn_weight": 0.7, "fp_weight": 0.3, "gamma": 1.33, "bce_weight": 0.
 
 
 def combined_loss(logits, target, **settings):
-    return loss_from_sums(pixel_sums(logits, target), target.numel(), **settings)
+    return loss_from_sums(pixel_sums(logits, target), **settings)
 
 
 def test_a_hand_computed_case():
@@ -142,11 +145,68 @@ def test_a_target_of_another_shape_is_refused():
 def test_the_sums_of_the_parts_give_the_loss_of_the_whole_and_their_losses_do_not(cut):
     generator = torch.Generator().manual_seed(0)
     heads = tuple(torch.randn(6, 1, 16, 16, generator=generator) for _ in range(4))
-    target = torch.rand(6, 16, 16, generator=generator) < 0.1
-    target[:cut] = False
+    target = (torch.rand(6, 16, 16, generator=generator) < 0.1).float()
+    target[:cut] = 0
+    target[:, :3] = NO_DATA
+    target[0, :9] = NO_DATA
     loss = GroundingLineLoss(**PUBLISHED, ds_weights=(0.1, 0.2, 0.3, 0.4))
     parts = [(tuple(head[span] for head in heads), target[span]) for span in (slice(cut), slice(cut, None))]
     sums = sum(loss.sums(*part) for part in parts)
-    torch.testing.assert_close(loss.from_sums(sums, target.numel()), loss(heads, target))
+    torch.testing.assert_close(loss.from_sums(sums), loss(heads, target))
     naive = sum(loss(*part) * len(part[1]) for part in parts) / len(target)
     assert abs(naive - loss(heads, target)) > 1e-3
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    share=st.sampled_from([0, 0.2, 0.9, 1]),
+    soft=st.booleans(),
+    heads=st.sampled_from([1, 4]),
+)
+def test_the_loss_is_that_of_the_pixels_with_data_alone_and_so_is_its_gradient(seed, share, soft, heads):
+    generator = torch.Generator().manual_seed(seed)
+    target = torch.rand(2, 6, 7, generator=generator)
+    target = target if soft else (target < 0.2).float()
+    seen = torch.rand(2, 6, 7, generator=generator) >= share
+    logits = torch.randn(heads, 2, 1, 6, 7, generator=generator) * 5
+    loss = GroundingLineLoss(**PUBLISHED, ds_weights=(0.1, 0.2, 0.3, 0.4))
+
+    def loss_and_slopes(said, wanted):
+        said = said.clone().requires_grad_()
+        value = loss(tuple(said), wanted)
+        (slopes,) = torch.autograd.grad(value, said)
+        return value, slopes
+
+    value, slopes = loss_and_slopes(logits, target.masked_fill(~seen, NO_DATA))
+    assert not slopes[:, :, 0][:, ~seen].any()
+    if seen.any():
+        gathered = logits[:, :, 0][:, seen].view(heads, 1, 1, 1, -1)
+        alone, slopes_alone = loss_and_slopes(gathered, target[seen].view(1, 1, -1))
+        torch.testing.assert_close(value, alone)
+        torch.testing.assert_close(slopes[:, :, 0][:, seen], slopes_alone.view(heads, -1))
+
+
+@pytest.mark.parametrize("said", [-1e30, 0.0, 1e30, math.inf, -math.inf, math.nan])
+def test_what_is_said_of_pixels_without_data_changes_neither_the_loss_nor_a_gradient(said):
+    generator = torch.Generator().manual_seed(0)
+    target = (torch.rand(2, 16, 16, generator=generator) < 0.1).float()
+    target[:, :, :5] = NO_DATA
+    logits = torch.randn(2, 16, 16, generator=generator)
+    other = logits.clone()
+    other[:, :, :5] = said
+    found = []
+    for one in (logits, other):
+        one.requires_grad_()
+        loss = combined_loss(one, target, **PUBLISHED)
+        loss.backward()
+        found.append((loss.detach(), one.grad))
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=0)
+
+
+def test_a_batch_without_any_data_has_a_finite_loss_and_no_gradient():
+    logits = torch.randn(2, 16, 16, requires_grad=True)
+    loss = combined_loss(logits, torch.full((2, 16, 16), NO_DATA), **PUBLISHED)
+    loss.backward()
+    assert loss.isfinite()
+    assert not logits.grad.any()

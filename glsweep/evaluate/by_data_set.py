@@ -12,7 +12,7 @@ from glsweep.config.space import Calibration
 from glsweep.evaluate.held_out import HeldOut
 from glsweep.evaluate.surroundings import data_facts_of, patch_coherence, recall_by_coherence
 from glsweep.metrics.calibration import choose_threshold
-from glsweep.metrics.thresholds import count_at_thresholds, truth_within
+from glsweep.metrics.thresholds import count_at_thresholds
 
 Probability = npt.NDArray[np.float32]
 
@@ -58,11 +58,10 @@ class DataSets:
         self, name: str, probability: Probability, tau: float, settings: Calibration
     ) -> dict[str, Any]:
         test = self.tests[name]
-        truth = truth_within(test.patches.mask, test.tolerance_m, test.patches.posting_m)
         given = torch.from_numpy(probability)
-        counts = count_at_thresholds(given, truth, torch.tensor([tau]))
-        own = choose_threshold(given, truth, settings.model_copy(update={"criterion": "relaxed_f1"}))
-        predicted = probability >= np.float32(tau)
+        counts = count_at_thresholds(given, test.truth, torch.tensor([tau]))
+        own = choose_threshold(given, test.truth, settings.model_copy(update={"criterion": "relaxed_f1"}))
+        predicted = (probability >= np.float32(tau)) & test.has_data
         return {
             **test.score(probability, tau),
             "relaxed_precision": float(counts.relaxed_precision()[0]),

@@ -10,7 +10,7 @@ import torch
 from glsweep.evaluate.held_out import HeldOut
 from glsweep.metrics.precision_recall import relaxed_precision_recall
 from glsweep.metrics.reliability import measure_reliability
-from glsweep.metrics.thresholds import count_at_thresholds, truth_within
+from glsweep.metrics.thresholds import count_at_thresholds
 
 
 def member_curves(test: HeldOut, probability: npt.NDArray[np.float32], tau: float) -> dict[str, Any]:
@@ -19,17 +19,20 @@ def member_curves(test: HeldOut, probability: npt.NDArray[np.float32], tau: floa
     Returns
     -------
     dict
-        `precision_recall`: relaxed, at `thresholds`, with the `area` below and both figures
-        `at_tau`. `reliability`: the fields of `Reliability`, and its error against either share.
+        `precision_recall`: relaxed, at some `thresholds`, with the exact `area` below the whole curve
+        and both figures `at_tau`. `reliability`: the fields of `Reliability`, and its error against
+        either share.
     """
-    truth = truth_within(test.patches.mask, test.tolerance_m, test.patches.posting_m)
     given = torch.from_numpy(probability)
-    curve = relaxed_precision_recall(given, truth)
-    counts = count_at_thresholds(given, truth, torch.tensor([tau]))
-    reliability = measure_reliability(given, truth)
+    curve = relaxed_precision_recall(given, test.truth)
+    counts = count_at_thresholds(given, test.truth, torch.tensor([tau]))
+    reliability = measure_reliability(given, test.truth)
+    drawn = curve.thinned()
     return {
         "precision_recall": {
-            **asdict(curve),
+            "thresholds": drawn.thresholds.tolist(),
+            "precision": drawn.precision.tolist(),
+            "recall": drawn.recall.tolist(),
             "area": curve.area,
             "at_tau": {
                 "tau": tau,

@@ -1,6 +1,7 @@
 """Patches that no network has seen, and every figure of the table for predictions on them."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,11 @@ import numpy.typing as npt
 from glsweep.evaluate.bootstrap import FEWEST_SCENES, interval, resampled
 from glsweep.metrics.patch_figures import MACRO, Figures, patch_figures
 from glsweep.metrics.pooled import pooled_relaxed_f1, pooled_share
+from glsweep.metrics.thresholds import Truth
+from glsweep.nets.channels import has_data
 from glsweep.patches.arrays import PatchArrays
 from glsweep.randomness import generator_for
+from glsweep.training.patches_on_device import truth_of
 
 RELAXED = ("near_px", "predicted_px", "found_px", "truth_px")
 """The counts that the relaxed F1 follows from."""
@@ -37,6 +41,16 @@ class HeldOut:
     seed: int
     scenes: npt.NDArray[np.str_] | None = None
 
+    @cached_property
+    def has_data(self) -> npt.NDArray[np.bool_]:
+        """Which pixels hold data, (N, S, S): no figure is of any other."""
+        return has_data(self.patches.image)
+
+    @cached_property
+    def truth(self) -> Truth:
+        """The true lines and their surroundings, for figures at many thresholds."""
+        return truth_of(self.patches, self.tolerance_m)
+
     def select(self, chosen: npt.NDArray[np.bool_]) -> "HeldOut":
         """Return the patches that `chosen` (N,) marks."""
         patches = self.patches
@@ -58,6 +72,7 @@ class HeldOut:
             self.patches.mask.view(np.bool_),
             tolerance_m=self.tolerance_m,
             posting_m=posting_m,
+            has_data=self.has_data,
         )
         has_line = figures["truth_px"] > 0
         is_empty = figures["predicted_px"] == 0

@@ -5,6 +5,7 @@ import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt
 
 from glsweep.metrics.tolerance import radius_px
+from glsweep.nets.channels import has_data
 from glsweep.patches.arrays import PatchArrays
 from glsweep.scenes.statistics import local_coherence
 
@@ -31,17 +32,17 @@ def data_facts_of(patches: PatchArrays, coherence: npt.NDArray[np.float32]) -> d
     Returns
     -------
     dict
-        Counts of patches; `valid_share` (of pixels); `line_share` (of the pixels of patches with a
-        line); `coherence` and `line_coherence`, medians over all pixels and over those within
+        Counts of patches; `valid_share` (of pixels); `line_share` (of the pixels with data of patches
+        with a line); `coherence` and `line_coherence`, medians over all pixels and over those within
         NEAR_LINE_PX of the line, None where there is none.
     """
-    with_line = patches.has_line
+    with_line, seen = patches.has_line, has_data(patches.image)
     near = np.stack([_distance_px(mask > 0) <= NEAR_LINE_PX for mask in patches.mask])
     return {
         "patches_with_line": int(with_line.sum()),
         "patches_without_line": int((~with_line).sum()),
-        "valid_share": float(np.mean([image.any(axis=0).mean() for image in patches.image])),
-        "line_share": float(patches.mask[with_line].mean()) if with_line.any() else 0.0,
+        "valid_share": float(seen.mean()),
+        "line_share": float(patches.mask[seen & with_line[:, None, None]].mean()) if with_line.any() else 0.0,
         "coherence": _median(coherence),
         "line_coherence": _median(coherence[near]),
     }
@@ -62,7 +63,7 @@ def recall_by_coherence(
     coherence : float32 array (N, S, S)
         As `patch_coherence` gives it; line pixels where it is NaN count as noisy.
     predicted : bool array (N, S, S)
-        The prediction at its threshold.
+        The prediction at its threshold, where there is data.
     tolerance_m : float
         A line pixel is found when a prediction lies within.
 

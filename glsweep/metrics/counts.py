@@ -11,7 +11,7 @@ from glsweep.config.space import Criterion
 
 @dataclass(frozen=True)
 class ThresholdCounts:
-    """Pixel counts of N patches at T thresholds, on the CPU.
+    """Counts of N patches' pixels that hold data, at T thresholds, on the CPU.
 
     Figures are `micro` (counts pooled over all patches, then divided) or `macro` (divided patch
     by patch, then averaged). Where both the prediction and the truth are empty a figure is 1;
@@ -31,7 +31,7 @@ class ThresholdCounts:
     line : int64 Tensor (N,)
         Line pixels.
     pixels : int
-        All pixels of one patch.
+        All pixels of one patch, with data or without.
     """
 
     thresholds: Tensor

@@ -28,30 +28,36 @@ class MaskPairs:
     reach_px : float
         The largest tolerance within which pixels will be counted, for no less than 3 px; for
         boundaries any will do.
+    has_data : bool array (N, rows, cols) or None
+        Which pixels hold data; None: all. The others are of neither mask, nor of one that is dilated.
 
     Raises
     ------
     ValueError
-        When they are not two bool masks of one shape.
+        When they are not bool masks of one shape.
     """
 
     predicted: Masks
     truth: Masks
     reach_px: float = 0.0
+    has_data: Masks | None = None
 
     def __post_init__(self) -> None:
-        ours, theirs = self.predicted, self.truth
-        if ours.shape != theirs.shape or ours.dtype != bool or theirs.dtype != bool:
-            told = f"{ours.shape} {ours.dtype} and {theirs.shape} {theirs.dtype}"
-            raise ValueError(f"need two bool masks of one shape, got {told}")
+        masks = [one for one in (self.predicted, self.truth, self.has_data) if one is not None]
+        if len({one.shape for one in masks}) > 1 or any(one.dtype != bool for one in masks):
+            told = " and ".join(f"{one.shape} {one.dtype}" for one in masks)
+            raise ValueError(f"need bool masks of one shape, got {told}")
 
     @cached_property
     def _ours(self) -> Stack:
-        return Stack.of(self.predicted, self.reach_px)
+        return Stack.of(self._seen(self.predicted), self.reach_px)
 
     @cached_property
     def _theirs(self) -> Stack:
-        return Stack.of(self.truth, self.reach_px)
+        return Stack.of(self._seen(self.truth), self.reach_px)
+
+    def _seen(self, mask: Masks) -> Masks:
+        return mask if self.has_data is None else mask & self.has_data
 
     @cached_property
     def predicted_px(self) -> Positions:
@@ -120,7 +126,7 @@ class MaskPairs:
     def iou_tolerance_literal(self, tolerance_px: float) -> Figures:
         """Return the IoU with the truth dilated by a tolerance, (N,)."""
         right, _ = self.near_px(tolerance_px)
-        dilated = self._theirs.dilated_px(tolerance_px)
+        dilated = np.count_nonzero(self._seen(self._theirs.dilated(tolerance_px)), axis=(1, 2))
         return self._figure(right, self.predicted_px + dilated - right)
 
     def hd95(self) -> Figures:

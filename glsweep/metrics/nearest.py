@@ -101,12 +101,11 @@ class Stack:
         """What is painted where nothing is within reach."""
         return int(self.reach_px**2) + 1
 
-    def dilated_px(self, radius_px: float) -> Positions:
-        """Count the pixels within a radius, no longer than the reach, of each mask: (N,)."""
+    def dilated(self, radius_px: float) -> Masks:
+        """Return the pixels within a radius, no longer than the reach, of each mask: (N, rows, cols)."""
         near = (self.painted <= int(radius_px**2)).reshape(self.grid.shape) | self.grid
         rim = int(self.reach_px)
-        inner = near[:, rim:-rim, rim:-rim]
-        return np.array([np.count_nonzero(patch) for patch in inner], dtype=np.int64)
+        return near[:, rim:-rim, rim:-rim]
 
 
 def squared_distances(pixels: Stack, others: Stack) -> Squares:

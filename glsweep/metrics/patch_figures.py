@@ -30,7 +30,13 @@ _GROUP_PX = 2**21
 
 
 def patch_figures(
-    probability: npt.NDArray[np.float32], tau: float, truth: Masks, *, tolerance_m: float, posting_m: float
+    probability: npt.NDArray[np.float32],
+    tau: float,
+    truth: Masks,
+    *,
+    tolerance_m: float,
+    posting_m: float,
+    has_data: Masks | None = None,
 ) -> Figures:
     """Score patches, each by itself.
 
@@ -42,6 +48,8 @@ def patch_figures(
     truth : bool array (N, S, S)
     tolerance_m, posting_m : float
         The tolerance of `bf` and of the counts, and a pixel's side, in metres.
+    has_data : bool array (N, S, S) or None
+        Which pixels hold data; None: all. The others are neither predicted nor true, see `Truth`.
 
     Returns
     -------
@@ -55,7 +63,8 @@ def patch_figures(
     for start in range(0, max(1, len(truth)), step):
         group = slice(start, start + step)
         predicted = probability[group] >= np.float32(tau)
-        pairs = MaskPairs(predicted, truth[group], radius_px(tolerance_m, posting_m))
+        seen = None if has_data is None else has_data[group]
+        pairs = MaskPairs(predicted, truth[group], radius_px(tolerance_m, posting_m), seen)
         groups.append(_figures(pairs, tolerance_m, posting_m))
     return {name: np.concatenate([group[name] for group in groups]) for name in groups[0]}
 

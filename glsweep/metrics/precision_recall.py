@@ -1,42 +1,67 @@
-"""Precision against recall, both within a tolerance, at every threshold."""
+"""Precision against recall, both within a tolerance, exactly: at every probability that matters."""
 
 from dataclasses import dataclass
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
-from glsweep.metrics.thresholds import Truth, count_at_thresholds
+from glsweep.metrics.thresholds import Truth, best_within
 
-# Evenly spaced in the logit, since probabilities crowd at both ends; at 0 everything is predicted.
-THRESHOLDS = torch.cat([torch.zeros(1), torch.linspace(-9, 9, 181).sigmoid()])
+Floats = npt.NDArray[np.float32]
+Shares = npt.NDArray[np.float64]
+
+POINTS = 200
+"""Of a thinned curve."""
 
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """Relaxed precision and recall, micro, at ascending thresholds at which anything is predicted."""
+    """Relaxed precision and recall, micro, at the thresholds at which recall rises.
 
-    thresholds: list[float]
-    precision: list[float]
-    recall: list[float]
+    Attributes
+    ----------
+    thresholds : float32 array (T,)
+        Ascending: all different values of the largest probability within the tolerance of a true pixel.
+        At no other threshold is more of the line found.
+    precision, recall : float64 array (T,)
+        At each of them. Recall falls along the array, from 1.
+    """
+
+    thresholds: Floats
+    precision: Shares
+    recall: Shares
 
     @property
     def area(self) -> float:
         """Area under the curve as average precision: each rise of recall times the precision there.
 
         Sum of (R_k - R_{k-1}) P_k as the threshold falls, which no line between points makes too
-        good (Davis & Goadrich 2006).
+        good (Davis & Goadrich 2006). It is the mean over the line's pixels of the precision at the
+        threshold that just finds them; without a tolerance it is scikit-learn's
+        `average_precision_score`. 0 where no line is to be seen.
         """
-        area, before = 0.0, 0.0
-        for precision, recall in zip(self.precision[::-1], self.recall[::-1], strict=True):
-            area += (recall - before) * precision
-            before = recall
-        return area
+        return float((np.diff(self.recall[::-1], prepend=0.0) * self.precision[::-1]).sum())
+
+    def thinned(self, points: int = POINTS) -> "PrecisionRecall":
+        """Return the curve at so many recalls at most, evenly spread, with both ends.
+
+        To be drawn: no point that is left out differs in its recall by more than 1 / (points - 1) from
+        one that is kept.
+        """
+        if len(self.recall) <= points:
+            return self
+        wanted = np.linspace(self.recall[-1], 1, points)
+        # Recall falls: the threshold's neighbour with no less than what is wanted.
+        at = np.unique(np.searchsorted(-self.recall, -wanted, side="right") - 1)
+        return PrecisionRecall(self.thresholds[at], self.precision[at], self.recall[at])
 
 
-def relaxed_precision_recall(
-    probability: Tensor, truth: Truth, thresholds: Tensor = THRESHOLDS
-) -> PrecisionRecall:
-    """Measure relaxed precision and recall at every threshold.
+def relaxed_precision_recall(probability: Tensor, truth: Truth) -> PrecisionRecall:
+    """Measure relaxed precision and recall exactly, from all pixels that hold data, sorted.
+
+    A pixel is predicted where probability >= threshold, both as float32; equal ones are predicted
+    together. Takes a copy of the probabilities.
 
     Parameters
     ----------
@@ -44,13 +69,27 @@ def relaxed_precision_recall(
         On the truth's device.
     truth : Truth
         Of the same patches.
-    thresholds : Tensor (T,)
-        Ascending.
+
+    Raises
+    ------
+    ValueError
+        When a probability is NaN.
     """
-    counts = count_at_thresholds(probability, truth, thresholds)
-    predicts = counts.predicted.sum(0) > 0
-    return PrecisionRecall(
-        counts.thresholds[predicts].tolist(),
-        counts.relaxed_precision()[predicts].tolist(),
-        counts.relaxed_recall()[predicts].tolist(),
-    )
+    probability = probability.detach().float()
+    best = np.sort(best_within(probability, truth)[0].cpu().numpy())
+    thresholds, first = np.unique(best, return_index=True)
+    if not len(thresholds):
+        nothing = np.empty(0)
+        return PrecisionRecall(thresholds, nothing, nothing)
+    predicted = _reaching(probability[truth.seen], thresholds)
+    near = _reaching(probability[truth.near], thresholds)
+    return PrecisionRecall(thresholds, near / predicted, 1 - first / len(best))
+
+
+def _reaching(values: Tensor, thresholds: Floats) -> npt.NDArray[np.int64]:
+    """Count the values that reach each of the ascending thresholds, (T,)."""
+    if bool(values.isnan().any()):
+        raise ValueError("probabilities hold NaN; the network diverged or its input does")
+    # What reaches none of them, most of a scene, need not be sorted.
+    ranked = np.sort(values[values >= float(thresholds[0])].cpu().numpy())
+    return np.asarray(len(ranked) - np.searchsorted(ranked, thresholds))

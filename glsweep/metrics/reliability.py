@@ -12,7 +12,9 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Reliability:
-    """Pixels sorted by their probability into bins of equal width, those at an edge into the upper one.
+    """Pixels that hold data, sorted by their probability into bins of equal width.
+
+    Those at an edge are in the upper bin.
 
     What a probability should agree with is asked twice. Networks are trained to tell the line's own
     pixels, so that `line_share` is what they claim; but no analyst places a line to the pixel, so
@@ -55,7 +57,7 @@ class Reliability:
 
 
 def measure_reliability(probability: Tensor, truth: Truth, bins: int = BINS) -> Reliability:
-    """Sort all pixels into bins by their probability, and count what they turn out to be.
+    """Sort all pixels that hold data into bins by their probability, and count what they turn out to be.
 
     Parameters
     ----------
@@ -67,10 +69,10 @@ def measure_reliability(probability: Tensor, truth: Truth, bins: int = BINS) -> 
         The number of bins.
     """
     sums = torch.zeros(4, bins, dtype=torch.float64)
-    for one, line, near in zip(probability, truth.mask, truth.near, strict=True):
-        at = (one.double() * bins).long().clamp(0, bins - 1).flatten()
+    for one, seen, line, near in zip(probability, truth.seen, truth.mask, truth.near, strict=True):
+        at = (one[seen].double() * bins).long().clamp(0, bins - 1)
         for row, weights in enumerate((None, one, line, near)):
-            given = None if weights is None else weights.flatten().double()
+            given = None if weights is None else weights[seen].double()
             sums[row] += torch.bincount(at, given, minlength=bins).cpu()
     pixels, *totals = sums.tolist()
     shares = [

@@ -17,40 +17,67 @@ __all__ = ["ThresholdCounts", "Truth", "count_at_thresholds", "truth_within"]
 # Patches are counted in groups of about this many pixels, which bounds the memory for indices.
 _GROUP_PX = 2**22
 
+# What a pixel is. The line lies within its own surroundings.
+_UNSEEN, _FAR, _NEAR, _LINE = range(4)
+
 
 @dataclass(frozen=True)
 class Truth:
-    """The true lines of N patches and their surroundings.
+    """The true lines of N patches and their surroundings, where there is data.
+
+    Pixels without data are nobody's. None of them is predicted, whatever a network says, and no line
+    is true there; so a prediction is near the line if it is near a part that can be seen, and the line
+    is found by a prediction that can be seen. What draws the visible line and no more scores 1.
 
     Attributes
     ----------
-    mask : bool Tensor (N, S, S)
-        Pixels of the line.
-    near : bool Tensor (N, S, S)
-        Pixels whose centre is within the tolerance of a line pixel's; none in a line-free patch.
+    kind : uint8 Tensor (N, S, S)
+        What each pixel is; see `mask`, `near` and `seen`.
     tolerance_m, posting_m : float
         The tolerance, and a pixel's side, in metres.
     """
 
-    mask: Tensor
-    near: Tensor
+    kind: Tensor
     tolerance_m: float
     posting_m: float
 
     def __len__(self) -> int:
-        return len(self.mask)
+        return len(self.kind)
+
+    @property
+    def mask(self) -> Tensor:
+        """Pixels of the line, bool (N, S, S)."""
+        return self.kind == _LINE
+
+    @property
+    def near(self) -> Tensor:
+        """Pixels whose centre is within the tolerance of a line pixel's, bool (N, S, S).
+
+        The line's own among them; none in a line-free patch.
+        """
+        return self.kind >= _NEAR
+
+    @property
+    def seen(self) -> Tensor:
+        """Pixels that hold data, bool (N, S, S)."""
+        return self.kind != _UNSEEN
 
     def select(self, index: slice | Tensor) -> "Truth":
         """Return the patches that a slice, indices or a bool mask name."""
-        return Truth(self.mask[index], self.near[index], self.tolerance_m, self.posting_m)
+        return Truth(self.kind[index], self.tolerance_m, self.posting_m)
 
     def to(self, device: torch.device | str) -> "Truth":
         """Return the same on `device`."""
-        return Truth(self.mask.to(device), self.near.to(device), self.tolerance_m, self.posting_m)
+        return Truth(self.kind.to(device), self.tolerance_m, self.posting_m)
 
 
 def truth_within(
-    mask: npt.NDArray[np.uint8], tolerance_m: float, posting_m: float, device: torch.device | str = "cpu"
+    mask: npt.NDArray[np.uint8],
+    tolerance_m: float,
+    posting_m: float,
+    *,
+    has_data: npt.NDArray[np.bool_] | None = None,
+    device: torch.device | str = "cpu",
 ) -> Truth:
     """Find the surroundings of the true lines, once for all the predictions that are to come.
 
@@ -60,24 +87,28 @@ def truth_within(
         1 on the line, 0 elsewhere.
     tolerance_m, posting_m : float
         The tolerance, and a pixel's side, in metres.
+    has_data : bool array (N, S, S) or None
+        Which pixels hold data; None: all.
     device : torch.device or str
         Where the result lies.
     """
     line = torch.tensor(mask, device=device) > 0
+    seen = torch.ones_like(line) if has_data is None else torch.tensor(has_data, device=device)
+    line &= seen
     rim, shifts = _disk(line, tolerance_m, posting_m)
     padded = pad(line, (rim, rim, rim, rim))
     at = padded.flatten().nonzero().squeeze(1)
-    near = torch.zeros_like(padded)
+    kind = torch.full(padded.shape, _FAR, dtype=torch.uint8, device=line.device)
     for shift in shifts:
-        near.view(-1)[at + shift] = True
-    inner = near[:, rim : rim + line.shape[1], rim : rim + line.shape[2]]
-    return Truth(line, inner.contiguous(), tolerance_m, posting_m)
+        kind.view(-1)[at + shift] = _NEAR
+    inner = kind[:, rim : rim + line.shape[1], rim : rim + line.shape[2]].masked_fill(line, _LINE)
+    return Truth(inner.masked_fill_(~seen, _UNSEEN).contiguous(), tolerance_m, posting_m)
 
 
 def count_at_thresholds(probability: Tensor, truth: Truth, thresholds: Tensor) -> ThresholdCounts:
     """Count hits and misses at every threshold, for about the cost of one.
 
-    A pixel is predicted positive where probability >= threshold, both as float32. Pixels are
+    A pixel that holds data is predicted positive where probability >= threshold, both as float32. Pixels are
     sorted into the bins between thresholds and the bins' counts cumulated. A true pixel is found
     where the largest probability within the tolerance reaches the threshold, since taking the
     maximum and thresholding commute.
@@ -101,8 +132,8 @@ def count_at_thresholds(probability: Tensor, truth: Truth, thresholds: Tensor) -
     ValueError
         When shapes differ, a probability is NaN, or the thresholds do not ascend.
     """
-    if probability.shape != truth.mask.shape:
-        raise ValueError(f"probability is {tuple(probability.shape)}, truth {tuple(truth.mask.shape)}")
+    if probability.shape != truth.kind.shape:
+        raise ValueError(f"probability is {tuple(probability.shape)}, truth {tuple(truth.kind.shape)}")
     if thresholds.ndim != 1 or not len(thresholds) or bool((thresholds.diff() < 0).any()):
         raise ValueError(f"thresholds must be one ascending row, got {thresholds.tolist()}")
     probability = probability.detach()
@@ -122,9 +153,7 @@ def _count_group(probability: Tensor, truth: Truth, bins: Bins) -> ThresholdCoun
     # A sum is NaN as soon as one of its terms is.
     if bool(probability.sum().isnan()):
         raise ValueError("probabilities hold NaN; the network diverged or its input does")
-    # 0 far, 1 near, 2 on the line: the line lies within its own surroundings.
-    kind = truth.mask.to(torch.uint8) + truth.near.to(torch.uint8)
-    far, near, on_line = _reached(probability, kind, 3, bins).unbind(dim=1)
+    _, far, near, on_line = _reached(probability, truth.kind, 4, bins).unbind(dim=1)
     found = _reached_within(probability, truth, bins)
     return ThresholdCounts(
         thresholds=bins.edges.cpu(),
@@ -148,16 +177,34 @@ def _reached(probability: Tensor, kind: Tensor, kinds: int, bins: Bins) -> Tenso
 def _reached_within(probability: Tensor, truth: Truth, bins: Bins) -> Tensor:
     """Count the true pixels with a prediction within the tolerance, for each threshold: (N, T)."""
     patches, count = len(probability), len(bins.edges) + 1
-    rim, shifts = _disk(truth.mask, truth.tolerance_m, truth.posting_m)
+    best, patch = best_within(probability, truth)
+    return _cumulated(patch * count + bins.find(best), (patches, count))
+
+
+def best_within(probability: Tensor, truth: Truth) -> tuple[Tensor, Tensor]:
+    """Return the largest probability within the tolerance of each true pixel, and that pixel's patch.
+
+    Parameters
+    ----------
+    probability : float32 Tensor (N, S, S)
+        On the truth's device.
+    truth : Truth
+        Of the same patches.
+
+    Returns
+    -------
+    tuple of Tensor
+        float32 and int64, (L,) each.
+    """
+    rim, shifts = _disk(truth.kind, truth.tolerance_m, truth.posting_m)
     around = (rim, rim, rim, rim)
-    surface = pad(probability, around, value=-torch.inf)
+    surface = pad(probability.masked_fill(~truth.seen, -torch.inf), around, value=-torch.inf)
     flat = surface.flatten()
     at = pad(truth.mask, around).flatten().nonzero().squeeze(1)
     best = torch.full(at.shape, -torch.inf, device=probability.device)
     for shift in shifts:
         torch.maximum(best, flat.index_select(0, at + shift), out=best)
-    patch = at // (surface.shape[1] * surface.shape[2])
-    return _cumulated(patch * count + bins.find(best), (patches, count))
+    return best, at // (surface.shape[1] * surface.shape[2])
 
 
 def _cumulated(key: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -2,11 +2,44 @@
 
 from collections.abc import Callable, Sequence
 from math import pi
+from typing import Any, overload
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from glsweep.errors import ConfigError
+
+
+@overload
+def has_data(image: Tensor) -> Tensor: ...
+
+
+@overload
+def has_data(image: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]: ...
+
+
+def has_data(image: Any) -> Any:
+    """Return which pixels hold data: all but those whose signal is 0 + 0i.
+
+    The others are neither drawn, nor judged, nor trained on: they are in no line that is predicted,
+    in no figure, in no threshold and in no loss, and what is true there counts for nothing. Signal is
+    never exactly 0 where it was measured, see `glsweep.scenes.reading`; beyond the border of a scene,
+    where a window is filled up with 0, there is none either.
+
+    Parameters
+    ----------
+    image : Tensor or array (N, 2, ...)
+        Real and imaginary part.
+
+    Returns
+    -------
+    bool Tensor or array (N, ...)
+        Of the kind that was given.
+    """
+    real, imag = image[:, 0], image[:, 1]
+    return (real != 0) | (imag != 0)
 
 
 def derive_channels(image: Tensor, channels: Sequence[str], amplitude_scale: float) -> Tensor:
@@ -39,17 +72,18 @@ def derive_channels(image: Tensor, channels: Sequence[str], amplitude_scale: flo
     """
     if not amplitude_scale > 0:
         raise ConfigError(f"amplitude_scale: {amplitude_scale} is not positive; prepare the patches again")
-    real, imag = image.float().unbind(dim=1)
+    image = image.float()
+    real, imag = image.unbind(dim=1)
     magnitude = torch.hypot(real, imag)
-    has_data = magnitude > 0
-    divisor = torch.where(has_data, magnitude, 1.0)
+    seen = has_data(image)
+    divisor = torch.where(seen, magnitude, 1.0)
     derive: dict[str, Callable[[], Tensor]] = {
         "real": lambda: real / amplitude_scale,
         "imag": lambda: imag / amplitude_scale,
         "magnitude": lambda: magnitude / amplitude_scale,
         "raw_magnitude": lambda: magnitude,
         # atan2(0, -0.0) is pi, hence the mask.
-        "phase": lambda: torch.atan2(imag, real) * has_data / pi,
+        "phase": lambda: torch.atan2(imag, real) * seen / pi,
         "cos": lambda: real / divisor,
         "sin": lambda: imag / divisor,
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from glsweep.nets.channels import derive_channels
+from glsweep.nets.channels import derive_channels, has_data
 from glsweep.nets.member import ModelCard
 
 
@@ -52,15 +52,15 @@ def member_probability(members: Sequence[Member], image: Tensor, *, turned: bool
         float32 on the image's device; 0 where there is no data.
     """
     ways = [(turns, flipped) for turns in range(4) for flipped in (False, True)] if turned else [(0, False)]
-    has_data = (image != 0).any(dim=1)
+    seen = has_data(image)
     found = []
     for member in members:
-        total = torch.zeros(has_data.shape, device=image.device)
+        total = torch.zeros(seen.shape, device=image.device)
         for turns, flipped in ways:
-            seen = torch.rot90(image.flip(-1) if flipped else image, turns, (-2, -1))
-            given = derive_channels(seen, member.card.channels, member.card.amplitude_scale)
+            way = torch.rot90(image.flip(-1) if flipped else image, turns, (-2, -1))
+            given = derive_channels(way, member.card.channels, member.card.amplitude_scale)
             probability = member.network(given)[-1].squeeze(1).float().sigmoid()
             back = torch.rot90(probability, -turns, (-2, -1))
             total += back.flip(-1) if flipped else back
-        found.append(total / len(ways) * has_data)
+        found.append(total / len(ways) * seen)
     return torch.stack(found)

@@ -124,14 +124,14 @@ def validate(network: torch.nn.Module, task: Task, micro_batch: int) -> tuple[fl
     patches, dtype = task.val, task.dtype
     total, counts = torch.zeros((), device=patches.device), []
     for index in torch.arange(len(patches)).split(task.parameters.batch_size):
-        sums, pixels = torch.zeros((), device=patches.device), 0
+        sums = torch.zeros((), device=patches.device)
         for part in index.tensor_split(count_parts(len(index), micro_batch)):
             image, label = patches.batch(part)
             inputs = patches.channels(image, task.parameters.channels)
             with computing_in(dtype, patches.device):
                 outputs: tuple[Tensor, ...] = network(inputs)
-            sums, pixels = sums + task.loss.sums(outputs, label), pixels + label.numel()
-            batch_loss = task.loss.from_sums(sums, pixels)
+            sums = sums + task.loss.sums(outputs, label)
+            batch_loss = task.loss.from_sums(sums)
             if not bool(batch_loss.isfinite()):
                 raise TrainingDivergedError(f"the validation loss became {float(batch_loss)}")
             probability = outputs[-1].squeeze(1).float().sigmoid()

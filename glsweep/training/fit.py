@@ -11,12 +11,11 @@ import torch
 from glsweep.config.space import Annealing, Figure
 from glsweep.config.trial import TrialParameters
 from glsweep.losses import GroundingLineLoss
-from glsweep.metrics.thresholds import truth_within
 from glsweep.patches.arrays import PatchArrays
 from glsweep.randomness import seed_for
 from glsweep.training.epoch import EpochResult, Task, TrainingDivergedError, run_epoch
 from glsweep.training.memory import OutOfDeviceMemoryError, run_in_memory
-from glsweep.training.patches_on_device import place
+from glsweep.training.patches_on_device import place, truth_of
 from glsweep.training.report import EpochReport, is_better
 from glsweep.training.state import TrainingState
 from glsweep.training.step import CapturedStep
@@ -117,7 +116,7 @@ def make_task(
     device: torch.device,
 ) -> Task:
     """Place the patches on the device, and find what lies near the true lines of validation."""
-    truth = truth_within(val.mask, schedule.tolerance_m, val.posting_m, device=device)
+    truth = truth_of(val, schedule.tolerance_m, device)
     return Task(parameters, loss_of(parameters), place(train, device), place(val, device), truth)
 
 

@@ -39,7 +39,7 @@ def backward(
     inputs : Tensor (N, C, S, S)
         The network's input.
     target : Tensor (N, S, S)
-        1 on the line, 0 elsewhere.
+        1 on the line, 0 elsewhere, negative where there is no data.
     micro_batch : int
         Patches that are in memory at once with all that the network makes of them.
     dtype : torch.dtype
@@ -86,7 +86,7 @@ def _backward_in_parts(
             for image, target in zip(inputs, targets, strict=True)
         ]
     sums = torch.stack(parts).sum(dim=0).requires_grad_()
-    batch_loss = loss.from_sums(sums, sum(target.numel() for target in targets))
+    batch_loss = loss.from_sums(sums)
     (slopes,) = torch.autograd.grad(batch_loss, sums)
     remembered = []
     for image, target in zip(inputs, targets, strict=True):

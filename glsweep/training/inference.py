@@ -10,9 +10,9 @@ from torch import nn
 from glsweep.config.space import Calibration
 from glsweep.config.trial import Channel
 from glsweep.metrics.calibration import choose_threshold
-from glsweep.metrics.thresholds import truth_within
+from glsweep.nets.channels import has_data
 from glsweep.patches.arrays import PatchArrays
-from glsweep.training.patches_on_device import place
+from glsweep.training.patches_on_device import place, truth_of
 
 BATCH_PATCHES = 16
 
@@ -21,7 +21,10 @@ BATCH_PATCHES = 16
 def predict_patches(
     network: nn.Module, patches: PatchArrays, channels: tuple[Channel, ...]
 ) -> npt.NDArray[np.float32]:
-    """Return the final head's probability for each pixel, (N, S, S), from the network in eval mode."""
+    """Return the final head's probability for each pixel, (N, S, S), from the network in eval mode.
+
+    0 where there is no data, as in what `glsweep.predict` draws.
+    """
     device = next(network.parameters()).device
     placed = place(patches, device)
     network.eval()
@@ -29,7 +32,8 @@ def predict_patches(
     for index in torch.arange(len(patches)).split(BATCH_PATCHES):
         image, _ = placed.batch(index)
         logits = network(placed.channels(image, channels))[-1]
-        probability[index.numpy()] = logits.squeeze(1).float().sigmoid().cpu().numpy()
+        found = logits.squeeze(1).float().sigmoid() * has_data(image)
+        probability[index.numpy()] = found.cpu().numpy()
     return probability
 
 
@@ -43,5 +47,4 @@ def calibrate_on(
 ) -> dict[str, Any]:
     """Choose the network's threshold on `patches`, those of validation; see `choose_threshold`."""
     probability = torch.from_numpy(predict_patches(network, patches, channels))
-    truth = truth_within(patches.mask, tolerance_m, patches.posting_m)
-    return choose_threshold(probability, truth, settings)
+    return choose_threshold(probability, truth_of(patches, tolerance_m), settings)

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from glsweep.config.trial import Channel
-from glsweep.nets.channels import derive_channels
+from glsweep.losses import NO_DATA
+from glsweep.metrics.thresholds import Truth, truth_within
+from glsweep.nets.channels import derive_channels, has_data
 from glsweep.patches.arrays import PatchArrays
 from glsweep.scenes.labels import FULL
 
@@ -45,10 +47,16 @@ class DevicePatches:
         return len(self.image)
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Gather patches onto the device: image (B, 2, S, S) and float32 label (B, S, S), 0 to 1."""
+        """Gather patches onto the device.
+
+        Returns
+        -------
+        tuple of Tensor
+            Image (B, 2, S, S), and float32 label (B, S, S): 0 to 1, `NO_DATA` where there is none.
+        """
         index = index.to(self.image.device)
-        label = self.label[index].to(self.device).float() / self.full
-        return self.image[index].to(self.device), label
+        image, label = self.image[index].to(self.device), self.label[index].to(self.device)
+        return image, (label.float() / self.full).masked_fill_(~has_data(image), NO_DATA)
 
     def channels(self, image: Tensor, channels: Sequence[Channel]) -> Tensor:
         """Derive the network's input (B, C, S, S) from real and imaginary parts."""
@@ -64,6 +72,12 @@ def place(arrays: PatchArrays, device: torch.device) -> DevicePatches:
         if image.nbytes + label.nbytes <= STORE_SHARE_OF_DEVICE * free_bytes:
             image, label = image.to(device), label.to(device)
     return DevicePatches(image, label, full, device, arrays.amplitude_scale)
+
+
+def truth_of(arrays: PatchArrays, tolerance_m: float, device: torch.device | str = "cpu") -> Truth:
+    """Return what networks are judged against on a split's patches, on `device`; see `truth_within`."""
+    seen = has_data(arrays.image)
+    return truth_within(arrays.mask, tolerance_m, arrays.posting_m, has_data=seen, device=device)
 
 
 def _shared(array: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Tensor:

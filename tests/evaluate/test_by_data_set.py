@@ -42,6 +42,21 @@ def test_each_data_set_scores_as_it_would_alone():
         assert found["relaxed_f1"] == pytest.approx(2 * precision * recall / (precision + recall))
 
 
+def test_pixels_without_data_count_neither_apart_nor_among_the_facts():
+    clear = patches()
+    image, mask = clear.image.copy(), clear.mask.copy()
+    image[:, :, :, 30:], mask[:, :, 30:] = 0, 0
+    every = HeldOut(PatchArrays(image, mask, 100.0, 1.0), tolerance_m=200.0, seed=0)
+    parted = part_data_sets(every, np.array(["sim"] * 8), ["sim"])
+    said = np.random.default_rng(1).random(mask.shape, np.float32)
+    beyond = said.copy()
+    beyond[:, :, 30:] = 1
+    assert parted.score(said * every.has_data, 0.6, SETTINGS) == parted.score(beyond, 0.6, SETTINGS)
+    facts = parted.facts()["sim"]
+    assert facts["valid_share"] == pytest.approx(30 / SIZE_PX)
+    assert facts["line_share"] == pytest.approx(1 / SIZE_PX), "of what can be seen, a row of each patch"
+
+
 def test_recall_by_coherence_agrees_with_a_dilation_by_hand():
     held = patches(3)
     coherence = patch_coherence(held)

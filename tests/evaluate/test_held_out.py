@@ -8,6 +8,7 @@ import torch
 
 from glsweep.config.space import Calibration
 from glsweep.evaluate import HeldOut
+from glsweep.evaluate.curves import member_curves
 from glsweep.metrics.calibration import choose_threshold
 from glsweep.metrics.thresholds import truth_within
 from glsweep.patches.arrays import PatchArrays
@@ -53,6 +54,44 @@ def test_no_line_scores_its_share_of_line_free_patches_and_no_relaxed_f1() -> No
     assert scores["dice"] == pytest.approx(2 / 7)
     assert scores["dice_with_line"] == 0
     assert scores["hd95_px"] == pytest.approx(5 / 7 * np.hypot(SIZE_PX, SIZE_PX))
+
+
+def with_collars(test: HeldOut) -> HeldOut:
+    """Take the data from a slanted part of each patch, with the line that is there."""
+    rows, cols = np.mgrid[:SIZE_PX, :SIZE_PX]
+    image, mask = test.patches.image.copy(), test.patches.mask.copy()
+    for index in range(len(mask)):
+        beyond = cols + index * rows / 4 > 40
+        image[index, :, beyond], mask[index, beyond] = 0, 0
+    return replace(test, patches=replace(test.patches, image=image, mask=mask))
+
+
+def test_what_is_said_of_pixels_without_data_changes_no_figure() -> None:
+    test = with_collars(held_out())
+    said = np.random.default_rng(0).random(test.patches.mask.shape, np.float32)
+    expected = test.score(np.where(test.has_data, said, 0), tau=0.6)
+    assert test.score(np.where(test.has_data, said, 1), tau=0.6) == expected
+    sure_beyond = member_curves(test, np.where(test.has_data, said, np.float32(1)), 0.6)
+    assert sure_beyond == member_curves(test, np.where(test.has_data, said, np.float32(0)), 0.6)
+
+
+def test_a_line_where_there_is_no_data_alone_scores_as_no_line() -> None:
+    test = with_collars(held_out())
+    beyond = (~test.has_data).astype(np.float32)
+    assert beyond.any(axis=(1, 2)).all()
+    assert test.score(beyond, tau=0.5) == test.score(np.zeros_like(beyond), tau=0.5)
+    assert member_curves(test, beyond, 0.5) == member_curves(test, np.zeros_like(beyond), 0.5)
+
+
+def test_all_line_draws_all_that_has_data_and_the_truth_that_can_be_seen_is_perfect() -> None:
+    test = with_collars(held_out())
+    all_line = test.score(np.ones(test.patches.mask.shape, np.float32), tau=0.5)
+    line_share = test.patches.mask.sum() / test.has_data.sum()
+    assert all_line["precision_micro"] == pytest.approx(line_share)
+    assert all_line["recall_micro"] == 1
+    truth = test.score(test.patches.mask.astype(np.float32), tau=0.5)
+    assert truth["relaxed_f1"] == truth["dice"] == truth["bf"] == truth["iou_tol2"] == 1
+    assert truth["hd95_px"] == 0
 
 
 def test_a_line_shifted_within_the_tolerance_keeps_its_relaxed_f1_but_not_its_dice() -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import binary_dilation
 
 from glsweep.metrics.boundary import bf_score, boundary_scores
 from glsweep.metrics.mask_pairs import MaskPairs
@@ -26,9 +27,11 @@ def stacks(draw):
     return predicted, truth
 
 
-def figures_of(predicted, truth, tolerance_m=200.0, posting_m=100.0):
+def figures_of(predicted, truth, tolerance_m=200.0, posting_m=100.0, has_data=None):
     probability = np.where(predicted, 0.6, 0.4).astype(np.float32)
-    return patch_figures(probability, 0.6, truth, tolerance_m=tolerance_m, posting_m=posting_m)
+    return patch_figures(
+        probability, 0.6, truth, tolerance_m=tolerance_m, posting_m=posting_m, has_data=has_data
+    )
 
 
 @settings(max_examples=80, deadline=None)
@@ -67,6 +70,40 @@ def test_counts_within_a_tolerance_are_those_at_thresholds(stack, tolerance_m):
     assert pooled_relaxed_f1(near, ours, found, theirs) == pytest.approx(float(counts.relaxed_f1()[0]))
     assert pooled_share(hits, ours, theirs) == pytest.approx(float(counts.precision()[0]))
     assert pooled_share(hits, theirs, ours) == pytest.approx(float(counts.recall()[0]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(stacks(), st.integers(0, 2**32), st.sampled_from([0.0, 0.5, 0.9]))
+def test_pixels_without_data_are_of_neither_mask_nor_of_a_dilated_one(stack, seed, share):
+    predicted, truth = stack
+    has_data = np.random.default_rng(seed).random(truth.shape) < share
+    found = figures_of(predicted, truth, has_data=has_data)
+    seen = predicted & has_data, truth & has_data
+    expected = figures_of(*seen)
+    for name in expected.keys() - {"iou_tol2_literal"}:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+    row, col = np.mgrid[-2:3, -2:3]
+    for literal, ours, line, visible in zip(found["iou_tol2_literal"], *seen, has_data, strict=True):
+        dilated = binary_dilation(line, np.hypot(row, col) <= 2) & visible
+        either = (ours | dilated).sum()
+        both_or_neither = float(ours.any() == line.any())
+        wanted = (ours & dilated).sum() / either if ours.any() and line.any() else both_or_neither
+        assert literal == pytest.approx(wanted)
+
+
+@settings(max_examples=40, deadline=None)
+@given(stacks(), st.integers(1, 5))
+def test_a_patch_that_ends_in_pixels_without_data_scores_as_if_it_were_cut_there(stack, cols):
+    predicted, truth = stack
+    wider = [np.concatenate([one, np.ones_like(one[:, :, :1]).repeat(cols, axis=2)], axis=2) for one in stack]
+    has_data = np.zeros(wider[0].shape, bool)
+    has_data[:, :, : truth.shape[2]] = True
+    found, expected = figures_of(*wider, has_data=has_data), figures_of(*stack)
+    # A mask that is empty costs a patch's diagonal, which is another.
+    same = predicted.any(axis=(1, 2)) == truth.any(axis=(1, 2))
+    for name, values in expected.items():
+        chosen = same if name.startswith("hd95") else slice(None)
+        np.testing.assert_array_equal(found[name][chosen], values[chosen], err_msg=name)
 
 
 @settings(max_examples=40, deadline=None)

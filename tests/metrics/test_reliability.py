@@ -10,10 +10,11 @@ from glsweep.metrics.reliability import measure_reliability
 from glsweep.metrics.thresholds import truth_within
 
 
-def by_brute_force(probability, mask, bins):
-    line = list(zip(*np.nonzero(mask), strict=True))
+def by_brute_force(probability, mask, has_data, bins):
+    line = list(zip(*np.nonzero(mask * has_data), strict=True))
     rows = [[] for _ in range(bins)]
-    for (n, row, col), value in np.ndenumerate(probability):
+    for n, row, col in zip(*np.nonzero(has_data), strict=True):
+        value = probability[n, row, col]
         place = min(int(float(value) * bins), bins - 1)
         near = any(m == n and np.hypot(r - row, c - col) <= 2 for m, r, c in line)
         rows[place].append((float(value), float(mask[n, row, col]), float(near)))
@@ -27,8 +28,10 @@ def test_shares_are_those_of_a_loop_over_pixels(seed, bins, share):
     # Tenths, so that many lie on an edge.
     probability = rng.integers(0, 11, (2, 6, 7)).astype(np.float32) / 10
     mask = (rng.random(probability.shape) < share).astype(np.uint8)
-    found = measure_reliability(torch.from_numpy(probability), truth_within(mask, 200, 100), bins)
-    means, pixels = by_brute_force(probability, mask, bins)
+    has_data = rng.random(probability.shape) < rng.choice([0, 0.7, 1])
+    truth = truth_within(mask, 200, 100, has_data=has_data)
+    found = measure_reliability(torch.from_numpy(probability), truth, bins)
+    means, pixels = by_brute_force(probability, mask, has_data, bins)
     assert found.pixels == pixels
     for place, expected in enumerate(means):
         got = found.mean_probability[place], found.line_share[place], found.near_share[place]

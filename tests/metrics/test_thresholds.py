@@ -23,11 +23,11 @@ def within(mask, radius_px):
     return distance_transform_edt(~mask) <= radius_px
 
 
-def by_brute_force(probability, mask, thresholds, tolerance_m, posting_m):
+def by_brute_force(probability, mask, has_data, thresholds, tolerance_m, posting_m):
     radius_px = tolerance_m / posting_m + 1e-6
     rows = {"predicted": [], "true_positive": [], "predicted_near": [], "line_found": []}
-    for patch, line in zip(probability, mask.astype(bool), strict=True):
-        predictions = [patch >= tau for tau in thresholds]
+    for patch, line, seen in zip(probability, mask.astype(bool) & has_data, has_data, strict=True):
+        predictions = [(patch >= tau) & seen for tau in thresholds]
         rows["predicted"].append([p.sum() for p in predictions])
         rows["true_positive"].append([(p & line).sum() for p in predictions])
         rows["predicted_near"].append([(p & within(line, radius_px)).sum() for p in predictions])
@@ -43,32 +43,38 @@ def cases(draw):
     levels = np.linspace(0, 1, draw(st.integers(2, 12)), dtype=np.float32)
     probability = rng.choice(levels, size=(patches, rows, cols))
     mask = (rng.random((patches, rows, cols)) < draw(st.sampled_from([0, 0.05, 0.4]))).astype(np.uint8)
+    has_data = rng.random((patches, rows, cols)) < draw(st.sampled_from([0, 0.5, 0.9, 1]))
     thresholds = draw(hnp.arrays(np.float32, st.integers(1, 6), elements=st.sampled_from(list(levels))))
     posting_m = draw(st.sampled_from([33.3, 50.0, 100.0]))
     tolerance_m = posting_m * draw(st.sampled_from([0, 1, 2, 2.3, 3, 30]))
-    return probability, mask, np.sort(thresholds), tolerance_m, posting_m
+    return probability, mask, has_data, np.sort(thresholds), tolerance_m, posting_m
+
+
+def counts_of(case):
+    probability, mask, has_data, thresholds, tolerance_m, posting_m = case
+    truth = truth_within(mask, tolerance_m, posting_m, has_data=has_data)
+    return count_at_thresholds(torch.tensor(probability), truth, torch.tensor(thresholds))
 
 
 @settings(max_examples=200, deadline=None)
 @given(cases())
 def test_all_counts_equal_a_loop_over_thresholds(case):
-    probability, mask, thresholds, tolerance_m, posting_m = case
-    truth = truth_within(mask, tolerance_m, posting_m)
-    counts = count_at_thresholds(torch.tensor(probability), truth, torch.tensor(thresholds))
+    counts = counts_of(case)
     for name, expected in by_brute_force(*case).items():
         np.testing.assert_array_equal(getattr(counts, name), expected, err_msg=name)
-    np.testing.assert_array_equal(counts.line, mask.sum(axis=(1, 2)))
+    _, mask, has_data, *_ = case
+    np.testing.assert_array_equal(counts.line, (mask * has_data).sum(axis=(1, 2)))
     assert counts.pixels == mask[0].size
 
 
 @settings(max_examples=50, deadline=None)
 @given(cases())
 def test_macro_figures_are_means_of_the_pixel_scores(case):
-    probability, mask, thresholds, tolerance_m, posting_m = case
-    truth = truth_within(mask, tolerance_m, posting_m)
-    counts = count_at_thresholds(torch.tensor(probability), truth, torch.tensor(thresholds))
+    probability, mask, has_data, thresholds, *_ = case
+    counts = counts_of(case)
     for t, tau in enumerate(thresholds):
-        scores = [pixel_scores(p >= tau, m > 0) for p, m in zip(probability, mask, strict=True)]
+        pairs = zip((probability >= tau) & has_data, (mask > 0) & has_data, strict=True)
+        scores = [pixel_scores(predicted, line) for predicted, line in pairs]
         macro = [counts.macro_dice()[t], counts.macro_precision()[t], counts.macro_recall()[t]]
         np.testing.assert_allclose(macro, np.mean(scores, axis=0))
 
@@ -76,12 +82,10 @@ def test_macro_figures_are_means_of_the_pixel_scores(case):
 @settings(max_examples=50, deadline=None)
 @given(cases())
 def test_every_figure_lies_between_zero_and_one(case):
-    probability, mask, thresholds, tolerance_m, posting_m = case
-    truth = truth_within(mask, tolerance_m, posting_m)
-    counts = count_at_thresholds(torch.tensor(probability), truth, torch.tensor(thresholds))
+    counts = counts_of(case)
     for name in FIGURES + MACRO:
         figure = getattr(counts, name)()
-        assert figure.shape == (len(thresholds),)
+        assert figure.shape == counts.thresholds.shape
         assert ((figure >= 0) & (figure <= 1)).all(), name
 
 
@@ -150,6 +154,16 @@ def test_a_shifted_straight_line_keeps_its_relaxed_f1_within_the_tolerance(batch
     counts = count_at_thresholds(probability, truth_within(mask, 200, 100), thresholds)
     assert counts.relaxed_f1().tolist() == [relaxed_f1] * 17
     assert counts.dice().tolist() == [float(shift == 0)] * 17
+
+
+@settings(max_examples=50, deadline=None)
+@given(cases())
+def test_what_draws_the_visible_line_and_no_more_scores_1(case):
+    _, mask, has_data, thresholds, tolerance_m, posting_m = case
+    perfect = np.where(has_data, mask, 1).astype(np.float32)
+    counts = counts_of((perfect, mask, has_data, thresholds.clip(0.01), tolerance_m, posting_m))
+    for name in FIGURES + MACRO:
+        assert (getattr(counts, name)() == 1).all(), name
 
 
 @pytest.mark.parametrize(("predicts", "expected"), [(False, 1.0), (True, 0.0)])

@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 from made_input import card
 from torch import nn
 
+from glsweep.evaluate import HeldOut
+from glsweep.metrics.thresholds import count_at_thresholds
 from glsweep.nets.build import build_network
+from glsweep.patches.arrays import PatchArrays
 from glsweep.predict.blend import predict_strips
 from glsweep.predict.network import Member, member_probability
 from glsweep.predict.windows import GRID_PX, blending_weight, starts, stride_of
+from glsweep.training.inference import predict_patches
 
 
 class Pointwise(nn.Module):
@@ -70,6 +74,30 @@ def test_what_knows_single_pixels_is_the_same_in_any_windows(rows, cols, window_
     found = predicted(values, [POINTWISE], window_px=window_px, overlap=overlap)[0]
     expected = 1 / (1 + np.exp(-(4 * values.real - 2 * values.imag))) * (values != 0)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_what_is_drawn_of_a_scene_is_what_the_table_judges_pixel_for_pixel():
+    """The same network on the same ground, once as a scene and once as a test patch of its size."""
+    values = scene((64, 64))
+    values[:, 50:] = 0
+    values[10:20, 30:33] = 0
+    network = build_network("unet", in_channels=2, base_width=2, seed=0).eval()
+    member = Member("a", network, card())
+    drawn = predicted(values, [member], window_px=64)[0]
+    image = np.stack([values.real, values.imag])[None]
+    line = np.zeros((1, 64, 64), np.uint8)
+    line[0, 40] = values[40] != 0
+    patches = PatchArrays(image, line, member.card.posting_m, member.card.amplitude_scale)
+    judged = predict_patches(network, patches, member.card.channels)[0]
+    np.testing.assert_allclose(drawn, judged, atol=1e-6)
+    tau = float(np.median(drawn[values != 0])) + 1e-5
+    test = HeldOut(patches, tolerance_m=200.0, seed=0)
+    lowest = np.where(values != 0, drawn, -1)
+    assert not drawn[values == 0].any()
+    for threshold in (tau, 1e-9):
+        counts = count_at_thresholds(torch.from_numpy(judged[None]), test.truth, torch.tensor([threshold]))
+        assert int(counts.predicted[0, 0]) == (drawn >= threshold).sum() == (lowest >= threshold).sum()
+        assert test.score(judged[None], threshold) == test.score(drawn[None], threshold)
 
 
 @given(length=st.integers(1, 700), window=st.integers(1, 12), overlap=st.floats(0, 0.9))

@@ -4,6 +4,7 @@ import numpy as np
 from torch import nn
 
 from glsweep.config.trial import TrialParameters
+from glsweep.nets.channels import has_data
 from glsweep.patches.arrays import PatchArrays
 from glsweep.training.fit import Schedule
 
@@ -12,7 +13,10 @@ POSTING_M = 100.0
 
 
 def bands(count=8, seed=0, posting_m=POSTING_M, size_px=SIZE_PX):
-    """Noise with one bright row a patch, which is the line; the last patch has none."""
+    """Noise with one bright row a patch, which is the line; the last patch has none.
+
+    The left end of two patches in three lies beyond the data.
+    """
     generator = np.random.default_rng(seed)
     image = generator.normal(0, 0.3, (count, 2, size_px, size_px)).astype(np.float32)
     mask = np.zeros((count, size_px, size_px), np.uint8)
@@ -20,6 +24,9 @@ def bands(count=8, seed=0, posting_m=POSTING_M, size_px=SIZE_PX):
         row = generator.integers(4, size_px - 4)
         image[i, :, row] += 2
         mask[i, row] = 1
+    for i in range(count):
+        image[i, :, :, : i % 3 * size_px // 8] = 0
+    mask[~has_data(image)] = 0
     return PatchArrays(image, mask, posting_m, amplitude_scale=0.7)
 
 

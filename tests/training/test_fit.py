@@ -191,3 +191,15 @@ def test_a_batch_may_be_larger_than_the_split_and_the_split_no_multiple_of_it():
     for batch_size in (3, 100):
         _, reports = run(1, of=parameters(batch_size=batch_size), train=bands(7), val=bands(5, seed=1))
         assert math.isfinite(reports[0].val_loss)
+
+
+def test_what_is_true_where_there_is_no_data_changes_nothing():
+    """Neither what is learnt, nor a loss, nor a figure of validation."""
+    first, reports = run(2)
+    train, val = bands(), bands(seed=1)
+    for patches in (train, val):
+        patches.mask[(patches.image == 0).all(axis=1)] = 1
+    again, the_same = run(2, train=train, val=val)
+    assert figures(reports) == figures(the_same)
+    for one, other in zip(first.network.parameters(), again.network.parameters(), strict=True):
+        assert torch.equal(one, other)

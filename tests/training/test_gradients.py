@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from made_patches import without_batch_norm
 from torch import nn
 
-from glsweep.losses import GroundingLineLoss
+from glsweep.losses import NO_DATA, GroundingLineLoss
 from glsweep.nets.build import build_network
 from glsweep.training.gradients import backward, count_parts
 
@@ -17,9 +17,12 @@ SIZE_PX = 32
 def batch(patches, dtype=torch.float64):
     generator = torch.Generator().manual_seed(patches)
     inputs = torch.randn(patches, 2, SIZE_PX, SIZE_PX, generator=generator, dtype=dtype)
-    target = torch.rand(patches, SIZE_PX, SIZE_PX, generator=generator) < 0.1
-    target[0] = False
-    return inputs, target.to(torch.uint8)
+    target = (torch.rand(patches, SIZE_PX, SIZE_PX, generator=generator) < 0.1).float()
+    target[0] = 0
+    # Shares of data that differ from patch to patch.
+    for place, patch in enumerate(target):
+        patch[: 3 * place] = NO_DATA
+    return inputs, target
 
 
 def gradients(network, loss, patches, micro_batch):

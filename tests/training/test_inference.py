@@ -2,11 +2,27 @@ import numpy as np
 import pytest
 import torch
 from made_patches import bands
+from torch import nn
 
+from glsweep.config.space import Calibration
+from glsweep.losses import NO_DATA
 from glsweep.nets.build import build_network
 from glsweep.nets.channels import derive_channels
-from glsweep.training.inference import BATCH_PATCHES, predict_patches
+from glsweep.training.inference import BATCH_PATCHES, calibrate_on, predict_patches
 from glsweep.training.patches_on_device import place
+
+
+class Says(nn.Module):
+    """Finds the bright band with .45 and takes .35 for the rest, but is sure of a line beyond the data."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, image):
+        bright = image.mean(dim=1, keepdim=True) > 1.4
+        said = torch.where(bright, 0.45, 0.35)
+        return [torch.logit(torch.where((image == 0).all(dim=1, keepdim=True), 0.99, said))]
 
 
 @pytest.mark.parametrize("architecture", ["unet", "attention_unet", "unetpp"])
@@ -20,7 +36,9 @@ def test_predictions_are_those_of_a_forward_pass_of_the_last_head(architecture, 
     with torch.inference_mode():
         x = derive_channels(torch.from_numpy(patches.image), channels, patches.amplitude_scale)
         direct = torch.stack([network(one[None])[-1][0, 0].sigmoid() for one in x])
-    np.testing.assert_allclose(probability, direct.numpy(), atol=1e-6)
+    seen = (patches.image != 0).any(axis=1)
+    np.testing.assert_allclose(probability[seen], direct.numpy()[seen], atol=1e-6)
+    assert not seen.all() and not probability[~seen].any(), "nothing is drawn where there is no data"
 
 
 def test_predicting_leaves_the_weights_and_the_statistics_alone():
@@ -42,8 +60,19 @@ def test_placed_patches_share_memory_and_batches_are_copies():
     patches = bands()
     placed = place(patches, torch.device("cpu"))
     assert placed.image.data_ptr() == patches.image.ctypes.data
-    image, mask = placed.batch(torch.tensor([3, 0]))
-    np.testing.assert_array_equal(image.numpy(), patches.image[[3, 0]])
-    np.testing.assert_array_equal(mask.numpy(), patches.mask[[3, 0]])
+    image, mask = placed.batch(torch.tensor([3, 1]))
+    np.testing.assert_array_equal(image.numpy(), patches.image[[3, 1]])
+    seen = (patches.image[[3, 1]] != 0).any(axis=1)
+    assert not seen.all()
+    np.testing.assert_array_equal(mask.numpy(), np.where(seen, patches.mask[[3, 1]], NO_DATA))
     image.zero_()
     assert patches.image[3].any()
+
+
+def test_what_a_network_says_of_pixels_without_data_chooses_no_threshold():
+    patches = bands()
+    network = Says()
+    criterion = Calibration(lowest=0.1, highest=0.9, count=9, criterion="relaxed_f1")
+    chosen = calibrate_on(patches, network, ("real", "imag"), criterion, tolerance_m=100.0)
+    assert chosen["tau"] == pytest.approx(0.4)
+    assert max(chosen["values"]) == 1
