@@ -131,6 +131,9 @@ def _run(stages: Sequence[Stage], options: Options) -> None:
     keep_ray_on_loopback(options.address)
     check_output_storage("--storage", options.storage)
     console = Console()
+    unused = [name for name in ("address", "storage") if getattr(options, name) is not None]
+    for name in unused if not {"sweep", "retrain"} & set(stages) else ():
+        console.print(Text(f"--{name} means nothing to `{stages[-1]}`, which trains nothing", style="yellow"))
     with ExitStack() as stack:
         study, plan = _open(options, stages[0], stack, console)
         size = "trials within a budget" if plan.size is None else f"{plan.size} configurations planned"

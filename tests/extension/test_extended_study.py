@@ -96,7 +96,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, value in (("card", CARD), ("small", SMALL), ("large", LARGE)):
         write_yaml(folder / f"{name}.yaml", value)
     simulate_data(
-        Simulation(scenes=1, rows=96, cols=96, noise=0.3, tides="resolved"), folder / "away", seed=7, number=3
+        Simulation(scenes=1, rows=96, cols=96, noise=0.3, tides="resolved"), folder / "away", seed=7, number=1
     )
     return folder
 
