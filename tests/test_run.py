@@ -312,7 +312,7 @@ def as_a_user(*arguments):
     ("arguments", "words"),
     [
         (["--data", "."], "only 1 .yaml; name where the interferograms are"),
-        (["--space", "space.yaml"], "space.yaml: search.epochs: input should be a valid integer"),
+        (["--space", "space.yaml"], ": search.epochs: input should be a valid integer"),
         (["evaluate", "--study", "nowhere"], "nowhere: is not a study yet, and stage `evaluate` cannot"),
     ],
 )

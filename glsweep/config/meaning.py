@@ -131,7 +131,7 @@ def _misread(where: Keys, parameter: str, value: Any) -> Iterator[Fault]:
     field = TrialParameters.model_fields.get(parameter)
     if field is None or value is None:  # planned trials tell of both better
         return
-    annotation: Any = Annotated[field.annotation, *field.metadata]
+    annotation: Any = Annotated[field.annotation, field]
     try:
         read = TypeAdapter[Any](annotation).validate_python(value)
     except ValidationError as error:

@@ -13,9 +13,10 @@ class PatchSettings(Settings):
     """How many patches are drawn, and from where.
 
     `published` draws positions uniformly and keeps one if the coverage summed over the `box_px` x
-    `box_px` box at its centre is at most `box_coverage`, or if at least `fresh_share` of its pixels
-    were covered fewer than `fresh_coverage` times. `balanced` spreads them evenly along the line;
-    of those without a line, `near_share` lie within one patch of it and the others farther away.
+    `box_px` box at its centre is at most `box_coverage`, or, of those with a line, if at least
+    `fresh_share` of its pixels were covered fewer than `fresh_coverage` times. Patches with a line and
+    without are counted apart. `balanced` spreads them evenly along the line; of those without a line,
+    `near_share` lie within one patch of it and the others farther away.
     Both keep only positions of which at least `valid_share` holds data. `tries_without_line` is how
     many positions without a line `published` tries in each scene; left out, thirty for each patch
     that is asked for.

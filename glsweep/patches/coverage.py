@@ -22,26 +22,27 @@ def draw_published(
 
     Candidates are drawn uniformly from the usable windows of each kind, which is what is left of
     uniform positions when those of the wrong kind are thrown away; each is kept or dropped by the
-    coverage rule of `PatchSettings`, which both kinds share. Of positions without a line only so many
-    are tried as the settings say.
+    coverage rule of `PatchSettings`. Windows without a line have a coverage map of their own, and by
+    the box alone: however fresh the rest of one is, where the box is full it is dropped. Of positions
+    without a line only so many are tried as the settings say.
 
     Returns
     -------
     tuple of list
         The (row, col) of windows with and without a line, in the order in which they were kept.
     """
-    coverage = Coverage(ground.line.shape, ground.size_px, settings)
     holds_line = SummedArea(ground.line).in_windows(ground.size_px) > 0
     line_free = SummedArea(ground.drawn).in_windows(ground.size_px) == 0
     with_line = _draw(ground.usable & holds_line, limit_with_line * CANDIDATES_PER_PATCH, generator)
-    kept_with_line = coverage.keep(with_line, limit_with_line)
+    kept_with_line = Coverage(ground.line.shape, ground.size_px, settings).keep(with_line, limit_with_line)
     tries = settings.tries_without_line or limit_without_line * CANDIDATES_PER_PATCH
     without_line = _draw(ground.usable & line_free, tries if limit_without_line else 0, generator)
-    return kept_with_line, coverage.keep(without_line, limit_without_line)
+    by_box = Coverage(ground.line.shape, ground.size_px, settings, by_box_alone=True)
+    return kept_with_line, by_box.keep(without_line, limit_without_line)
 
 
 class Coverage:
-    """How often each pixel of a scene has been covered by a patch.
+    """How often each pixel of a scene has been covered by a patch of one kind.
 
     Parameters
     ----------
@@ -51,15 +52,20 @@ class Coverage:
         Side of a patch.
     settings : PatchSettings
         The coverage rule.
+    by_box_alone : bool
+        Whether a window whose box is full is dropped however few of its other pixels are covered.
     """
 
-    def __init__(self, shape: tuple[int, ...], size_px: int, settings: PatchSettings) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], size_px: int, settings: PatchSettings, *, by_box_alone: bool = False
+    ) -> None:
         assert settings.box_px is not None and settings.box_coverage is not None
         assert settings.fresh_share is not None and settings.fresh_coverage is not None
         self._times = np.zeros(shape, np.int32)
         self._size_px = size_px
         self._box_px, self._box_coverage = settings.box_px, settings.box_coverage
         self._fresh_share, self._fresh_coverage = settings.fresh_share, settings.fresh_coverage
+        self._by_box_alone = by_box_alone
         self._taken: set[tuple[int, int]] = set()
 
     def keep(self, candidates: npt.NDArray[np.int64], limit: int) -> list[tuple[int, int]]:
@@ -82,6 +88,8 @@ class Coverage:
         box = self._times[top : top + box_px, left : left + box_px]
         if box.sum() <= self._box_coverage:
             return True
+        if self._by_box_alone:
+            return False
         window = self._times[row : row + size, col : col + size]
         return bool(np.mean(window < self._fresh_coverage) >= self._fresh_share)
 

@@ -2,13 +2,13 @@ import re
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_configs import CARD, SPACE, changed, write_yaml
 
 from glsweep.config.card_files import load_card
 from glsweep.config.space import load_space
-from glsweep.config.yaml_file import read_yaml, write_as_yaml
+from glsweep.config.yaml_file import line_of, read_yaml, write_as_yaml
 from glsweep.errors import ConfigError
 
 WORDS = [case(word) for word in ("y", "n", "yes", "no", "on", "off") for case in (str, str.title, str.upper)]
@@ -145,6 +145,42 @@ def test_no_plain_word_is_silently_another_thing_than_for_other_readers(tmp_path
 def test_a_key_that_is_there_twice_is_refused_with_both_lines(tmp_path, text, line, other, key):
     message = refusal(written(tmp_path, text))
     assert message.startswith(f"line {line}: the key {key} is there already, in line {other}; remove one")
+
+
+KEYS = st.sampled_from("abcd")
+NESTED = st.recursive(
+    st.integers(0, 9),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3) | st.dictionaries(KEYS, inner, min_size=1, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(value=st.dictionaries(KEYS, NESTED, min_size=1, max_size=3), data=st.data())
+@settings(max_examples=60)
+def test_every_value_is_found_in_the_line_in_which_it_is_written(tmp_path_factory, value, data):
+    """A mark is put in the place of one value, and looked for in the text."""
+    keys, within = [], value
+    while isinstance(within, dict | list):
+        key = data.draw(st.sampled_from(sorted(within) if isinstance(within, dict) else range(len(within))))
+        keys.append(key)
+        holder, within = within, within[key]
+    holder[key] = "here"
+    path = written(tmp_path_factory.getbasetemp(), write_as_yaml(value))
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), start=1) if "here" in text)
+    assert line_of(path, keys) == line
+    assert line_of(path, [*keys, "more"]) == line
+    assert line_of(path, ["nowhere", *keys]) is None
+
+
+def test_a_merged_value_is_found_where_it_is_written(tmp_path):
+    path = written(
+        tmp_path, "one: &one\n  a: 1\n  b: 2\ntwo: &two\n  c: 3\nall:\n  <<: [*one, *two]\n  b: 4\n"
+    )
+    assert [line_of(path, ["all", key]) for key in ("a", "b", "c", "d")] == [2, 8, 5, 6]
+    assert line_of(tmp_path / "nowhere.yaml", ["a"]) is None
+    assert line_of(written(tmp_path, "a: [1, 2\n"), ["a"]) is None
 
 
 def test_a_key_may_replace_one_that_is_merged_in(tmp_path):

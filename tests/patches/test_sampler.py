@@ -110,7 +110,7 @@ def test_the_same_generator_draws_the_same_patches():
     assert sample(*scene(), seed=3) != sample(*scene(), seed=4)
 
 
-def kept_slowly(candidates, shape, size_px, rule, limit):
+def kept_slowly(candidates, shape, size_px, rule, limit, has_line=True):
     """The docstring of PatchSettings, pixel by pixel, counting coverage anew each time."""
     kept = []
 
@@ -126,7 +126,8 @@ def kept_slowly(candidates, shape, size_px, rule, limit):
             and 0 <= col - centre_col + rule.box_px // 2 < rule.box_px
         ]
         fresh = [times(r + i, c + j) < rule.fresh_coverage for i in range(size_px) for j in range(size_px)]
-        wanted = sum(box) <= rule.box_coverage or np.mean(fresh) >= rule.fresh_share
+        is_fresh = has_line and np.mean(fresh) >= rule.fresh_share
+        wanted = sum(box) <= rule.box_coverage or is_fresh
         if len(kept) < limit and (r, c) not in kept and wanted:
             kept.append((r, c))
     return kept
@@ -139,14 +140,36 @@ def kept_slowly(candidates, shape, size_px, rule, limit):
     fresh_share=st.floats(0, 1),
     fresh_coverage=st.integers(1, 3),
     limit=st.integers(0, 12),
+    has_line=st.booleans(),
 )
 @hypothesis_settings(max_examples=60, deadline=None)
-def test_the_coverage_rule_keeps_what_its_slow_twin_keeps(candidates, limit, **rule):
+def test_the_coverage_rule_keeps_what_its_slow_twin_keeps(candidates, limit, has_line, **rule):
     shape, size_px = (14, 18), 6
     chosen = settings(**rule)
     array = np.array(candidates, np.int64).reshape(-1, 2)
-    kept = Coverage(shape, size_px, chosen).keep(array, limit)
-    assert kept == kept_slowly(candidates, shape, size_px, chosen, limit)
+    kept = Coverage(shape, size_px, chosen, by_box_alone=not has_line).keep(array, limit)
+    assert kept == kept_slowly(candidates, shape, size_px, chosen, limit, has_line)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_kind_is_drawn_as_its_slow_twin_draws_it_with_a_coverage_map_of_its_own(seed):
+    size_px, limits, tries = 8, (6, 9), 40
+    mask, valid = scene((24, 30), seed)
+    rule = {"box_px": 5, "box_coverage": 12, "fresh_share": 0.3, "fresh_coverage": 1}
+    drawn = sample(mask, valid, size_px, seed, limits, tries_without_line=tries, **rule)
+    chosen, generator = settings(**rule), np.random.default_rng(seed)
+    for has_line, limit, count in ((True, limits[0], 30 * limits[0]), (False, limits[1], tries)):
+        windows = [
+            (row, col)
+            for row, col in np.ndindex(24 - size_px + 1, 30 - size_px + 1)
+            if valid[row : row + size_px, col : col + size_px].mean() >= 0.2
+            and (mask * valid if has_line else mask)[row : row + size_px, col : col + size_px].any()
+            == has_line
+        ]
+        tried = [windows[place] for place in generator.choice(len(windows), count)]
+        kept = [(p.row, p.col) for p in drawn if p.has_line == has_line]
+        assert kept == kept_slowly(tried, mask.shape, size_px, chosen, limit, has_line)
+        assert len(kept) > 1
 
 
 def test_what_the_rule_refuses_is_refused():
@@ -163,7 +186,7 @@ def test_what_the_rule_refuses_is_refused():
 
 def test_positions_without_a_line_are_given_up_after_so_many_tries_in_a_scene():
     mask, valid = scene((120, 200))
-    free = {"fresh_coverage": 10**6, "fresh_share": 0.0}  # everything that is tried is kept
+    free = {"box_coverage": 10**6, "fresh_share": 0.0}  # everything that is tried is kept
     few = sample(mask, valid, limits=(20, 1000), tries_without_line=100, **free)
     many = sample(mask, valid, limits=(20, 1000), **free)
     assert 80 < sum(not position.has_line for position in few) <= 100

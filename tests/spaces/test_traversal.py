@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from glsweep.config.space import Dimension
+from glsweep.config.dimension import Dimension
+from glsweep.config.situations import situations_of
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
 from glsweep.spaces.traversal import draw, enumerate_grid, grid_points, traverse
@@ -58,6 +59,22 @@ def test_a_conditional_grid_is_that_of_its_brute_force_twin_in_the_same_order(di
     assert list(enumerate_grid(dimensions)) == brute_force(dimensions)
 
 
+@given(conditional_spaces())
+@settings(max_examples=150, deadline=None)
+def test_the_dimensions_that_may_exist_together_are_those_of_some_point_of_the_grid(dimensions):
+    situations = situations_of(dimensions, enumerated=True)
+    points = list(grid_points(dimensions))
+    assert {s.names for s in situations} == {frozenset(point.picked) for point in points}
+    asked = {key for dimension in dimensions.values() for key in dimension.when}
+    assert {(s.names, s.values) for s in situations} == {
+        (
+            frozenset(point.picked),
+            tuple(sorted((key, value) for key, value in point.values.items() if key in asked)),
+        )
+        for point in points
+    }
+
+
 @given(conditional_spaces(), st.integers(0, 1000))
 @settings(max_examples=50, deadline=None)
 def test_a_draw_sets_the_parameters_of_some_combination_of_the_grid(dimensions, seed):
@@ -89,6 +106,15 @@ def test_a_dimension_without_its_condition_is_absent():
         {"architecture": "unetpp", "ds_weights": None},
         {"architecture": "unetpp", "ds_weights": "ramp"},
     ]
+
+
+def test_a_condition_on_nothing_is_not_met_where_the_parameter_is_absent():
+    dimensions = {
+        "architecture": Dimension(choices=("unet", "unetpp")),
+        "ds_weights": Dimension(choices=(None,), when={"architecture": "unetpp"}),
+        "gamma": Dimension(choices=(1,), when={"ds_weights": None}),
+    }
+    assert ["gamma" in chosen for chosen in enumerate_grid(dimensions)] == [False, True]
 
 
 def test_alpha_beta_and_patch_size_are_other_names_of_parameters():
