@@ -138,6 +138,8 @@ def _run(stages: Sequence[Stage], options: Options) -> None:
         study, plan = _open(options, stages[0], stack, console)
         size = "trials within a budget" if plan.size is None else f"{plan.size} configurations planned"
         console.print(f"study [bold]{study.directory}[/bold]: {size}", highlight=False)
+        for remark in study.config.space.remarks:
+            console.print(Text(f"mind: {remark}", style="yellow"), soft_wrap=True)
         run_stages(study, stages, Context(plan, options.address, options.storage, console))
     if "report" in stages:
         print_results(study, console)

@@ -354,3 +354,8 @@ def test_a_fault_in_a_study_is_found_below_its_space(tmp_path):
         load_yaml(path, StudyConfig)
     line = int(re.search(r"line (\d+): space\.search: ", str(caught.value))[1])
     assert path.read_text().splitlines()[line - 1].strip() == "search: 3"
+
+
+def test_a_parameter_that_no_rule_narrows_may_be_fixed_and_searched():
+    space(fixed__precision="float32")
+    check_meaning(space(fixed__precision="float32"), Path("space.yaml"))
