@@ -356,6 +356,6 @@ def test_a_fault_in_a_study_is_found_below_its_space(tmp_path):
     assert path.read_text().splitlines()[line - 1].strip() == "search: 3"
 
 
-def test_a_parameter_that_no_rule_narrows_may_be_fixed_and_searched():
-    space(fixed__precision="float32")
-    check_meaning(space(fixed__precision="float32"), Path("space.yaml"))
+def test_a_parameter_that_no_rule_narrows_may_be_fixed(tmp_path):
+    path = write_yaml(tmp_path / "space.yaml", changed(SPACE, "fixed.precision", "float32"))
+    assert load_space(path).fixed["precision"] == "float32"
