@@ -196,16 +196,16 @@ def _make(path: Path, *, is_own: bool) -> None:
     for companion in _companions(path):
         companion.unlink(missing_ok=True)
     with replacing(path) as beside:
-        # The default experiment's artifacts would otherwise be looked for in the working folder.
-        TrackingStore(sqlite_uri(beside), (path.parent / ARTIFACTS).as_uri()).engine.dispose()
+        _write_empty(beside, path.parent / ARTIFACTS)
+
+
+def _write_empty(path: Path, artifacts: Path) -> None:
+    # The default experiment's artifacts would otherwise be looked for in the working folder.
+    TrackingStore(sqlite_uri(path), artifacts.as_uri()).engine.dispose()
 
 
 def _upgrade(path: Path, *, keep: bool) -> None:
     """Bring a copy of a store to today's schema and let it take the store's place."""
-    if keep:
-        kept = _unused(path, "before-migration")
-        with replacing(kept) as beside:
-            _copy(path, beside)
     with replacing(path) as beside:
         _copy(path, beside)
         engine = schema.create_sqlalchemy_engine(sqlite_uri(beside))
@@ -213,8 +213,11 @@ def _upgrade(path: Path, *, keep: bool) -> None:
             schema._initialize_tables(engine)
         finally:
             engine.dispose()
-    if keep:
-        _tell(f"{path}: was of an older MLflow and has been migrated; as it was, it is {kept.name}")
+        if keep:
+            kept = _unused(path, "before-migration")
+            with replacing(kept) as copy:
+                _copy(path, copy)
+            _tell(f"{path}: is of an older MLflow and is migrated; as it was, it is {kept.name}")
 
 
 def _copy(source: Path, target: Path) -> None:

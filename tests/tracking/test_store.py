@@ -1,6 +1,4 @@
 import os
-import subprocess
-import sys
 import time
 
 import pytest
@@ -73,18 +71,3 @@ def test_a_question_mark_that_a_user_wrote_into_a_path_is_not_ignored(study, tmp
     with pytest.raises(StudyError, match="write \\? as %3F"):
         Tracker.open(study)
     assert not (tmp_path / "a").exists()
-
-
-def test_a_new_store_is_made_without_a_word(study):
-    study.mlflow_db.unlink()
-    program = (
-        "import sys; from pathlib import Path; from glsweep.study import open_study; "
-        "from glsweep.tracking.tracker import Tracker; "
-        "from glsweep.tracking.runs import RunState; "
-        "t = Tracker.open(open_study(Path(sys.argv[1]))); t.sync_sweep(RunState('sweep', 'completed'))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(study.directory)], capture_output=True, text=True, check=True
-    )
-    assert (done.stdout, done.stderr) == ("", "")
-    assert study.mlflow_db.is_file()
