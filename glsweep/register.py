@@ -20,7 +20,6 @@ from glsweep.patches.store import open_patches
 from glsweep.study import Study
 from glsweep.tracking.members import track_members
 from glsweep.tracking.registry import Registry
-from glsweep.tracking.store import study_id
 from glsweep.tracking.tracker import Tracker
 from glsweep.training.inference import predict_patches
 from glsweep.training.patches_on_device import truth_of
@@ -70,7 +69,7 @@ def _register(study: Study, tracker: Tracker, stratum: Stratum, row: dict[str, A
             content=content,
             example=_example(test),
             run_id=str(tracker.member_run_id(stratum.key)),
-            tags={"study_id": study_id(study), **_tags(load_card_of(folder), row)},
+            tags={"study_id": study.id, **_tags(load_card_of(folder), row)},
         )
     present = registry.champion()
     if present == version:

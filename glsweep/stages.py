@@ -109,12 +109,13 @@ def _evaluate(study: Study, _context: Context) -> Mapping[str, Any]:
 def _report(study: Study, context: Context) -> Mapping[str, Any]:
     from glsweep.register import register_members
     from glsweep.report.page import write_report
+    from glsweep.sweep.tracked import track_study
     from glsweep.tracking.away import without_stopping
-    from glsweep.tracking.members import track_members
 
     summary = write_report(study)
     with without_stopping(study, context.console):
-        track_members(study)
+        # The trials too: the store may be another one than during the sweep, or made anew.
+        track_study(study)
         for version in register_members(study).values():
             champion = "champion" if version["is_champion"] else "not champion"
             context.console.print(

@@ -1,6 +1,5 @@
 """What is printed between and after the stages."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from glsweep.report.line_tables import console_line_table, line_rows
 from glsweep.report.table import console_table
 from glsweep.report.words import counted, joined
 from glsweep.study import Study
+from glsweep.tracking.address import browse_command, tracking_uri, trials_page
 
 
 def print_data(findings: Mapping[str, Any], console: Console) -> None:
@@ -47,14 +47,22 @@ def print_results(study: Study, console: Console) -> None:
         console.print(console_line_table(line_rows(read_json(study.lines_json))))
     for caution in study.record("report")["summary"]["cautions"]:
         console.print(f"[yellow]mind:[/yellow] {caution}", highlight=False)
-    console.print(f"report:  {study.report_html}", soft_wrap=True, highlight=False)
-    console.print(f"compare: {_mlflow_command(study)}", soft_wrap=True, highlight=False)
+    console.print(f"report:  {study.report_html}", soft_wrap=True, highlight=False, markup=False)
+    _print_where_to_compare(study, console)
 
 
-def _mlflow_command(study: Study) -> str:
-    """Return the command, or the address, with which the runs are compared in a browser."""
-    server = os.environ.get("MLFLOW_TRACKING_URI")
-    if server and server.startswith("http"):
-        return f"experiment {study.config.name} at {server}"
-    store = server or f"sqlite:///{study.mlflow_db}"
-    return f"mlflow ui --backend-store-uri {store}"
+def _print_where_to_compare(study: Study, console: Console) -> None:
+    """Print the command and the page with which the trials are compared in a browser."""
+    # Importing MLflow takes seconds, which what is printed before the end need not wait for.
+    from glsweep.tracking.away import without_stopping  # noqa: PLC0415
+    from glsweep.tracking.store import connect  # noqa: PLC0415
+
+    uri = tracking_uri(study)
+    command = browse_command(uri)
+    if command is not None:
+        console.print(f"compare: {command}", soft_wrap=True, highlight=False, markup=False)
+    with without_stopping(study, console):
+        store = connect(study)
+        page = trials_page(uri, store.experiment_id, study.id, study.config.space.search.rank_by)
+        shown = "compare:" if command is None else "   then:"
+        console.print(f"{shown} {page}", soft_wrap=True, highlight=False, markup=False)

@@ -1,5 +1,6 @@
 """The listener that keeps MLflow in step with the journal, off the path of training."""
 
+import shlex
 import threading
 import time
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
+from glsweep.errors import GlsweepError
 from glsweep.study import Study
 from glsweep.sweep.events import Event
 from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.sweep.tracked import send_trial, sweep_state
+from glsweep.tracking.address import tracking_uri, without_password
+from glsweep.tracking.away import reached
 from glsweep.tracking.runs import Condition
-from glsweep.tracking.store import StoreError, tracking_uri
 from glsweep.tracking.system_metrics import SystemMetrics
 from glsweep.tracking.tracker import Tracker
 
@@ -37,7 +40,8 @@ class MlflowMirror:
     """A thread that owns the tracker and brings each trial's run up to date, about once a second.
 
     Only a trial's latest state waits, so that a server that is away costs neither time nor, beyond
-    the records, memory. The thread then tries again after growing pauses, for ever until `close`.
+    the records, memory. The thread then tries again after growing pauses, for ever until `close`,
+    whatever it was that failed: the ledger has everything, and training is never told.
     """
 
     def __init__(self, study: Study, console: Console) -> None:
@@ -48,6 +52,7 @@ class MlflowMirror:
         self._figure = study.config.space.search.rank_by
         self._lock = threading.Lock()
         self._waiting: dict[str, News] = {}
+        self._sent: dict[str, News] = {}
         self._unfinished: dict[str, TrialRecord] = {}
         self._end: Condition | None = None
         self._is_ended = False
@@ -105,9 +110,10 @@ class MlflowMirror:
         while True:
             is_closing = self._closing.wait(INTERVAL_S)
             try:
-                tracker = tracker or self._opened(metrics)
-                self._send(tracker)
-            except StoreError as error:
+                with reached(self.uri):
+                    tracker = tracker or self._opened(metrics)
+                    self._send(tracker)
+            except GlsweepError as error:
                 self._tell(error)
                 # What arrived of the last request is unknown, so that all is read anew.
                 tracker = None
@@ -120,11 +126,20 @@ class MlflowMirror:
                 pause_s = INTERVAL_S
                 if is_closing:
                     break
-        metrics.stop()
+        try:
+            with reached(self.uri):
+                metrics.stop()
+        except GlsweepError as error:
+            self._tell(error)
 
     def _opened(self, metrics: SystemMetrics) -> Tracker:
-        """Reach MLflow, and begin or continue the sweep's run."""
+        """Reach MLflow, and begin or continue the sweep's run.
+
+        Whatever failed before may have cost the store what it had: it is asked for all of it.
+        """
         tracker = Tracker.open(self._study)
+        with self._lock:
+            self._waiting, self._sent = {**self._sent, **self._waiting}, {}
         run_id = tracker.sync_sweep(sweep_state(self._study, "running"))
         metrics.start(tracker.store, run_id)
         self.calls += tracker.calls
@@ -139,7 +154,12 @@ class MlflowMirror:
             for trial_id, news in batch.items():
                 if self._is_late():
                     return
-                send_trial(tracker, news.record, self._figure, is_running=news.is_running)
+                try:
+                    send_trial(tracker, news.record, self._figure, is_running=news.is_running)
+                except Exception:
+                    # The others first, next time: it may be this trial alone that cannot be told.
+                    self._postpone(trial_id)
+                    raise
                 self._forget(trial_id, news)
             if end is not None:
                 tracker.sync_sweep(sweep_state(self._study, end))
@@ -151,7 +171,12 @@ class MlflowMirror:
         """Strike a trial off, unless there has been news since."""
         with self._lock:
             if self._waiting.get(trial_id) is sent:
-                del self._waiting[trial_id]
+                self._sent[trial_id] = self._waiting.pop(trial_id)
+
+    def _postpone(self, trial_id: str) -> None:
+        """Let a trial wait behind all others."""
+        with self._lock:
+            self._waiting[trial_id] = self._waiting.pop(trial_id)
 
     def _is_late(self) -> bool:
         return self._closing.is_set() and time.monotonic() > self._closed_s + self._patience_s
@@ -166,13 +191,13 @@ class MlflowMirror:
         else:
             self._closing.wait(pause_s)
 
-    def _tell(self, error: StoreError | None) -> None:
+    def _tell(self, error: GlsweepError | None) -> None:
         """Print a line when MLflow goes away, and one when it comes back."""
         if error is not None and not self._is_away:
             text = f"training goes on, and what is held back is sent when MLflow answers: {error}"
             self._console.print(Text(text, style="yellow"))
         elif error is None and self._is_away:
-            self._console.print(Text(f"MLflow at {self.uri} answers again", style="yellow"))
+            self._console.print(Text(f"MLflow at {without_password(self.uri)} answers again", style="yellow"))
         self._is_away = error is not None
         self._was_reached |= error is None
 
@@ -192,8 +217,8 @@ def mirrored(study: Study, console: Console) -> Iterator[MlflowMirror]:
     finally:
         owed = mirror.close(condition)
         if owed:
-            remedy = f"`python -m glsweep.run track {study.directory}` sends them once it answers"
-            text = f"MLflow at {mirror.uri}: {owed} runs wait; {remedy}"
+            command = f"python -m glsweep.run track {shlex.quote(str(study.directory))}"
+            text = f"MLflow at {without_password(mirror.uri)}: {owed} runs wait; `{command}` sends them"
             console.print(Text(text, style="yellow"), soft_wrap=True)
 
 

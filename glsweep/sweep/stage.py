@@ -55,7 +55,6 @@ def sweep(
         "outcomes": dict(outcomes),
         "epochs": sum(len(record.epochs) for record in records.trials.values()),
         "winners": {key: won["trial_id"] for key, won in best.items()},
-        "mlflow_uri": mirror.uri,
     }
 
 

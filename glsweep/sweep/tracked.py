@@ -6,6 +6,7 @@ from glsweep.config.space import Figure
 from glsweep.files import read_json
 from glsweep.study import Study
 from glsweep.sweep.records import TrialRecord, read_records
+from glsweep.tracking.address import without_password
 from glsweep.tracking.members import track_members
 from glsweep.tracking.origin import origin_tags
 from glsweep.tracking.runs import Condition, Epoch, RunState
@@ -31,7 +32,7 @@ def track_study(study: Study) -> dict[str, Any]:
     for record in records.trials.values():
         send_trial(tracker, record, study.config.space.search.rank_by, is_running=False)
     return {
-        "mlflow_uri": tracker.uri,
+        "mlflow_uri": without_password(tracker.uri),
         "trials": len(records.trials),
         "members": track_members(study),
         "calls": tracker.calls,
@@ -70,21 +71,25 @@ def sweep_state(study: Study, condition: Condition) -> RunState:
     space, search = study.config.space, study.config.space.search
     won = read_json(study.winners_json) if study.winners_json.is_file() else {}
     parameters = {
-        "space": space.name,
-        "data": study.config.card.name,
         "seed": study.config.seed,
         "sampler": search.sampler,
         "scheduler": search.scheduler.name,
-        "epochs": search.epochs,
-        "replicates": search.replicates,
         "rank_by": search.rank_by,
         "tolerance_m": search.tolerance_m,
+    }
+    # MLflow never changes a parameter; what a study may get more of, and its names, are tags.
+    tags = {
+        "space": space.name,
+        "data": study.config.card.name,
+        "data_card": study.config.card.content_hash(),
+        "epochs": search.epochs,
+        "replicates": search.replicates,
     }
     return RunState(
         title=f"sweep {study.config.name}",
         condition=condition,
         parameters=parameters,
-        tags={"data": study.config.card.name, "data_card": study.config.card.content_hash(), **origin_tags()},
+        tags={**tags, **origin_tags()},
         figures={f"best_{search.rank_by}.{key}": winner["value"] for key, winner in won.items()},
     )
 

@@ -4,14 +4,16 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import mlflow.artifacts
 
 from glsweep.errors import StudyError
+from glsweep.tracking.address import sqlite_path
+from glsweep.tracking.away import reached
 from glsweep.tracking.registry import MEMBER_FOLDER
-from glsweep.tracking.store import reached
+from glsweep.tracking.sqlite_file import readable
 
 ADDRESS = re.compile(r"models:/[^/@]+(@[^/@]+|/[0-9]+)")
 
@@ -40,15 +42,16 @@ def fetched_member(address: str) -> Iterator[Path]:
             f"{address}: MLFLOW_TRACKING_URI is not set; set it to the store, such as "
             "sqlite:////path/to/study/mlflow.db, or name the member's folder"
         )
+    path = sqlite_path(uri)
     with tempfile.TemporaryDirectory() as temporary:
-        with reached(uri):
-            path = mlflow.artifacts.download_artifacts(
+        with reached(uri), nullcontext(uri) if path is None else readable(path) as store:
+            fetched = mlflow.artifacts.download_artifacts(
                 artifact_uri=address,
                 dst_path=temporary,
-                tracking_uri=uri,
-                registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or uri,
+                tracking_uri=store,
+                registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or store,
             )
-        folder = Path(path) / "artifacts" / MEMBER_FOLDER
+        folder = Path(fetched) / "artifacts" / MEMBER_FOLDER
         if not folder.is_dir():
             raise StudyError(f"{address}: is no member of glsweep; name one that a study has registered")
         yield folder

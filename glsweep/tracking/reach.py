@@ -1,11 +1,13 @@
 """Whether MLflow answers, without touching anything in it."""
 
+import os
 import urllib.request
 from urllib.error import HTTPError
 
 from sqlalchemy import create_engine
 
-from glsweep.tracking.store import reached
+from glsweep.tracking.address import SERVERS, sqlite_path
+from glsweep.tracking.away import reached
 
 ANSWER_S = 8.0
 SERVER_ERROR = 500
@@ -17,13 +19,22 @@ def reach(uri: str) -> None:
     Raises
     ------
     StoreError
-        When nothing answers there within seconds.
+        When nothing answers there within seconds, or a SQLite file could not be written.
     """
     with reached(uri):
-        if uri.startswith(("http://", "https://")):
+        path = sqlite_path(uri)
+        if uri.startswith(SERVERS):
             _ask(f"{uri.rstrip('/')}/health")
+        elif path is not None and not path.exists():
+            # Opening it would make it.
+            if path.parent.exists() and not os.access(path.parent, os.W_OK):
+                raise PermissionError(f"{path.parent} cannot be written")
         else:
-            create_engine(uri).connect().close()
+            engine = create_engine(uri)
+            try:
+                engine.connect().close()
+            finally:
+                engine.dispose()
 
 
 def _ask(address: str) -> None:

@@ -19,7 +19,8 @@ from mlflow.types import Schema, TensorSpec
 from glsweep import __version__
 from glsweep.nets.member import CARD, WEIGHTS
 from glsweep.tracking import labels
-from glsweep.tracking.store import Store, reached
+from glsweep.tracking.away import reached
+from glsweep.tracking.store import Store
 
 CHAMPION = "champion"
 CONTENT_TAG = "glsweep.content"

@@ -23,11 +23,14 @@ STATUSES: dict[Condition, str] = {
     "failed": "FAILED",
 }
 PARENT_TAG = "mlflow.parentRunId"
+TITLE_TAG = "mlflow.runName"
+REASON_TAG = "glsweep.reason"
 NAME_TAGS: dict[Kind, str] = {
-    "sweep": "glsweep.study",
+    "sweep": "glsweep.study_id",
     "trial": "glsweep.trial_id",
     "member": "glsweep.member",
 }
+"""By which a run is found again. A study has one sweep, whatever it is called and however it grows."""
 
 
 class Epoch(NamedTuple):
@@ -138,7 +141,7 @@ class Runs:
                 self._store.ask(client.log_artifact, run.run_id, str(path))
 
     def _create(self, kind: Kind, name: str, state: RunState, tags: Mapping[str, str]) -> TrackedRun:
-        own = {"glsweep.kind": kind, "glsweep.study_id": self._study_id, NAME_TAGS[kind]: name}
+        own = {"glsweep.kind": kind, NAME_TAGS[kind]: name, "glsweep.study_id": self._study_id}
         created = self._store.ask(
             self._store.client.create_run,
             self._store.experiment_id,
@@ -154,6 +157,10 @@ class Runs:
         parameters = {k: labels.parameter_label(v) for k, v in state.parameters.items()}
         new_parameters = {key: text for key, text in parameters.items() if key not in run.parameters}
         new_tags = {key: text for key, text in tags.items() if run.tags.get(key) != text}
+        if REASON_TAG in run.tags and REASON_TAG not in tags:
+            # Of a trial that had failed and was given another try.
+            self._store.ask(self._store.client.delete_tag, run.run_id, REASON_TAG)
+            del run.tags[REASON_TAG]
         if not (metrics or new_parameters or new_tags):
             return
         self._store.ask(

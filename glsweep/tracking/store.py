@@ -1,33 +1,28 @@
-"""Where MLflow lives and how it is reached."""
+"""The store that was reached, and the study's experiment in it."""
 
 import os
-import re
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from mlflow import MlflowClient
+from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow.store.db.db_types import DATABASE_ENGINES
-from sqlalchemy.exc import SQLAlchemyError
 
-from glsweep.errors import StudyError
-from glsweep.files import read_json, write_json
 from glsweep.study import Study
+from glsweep.tracking.address import SERVERS, sqlite_path, tracking_uri
+from glsweep.tracking.away import reached
+from glsweep.tracking.reach import reach
+from glsweep.tracking.sqlite_file import ready
 
-SQLITE = "sqlite:///"
 # MLflow's pages then open on runs and charts instead of on tools for language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+MEMBER_TAG = "glsweep.study."
+"""Begins an experiment's tags, one for each study in it: followed by the study's id, it holds its name."""
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
-
-
-class StoreError(StudyError):
-    """MLflow's store cannot be reached or used; no figure is lost, for the ledger has them all."""
 
 
 @dataclass
@@ -60,76 +55,78 @@ class Store:
             return function(*arguments, **named)
 
 
-def tracking_uri(study: Study) -> str:
-    """Return `MLFLOW_TRACKING_URI`, or without it a SQLite file within the study."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or SQLITE + str(study.mlflow_db.resolve())
-
-
 def connect(study: Study) -> Store:
-    """Reach MLflow and find, restore or create the study's experiment.
+    """Reach MLflow and find, restore, rename or create the study's experiment.
 
     Raises
     ------
     StoreError
         When the store cannot be reached or used.
     """
-    uri, name = tracking_uri(study), study.config.name
+    uri = tracking_uri(study)
     # Without a word, the registry would follow the process's global MLflow state.
     registry_uri = os.environ.get("MLFLOW_REGISTRY_URI") or uri
-    with reached(uri):
+    other = nullcontext() if registry_uri == uri else _prepared(registry_uri, study)
+    with reached(uri), _prepared(uri, study), other:
         client = MlflowClient(uri, registry_uri=registry_uri)
-        found = client.get_experiment_by_name(name)
-        if found is None:
-            location = _artifact_location(uri, study)
-            experiment_id = client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
-        else:
-            experiment_id = found.experiment_id
-            if found.lifecycle_stage == "deleted":
-                client.restore_experiment(experiment_id)
-    return Store(uri, registry_uri, client, name, experiment_id)
+        experiment = _found(client, study) or _created(client, uri, study)
+        tag, name = _member_tag(study), study.config.name
+        if experiment.tags.get(tag) != name:
+            client.set_experiment_tag(experiment.experiment_id, tag, name)
+    return Store(uri, registry_uri, client, experiment.name, experiment.experiment_id)
 
 
-def study_id(study: Study) -> str:
-    """Return what tells this study's runs from those of any other, made at the first call.
+def _prepared(uri: str, study: Study) -> AbstractContextManager[None]:
+    """Mend a SQLite file; ask any other database once, since MLflow would ask it again for minutes."""
+    path = sqlite_path(uri)
+    if path is not None:
+        return ready(uri, path, is_own=path == study.mlflow_db.resolve())
+    if not uri.startswith(SERVERS):
+        reach(uri)
+    return nullcontext()
 
-    A hash of the configuration would not do: on a server, a study that was deleted and run
-    again would find the runs of the first and take its own epochs as logged.
+
+def _found(client: MlflowClient, study: Study) -> Experiment | None:
+    """Return the experiment that holds the study, under its present name if that can be had, or None.
+
+    A study that got another name keeps its runs. Its experiment is renamed, unless other
+    studies are in it too, or another experiment has the name.
     """
-    if not study.tracking_json.is_file():
-        write_json(study.tracking_json, {"study_id": uuid.uuid4().hex})
-    return str(read_json(study.tracking_json)["study_id"])
+    mine = f"tags.`{_member_tag(study)}` LIKE '%'"
+    found = client.search_experiments(view_type=ViewType.ALL, filter_string=mine, max_results=1)
+    named = client.get_experiment_by_name(study.config.name)
+    experiment = found[0] if found else named
+    if experiment is None:
+        return None
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    members = [tag for tag in experiment.tags if tag.startswith(MEMBER_TAG)]
+    if named is None and members == [_member_tag(study)]:
+        client.rename_experiment(experiment.experiment_id, study.config.name)
+        return client.get_experiment(experiment.experiment_id)
+    return experiment
 
 
-@contextmanager
-def reached(uri: str) -> Iterator[None]:
-    """Turn any failure of MLflow or its store into one line that names `uri` and the remedy."""
+def _created(client: MlflowClient, uri: str, study: Study) -> Experiment:
+    name, location = study.config.name, _artifact_location(uri, study)
+    tags = {**EXPERIMENT_TAGS, _member_tag(study): name}
     try:
-        yield
-    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        reason = _without_password(first_line.rpartition("Caused by ")[2])
-        raise StoreError(
-            f"{_without_password(uri)}: MLflow cannot use this store "
-            f"({reason if len(reason) <= 200 else reason[:197] + '...'}); {_remedy(uri)}"
-        ) from error
+        number = client.create_experiment(name, artifact_location=location, tags=tags)
+    except MlflowException as error:
+        # Another study of this name began at the same moment.
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return client.get_experiment_by_name(name)
+    return client.get_experiment(number)
+
+
+def _member_tag(study: Study) -> str:
+    return f"{MEMBER_TAG}{study.id}"
 
 
 def _artifact_location(uri: str, study: Study) -> str | None:
     """Artifacts lie beside a SQLite file, in the study for other databases; a server has its own place."""
-    if uri.startswith(SQLITE):
-        database = Path(uri.removeprefix(SQLITE)).resolve()
-        if database != study.mlflow_db.resolve():
-            return (database.parent / study.mlflow_artifacts.name).as_uri()
-    elif uri.partition(":")[0].partition("+")[0] not in DATABASE_ENGINES:
-        return None
-    return study.mlflow_artifacts.resolve().as_uri()
-
-
-def _remedy(uri: str) -> str:
-    if "MLFLOW_TRACKING_URI" in os.environ:
-        return "start or mend it, or unset MLFLOW_TRACKING_URI to keep the runs within the study"
-    return f"move {uri.removeprefix(SQLITE)} away or make its folder writable"
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"://[^/@\s]+@", "://***@", text)
+    path = sqlite_path(uri)
+    if path is not None:
+        return (path.parent / study.mlflow_artifacts.name).as_uri()
+    return None if uri.startswith(SERVERS) else study.mlflow_artifacts.resolve().as_uri()

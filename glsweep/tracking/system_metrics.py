@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from mlflow.environment_variables import MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING
 
-from glsweep.tracking.store import Store, StoreError
+from glsweep.tracking.away import StoreError
+from glsweep.tracking.store import Store
 
 
 class SystemMetrics:

@@ -1,5 +1,6 @@
 """What a study tells MLflow, in the study's own words."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +9,13 @@ from typing import Self
 import pandas as pd
 
 from glsweep.study import Study
-from glsweep.tracking.runs import PARENT_TAG, Epoch, Runs, RunState, TrackedRun
-from glsweep.tracking.store import Store, connect, study_id
+from glsweep.tracking.runs import PARENT_TAG, TITLE_TAG, Epoch, Runs, RunState, TrackedRun
+from glsweep.tracking.store import Store, connect
 
-ARTIFACTS_TAG = "glsweep.artifacts"
+STUDY_TAG = "glsweep.study"
+"""The study's name, which may change."""
+CONFIGURATION_TAG = "glsweep.study_yaml_sha256"
+"""Of the configuration that was last sent; a study that is extended has another."""
 
 
 class Tracker:
@@ -27,7 +31,7 @@ class Tracker:
         self.store = store
         self._runs = runs
         self._study = study
-        self._config_hash = study.config.content_hash()
+        self._study_id = study.id
 
     @classmethod
     def open(cls, study: Study) -> Self:
@@ -42,7 +46,7 @@ class Tracker:
             When the store cannot be reached or used.
         """
         store = connect(study)
-        return cls(store, Runs(store, study_id(study)), study)
+        return cls(store, Runs(store, study.id), study)
 
     @property
     def uri(self) -> str:
@@ -66,11 +70,16 @@ class Tracker:
 
     def sync_sweep(self, state: RunState) -> str:
         """Bring the sweep's run up to date, with the study's configuration as artifact; return its id."""
-        run = self._runs.sync("sweep", self._config_hash, state)
-        if ARTIFACTS_TAG not in run.tags:
+        written = hashlib.sha256(self._study.config_yaml.read_bytes()).hexdigest()
+        known = self._runs.get("sweep", self._study_id)
+        if known is not None and known.tags.get(STUDY_TAG) != self._study.config.name:
+            state = replace(state, tags={**state.tags, TITLE_TAG: state.title})
+        state = replace(state, tags={**state.tags, STUDY_TAG: self._study.config.name})
+        run = self._runs.sync("sweep", self._study_id, state)
+        if run.tags.get(CONFIGURATION_TAG) != written:
             self._runs.log_artifacts(run, [self._study.config_yaml])
-            tags = {**state.tags, ARTIFACTS_TAG: self._study.config_yaml.name}
-            self._runs.sync("sweep", self._config_hash, replace(state, tags=tags))
+            state = replace(state, tags={**state.tags, CONFIGURATION_TAG: written})
+            self._runs.sync("sweep", self._study_id, state)
         return run.run_id
 
     def sync_trial(self, trial_id: str, state: RunState) -> None:
@@ -143,6 +152,6 @@ class Tracker:
 
     def _sweep(self) -> TrackedRun:
         """Return the sweep's run; made, and ended, where the store has none of this study yet."""
-        bare = RunState(title=f"sweep {self.experiment}", condition="completed")
-        run = self._runs.get("sweep", self._config_hash)
-        return run or self._runs.sync("sweep", self._config_hash, bare)
+        bare = RunState(title=f"sweep {self._study.config.name}", condition="completed")
+        run = self._runs.get("sweep", self._study_id)
+        return run or self._runs.sync("sweep", self._study_id, bare)

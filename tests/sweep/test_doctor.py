@@ -17,8 +17,8 @@ from glsweep.sweep.doctor.finding import error, warning
 from glsweep.sweep.doctor.need import Need, largest_of_each_stratum, need_of
 from glsweep.sweep.doctor.threads import too_many
 from glsweep.sweep.doctor.versions import differing
+from glsweep.tracking.away import StoreError
 from glsweep.tracking.reach import reach
-from glsweep.tracking.store import StoreError
 
 SEED_GRID = Path(__file__).parents[2] / "search_spaces" / "seed_grid.yaml"
 SOURCE = Path("space.yaml")

@@ -11,7 +11,7 @@ from glsweep.spaces.plan import PlannedTrial
 from glsweep.study import Study
 from glsweep.sweep.journal import Journal, Listener
 from glsweep.sweep.ledger import Ledger
-from glsweep.tracking.store import tracking_uri
+from glsweep.tracking.address import tracking_uri
 
 EPOCHS = 9
 ARCHITECTURES = ("unet", "attention_unet", "unetpp")

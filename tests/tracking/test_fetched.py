@@ -6,8 +6,8 @@ from made_members import write_member, write_patches
 from glsweep.errors import StudyError
 from glsweep.nets.member import load_member
 from glsweep.register import register_members
+from glsweep.tracking.address import tracking_uri
 from glsweep.tracking.fetched import fetched_member
-from glsweep.tracking.store import tracking_uri
 
 MODEL = "glsweep-unet-64"
 

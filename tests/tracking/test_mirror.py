@@ -6,14 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from invented import Reader, assert_mirrors, journal_of, planned, play, write_winners
+from invented import Reader, assert_mirrors, figures, journal_of, planned, play, write_winners
 
 from glsweep.spaces.plan import PlannedTrial
 from glsweep.sweep.mirror import MlflowMirror, mirrored
-from glsweep.sweep.tracked import track_study
+from glsweep.sweep.tracked import send_trial, track_study
+from glsweep.tracking.tracker import Tracker
 
 TRIALS = [planned(index) for index in range(12)]
 
@@ -55,7 +57,7 @@ def test_the_run_of_the_sweep_tells_where_it_comes_from(study, console):
     sweep = reader.run("sweep")
     assert reader.artifacts(sweep) == {"study.yaml"}
     assert sweep.data.params["sampler"] == "grid"
-    assert sweep.data.params["space"] == "tiny"
+    assert sweep.data.tags["glsweep.space"] == "tiny"
     tags = sweep.data.tags
     for name in ("glsweep", "python", "torch", "ray", "mlflow", "optuna"):
         assert tags[f"glsweep.version.{name}"]
@@ -162,9 +164,12 @@ def test_tracking_twice_changes_nothing(study):
     assert_mirrors(study, journal)
 
 
-def test_a_store_that_is_broken_stops_no_training_and_owes_everything(study, console):
-    good = study.mlflow_db.read_bytes()
-    study.mlflow_db.write_bytes(b"no database" * 1000)
+def test_a_users_store_that_is_broken_stops_no_training_and_owes_everything(
+    study, console, tmp_path, monkeypatch
+):
+    shared, good = tmp_path / "shared.db", study.mlflow_db.read_bytes()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{shared}")
+    shared.write_bytes(b"no database" * 1000)
     started_s = time.monotonic()
     with mirrored(study, console) as mirror:
         journal = journal_of(study, mirror)
@@ -172,9 +177,89 @@ def test_a_store_that_is_broken_stops_no_training_and_owes_everything(study, con
     assert time.monotonic() - started_s < 10
     assert printed(console).count("training goes on") == 1
     assert f"13 runs wait; `python -m glsweep.run track {study.directory}` sends them" in printed(console)
-    study.mlflow_db.write_bytes(good)
+    assert shared.read_bytes() == b"no database" * 1000
+    shared.write_bytes(good)
     track_study(study)
     assert_mirrors(study, journal)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_nobody_expects_is_one_line_and_the_thread_goes_on(study, console):
+    with mirrored(study, console) as mirror:
+        journal = journal_of(study, mirror)
+        list(play(journal, TRIALS, last_epoch=2))
+        good = journal.records.trials[TRIALS[0].trial_id]
+        mirror.hear(None, replace(good, epochs={1: {"relaxed_f1": "not a number"}}))
+        wait_until(lambda: "training goes on" in printed(console))
+        wait_until(lambda: len(Reader(study).trials()) >= len(TRIALS) - 1)
+        mirror.hear(None, good)
+        list(play(journal, TRIALS, first_epoch=3))
+    assert_mirrors(study, journal)
+    told = printed(console).strip().splitlines()
+    assert len(told) == 2
+    assert "TypeError: must be real number, not str" in told[0]
+    assert "answers again" in told[1]
+
+
+def test_another_store_in_the_midst_of_a_sweep_is_sent_everything(
+    study, console, tmp_path, monkeypatch, empty_store
+):
+    with pytest.raises(KeyboardInterrupt), mirrored(study, console) as mirror:
+        journal = journal_of(study, mirror)
+        list(play(journal, TRIALS[:3], last_epoch=3))
+        raise KeyboardInterrupt
+    other = tmp_path / "other.db"
+    other.write_bytes(empty_store)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other}")
+    with mirrored(study, console) as mirror:
+        journal = journal_of(study, mirror)
+        list(play(journal, TRIALS[:3], first_epoch=4))
+    assert_mirrors(study, journal)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert track_study(study)["trials"] == 3
+    assert_mirrors(study, journal)
+
+
+def test_a_store_that_is_lost_during_a_sweep_is_made_anew_and_sent_everything(study, console, empty_store):
+    with mirrored(study, console) as mirror:
+        journal = journal_of(study, mirror)
+        list(play(journal, TRIALS[:3], last_epoch=3))
+        wait_until(lambda: len(Reader(study).trials()) == 3)
+        # Every page of it is overwritten, as by a disk that fails; a new one is at hand in place of
+        # the seconds that it takes to make one.
+        study.mlflow_db.write_bytes(bytes(len(empty_store)))
+        journal.start(planned(3))
+        wait_until(lambda: "training goes on" in printed(console))
+        study.mlflow_db.write_bytes(empty_store)
+        list(play(journal, TRIALS[4:6]))
+    journal.fail("0003-abcd", "it was not trained")
+    track_study(study)
+    assert_mirrors(study, journal)
+
+
+def test_a_trial_that_goes_on_after_its_end_is_running_again(study, console):
+    journal = journal_of(study)
+    journal.start(TRIALS[0])
+    journal.report(TRIALS[0].trial_id, 1, figures(0.5), last=True)
+    journal.start(TRIALS[1])
+    journal.fail(TRIALS[1].trial_id, "no memory")
+    track_study(study)
+    records = journal.records.trials
+    tracker = Tracker.open(study)
+    for trial, epochs in ((TRIALS[0], 4), (TRIALS[1], 2)):
+        more = {epoch: figures(0.5 + epoch / 100) for epoch in range(2, epochs + 1)}
+        now = replace(
+            records[trial.trial_id],
+            outcome=None,
+            reason="",
+            epochs=records[trial.trial_id].epochs | more,
+            reported_unix_s=records[trial.trial_id].reported_unix_s | dict.fromkeys(more, time.time()),
+        )
+        send_trial(tracker, now, "relaxed_f1", is_running=True)
+    first, second = (Reader(study).trials()[trial.trial_id] for trial in TRIALS[:2])
+    assert {first.info.status, second.info.status} == {"RUNNING"}
+    assert Reader(study).steps(first, "epoch") == [(n, float(n)) for n in (1, 2, 3, 4)]
+    assert "glsweep.reason" not in second.data.tags
 
 
 def test_hearing_costs_next_to_nothing(study, console):

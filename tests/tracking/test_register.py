@@ -14,7 +14,7 @@ from glsweep.files import read_json, write_json
 from glsweep.nets.member import load_member
 from glsweep.patches.store import open_patches
 from glsweep.register import register_members
-from glsweep.tracking.store import tracking_uri
+from glsweep.tracking.address import tracking_uri
 from glsweep.training.inference import predict_patches
 
 MODEL = "glsweep-unet-64"

@@ -8,9 +8,8 @@ from invented import Reader, assert_mirrors, journal_of, planned, play, write_wi
 
 from glsweep.sweep.mirror import mirrored
 from glsweep.sweep.tracked import track_study
-from glsweep.tracking.away import without_stopping
+from glsweep.tracking.away import StoreError, without_stopping
 from glsweep.tracking.members import track_members
-from glsweep.tracking.store import StoreError
 
 TRIALS = [planned(index) for index in range(12)]
 

@@ -45,7 +45,7 @@ def test_a_trial_is_a_child_of_the_sweep_with_a_label_for_every_parameter(study)
     assert trial.data.tags["glsweep.stratum"] == "unetpp-128"
     assert trial.info.run_name == "t001 unetpp-128"
     assert sweep.data.params == {"seed": "0"}
-    assert sweep.data.tags["glsweep.study"] == study.config.content_hash()
+    assert sweep.data.tags["glsweep.study"] == study.config.name
     assert {sweep.info.status, trial.info.status} == {"RUNNING"}
     assert trial.data.params == {
         "architecture": "unetpp",

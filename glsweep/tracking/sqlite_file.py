@@ -1,0 +1,272 @@
+"""An MLflow store that is one SQLite file: whole, of today's schema, and at home where it lies.
+
+MLflow makes and migrates its tables in some seventy steps, none of which can be taken back: a
+process killed between two of them leaves a file that MLflow never opens again, and two processes
+that begin at once disturb each other. Here a file is made and migrated beside its place, under a
+lock, and takes its place whole.
+"""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from alembic.script import ScriptDirectory
+from filelock import FileLock
+from mlflow.store.db import utils as schema
+from mlflow.store.db.base_sql_model import Base
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
+from rich.console import Console
+from rich.text import Text
+
+from glsweep.files import replacing
+from glsweep.tracking.address import sqlite_uri
+from glsweep.tracking.away import StoreError
+
+ARTIFACTS = "mlartifacts"
+"""The folder beside a SQLite file in which its artifacts lie."""
+PATIENCE_S = 120.0
+"""How long another process may take to make or change the file."""
+COMPANIONS = ("-journal", "-wal", "-shm")
+"""What SQLite keeps beside a file, and would play back into another one of that name."""
+LOCATIONS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""The tables and columns in which MLflow keeps addresses of artifacts."""
+
+BEFORE_USE = {"alembic_version", "sqlite_sequence", "workspaces"}
+"""Tables in which the migrations themselves leave rows."""
+
+Condition = Literal["new", "ready", "old", "newer", "damaged"]
+"""`new`: no file, or none that holds anything; `old`: of an earlier schema, or half migrated."""
+
+
+@contextmanager
+def ready(uri: str, path: Path, *, is_own: bool) -> Iterator[None]:
+    """See that a store can be used, and keep other processes from doing the same within this block.
+
+    Parameters
+    ----------
+    uri : str
+        As MLflow is given it.
+    path : Path
+        The file that it names.
+    is_own : bool
+        Whether it is a study's own, all of which follows from the study: when nothing else helps,
+        it is put aside and made anew. The file of a user never is.
+
+    Raises
+    ------
+    StoreError
+        When a user's file cannot be used.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock"), timeout=PATIENCE_S):
+        if _mended(path, is_own=is_own):
+            _close_connections(uri)
+        _bring_home(path, path.parent / ARTIFACTS, always=is_own)
+        yield
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[str]:
+    """Yield a URI under which a store can be read: of a copy, where it lies in a folder that is read-only.
+
+    Raises
+    ------
+    StoreError
+        When there is none, or it cannot be used.
+    """
+    if not path.is_file():
+        raise StoreError(f"{path}: is not there; name the `mlflow.db` of a study, or another store")
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        with ready(sqlite_uri(path), path, is_own=False):
+            pass
+        yield sqlite_uri(path)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = Path(temporary) / "mlflow.db"
+        _copy(path, copy)
+        _mended(copy, is_own=False)
+        _bring_home(copy, path.parent / ARTIFACTS, always=False)
+        yield sqlite_uri(copy)
+
+
+def _bring_home(path: Path, here: Path, *, always: bool) -> None:
+    """Let a store look for its artifacts in `here`, after it was moved or copied with them.
+
+    MLflow keeps absolute addresses; it would not find what came along, and would write to the old
+    place. Artifacts that are there and not here stay where they are, unless told otherwise.
+    """
+    with closing(sqlite3.connect(path, timeout=PATIENCE_S)) as database, database:
+        found = [location for (location,) in database.execute("SELECT artifact_location FROM experiments")]
+        places = {place for location in found if (place := _place(location)) is not None}
+        for old in sorted(places - {here.as_uri()}):
+            if always or here.exists() or not Path(unquote(urlsplit(old).path)).exists():
+                for table, column in LOCATIONS:
+                    database.execute(
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                        f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                        (here.as_uri(), len(old) + 1, old, len(old) + 1, f"{old}/"),
+                    )
+
+
+def _mended(path: Path, *, is_own: bool) -> bool:
+    """Make a file ready that is not; return whether there is another one now."""
+    condition, reason = _look(path, thoroughly=is_own)
+    if condition == "ready":
+        return False
+    if condition == "old":
+        try:
+            _upgrade(path, keep=not is_own)
+        except Exception as error:
+            first_line = str(error).strip().partition("\n")[0]
+            condition, reason = "damaged", f"was cut off in a migration that cannot go on ({first_line})"
+            if not is_own:
+                raise _unusable(path, reason) from error
+        else:
+            return True
+    if condition != "new":
+        if not is_own:
+            raise _unusable(path, reason)
+        _put_aside(path, reason)
+    _make(path, is_own=is_own)
+    return True
+
+
+def _look(path: Path, *, thoroughly: bool) -> tuple[Condition, str]:
+    """Say how a file stands, with a reason; what a killed process had not committed is undone.
+
+    An `OperationalError`, such as of a file that is locked or cannot be read, says nothing of what
+    is in it, and is raised.
+    """
+    if not path.exists():
+        return "new", ""
+    try:
+        with closing(sqlite3.connect(path, timeout=PATIENCE_S)) as database:
+            names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            if thoroughly and (verdict := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                return "damaged", f"is damaged ({str(verdict).strip().splitlines()[-1]})"
+            holding = {name for (name,) in names if database.execute(f'SELECT 1 FROM "{name}"').fetchone()}
+            revisions = set()
+            if "alembic_version" in holding:
+                revisions = {row[0] for row in database.execute("SELECT version_num FROM alembic_version")}
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        return "damaged", f"is no SQLite file, or damaged ({error})"
+    return _judged({name for (name,) in names}, holding, revisions)
+
+
+def _judged(tables: set[str], holding: set[str], revisions: set[str]) -> tuple[Condition, str]:
+    """Say how a store stands by its tables, those that hold anything, and the schema it says it has."""
+    scripts = _migrations()
+    if revisions == set(scripts.get_heads()) and tables >= set(Base.metadata.tables):
+        return "ready", ""
+    if not holding - BEFORE_USE:
+        return "new", ""
+    if "experiments" not in tables:
+        return "damaged", "is a database of something else, or was cut off in a migration"
+    if revisions - {script.revision for script in scripts.walk_revisions()}:
+        return "newer", f"is of a newer MLflow (schema {', '.join(revisions)})"
+    return "old", "is of an older MLflow"
+
+
+@cache
+def _migrations() -> ScriptDirectory:
+    return ScriptDirectory.from_config(schema._get_alembic_config(""))
+
+
+def _make(path: Path, *, is_own: bool) -> None:
+    """Make an empty store; a process that is killed here leaves none."""
+    if is_own:
+        _clear(path)
+    for companion in _companions(path):
+        companion.unlink(missing_ok=True)
+    with replacing(path) as beside:
+        _write_empty(beside, path.parent / ARTIFACTS)
+
+
+def _write_empty(path: Path, artifacts: Path) -> None:
+    # The default experiment's artifacts would otherwise be looked for in the working folder.
+    TrackingStore(sqlite_uri(path), artifacts.as_uri()).engine.dispose()
+
+
+def _upgrade(path: Path, *, keep: bool) -> None:
+    """Bring a copy of a store to today's schema and let it take the store's place."""
+    with replacing(path) as beside:
+        _copy(path, beside)
+        engine = schema.create_sqlalchemy_engine(sqlite_uri(beside))
+        try:
+            schema._initialize_tables(engine)
+        finally:
+            engine.dispose()
+        if keep:
+            kept = _unused(path, "before-migration")
+            with replacing(kept) as copy:
+                _copy(path, copy)
+            _tell(f"{path}: is of an older MLflow and is migrated; as it was, it is {kept.name}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
+
+
+def _put_aside(path: Path, reason: str) -> None:
+    aside = _unused(path, "broken")
+    path.rename(aside)
+    _tell(f"{path}: {reason}; it was put aside as {aside.name}, and is made anew from the study")
+
+
+def _unused(path: Path, word: str) -> Path:
+    """Return a name beside `path` that no file has."""
+    names = (path.with_name(f"{path.name}.{word}-{number}") for number in count(1))
+    return next(name for name in names if not name.exists())
+
+
+def _companions(path: Path) -> list[Path]:
+    return [path.with_name(path.name + suffix) for suffix in COMPANIONS]
+
+
+def _clear(path: Path) -> None:
+    """Remove what a process left that was killed while it made a file beside `path`."""
+    for left in path.parent.glob(f".{path.name}.*/"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _close_connections(uri: str) -> None:
+    """Let MLflow in this process open the file anew: its connections are to one that is gone."""
+    for kind in (TrackingStore, RegistryStore):
+        engine = kind._engine_map.get(uri)
+        if engine is not None:
+            engine.dispose()
+
+
+def _place(location: str) -> str | None:
+    """Return the folder of artifacts within which a location lies, as a URI."""
+    before, found, after = location.rpartition(f"/{ARTIFACTS}")
+    return before + found if found and after[:1] in ("", "/") and location.startswith("file:") else None
+
+
+def _unusable(path: Path, reason: str) -> StoreError:
+    return StoreError(
+        f"{path}: {reason}; put a sound copy in its place, or move it away: a new one is then made, "
+        "and `track` sends it every run of a study"
+    )
+
+
+def _tell(text: str) -> None:
+    Console(stderr=True).print(Text(text, style="yellow"), soft_wrap=True)
