@@ -1,6 +1,5 @@
 """The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`."""
 
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from glsweep.errors import GlsweepError, StudyError
 from glsweep.spaces.plan import Plan, patch_sizes_px
 from glsweep.spaces.samplers import make_plan
 from glsweep.study import STAGES, Stage, Study, create_study, held, open_study
+from glsweep.sweep.signals import Ending, ending_in_order, ignore_further_signals
 
 if TYPE_CHECKING:
     from glsweep.nets.published import PublishedWeights
@@ -78,10 +78,15 @@ STAGE_COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 2 for what a user can mend, 130 when interrupted."""
+    """Run one command and return its exit code: 0, 2 for what a user can mend, 128 + n after signal n."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
         given.insert(0, "study")
+    with ending_in_order() as ending:
+        return _run_command(given, ending)
+
+
+def _run_command(given: list[str], ending: Ending) -> int:
     try:
         code: int | None = tyro.extras.subcommand_cli_from_dict(
             {name: _command(stages, text) for name, (stages, text) in STAGE_COMMANDS.items()} | COMMANDS,
@@ -98,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         Console().print("[yellow]stopped; the same command continues where it was[/yellow]")
-        return 130
+        return ending.exit_code
     return code or 0
 
 
@@ -179,6 +184,5 @@ def _check_is_first(stage: Stage, directory: Path) -> None:
 
 if __name__ == "__main__":
     exit_code = main()
-    # Python takes a moment to end, in which another Ctrl-C would change the code and print a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_further_signals()
     sys.exit(exit_code)
