@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from glsweep.commands import COMMANDS, keep_ray_on_loopback
+from glsweep.commands.of_studies import report_elsewhere
 from glsweep.config.card_files import load_data
 from glsweep.config.output_paths import check_output_folder, check_output_storage
 from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE
 from glsweep.config.space import SearchSpace, load_space
 from glsweep.config.study import StudyConfig
-from glsweep.errors import GlsweepError, StudyError
+from glsweep.errors import ConfigError, GlsweepError, StudyError
 from glsweep.spaces.plan import Plan, patch_sizes_px
 from glsweep.spaces.samplers import make_plan
 from glsweep.study import STAGES, Stage, Study, create_study, held, open_study
@@ -60,6 +61,14 @@ class Options:
     """Show whole tracebacks."""
 
 
+@dataclass(frozen=True)
+class ReportOptions(Options):
+    """What `report` takes."""
+
+    out: Annotated[_Path, _hint("FOLDER", "the study's folder")] = None
+    """A new folder for page, figures and tables; the study is only read."""
+
+
 DESCRIPTION = """Find the network that draws glacier grounding lines best.
 
 Without a command the whole study runs, on simulated scenes unless --data names yours:
@@ -73,7 +82,6 @@ STAGE_COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
     "retrain": (("retrain",), "Train the winners in full."),
     "calibrate": (("calibrate",), "Choose each member's threshold on validation."),
     "evaluate": (("evaluate",), "Score members and baselines on the test split."),
-    "report": (("report",), "Write the page with the table and the figures."),
 }
 
 
@@ -89,7 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_command(given: list[str], ending: Ending) -> int:
     try:
         code: int | None = tyro.extras.subcommand_cli_from_dict(
-            {name: _command(stages, text) for name, (stages, text) in STAGE_COMMANDS.items()} | COMMANDS,
+            {name: _command(stages, text) for name, (stages, text) in STAGE_COMMANDS.items()}
+            | {"report": _report}
+            | COMMANDS,
             prog="python -m glsweep.run",
             description=DESCRIPTION,
             args=given,
@@ -113,6 +123,19 @@ def _command(stages: Sequence[Stage], text: str) -> Callable[[Options], None]:
 
     command.__doc__ = text
     return command
+
+
+def _report(options: Annotated[ReportOptions, tyro.conf.arg(name="")]) -> None:
+    """Write the page with the table and the figures."""
+    if options.out is None:
+        _run(("report",), options)
+        return
+    others = replace(options, study=None, out=None, debug=False)
+    if options.study is None or others != ReportOptions():
+        raise ConfigError(
+            "--out: goes with --study and no other option; the study's own data and space are used"
+        )
+    report_elsewhere(options.study, options.out)
 
 
 def _run(stages: Sequence[Stage], options: Options) -> None:
