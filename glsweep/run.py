@@ -14,7 +14,7 @@ from glsweep.commands import COMMANDS, keep_ray_on_loopback
 from glsweep.commands.of_studies import report_elsewhere
 from glsweep.config.card_files import load_data
 from glsweep.config.output_paths import check_output_folder, check_output_storage
-from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE
+from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE, DEMO_SPACE_NAME
 from glsweep.config.space import SearchSpace, load_space
 from glsweep.config.study import StudyConfig
 from glsweep.errors import ConfigError, GlsweepError, StudyError
@@ -47,7 +47,7 @@ class Options:
     """Further data that is never trained on: every member is tested on it too."""
     root: Annotated[_Path, _hint("FOLDER", "the card's own")] = None
     """Where the scenes of the data card are."""
-    space: Annotated[_Path, _hint("SPACE.yaml", "search_spaces/demo.yaml")] = None
+    space: Annotated[_Path, _hint("SPACE.yaml", DEMO_SPACE_NAME)] = None
     """A search space, with the settings of every stage."""
     study: Annotated[_Path, _hint("DIR", "studies/<data>-<space>")] = None
     """The study's folder, made if missing."""

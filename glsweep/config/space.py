@@ -7,6 +7,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from glsweep.config.base import Settings, load_yaml
 from glsweep.config.patches import PatchSettings
+from glsweep.config.shipped import find_shipped
 
 Figure = Literal["relaxed_f1", "dice", "val_loss"]
 Annealing = Literal["none", "cosine"]
@@ -230,6 +231,7 @@ def load_space(path: Path) -> SearchSpace:
 
     Paths in it are taken from its own folder.
     """
+    path = find_shipped(path)
     space = load_yaml(path, SearchSpace)
     start = {name: str((path.parent / file).resolve()) for name, file in space.start.items()}
     return space.model_copy(update={"start": start})
