@@ -119,15 +119,20 @@ def _folder_name() -> str:
 
 def _unfit(folder: Path) -> str | None:
     """Return why Ray cannot have its sessions in a folder."""
-    if len(os.fsencode(folder / "ray-12345678" / SOCKET)) > LONGEST_SOCKET_BYTES:
-        return f"the path of {len(os.fsencode(folder))} bytes is too long for Ray's sockets"
     if not folder.is_dir():
         return "is no folder"
     if not _is_writable(folder):
         return "cannot be written to"
+    if is_too_long(folder):
+        return f"the path of {len(os.fsencode(folder))} bytes is too long for Ray's sockets"
     if (folder / "ray").exists() and not _is_writable(folder / "ray"):
         return f"{folder / 'ray'} belongs to somebody else and cannot be written to"
     return None
+
+
+def is_too_long(folder: Path) -> bool:
+    """Whether Ray's sockets below a folder would have longer paths than a socket can have."""
+    return len(os.fsencode(folder / "ray-12345678" / SOCKET)) > LONGEST_SOCKET_BYTES
 
 
 def _is_writable(folder: Path) -> bool:
