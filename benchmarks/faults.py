@@ -124,6 +124,7 @@ class Faults:
             "Ctrl-C": self.interrupt,
             "Ctrl-C twice": self.interrupt_twice,
             "SIGTERM": self.terminate,
+            "the terminal closed": self.hang_up,
             "a node lost": self.lose_node,
             "the MLflow server killed": self.kill_server,
             "the disk full": self.fill_disk,
@@ -159,6 +160,10 @@ class Faults:
         sweep.process.terminate()
         return self._stopped(sweep)
 
+    def hang_up(self, sweep: Sweep) -> bool:
+        os.killpg(sweep.process.pid, signal.SIGHUP)
+        return self._stopped(sweep)
+
     def lose_node(self, _sweep: Sweep) -> bool:
         self._nodes.lose()
         time.sleep(self._generator.uniform(0, 2 * LONGEST_DELAY_S))
@@ -179,8 +184,9 @@ class Faults:
         return True
 
     def _stopped(self, sweep: Sweep) -> bool:
-        # The last one is for a Ctrl-C in the moment in which Python ends; a shell tells it as 130 too.
-        sweep.wait(130, 0, -signal.SIGINT)
+        # A shell tells a signal in the moment in which Python ends as it tells the others.
+        asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        sweep.wait(0, *(128 + number for number in asked), *(-number for number in asked))
         sweep.go_on()
         return True
 

@@ -1,10 +1,9 @@
 """The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`."""
 
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,14 +12,15 @@ from rich.console import Console
 from rich.text import Text
 
 from glsweep.commands import COMMANDS, keep_ray_on_loopback
+from glsweep.commands.of_studies import report_elsewhere
 from glsweep.config.card_files import join_further, load_data, moved_to
 from glsweep.config.data_card import DataCard
 from glsweep.config.identity import changes_between
 from glsweep.config.output_paths import check_output_folder, check_output_storage
-from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE
+from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE, DEMO_SPACE_NAME
 from glsweep.config.space import SearchSpace, load_space
 from glsweep.config.study import StudyConfig
-from glsweep.errors import GlsweepError, StudyError
+from glsweep.errors import ConfigError, GlsweepError, StudyError
 from glsweep.spaces.plan import Plan, patch_sizes_px
 from glsweep.spaces.samplers import make_plan
 from glsweep.study import (
@@ -34,6 +34,7 @@ from glsweep.study import (
     is_study,
     open_study,
 )
+from glsweep.sweep.signals import Ending, ending_in_order, ignore_further_signals
 
 if TYPE_CHECKING:
     from glsweep.nets.published import PublishedWeights
@@ -60,7 +61,7 @@ class Options:
     """Further data that is never trained on: every member is tested on it too."""
     root: Annotated[_Path, _hint("FOLDER", "the card's own")] = None
     """Where the scenes of the data card are."""
-    space: Annotated[_Path, _hint("SPACE.yaml", "search_spaces/demo.yaml")] = None
+    space: Annotated[_Path, _hint("SPACE.yaml", DEMO_SPACE_NAME)] = None
     """A search space, with the settings of every stage."""
     study: Annotated[_Path, _hint("DIR", "studies/<data>-<space>")] = None
     """The study's folder, made if missing."""
@@ -72,6 +73,14 @@ class Options:
     """Where checkpoints are kept: a folder that every node mounts, or s3://bucket/folder."""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False
     """Show whole tracebacks."""
+
+
+@dataclass(frozen=True)
+class ReportOptions(Options):
+    """What `report` takes."""
+
+    out: Annotated[_Path, _hint("FOLDER", "the study's folder")] = None
+    """A new folder for page, figures and tables; the study is only read."""
 
 
 DESCRIPTION = """Find the network that draws glacier grounding lines best.
@@ -87,18 +96,24 @@ STAGE_COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
     "retrain": (("retrain",), "Train the winners in full."),
     "calibrate": (("calibrate",), "Choose each member's threshold on validation."),
     "evaluate": (("evaluate",), "Score members and baselines on the test split."),
-    "report": (("report",), "Write the page with the table and the figures."),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 2 for what a user can mend, 130 when interrupted."""
+    """Run one command and return its exit code: 0, 2 for what a user can mend, 128 + n after signal n."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
         given.insert(0, "study")
+    with ending_in_order() as ending:
+        return _run_command(given, ending)
+
+
+def _run_command(given: list[str], ending: Ending) -> int:
     try:
         code: int | None = tyro.extras.subcommand_cli_from_dict(
-            {name: _command(stages, text) for name, (stages, text) in STAGE_COMMANDS.items()} | COMMANDS,
+            {name: _command(stages, text) for name, (stages, text) in STAGE_COMMANDS.items()}
+            | {"report": _report}
+            | COMMANDS,
             prog="python -m glsweep.run",
             description=DESCRIPTION,
             args=given,
@@ -112,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         Console().print("[yellow]stopped; the same command continues where it was[/yellow]")
-        return 130
+        return ending.exit_code
     return code or 0
 
 
@@ -122,6 +137,19 @@ def _command(stages: Sequence[Stage], text: str) -> Callable[[Options], None]:
 
     command.__doc__ = text
     return command
+
+
+def _report(options: Annotated[ReportOptions, tyro.conf.arg(name="")]) -> None:
+    """Write the page with the table and the figures."""
+    if options.out is None:
+        _run(("report",), options)
+        return
+    others = replace(options, study=None, out=None, debug=False)
+    if options.study is None or others != ReportOptions():
+        raise ConfigError(
+            "--out: goes with --study and no other option; the study's own data and space are used"
+        )
+    report_elsewhere(options.study, options.out)
 
 
 def _run(stages: Sequence[Stage], options: Options) -> None:
@@ -245,6 +273,5 @@ def _check_is_first(stage: Stage, directory: Path) -> None:
 
 if __name__ == "__main__":
     exit_code = main()
-    # Python takes a moment to end, in which another Ctrl-C would change the code and print a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_further_signals()
     sys.exit(exit_code)

@@ -227,14 +227,23 @@ def held(study: Study) -> Iterator[None]:
     Raises
     ------
     StudyError
-        When one already does.
+        When one already does, or the folder cannot be written to.
     """
+    # Not at once: `status` holds the lock for an instant.
+    lock = FileLock(study.lock, timeout=1)
     try:
-        # Not at once: `status` holds the lock for an instant.
-        with FileLock(study.lock, timeout=1):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise StudyError(f"{study.directory}: another process works on this study; wait for it") from error
+    except OSError as error:
+        raise StudyError(
+            f"{study.directory}: cannot be written to ({error.strerror}); copy it to where it can, or "
+            "only read it with `status`, `replay`, `predict` or `report --out FOLDER`"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_study(directory: Path) -> bool:

@@ -7,12 +7,16 @@ from typing import Annotated
 import tyro
 
 from glsweep.config.bands import NoData
+from glsweep.config.shipped import DEMO_SPACE_NAME
 
 StudyFolder = Annotated[Path, tyro.conf.arg(metavar="STUDY", help="The study's folder.")]
 Debug = Annotated[
     bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Show whole tracebacks.", help_behavior_hint="")
 ]
 
+SpaceOption = Annotated[
+    Path, tyro.conf.arg(metavar="SPACE.yaml", help_behavior_hint=f"(default: {DEMO_SPACE_NAME})")
+]
 BandsOption = Annotated[
     str, tyro.conf.arg(metavar="ROLE[=BAND],...", help_behavior_hint="(default: their names and values tell)")
 ]

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from glsweep.commands.common import BandsOption, Debug, NoDataOption, keep_ray_on_loopback
+from glsweep.commands.common import BandsOption, Debug, NoDataOption, SpaceOption, keep_ray_on_loopback
 from glsweep.config.bands import check_option
 from glsweep.config.output_paths import check_output_file, check_output_storage
 from glsweep.config.shipped import DEMO_SPACE
@@ -20,7 +20,7 @@ def doctor(
     address: Annotated[
         str | None, tyro.conf.arg(metavar="ADDR", help_behavior_hint="(default: this machine)")
     ] = None,
-    space: Annotated[Path, tyro.conf.arg(metavar="SPACE.yaml")] = DEMO_SPACE,
+    space: SpaceOption = DEMO_SPACE,
     storage: Annotated[
         str | None, tyro.conf.arg(metavar="FOLDER|URI", help_behavior_hint="(default: not checked)")
     ] = None,
@@ -68,7 +68,7 @@ def check(
         tyro.conf.arg(metavar="ROLE[=BAND],...", help_behavior_hint="(default: as card and files say)"),
     ] = None,
     nodata: NoDataOption = None,
-    space: Annotated[Path, tyro.conf.arg(metavar="SPACE.yaml")] = DEMO_SPACE,
+    space: SpaceOption = DEMO_SPACE,
     sheet: Annotated[
         Path | None, tyro.conf.arg(metavar="FILE.png", help_behavior_hint="(default: check-<data>.png)")
     ] = None,

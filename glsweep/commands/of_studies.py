@@ -1,11 +1,16 @@
 """Commands that look at a study."""
 
+import shutil
+from pathlib import Path
 from typing import Annotated
 
 import tyro
 from rich.console import Console
 
 from glsweep.commands.common import Debug, StudyFolder
+from glsweep.config.output_paths import check_output_folder
+from glsweep.errors import ConfigError
+from glsweep.files import replacing
 from glsweep.study import held, open_study
 
 
@@ -55,3 +60,27 @@ def track(study: StudyFolder, /, debug: Debug = False) -> None:
     Console().print(
         f"{sent['mlflow_uri']}: {sent['trials']} trials are up to date", highlight=False, soft_wrap=True
     )
+
+
+def report_elsewhere(study: Path, out: Path) -> None:
+    """Write page, figures and tables of an evaluated study into a new folder; the study is only read.
+
+    Raises
+    ------
+    ConfigError
+        When the folder holds anything yet, or cannot be made.
+    StudyError
+        When the study has not been evaluated.
+    """
+    check_output_folder("--out", out)
+    if out.is_dir() and any(out.iterdir()):
+        raise ConfigError(f"--out {out}: is not empty; name a new folder")
+    from glsweep.report.page import write_report
+
+    opened = open_study(study)
+    with replacing(out.absolute()) as folder:
+        write_report(opened, folder)
+        tables = (opened.table_csv, opened.table_json, opened.lines_csv, opened.lines_json)
+        for table in filter(Path.is_file, tables):
+            shutil.copy(table, folder)
+    Console().print(f"report: {out / opened.report_html.name}", soft_wrap=True, highlight=False)

@@ -9,6 +9,7 @@ from glsweep.config.base import load_yaml_mapping, validate
 from glsweep.config.data_card import DataCard, Layout
 from glsweep.config.products import scene_stem
 from glsweep.config.raster_files import rasters_of_card, scene_pattern
+from glsweep.config.shipped import find_shipped
 from glsweep.errors import ConfigError, DataError
 
 LINE_SUFFIXES = (".gpkg", ".shp", ".geojson", ".fgb", ".json")
@@ -32,6 +33,7 @@ def load_card(data: Path, *, root: Path | None = None) -> DataCard:
     ConfigError
         When the card is not valid, or its root is no folder; the message says how to obtain it.
     """
+    data = find_shipped(data)
     if data.is_dir():
         if root is not None:
             raise ConfigError(f"--root {root}: is for a data card, and {data} is a folder of scenes itself")

@@ -9,6 +9,7 @@ from glsweep.config.base import Settings, load_yaml, misfit
 from glsweep.config.dimension import Dimension, parameters_of
 from glsweep.config.meaning import check_meaning
 from glsweep.config.patches import PatchSettings
+from glsweep.config.shipped import find_shipped
 from glsweep.config.trial import canonical
 
 Figure = Literal["relaxed_f1", "dice", "val_loss"]
@@ -235,6 +236,7 @@ def load_space(path: Path) -> SearchSpace:
         When the file does not fit, or holds what cannot mean what it says: a condition that is never
         met, two settings of one parameter, a setting without effect. The message names the line.
     """
+    path = find_shipped(path)
     space = load_yaml(path, SearchSpace)
     check_meaning(space, path)
     start = {name: str((path.parent / file).resolve()) for name, file in space.start.items()}

@@ -3,6 +3,7 @@
 import base64
 import platform
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -49,8 +50,8 @@ HERE = Path(__file__).parent
 PACKAGES = ("glsweep", "torch", "ray", "mlflow", "numpy")
 
 
-def write_report(study: Study) -> dict[str, Any]:
-    """Write `study.figures` and `study.report_html` from the files of an evaluated study.
+def write_report(study: Study, out: Path | None = None) -> dict[str, Any]:
+    """Write page and figures from the files of an evaluated study, into its folder or into `out`.
 
     Returns
     -------
@@ -62,18 +63,19 @@ def write_report(study: Study) -> dict[str, Any]:
     StudyError
         When the study has not been evaluated, or one of its files is missing.
     """
+    written = study if out is None else replace(study, directory=out)
     results = read_results(study)
     panels = importance_panels(results)
     defined = _definitions(results)
     pictures: dict[str, dict[str, Any]] = {}
-    with house_style(), replacing(study.figures) as folder:
+    with house_style(), replacing(written.figures) as folder:
         folder.mkdir()
         for plate in draw_all(results, panels):
             png = png_bytes(plate.figure)
             (folder / f"{plate.name}.png").write_bytes(png)
             pictures[plate.name] = _picture(plate, png, defined)
     context = {**_context(results, panels, pictures), "definitions": defined}
-    write_text(study.report_html, _render(context))
+    write_text(written.report_html, _render(context))
     return {"report": study.report_html.name, "figures": len(pictures), "cautions": context["cautions"]}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
@@ -61,12 +62,22 @@ def replay_study(study: Study, names: Sequence[str], *, orders: int, console: Co
     if search.sampler == "tpe":
         text = "mind: another rule would have led tpe to other configurations; here they are as they came"
         console.print(Text(text, style="yellow"))
-    plays = plays[plays["rule"].isin([summary.rule for summary in told])]
-    with house_style(), replacing(study.replay) as folder:
-        folder.mkdir()
-        plays.to_csv(folder / "replay.csv", index=False)
-        plate = draw_replay(plays, search.rank_by, recorded=recorded)
-        (folder / "replay.png").write_bytes(png_bytes(plate.figure))
+    with house_style():
+        _write(plays[plays["rule"].isin([summary.rule for summary in told])], study, recorded, console)
+
+
+def _write(plays: pd.DataFrame, study: Study, recorded: str, console: Console) -> None:
+    """Write rows and figure, or say that a study that can only be read holds neither."""
+    plate = draw_replay(plays, study.config.space.search.rank_by, recorded=recorded)
+    try:
+        with replacing(study.replay) as folder:
+            folder.mkdir()
+            plays.to_csv(folder / "replay.csv", index=False)
+            (folder / "replay.png").write_bytes(png_bytes(plate.figure))
+    except OSError as error:
+        text = f"rows and figure were not written to {study.replay}: {error.strerror}"
+        console.print(Text(text, style="yellow"), soft_wrap=True)
+        return
     console.print(f"figure: {study.replay / 'replay.png'}", soft_wrap=True, highlight=False)
     console.print(f"rows:   {study.replay / 'replay.csv'}", soft_wrap=True, highlight=False)
 

@@ -2,9 +2,11 @@
 
 import gc
 import logging
+import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import ray
 
@@ -12,7 +14,8 @@ from glsweep.config.space import Resources
 from glsweep.errors import ResourceError
 from glsweep.sweep.doctor.nodes import capacity
 from glsweep.sweep.doctor.request import request_of, unmet
-from glsweep.sweep.signals import end_on_sigterm, kept_handlers
+from glsweep.sweep.doctor.this_machine import give_key, lacking, ray_folder
+from glsweep.sweep.signals import kept_handlers, signals_for_this_process_alone
 
 CONNECT_S = 5.0
 # Ten trials with a tenth of a GPU each fill it.
@@ -26,12 +29,11 @@ def connected(address: str | None) -> Iterator[None]:
     Raises
     ------
     ResourceError
-        When no cluster answers at `address`.
+        When Ray cannot start here, with the reason, or no cluster answers at `address`.
     """
-    with kept_handlers():
+    with kept_handlers(), ray_folder() as folder:
         try:
-            _connect(address)
-            end_on_sigterm()
+            _connect(address, folder)
             yield
         finally:
             # What still refers to Ray must go before it does: should another thread's garbage collection
@@ -40,25 +42,52 @@ def connected(address: str | None) -> Iterator[None]:
             ray.shutdown()
 
 
-def _connect(address: str | None) -> None:
+def _connect(address: str | None, folder: Path) -> None:
+    """Start or join Ray, and keep the command's own handlers of signals."""
     try:
-        if address is None:
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                _node_ip_address="127.0.0.1",
-            )
-        else:
-            _knock(address)
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        with signals_for_this_process_alone(), kept_handlers():
+            if address is None:
+                _start(folder)
+            else:
+                _join(address)
+    except SystemExit:
+        # From the handler that Ray puts in place; the command's own one is to hear it instead.
+        signal.raise_signal(signal.SIGTERM)
+
+
+def _start(folder: Path) -> None:
+    for finding in lacking():
+        raise ResourceError(str(finding))
+    give_key()
+    try:
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(folder),
+        )
+    except Exception as error:  # Ray raises bare ones too
         raise ResourceError(
-            f"Ray at {address or 'this machine'} does not start or answer ({reason}); "
-            "check --address, or leave it out to run here"
+            f"Ray does not start on this machine ({_short(error)}); "
+            f"its logs in {folder / 'session_latest' / 'logs'} may say more"
         ) from error
+
+
+def _join(address: str) -> None:
+    try:
+        _knock(address)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:
+        raise ResourceError(
+            f"Ray at {address} does not answer ({_short(error)}); "
+            "start the cluster, check --address, or leave it out to run here"
+        ) from error
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _knock(address: str) -> None:

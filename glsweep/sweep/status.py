@@ -1,9 +1,8 @@
 """How a study stands, read from what it has written; nothing is changed, and the study may run meanwhile."""
 
+import fcntl
 from dataclasses import dataclass
 from typing import Literal
-
-from filelock import FileLock, Timeout
 
 from glsweep.config.trial import Stratum
 from glsweep.files import read_json
@@ -69,16 +68,21 @@ def read_status(study: Study) -> Status:
 
 
 def is_locked(study: Study) -> bool | None:
-    """Return whether a process works on the study, None where one may not look."""
-    if not study.lock.is_file():
-        return False
+    """Return whether a process works on the study, None where one may not look.
+
+    Nothing is written: the study may be of somebody else, or on a disk that is full or read-only.
+    """
     try:
-        with FileLock(study.lock, timeout=0):
-            return False
-    except Timeout:
+        with study.lock.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
         return True
-    except PermissionError:
+    except OSError:
+        # It may not be opened, or the file system knows no locks.
         return None
+    return False
 
 
 def _sweep(study: Study) -> Part:

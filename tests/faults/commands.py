@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +21,17 @@ EPOCHS_BEFORE = 2
 
 @dataclass
 class Run:
-    """How a run of the command ended: how long after it was disturbed, and which processes it had by then."""
+    """How a run of the command ended.
+
+    Also how long after it was disturbed, which processes it had by then, and how its runs in MLflow stood
+    afterwards.
+    """
 
     code: int
     printed: str
     ended_after_s: float = 0.0
     processes: list[int] = field(default_factory=list)
+    runs_in_mlflow: set[str] = field(default_factory=set)
 
 
 def run(directory: Path, stage: str) -> Run:
@@ -46,7 +53,8 @@ def disturb(directory: Path, fault: str) -> Run:
     begun_s = time.monotonic()
     happen(fault, process, directory)
     printed, _ = process.communicate(timeout=150)
-    return Run(process.returncode, printed, time.monotonic() - begun_s, processes)
+    ended_after_s = time.monotonic() - begun_s
+    return Run(process.returncode, printed, ended_after_s, processes, statuses(directory / "mlflow.db"))
 
 
 def happen(fault: str, process: "subprocess.Popen[str]", directory: Path) -> None:
@@ -57,6 +65,10 @@ def happen(fault: str, process: "subprocess.Popen[str]", directory: Path) -> Non
             for _ in range(2):
                 os.killpg(process.pid, signal.SIGINT)
                 time.sleep(0.5)
+        case "terminal closed":
+            os.killpg(process.pid, signal.SIGHUP)
+        case "all terminated":
+            os.killpg(process.pid, signal.SIGTERM)
         case "disk full":
             fill(directory.parent)
 
@@ -76,3 +88,8 @@ def start(directory: Path, stage: str) -> "subprocess.Popen[str]":
 
 def epochs_in(ledger: Path) -> int:
     return ledger.read_text().count('"event":"epoch"') if ledger.is_file() else 0
+
+
+def statuses(mlflow_db: Path) -> set[str]:
+    with closing(sqlite3.connect(mlflow_db)) as store:
+        return {status for (status,) in store.execute("SELECT status FROM runs")}

@@ -22,6 +22,8 @@ from glsweep.sweep.stage import split_arrays
 from glsweep.sweep.winners import trials_frame, winners
 from glsweep.training.fit import Schedule
 
+# The disk last, since it stays full.
+FAULTS = ("killed", "interrupted twice", "terminal closed", "all terminated", "disk full")
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
@@ -37,7 +39,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def runs(directory: Path) -> dict[str, Run]:
     """How the runs of the command ended; the last one came to the sweep's end."""
     runs = {"prepare": run(directory, "prepare")}
-    for fault in ("killed", "interrupted twice", "disk full"):
+    for fault in FAULTS:
         runs[fault] = disturb(directory, fault)
     make_room(directory.parent)
     runs["undisturbed"] = run(directory, "sweep")
@@ -76,7 +78,7 @@ def test_winners_and_trials_are_those_of_an_undisturbed_sweep(study: Study, expe
 
 def test_no_trial_that_was_over_ran_again(study: Study) -> None:
     events = [json.loads(line) for line in study.ledger_jsonl.read_text().splitlines()]
-    assert sum(event["event"] == "began" for event in events) == 4
+    assert sum(event["event"] == "began" for event in events) == len(FAULTS) + 1
     over: set[str] = set()
     for event in events:
         if event["event"] == "ended":
@@ -99,13 +101,19 @@ def test_no_run_in_mlflow_is_doubled_and_each_has_its_end(study: Study, expected
         assert [metric.step for metric in history] == sorted(record.epochs)
 
 
-def test_ctrl_c_twice_ends_within_seconds_and_leaves_nothing_behind(runs: dict[str, Run]) -> None:
-    interrupted = runs["interrupted twice"]
-    assert interrupted.code == 130
-    assert "Traceback" not in interrupted.printed
-    assert "the same command continues" in interrupted.printed
-    assert interrupted.ended_after_s < 20
-    assert all_gone(interrupted.processes, within_s=10)
+@pytest.mark.parametrize(
+    ("fault", "code"), [("interrupted twice", 130), ("terminal closed", 129), ("all terminated", 143)]
+)
+def test_a_command_that_is_asked_to_end_does_so_within_seconds_and_leaves_nothing_behind(
+    fault: str, code: int, runs: dict[str, Run]
+) -> None:
+    ended = runs[fault]
+    assert ended.code == code, ended.printed
+    assert "Traceback" not in ended.printed
+    assert "the same command continues" in ended.printed
+    assert ended.ended_after_s < 20
+    assert all_gone(ended.processes, within_s=10)
+    assert "RUNNING" not in ended.runs_in_mlflow
 
 
 def test_a_full_disk_is_told_in_one_line(runs: dict[str, Run]) -> None:

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -181,3 +183,75 @@ def test_a_sweep_that_says_too_little_about_every_rule_is_told(
     assert "asha:1:2 *" in printed
     assert "--orders -1: must not be negative" in refused(capsys, "replay", study.directory, "--orders=-1")
     assert len(list(Ledger(study.ledger_jsonl).read())) > 10
+
+
+@contextmanager
+def read_only(study: Study, folder: Path) -> Iterator[Path]:
+    """The study as on a disk that was mounted read-only; the test is skipped where that cannot be had."""
+    folder.mkdir()
+    for command in (["--bind", str(study.directory), str(folder)], ["-o", "remount,bind,ro", str(folder)]):
+        if subprocess.run(["mount", *command], capture_output=True, check=False).returncode:
+            pytest.skip("only root can mount a folder read-only")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_an_archived_study_is_looked_at_replayed_reported_and_drawn_with(
+    capsys: pytest.CaptureFixture[str], undisturbed: tuple[Study, str], tmp_path: Path
+) -> None:
+    study, _ = undisturbed
+    before = everything(study)
+    with read_only(study, tmp_path / "archive") as archive:
+        assert "complete" in told(capsys, "status", archive)
+        printed = told(capsys, "replay", archive, "--orders", "0", "--scheduler", "asha:1:2")
+        assert "asha:1:2 *" in printed
+        assert f"rows and figure were not written to {archive / 'replay'}: Read-only file system" in printed
+        told(capsys, "report", "--study", archive, "--out", tmp_path / "report")
+        member = archive / "members" / "unet-64"
+        told(capsys, "predict", "--model", member, "--scene", scene_of(study), "--out", tmp_path / "lines")
+        for command in (("track", archive), ("report", "--study", archive), ("--study", archive)):
+            code = main([str(word) for word in command])
+            message = capsys.readouterr().err
+            assert (code, message.count("\n")) == (2, 1)
+            assert f"{archive}: cannot be written to (Read-only file system); copy it" in message
+    assert everything(study) == before
+    written = {path.name for path in (tmp_path / "report").iterdir()}
+    assert written == {"report.html", "figures", "table.csv", "table.json", "lines.csv", "lines.json"}
+    assert len(list((tmp_path / "report" / "figures").iterdir())) == len(list(study.figures.iterdir()))
+    assert len(list((tmp_path / "lines").iterdir())) == 5
+
+
+def scene_of(study: Study) -> Path:
+    return min((study.scenes / "DInSAR").glob("*.tif"))
+
+
+def test_the_lock_of_an_archived_study_is_looked_at_without_writing(tmp_path: Path) -> None:
+    study = create_study(tmp_path / "new", study_config())
+    with FileLock(study.lock), read_only(study, tmp_path / "archive") as archive:
+        assert is_locked(open_study(archive))
+    with read_only(study, tmp_path / "later") as archive:
+        assert is_locked(open_study(archive)) is False
+
+
+@pytest.mark.parametrize("others", [(), ("--seed", "1"), ("--data", "card.yaml"), ("--address", "auto")])
+def test_a_report_elsewhere_is_of_a_study_and_takes_nothing_else(
+    capsys: pytest.CaptureFixture[str], others: tuple[str, ...], tmp_path: Path
+) -> None:
+    study = ("--study", tmp_path / "study") if others else ()
+    message = refused(capsys, "report", "--out", tmp_path / "out", *study, *others)
+    assert "--out: goes with --study and no other option" in message
+
+
+def test_a_report_elsewhere_replaces_nothing_and_needs_an_evaluated_study(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    study = create_study(tmp_path / "new", study_config())
+    message = refused(capsys, "report", "--study", study.directory, "--out", study.directory)
+    assert f"--out {study.directory}: is not empty; name a new folder" in message
+    message = refused(capsys, "report", "--study", study.directory, "--out", tmp_path / "out")
+    assert "stage `evaluate` has not been run" in message
+    assert not (tmp_path / "out").exists()

@@ -13,6 +13,7 @@ from glsweep.sweep.cluster import connected
 from glsweep.sweep.doctor.examine import CLUSTER_CHECKS, FILE_RULES, examine_cluster, examine_file
 from glsweep.sweep.doctor.finding import Finding, error, warning
 from glsweep.sweep.doctor.need import Need
+from glsweep.sweep.doctor.this_machine import lacking
 from glsweep.tracking.reach import reach
 
 COLOURS = {"error": "red", "warning": "yellow"}
@@ -77,11 +78,15 @@ def _escaped(finding: Finding) -> tuple[str, str, str]:
 
 
 def _examine_at(address: str | None, need: Need, storage: str | None) -> list[Finding]:
+    if address is None and (missing := list(lacking())):
+        return missing
     try:
         with connected(address):
             return examine_cluster(need, storage_root=storage)
     except ResourceError as failure:
-        return [error(str(failure), where="--address", remedy="start the cluster, or mend the address")]
+        what, _, remedy = str(failure).rpartition("; ")
+        where = "this machine" if address is None else f"--address {address}"
+        return [error(what, where=where, remedy=remedy)]
 
 
 def _unreachable_tracking() -> list[Finding]:

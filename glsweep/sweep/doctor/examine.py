@@ -21,6 +21,7 @@ from glsweep.sweep.doctor import (
     memory,
     nodes,
     storage,
+    this_machine,
     threads,
     versions,
 )
@@ -31,7 +32,15 @@ from glsweep.sweep.doctor.probe import look_around
 from glsweep.sweep.doctor.request import request_of, unmet
 
 FILE_RULES = (*file_sizes.RULES, *file_software.RULES, *file_exposure.RULES)
-CLUSTER_CHECKS = ("requests", "nodes that answer", "versions", "storage", "memory", "threads")
+CLUSTER_CHECKS = (
+    "requests",
+    "nodes that answer",
+    "versions",
+    "storage",
+    "memory",
+    "threads",
+    "this machine",
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,8 @@ def examine_cluster(
     here = look_around("driver", gpus=0)["versions"]
     findings += versions.differing(here, {name: answer["versions"] for name, answer in answers.heard.items()})
     findings += _by_node(need, has, answers)
+    if len(has.nodes) == 1 and nodes.is_here(has.nodes[0]):
+        findings += this_machine.drawbacks(has.nodes[0].resources.get("object_store_memory", 0.0))
     return findings
 
 
