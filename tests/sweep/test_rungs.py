@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from sweeps import SCRATCH, figures, journal_at, planned
 
 from glsweep.config.space import Asha, Figure, Median, NoStopping, Stopping
+from glsweep.sweep.events import Judged
 from glsweep.sweep.journal import Decision
-from glsweep.sweep.rungs import kept_of, rung_epochs
+from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.rungs import Rung, kept_of, rung_epochs
 
 FIGURES: tuple[Figure, ...] = ("relaxed_f1", "dice", "val_loss")
 rules = st.sampled_from(
@@ -112,3 +114,45 @@ def test_the_median_rule_compares_after_every_epoch_from_grace_on_and_no_stoppin
     assert rung_epochs(Median(grace_epochs=2), 6) == (2, 3, 4, 5)
     assert rung_epochs(Median(grace_epochs=6), 6) == ()
     assert rung_epochs(NoStopping(), 6) == ()
+
+
+def judged_in(path: Path) -> list[str]:
+    return [event.trial_id for event in Ledger(path).read() if isinstance(event, Judged)]
+
+
+def test_a_sweep_that_is_taken_up_again_judges_nobody_twice(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    for index in range(4):
+        journal = journal_at(path, epochs=9)
+        journal.start(planned(index))
+        journal.report(f"{index:04d}", 1, figures(0.5), last=False)
+    assert judged_in(path) == ["0000", "0001", "0002", "0003"]
+
+
+def test_one_that_failed_while_it_waited_is_not_judged_but_counts_among_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    journal = journal_at(path, epochs=9)
+    for index in range(3):
+        journal.start(planned(index))
+    journal.report("0001", 1, figures(0.9), last=False)
+    journal.fail("0001", "the disk is gone")
+    journal.report("0000", 1, figures(0.5), last=False)
+    assert journal.report("0002", 1, figures(0.7), last=False) is Decision.STOP
+    assert judged_in(path) == ["0000", "0002"]
+    assert (journal.records.trials["0002"].judged[1].rank, journal.records.trials["0002"].judged[1].of) == (
+        2,
+        3,
+    )
+
+
+def test_a_trial_that_is_past_a_rung_is_judged_there_by_what_it_had_then(tmp_path: Path) -> None:
+    values = [0.2, 0.4, 0.6, 0.8]
+    journal = journal_at(tmp_path / "ledger.jsonl", epochs=9, stopping=NoStopping())
+    journal.start(planned(0))
+    for epoch, value in enumerate(values, start=1):
+        journal.report("0000", epoch, figures(value), last=False)
+    for epoch in (1, 3):
+        rung = Rung(epoch, Asha(grace_epochs=epoch, reduction_factor=2), "relaxed_f1")
+        (judged,) = rung.advance([journal.records.trials["0000"]])
+        assert (judged.rung_epoch, judged.value) == (epoch, values[epoch - 1])
+        assert list(rung.advance([journal.records.trials["0000"]])) == []
