@@ -36,12 +36,14 @@ def hold_out(own: Sequence[Piece], split: Split, crs: CRS) -> tuple[list[Piece],
         return _by_column(own), [], set(SPLITS)
     held: list[Piece] = []
     rest = list(own)
-    for region in split.regions:
+    # Each takes what those before it have left, so the order in which they were written must not matter.
+    for region in sorted(split.regions, key=lambda region: PRECEDENCE.index(region.split)):
         chosen, rest = _take(region, rest, crs)
         if not chosen:
+            left = " that others leave" if held else ""
             raise DataError(
-                f"{own[0].entry.header.path.parent}: the region {_title(region)} holds no scene with a line; "
-                "mend split.regions in the data card"
+                f"{own[0].entry.header.path.parent}: the region {_title(region)} holds no scene with a line"
+                f"{left}; mend split.regions in the data card"
             )
         held += chosen
     return held, rest, {region.split for region in split.regions}

@@ -185,3 +185,16 @@ def test_an_optimum_on_the_edge_of_the_grid_is_told(line: float, other: float, t
     chosen = chosen_for(line, other)
     assert chosen["tau"] == pytest.approx(tau)
     assert chosen["on_grid_edge"] is True
+
+
+@pytest.mark.parametrize(("criterion", "tau"), [("dice", 0.55), ("relaxed_f1", 0.25)])
+def test_the_criterion_decides_which_threshold_is_best(criterion: str, tau: float) -> None:
+    mask = held_out(without_line=0).patches.mask
+    beside = np.roll(mask, 1, axis=2) | np.roll(mask, -1, axis=2)
+    # What lies beside the line costs exact pixels, but is within the tolerance.
+    probability = np.where(mask > 0, 0.72, np.where(beside > 0, 0.52, 0.22)).astype(np.float32)
+    settings = GRID.model_copy(update={"criterion": criterion})
+    chosen = choose_threshold(torch.from_numpy(probability), truth_within(mask, 200.0, 100.0), settings)
+    assert chosen["criterion"] == criterion
+    assert chosen["tau"] == pytest.approx(tau)
+    assert chosen["values"].index(max(chosen["values"])) == chosen["thresholds"].index(chosen["tau"])

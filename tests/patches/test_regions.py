@@ -80,6 +80,12 @@ def test_a_region_that_is_not_there_is_named(region, says, tmp_path):
         split_ground(row_of_scenes(), split, largest_patch_px=16, seed=0)
 
 
+def test_a_region_whose_scenes_another_has_taken_is_told_so():
+    regions = (Region(split="val", scenes=("s1",)), Region(split="test", scenes=("s0", "s1")))
+    with pytest.raises(DataError, match="the region s1 holds no scene with a line that others leave; mend"):
+        split_ground(row_of_scenes(), Split(rule="region", regions=regions), largest_patch_px=16, seed=0)
+
+
 def test_a_column_decides_and_shared_ground_goes_to_test():
     wanted = ["train", "train", "val", "test"]
     entries = [replace(e, split=s) for e, s in zip(row_of_scenes(4), wanted, strict=True)]
@@ -102,6 +108,73 @@ def test_a_scene_without_a_split_in_the_column_is_named():
     entries[1] = replace(entries[1], split=None)
     with pytest.raises(DataError, match="names no split for scene s1"):
         split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
+
+
+PRECEDENCE = ("test", "val", "train")
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations(PRECEDENCE, 2)))
+def test_ground_that_two_splits_claim_goes_to_test_before_validation_before_training(first, second):
+    claims = {"here": first, "over": second}
+    rest = [s for s in PRECEDENCE if s not in claims.values()]
+    entries = [
+        replace(entry_at("here", 0, 0, (60, 80)), split=first),
+        replace(entry_at("over", 40, 0, (60, 80)), split=second),
+        *(replace(entry_at(s, 1000, 0, (60, 80)), split=s) for s in rest),
+    ]
+    ground = split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
+    pieces = {piece.entry.name: piece for piece in ground.pieces}
+    keeps, gives = sorted(claims, key=lambda name: PRECEDENCE.index(claims[name]))
+    assert pieces[keeps].outline.area == pytest.approx(60 * 80 * POSTING_M**2)
+    assert pieces[keeps].within is None
+    assert pieces[gives].outline.area == pytest.approx(60 * 40 * POSTING_M**2)
+    assert pieces[gives].within == pieces[gives].outline
+    assert pieces[gives].line_m == pytest.approx(pieces[keeps].line_m / 2, rel=0.05)
+
+
+def test_of_ground_that_all_three_splits_claim_each_keeps_what_those_before_it_leave():
+    entries = [
+        replace(entry_at(s, left, 0, (60, 80)), split=s)
+        for s, left in (("train", 0), ("test", 20), ("val", 40))
+    ]
+    ground = split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
+    extents_px = {
+        p.split: tuple(np.round(np.array(p.outline.bounds[0::2]) / POSTING_M)) for p in ground.pieces
+    }
+    assert extents_px == {"test": (20, 100), "val": (100, 120), "train": (0, 20)}
+
+
+def test_scenes_of_one_split_keep_the_ground_that_they_share():
+    entries = [replace(entry_at(f"s{n}", 40 * n, 0, (60, 80)), split="train") for n in range(2)]
+    entries += [replace(entry_at(s, 1000 * n, 900, (60, 80)), split=s) for n, s in enumerate(("val", "test"))]
+    ground = split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
+    assert [piece.outline.area for piece in ground.pieces] == pytest.approx([4800 * POSTING_M**2] * 4)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("by", ["name", "polygon"])
+def test_of_regions_that_overlap_test_keeps_its_ground_in_whatever_order_they_stand(by, turned, tmp_path):
+    # Test claims s0 and s1, validation s1 and s2.
+    if by == "name":
+        test, val = ({"scenes": names} for names in (("s0", "s1"), ("s1", "s2")))
+    else:
+        ends_px = (-10, 190), (90, 290)
+        ground = [box(*(POSTING_M * px for px in (left, -70, right, 10))) for left, right in ends_px]
+        path = tmp_path / "regions.gpkg"
+        gpd.GeoDataFrame({"name": ["t", "v"]}, geometry=ground, crs=3031).to_file(path)
+        test, val = ({"polygons": path, "names": (name,)} for name in ("t", "v"))
+    regions = (Region(split="test", **test), Region(split="val", **val))
+    split = Split(rule="region", regions=regions[::-1] if turned else regions)
+    splits = split_of(split_ground(row_of_scenes(), split, largest_patch_px=16, seed=0))
+    assert [splits[f"s{n}"] for n in range(6)] == ["test", "test", "val", "train", "train", "train"]
+
+
+def test_test_ground_is_taken_from_patches_that_are_shared_out_later():
+    entries = [*row_of_scenes(2), replace(entry_at("away", 40, 0, (60, 80)), test_only=True)]
+    ground = split_ground(entries, Split(rule="patch"), largest_patch_px=16, seed=0)
+    areas_px = {p.entry.name: p.outline.area / POSTING_M**2 for p in ground.pieces}
+    assert areas_px == pytest.approx({"away": 4800, "s0": 2400, "s1": 3600})
+    assert split_of(ground) == {"away": "test", "s0": None, "s1": None}
 
 
 @pytest.mark.parametrize("buffer_px", [None, 0, 40])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glsweep.config.space import Asha, Budget, Median, NoStopping
+from glsweep.config.space import Asha, Budget, Figure, Median, NoStopping
 from glsweep.config.trial import TrialParameters
 from glsweep.spaces.plan import Answer, ListedPlan, PlannedTrial
 from glsweep.sweep.cohorts import Cohort
@@ -54,10 +54,11 @@ def journal_at(
     epochs: int,
     stopping: Asha | Median | NoStopping | None = None,
     listeners: Sequence[Listener] = (),
+    figure: Figure = "relaxed_f1",
 ) -> Journal:
-    """A journal that ranks by relaxed F1."""
+    """A journal that ranks by `figure`."""
     stopping = stopping or Asha(grace_epochs=1, reduction_factor=3)
-    return Journal(Ledger(path), stopping=stopping, epochs=epochs, figure="relaxed_f1", listeners=listeners)
+    return Journal(Ledger(path), stopping=stopping, epochs=epochs, figure=figure, listeners=listeners)
 
 
 def figures(value: float) -> dict[str, float]:

@@ -22,7 +22,8 @@ from glsweep.sweep.cluster import connected, trial_request
 from glsweep.sweep.engine import Job, run_trials
 from glsweep.sweep.events import EVENT
 from glsweep.sweep.winners import trials_frame, winners
-from glsweep.training.fit import Schedule
+from glsweep.training.fit import Schedule, fit
+from glsweep.training.state import fresh_state
 
 pytestmark = pytest.mark.ray
 SIZE_PX = 32
@@ -82,6 +83,21 @@ def test_a_trial_that_diverges_or_crashes_fails_with_its_reason_and_the_sweep_go
     assert frame.loc["0002", "reason"]
     with pytest.raises(StudyError, match="stratum unet-64: no trial ran its full budget"):
         winners(records, "relaxed_f1")
+
+
+@pytest.mark.usefixtures("ray")
+def test_a_trial_comes_to_what_the_plain_loop_comes_to_with_its_seed(tmp_path: Path) -> None:
+    train, val = patches(6), patches(5)
+    trial = planned(7, patch_size_px=SIZE_PX)
+    asked = {"base_width": 2, "weight_decay": 0.1, "augmentation": ("dihedral",)}
+    parameters = trial.parameters.model_copy(update=asked)
+    trial = trial.model_copy(update={"parameters": parameters})
+    records = run_trials(job(tmp_path, [trial]), {SIZE_PX: (train, val)}, [])
+    state = fresh_state(parameters, seed=7, device=torch.device("cpu"))
+    told = records.trials[trial.trial_id].epochs
+    for report in fit(state, parameters, train, val, Schedule(2, 200.0, "relaxed_f1"), seed=7):
+        for figure in ("train_loss", "val_loss", "relaxed_f1", "dice"):
+            assert told[report.epoch][figure] == pytest.approx(getattr(report, figure), rel=1e-6), figure
 
 
 @pytest.mark.usefixtures("ray")

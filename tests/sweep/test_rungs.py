@@ -1,0 +1,158 @@
+"""Who goes on at a rung, against the same question asked of all trials by brute force."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sweeps import SCRATCH, figures, journal_at, planned
+
+from glsweep.config.space import Asha, Figure, Median, NoStopping, Stopping
+from glsweep.sweep.events import Judged
+from glsweep.sweep.journal import Decision
+from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.rungs import Rung, kept_of, rung_epochs
+
+FIGURES: tuple[Figure, ...] = ("relaxed_f1", "dice", "val_loss")
+rules = st.sampled_from(
+    [*(Asha(grace_epochs=1, reduction_factor=factor) for factor in (2, 3, 4)), Median(grace_epochs=1)]
+)
+# From few values, so that equals are frequent.
+values = st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.75]), min_size=1, max_size=12)
+
+
+def told(figure: Figure, value: float) -> dict[str, float]:
+    """An epoch's figures in which every other figure says the opposite."""
+    return {**figures(1 - value if figure != "val_loss" else value), figure: value}
+
+
+@settings(max_examples=80, deadline=None)
+@given(values, st.sampled_from(FIGURES), rules)
+def test_a_trial_goes_on_when_fewer_are_strictly_better_than_may_go_on(
+    drawn: list[float], figure: Figure, stopping: Asha | Median
+) -> None:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
+        journal = journal_at(Path(folder) / "ledger.jsonl", epochs=9, stopping=stopping, figure=figure)
+        for index, value in enumerate(drawn):
+            trial = planned(index)
+            journal.start(trial)
+            decided = journal.report(trial.trial_id, 1, told(figure, value), last=False)
+            so_far = sorted(drawn[: index + 1], reverse=figure != "val_loss")
+            kept = (
+                len(so_far) // stopping.reduction_factor
+                if isinstance(stopping, Asha)
+                else -(-len(so_far) // 2)
+            )
+            kept = max(kept, 1)
+            better = so_far.index(value)
+            assert decided is (Decision.CONTINUE if better < kept else Decision.STOP)
+            judged = journal.records.trials[trial.trial_id].judged[1]
+            assert (judged.value, judged.rank, judged.of) == (value, better + 1, index + 1)
+            assert (judged.kept, judged.cutoff) == (kept, so_far[kept - 1])
+            assert judged.goes_on == (decided is Decision.CONTINUE)
+
+
+@pytest.mark.parametrize(
+    ("stopping", "kept"),
+    [
+        (Asha(grace_epochs=1, reduction_factor=3), [1, 1, 1, 1, 1, 2, 2, 2, 3]),
+        (Asha(grace_epochs=1, reduction_factor=2), [1, 1, 1, 2, 2, 3, 3, 4, 4]),
+        (Median(grace_epochs=1), [1, 1, 2, 2, 3, 3, 4, 4, 5]),
+        (NoStopping(), [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+    ],
+    ids=["thirds", "halves", "median", "none"],
+)
+def test_the_share_that_goes_on_is_rounded_as_each_rule_says(stopping: Stopping, kept: list[int]) -> None:
+    assert [kept_of(stopping, trials) for trials in range(1, 10)] == kept
+
+
+@pytest.mark.parametrize(("figure", "best"), [("val_loss", 0.1), ("relaxed_f1", 0.9), ("dice", 0.9)])
+def test_of_losses_the_lowest_goes_on_and_of_scores_the_highest(
+    tmp_path: Path, figure: Figure, best: float
+) -> None:
+    journal = journal_at(tmp_path / "ledger.jsonl", epochs=9, figure=figure)
+    decided = []
+    for index, value in enumerate([0.5, best, 1 - best]):
+        journal.start(planned(index))
+        decided.append(journal.report(f"{index:04d}", 1, told(figure, value), last=False))
+    assert decided == [Decision.CONTINUE, Decision.CONTINUE, Decision.STOP]
+
+
+def test_equals_of_the_last_that_is_kept_go_on_too(tmp_path: Path) -> None:
+    journal = journal_at(tmp_path / "ledger.jsonl", epochs=9)
+    for index in range(5):
+        journal.start(planned(index))
+        assert journal.report(f"{index:04d}", 1, figures(0.5), last=False) is Decision.CONTINUE
+    assert [record.judged[1].rank for record in journal.records.trials.values()] == [1] * 5
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_trial_counts_with_its_best_epoch_until_the_rung_and_with_none_after_it(
+    tmp_path: Path, figure: Figure
+) -> None:
+    good, poor = (0.2, 0.8) if figure == "val_loss" else (0.8, 0.2)
+    journal = journal_at(
+        tmp_path / "ledger.jsonl",
+        epochs=9,
+        stopping=Asha(grace_epochs=3, reduction_factor=2),
+        figure=figure,
+    )
+    journal.start(planned(0))
+    for epoch, value in enumerate([0.5, good, poor], start=1):
+        journal.report("0000", epoch, told(figure, value), last=False)
+    record = journal.records.trials["0000"]
+    assert record.judged[3].value == good
+    journal.report("0000", 4, told(figure, good + (good - poor)), last=False)
+    assert record.best(figure, until_epoch=3) == (2, good)
+    assert record.best(figure, until_epoch=1) == (1, 0.5)
+    assert record.best(figure) == (4, good + (good - poor))
+    assert record.best(figure, until_epoch=0) is None
+
+
+def test_the_median_rule_compares_after_every_epoch_from_grace_on_and_no_stopping_never() -> None:
+    assert rung_epochs(Median(grace_epochs=2), 6) == (2, 3, 4, 5)
+    assert rung_epochs(Median(grace_epochs=6), 6) == ()
+    assert rung_epochs(NoStopping(), 6) == ()
+
+
+def judged_in(path: Path) -> list[str]:
+    return [event.trial_id for event in Ledger(path).read() if isinstance(event, Judged)]
+
+
+def test_a_sweep_that_is_taken_up_again_judges_nobody_twice(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    for index in range(4):
+        journal = journal_at(path, epochs=9)
+        journal.start(planned(index))
+        journal.report(f"{index:04d}", 1, figures(0.5), last=False)
+    assert judged_in(path) == ["0000", "0001", "0002", "0003"]
+
+
+def test_one_that_failed_while_it_waited_is_not_judged_but_counts_among_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    journal = journal_at(path, epochs=9)
+    for index in range(3):
+        journal.start(planned(index))
+    journal.report("0001", 1, figures(0.9), last=False)
+    journal.fail("0001", "the disk is gone")
+    journal.report("0000", 1, figures(0.5), last=False)
+    assert journal.report("0002", 1, figures(0.7), last=False) is Decision.STOP
+    assert judged_in(path) == ["0000", "0002"]
+    assert (journal.records.trials["0002"].judged[1].rank, journal.records.trials["0002"].judged[1].of) == (
+        2,
+        3,
+    )
+
+
+def test_a_trial_that_is_past_a_rung_is_judged_there_by_what_it_had_then(tmp_path: Path) -> None:
+    values = [0.2, 0.4, 0.6, 0.8]
+    journal = journal_at(tmp_path / "ledger.jsonl", epochs=9, stopping=NoStopping())
+    journal.start(planned(0))
+    for epoch, value in enumerate(values, start=1):
+        journal.report("0000", epoch, figures(value), last=False)
+    for epoch in (1, 3):
+        rung = Rung(epoch, Asha(grace_epochs=epoch, reduction_factor=2), "relaxed_f1")
+        (judged,) = rung.advance([journal.records.trials["0000"]])
+        assert (judged.rung_epoch, judged.value) == (epoch, values[epoch - 1])
+        assert list(rung.advance([journal.records.trials["0000"]])) == []
