@@ -1,11 +1,12 @@
 """Data cards from YAML files, and made for folders that have none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from glsweep.config.base import load_yaml_mapping, validate
+from glsweep.config.base import load_yaml_mapping, refusal, validate
+from glsweep.config.card_meaning import check_card, check_joined
 from glsweep.config.data_card import DataCard, Layout
 from glsweep.config.products import scene_stem
 from glsweep.config.raster_files import rasters_of_card, scene_pattern
@@ -41,12 +42,14 @@ def load_card(data: Path, *, root: Path | None = None) -> DataCard:
     value = load_yaml_mapping(data)
     parts = value.get("parts")
     if isinstance(parts, list):
-        value["parts"] = [_part(data, part) for part in parts]
+        value["parts"] = [_part(data, number, part) for number, part in enumerate(parts)]
     if root is not None:
         if value.get("root") is None:
             raise ConfigError(f"--root {root}: {data} names no `root` that it could replace; leave it out")
         value["root"] = root.resolve()
-    card = _with_absolute_regions(validate(value, DataCard, data), data.parent)
+    card = validate(value, DataCard, data)
+    check_card(card, value, data)
+    card = _with_absolute_regions(_of_one_wavelength(card, value), data.parent)
     if card.simulation is not None and card.simulation.lines is not None:
         lines = (data.parent / card.simulation.lines).resolve()
         card = card.model_copy(update={"simulation": card.simulation.model_copy(update={"lines": lines})})
@@ -55,10 +58,8 @@ def load_card(data: Path, *, root: Path | None = None) -> DataCard:
     found = (data.parent / card.root).resolve()
     if not found.is_dir():
         told = f" ({' '.join(card.how_to_obtain.split())})" if card.how_to_obtain else ""
-        raise ConfigError(
-            f"{data}: root: {found} is not a folder; obtain the data{told} and name its folder with "
-            "--root, or mend the path"
-        )
+        remedy = f"obtain the data{told} and name its folder with --root, or mend the path"
+        raise refusal(data, ("root",), f"{found} is not a folder; {remedy}")
     return card.model_copy(update={"root": found})
 
 
@@ -138,7 +139,19 @@ def join_cards(cards: Sequence[DataCard], test_only: Sequence[DataCard] = ()) ->
         "label_width_m": first.label_width_m,
         "parts": parts,
     }
-    return validate(value, DataCard, Path("--data"))
+    joined = validate(value, DataCard, Path("--data"))
+    check_joined(joined, value, Path("--data"))
+    return _of_one_wavelength(joined, value)
+
+
+def _of_one_wavelength(card: DataCard, given: Mapping[str, Any]) -> DataCard:
+    """Return a joined card that says no wavelength with that of the parts that are trained on."""
+    trained = [part.wavelength_m for part in card.parts if not part.test_only]
+    return (
+        card.model_copy(update={"wavelength_m": trained[0]})
+        if trained and "wavelength_m" not in given
+        else card
+    )
 
 
 def card_for_folder(folder: Path) -> DataCard:
@@ -180,18 +193,17 @@ def _card_name(folder: Path) -> str:
     return "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "-" for c in folder.name) or "folder"
 
 
-def _part(card: Path, part: Any) -> Any:
+def _part(card: Path, number: int, part: Any) -> Any:
     """Load one part of the joined card at `card`."""
+    where = ("parts", number)
     given = part if isinstance(part, dict) else {"data": part}
     if not isinstance(given.get("data"), str) or set(given) - {"data", "test_only"}:
-        raise ConfigError(
-            f"{card}: parts: each is the path of a card or folder, or a mapping with `data` and `test_only` "
-            f"(it is {part!r})"
-        )
+        wanted = "the path of a card or folder, or a mapping with `data` and `test_only`"
+        raise refusal(card, where, f"should be {wanted} (it is {part!r})")
     loaded = load_card(card.parent / given["data"])
     test_only = given.get("test_only", loaded.test_only)
     if not isinstance(test_only, bool):
-        raise ConfigError(f"{card}: parts: test_only should be true or false (it is {test_only!r})")
+        raise refusal(card, (*where, "test_only"), f"should be true or false (it is {test_only!r})")
     return loaded.model_copy(update={"test_only": test_only})
 
 

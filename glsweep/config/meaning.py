@@ -75,11 +75,13 @@ def _faults_of_choices(
 
 
 def _faults_of_range(where: Keys, dimension: Dimension, span: Span) -> Iterator[Fault]:
-    unit = unit_of(canonical(str(where[-1])))
-    for key, value in (("low", span.low), ("step", dimension.step), ("high", span.high)):
-        if unit is not None and value is not None and value % unit:
-            of = "a whole number" if unit == 1 else f"a multiple of {unit}"
-            yield (*where, key), f"should be {of}, as {where[-1]} is (it is {value:g})"
+    parameter = canonical(str(where[-1]))
+    for end in ("low", "high"):
+        yield from _misread((*where, end), parameter, getattr(span, end))
+    unit = unit_of(parameter)
+    if unit is not None and dimension.step is not None and dimension.step % unit:
+        of = "a whole number" if unit == 1 else f"a multiple of {unit}"
+        yield (*where, "step"), f"should be {of}, as {where[-1]} is (it is {dimension.step:g})"
     if span.step is None:
         return
     if span.log and span.low != span.at(span.first):

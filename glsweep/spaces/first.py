@@ -71,6 +71,8 @@ class _Entry:
 
     def _pick(self, name: str, dimension: str, value: Any) -> Picked:
         of = self._space.dimensions[dimension]
+        if isinstance(value, bool):  # which equals 1 or 0
+            raise self._refused(name, f"{str(value).lower()} is none of its values; write one of those")
         if of.choices is None:
             return self._in_range(name, span_of(dimension, of), value)
         choices = [_as_read(choice) for choice in of.choices]

@@ -7,9 +7,10 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from glsweep.config.base import refusal
 from glsweep.config.space import WHICHEVER, SearchSpace
 from glsweep.config.trial import PUBLISHED_WIDTHS, TrialParameters
-from glsweep.errors import ConfigError, StudyError
+from glsweep.errors import StudyError
 from glsweep.files import replacing
 from glsweep.nets.foreign import CHANNELS
 from glsweep.nets.published import PublishedWeights, digest, read_published
@@ -39,7 +40,8 @@ def read_start(space: SearchSpace, source: Path) -> tuple[SearchSpace, list[Publ
     for name, file in space.start.items():
         found = read_published(Path(file), None if name == WHICHEVER else name)
         if found.architecture in weights:
-            raise ConfigError(f"{source}: start: two files hold the {found.architecture}; remove one of them")
+            fault = f"two files hold the {found.architecture}; remove one of them"
+            raise refusal(source, ("start", name), fault)
         weights[found.architecture] = found
     hashes = {name: f"{HASHED}{found.sha256}" for name, found in sorted(weights.items())}
     return space.model_copy(update={"start": hashes}), list(weights.values())
@@ -60,12 +62,13 @@ def check_start(space: SearchSpace, plan: Plan, source: Path) -> None:
             found.add(name)
             width, channels = PUBLISHED_WIDTHS[name], len(parameters.channels)
             if (parameters.base_width, channels) != (width, CHANNELS):
-                raise ConfigError(
-                    f"{source}: start.{name}: weights are for base_width {width} and {CHANNELS} channels, "
-                    f"a trial has {parameters.base_width} and {channels}; keep to those, or remove `start`"
+                fault = (
+                    f"weights are for base_width {width} and {CHANNELS} channels, a trial has "
+                    f"{parameters.base_width} and {channels}; keep to those, or remove `start`"
                 )
+                raise refusal(source, ("start", name), fault)
     for unused in sorted(set(space.start) - found):
-        raise ConfigError(f"{source}: start.{unused}: no trial has this architecture; remove it")
+        raise refusal(source, ("start", unused), "no trial has this architecture; remove it")
 
 
 def keep_start(study: Study, weights: Iterable[PublishedWeights]) -> None:

@@ -130,14 +130,28 @@ FREE = ("  learning_rate: 1.0e-3\n", "")
         (
             "batch_size: {low: 2.5, high: 4}",
             "batch_size: {low: 2.5, high: 4}",
-            "low: should be a whole number",
+            "low: input should be a valid integer",
         ),
         (
             "batch_size: {low: 2, high: 4, step: 0.5}",
             "batch_size: {low: 2, high: 4, step: 0.5}",
             "step: should be",
         ),
-        ("base_width: {low: 3, high: 8}", "base_width: {low: 3, high: 8}", "low: should be a multiple of 2"),
+        (
+            "gamma: {low: 0, high: 8, step: 1}",
+            "gamma: {low: 0, high: 8, step: 1}",
+            "low: input should be greater",
+        ),
+        (
+            "precision: {low: 0, high: 1}",
+            "precision: {low: 0, high: 1}",
+            "low: input should be 'auto', 'float32'",
+        ),
+        (
+            "base_width: {low: 3, high: 8}",
+            "base_width: {low: 3, high: 8}",
+            "low: input should be a multiple of 2 (it is 3.0)",
+        ),
         (
             "gamma: {low: 1, high: 7, step: 3, log: true}",
             "gamma: {low: 1, high: 7, step: 3, log: true}",

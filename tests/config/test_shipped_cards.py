@@ -41,5 +41,5 @@ def test_the_readme_lists_every_card():
 
 
 def test_the_joined_card_needs_its_parts_data():
-    with pytest.raises(ConfigError, match=r"getz\.yaml: root"):
+    with pytest.raises(ConfigError, match=r"getz\.yaml: line 15: root"):
         load_card(FOLDER / "joined.yaml")

@@ -224,7 +224,7 @@ def test_a_truth_a_number_and_a_text_are_not_taken_for_each_other(tmp_path, key,
 def test_a_part_of_a_card_is_for_test_only_if_that_is_said(tmp_path):
     write_yaml(tmp_path / "one.yaml", CARD)
     path = written(tmp_path, "name: both\nparts:\n  - {data: one.yaml, test_only: 'no'}\n")
-    assert refusal(path, load_card) == "parts: test_only should be true or false (it is 'no')"
+    assert refusal(path, load_card) == "line 3: parts.0.test_only: should be true or false (it is 'no')"
 
 
 @pytest.mark.parametrize(

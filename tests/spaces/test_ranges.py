@@ -148,6 +148,8 @@ def test_tpe_gives_each_patch_size_of_a_range_its_share_and_goes_on_where_it_was
         ({"batch_size": 2.5}, "2.5 lies between two steps; choose 2 or 3"),
         ({"base_width": 3}, "3 lies between two steps; choose 2 or 4"),
         ({"gamma": 1.2}, "1.2 lies between two steps; choose 1 or 1.5"),
+        ({"batch_size": True}, "true is none of its values"),
+        ({"patch_size": True}, "true is none of its values"),
         ({"batch_size": 6}, "6 is out of range; choose a number from 2 to 5"),
         ({"patch_size": 32, "patch_size_px": 64}, "sets patch_size_px, which is named there already"),
     ],
