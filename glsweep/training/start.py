@@ -72,12 +72,10 @@ def check_start(space: SearchSpace, plan: Plan, source: Path) -> None:
 
 
 def keep_start(study: Study, weights: Iterable[PublishedWeights]) -> None:
-    """Write the weights into the study, where they are not there yet."""
+    """Write the weights into the study."""
     for found in weights:
-        path = study.start(found.architecture)
-        if not path.is_file():
-            with replacing(path) as beside:
-                safetensors.torch.save_file(dict(found.state), beside)
+        with replacing(study.start(found.architecture)) as beside:
+            safetensors.torch.save_file(dict(found.state), beside)
 
 
 def load_start(study: Study) -> Start:

@@ -145,7 +145,13 @@ def test_a_study_keeps_its_weights_and_refuses_others_in_their_place():
     study = open_study(Path("mine"))
     assert set(load_start(study)) == {"unet"}
     weights("spaces/unet.pth", seed=9)
-    assert main(command) == 2  # those of another study
+    assert main(command) == 0  # no trial has begun with the others
+    assert load_start(open_study(Path("mine"))).keys() == {"unet"}
+    study.sweep.mkdir()
+    study.ledger_jsonl.write_text('{"event":"began","unix_s":1.0,"cohorts":{}}\n')
+    weights("spaces/unet.pth", seed=8)
+    assert main(command) == 2
+    study = open_study(Path("mine"))
     study.start("unet").write_bytes(b"")
     with pytest.raises(StudyError, match="give the command with which the study was begun"):
         load_start(study)
