@@ -108,9 +108,7 @@ def test_the_same_command_makes_without_a_word_what_was_cut_off(study, stages, t
 
 
 @pytest.mark.usefixtures("made_at_once")
-@pytest.mark.parametrize(
-    "damage", ["torn", *DAMAGES]
-)
+@pytest.mark.parametrize("damage", ["torn", *DAMAGES])
 def test_a_damaged_store_of_the_study_is_put_aside_and_sent_everything_again(study, damage, capsys):
     journal = journal_of(study)
     list(play(journal, TRIALS))
@@ -125,9 +123,7 @@ def test_a_damaged_store_of_the_study_is_put_aside_and_sent_everything_again(stu
     assert "put aside as mlflow.db.broken-1" in told[0]
 
 
-@pytest.mark.parametrize(
-    "damage", DAMAGES
-)
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_store_of_a_user_is_named_and_never_touched(study, tmp_path, monkeypatch, damage):
     Tracker.open(study)
     shared = tmp_path / "shared.db"
