@@ -1,5 +1,6 @@
 """The record of every run; the only user of MLflow."""
 
+import logging
 import os
 
 # MLflow reads these when it is imported or asked, hence here; what a user has set stands.
@@ -15,3 +16,6 @@ ENVIRONMENT = {
 }
 for name, value in ENVIRONMENT.items():
     os.environ.setdefault(name, value)
+
+# Prints a traceback of each error of a database, which it raises as well; here it becomes one line.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)

@@ -27,8 +27,9 @@ def reach(uri: str) -> None:
             _ask(f"{uri.rstrip('/')}/health")
         elif path is not None and not path.exists():
             # Opening it would make it.
-            if path.parent.exists() and not os.access(path.parent, os.W_OK):
-                raise PermissionError(f"{path.parent} cannot be written")
+            folder = next(parent for parent in path.parents if parent.exists())
+            if not (folder.is_dir() and os.access(folder, os.W_OK)):
+                raise PermissionError(f"{folder} is no folder that can be written")
         else:
             engine = create_engine(uri)
             try:

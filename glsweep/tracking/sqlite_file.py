@@ -16,7 +16,6 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
 
 from alembic.script import ScriptDirectory
 from filelock import FileLock
@@ -26,26 +25,17 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Regi
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
 from rich.console import Console
 from rich.text import Text
+from sqlalchemy import NullPool, create_engine, text
 
 from glsweep.files import replacing
 from glsweep.tracking.address import sqlite_uri
+from glsweep.tracking.artifacts import ARTIFACTS, bring_home
 from glsweep.tracking.away import StoreError
 
-ARTIFACTS = "mlartifacts"
-"""The folder beside a SQLite file in which its artifacts lie."""
 PATIENCE_S = 120.0
 """How long another process may take to make or change the file."""
 COMPANIONS = ("-journal", "-wal", "-shm")
 """What SQLite keeps beside a file, and would play back into another one of that name."""
-LOCATIONS = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
-"""The tables and columns in which MLflow keeps addresses of artifacts."""
-
 BEFORE_USE = {"alembic_version", "sqlite_sequence", "workspaces"}
 """Tables in which the migrations themselves leave rows."""
 
@@ -105,22 +95,10 @@ def readable(path: Path) -> Iterator[str]:
 
 
 def _bring_home(path: Path, here: Path, *, always: bool) -> None:
-    """Let a store look for its artifacts in `here`, after it was moved or copied with them.
-
-    MLflow keeps absolute addresses; it would not find what came along, and would write to the old
-    place. Artifacts that are there and not here stay where they are, unless told otherwise.
-    """
-    with closing(sqlite3.connect(path, timeout=PATIENCE_S)) as database, database:
-        found = [location for (location,) in database.execute("SELECT artifact_location FROM experiments")]
-        places = {place for location in found if (place := _place(location)) is not None}
-        for old in sorted(places - {here.as_uri()}):
-            if always or here.exists() or not Path(unquote(urlsplit(old).path)).exists():
-                for table, column in LOCATIONS:
-                    database.execute(
-                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
-                        f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
-                        (here.as_uri(), len(old) + 1, old, len(old) + 1, f"{old}/"),
-                    )
+    engine = create_engine(sqlite_uri(path), poolclass=NullPool, connect_args={"timeout": PATIENCE_S})
+    with engine.begin() as connection:
+        found = connection.execute(text("SELECT artifact_location FROM experiments"))
+        bring_home(connection, [str(location) for (location,) in found], here, always=always)
 
 
 def _mended(path: Path, *, is_own: bool) -> bool:
@@ -133,7 +111,7 @@ def _mended(path: Path, *, is_own: bool) -> bool:
             _upgrade(path, keep=not is_own)
         except Exception as error:
             first_line = str(error).strip().partition("\n")[0]
-            condition, reason = "damaged", f"was cut off in a migration that cannot go on ({first_line})"
+            condition, reason = "damaged", f"cannot be brought to today's schema ({first_line})"
             if not is_own:
                 raise _unusable(path, reason) from error
         else:
@@ -213,6 +191,8 @@ def _upgrade(path: Path, *, keep: bool) -> None:
             schema._initialize_tables(engine)
         finally:
             engine.dispose()
+        if _look(beside, thoroughly=False)[0] != "ready":
+            raise StoreError("tables of MLflow are missing")
         if keep:
             kept = _unused(path, "before-migration")
             with replacing(kept) as copy:
@@ -255,12 +235,6 @@ def _close_connections(uri: str) -> None:
             engine.dispose()
 
 
-def _place(location: str) -> str | None:
-    """Return the folder of artifacts within which a location lies, as a URI."""
-    before, found, after = location.rpartition(f"/{ARTIFACTS}")
-    return before + found if found and after[:1] in ("", "/") and location.startswith("file:") else None
-
-
 def _unusable(path: Path, reason: str) -> StoreError:
     return StoreError(
         f"{path}: {reason}; put a sound copy in its place, or move it away: a new one is then made, "
@@ -268,5 +242,5 @@ def _unusable(path: Path, reason: str) -> StoreError:
     )
 
 
-def _tell(text: str) -> None:
-    Console(stderr=True).print(Text(text, style="yellow"), soft_wrap=True)
+def _tell(line: str) -> None:
+    Console(stderr=True).print(Text(line, style="yellow"), soft_wrap=True)

@@ -1,25 +1,28 @@
 """The store that was reached, and the study's experiment in it."""
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
+from sqlalchemy import NullPool, create_engine, func, select
 
 from glsweep.study import Study
 from glsweep.tracking.address import SERVERS, sqlite_path, tracking_uri
+from glsweep.tracking.artifacts import ARTIFACTS, bring_home
 from glsweep.tracking.away import reached
-from glsweep.tracking.reach import reach
 from glsweep.tracking.sqlite_file import ready
 
 # MLflow's pages then open on runs and charts instead of on tools for language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 MEMBER_TAG = "glsweep.study."
 """Begins an experiment's tags, one for each study in it: followed by the study's id, it holds its name."""
+ADVISORY_LOCK = 7_403_209_551
+"""A number by which processes of glsweep know their lock in PostgreSQL."""
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -70,6 +73,7 @@ def connect(study: Study) -> Store:
     with reached(uri), _prepared(uri, study), other:
         client = MlflowClient(uri, registry_uri=registry_uri)
         experiment = _found(client, study) or _created(client, uri, study)
+        experiment = _at_home(client, experiment, uri, study)
         tag, name = _member_tag(study), study.config.name
         if experiment.tags.get(tag) != name:
             client.set_experiment_tag(experiment.experiment_id, tag, name)
@@ -77,13 +81,24 @@ def connect(study: Study) -> Store:
 
 
 def _prepared(uri: str, study: Study) -> AbstractContextManager[None]:
-    """Mend a SQLite file; ask any other database once, since MLflow would ask it again for minutes."""
+    """Mend a SQLite file, or open another database once: MLflow would try again for minutes."""
     path = sqlite_path(uri)
     if path is not None:
         return ready(uri, path, is_own=path == study.mlflow_db.resolve())
-    if not uri.startswith(SERVERS):
-        reach(uri)
-    return nullcontext()
+    return nullcontext() if uri.startswith(SERVERS) else _alone(uri)
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Keep other studies from opening the database: the first makes tables, and fails beside another."""
+    engine = create_engine(uri)
+    try:
+        with engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_lock(ADVISORY_LOCK)))
+            yield
+    finally:
+        engine.dispose()
 
 
 def _found(client: MlflowClient, study: Study) -> Experiment | None:
@@ -120,6 +135,17 @@ def _created(client: MlflowClient, uri: str, study: Study) -> Experiment:
     return client.get_experiment(number)
 
 
+def _at_home(client: MlflowClient, experiment: Experiment, uri: str, study: Study) -> Experiment:
+    """Let a database without a server look for artifacts in the study, after they were moved with it."""
+    if uri.startswith(SERVERS) or sqlite_path(uri) is not None:
+        return experiment
+    engine = create_engine(uri, poolclass=NullPool)
+    with engine.begin() as connection:
+        location, here = experiment.artifact_location, study.mlflow_artifacts.resolve()
+        bring_home(connection, [location], here, always=False)
+    return client.get_experiment(experiment.experiment_id)
+
+
 def _member_tag(study: Study) -> str:
     return f"{MEMBER_TAG}{study.id}"
 
@@ -128,5 +154,5 @@ def _artifact_location(uri: str, study: Study) -> str | None:
     """Artifacts lie beside a SQLite file, in the study for other databases; a server has its own place."""
     path = sqlite_path(uri)
     if path is not None:
-        return (path.parent / study.mlflow_artifacts.name).as_uri()
+        return (path.parent / ARTIFACTS).as_uri()
     return None if uri.startswith(SERVERS) else study.mlflow_artifacts.resolve().as_uri()

@@ -180,5 +180,8 @@ def test_mlflow_is_reached_where_something_answers(server: tuple[str, list[int]]
     with pytest.raises(StoreError, match="502"):
         reach(uri)
     reach(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    with pytest.raises(StoreError, match="unable to open database file"):
-        reach(f"sqlite:///{tmp_path / 'none' / 'mlflow.db'}")
+    reach(f"sqlite:///{tmp_path / 'none' / 'mlflow.db'}")
+    assert not any(tmp_path.iterdir()), "what is only asked for was made"
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="file is no folder that can be written"):
+        reach(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}")

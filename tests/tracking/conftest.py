@@ -61,6 +61,14 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.fixture
+def made_at_once(monkeypatch: pytest.MonkeyPatch, empty_store: bytes) -> None:
+    """Spare the seconds that each making costs: what is made is a copy of one that was made."""
+    monkeypatch.setattr(
+        "glsweep.tracking.sqlite_file._write_empty", lambda path, _artifacts: path.write_bytes(empty_store)
+    )
+
+
 @pytest.fixture(scope="session")
 def running_server(tmp_path_factory: pytest.TempPathFactory, empty_store: bytes) -> Iterator[MlflowServer]:
     """A real MLflow server; a test that kills it starts it again."""

@@ -19,11 +19,10 @@ from servers import MlflowServer
 from glsweep.spaces.plan import PlannedTrial
 from glsweep.study import Study
 from glsweep.sweep.mirror import mirrored
+from glsweep.tracking.address import trials_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")]
 
-TRIALS_ONLY = quote("tags.`glsweep.kind` = 'trial'")
-BEST_FIRST = f"searchFilter={TRIALS_ONLY}&orderByKey={quote('metrics.`best_relaxed_f1`')}&orderByAsc=false"
 COLUMNS = [
     "params.`architecture`",
     "params.`bce_weight`",
@@ -92,10 +91,10 @@ def test_table_charts_and_comparison_show_a_sweep(swept, server, browser, tmp_pa
     reader = Reader(swept)
     runs = reader.trials()
     names = [run.info.run_name for run in runs.values()]
-    page = f"{server.uri}/#/experiments/{reader.experiment_id}/runs"
+    page = trials_page(server.uri, reader.experiment_id, swept.id, "relaxed_f1")
 
     choose_columns(browser, server, reader.experiment_id)
-    browser.open(f"{page}?{BEST_FIRST}", shows_all(names))
+    browser.open(page, shows_all(names))
     browser.wait_for(shows_all(["architecture", "best_relaxed_f1", "stopped at rung 3", "unetpp", "none"]))
     text = browser.text()
     best_first = sorted(runs.values(), key=lambda run: -run.data.metrics["best_relaxed_f1"])
@@ -104,9 +103,7 @@ def test_table_charts_and_comparison_show_a_sweep(swept, server, browser, tmp_pa
     assert f"{len(names)} matching runs" in text
     browser.screenshot(pictures / "table.png")
 
-    browser.open(
-        f"{page}?{BEST_FIRST}&compareRunsMode=CHART", "document.querySelectorAll('.js-line').length > 20"
-    )
+    browser.open(f"{page}&compareRunsMode=CHART", "document.querySelectorAll('.js-line').length > 20")
     assert {"best_relaxed_f1", "relaxed_f1", "val_loss", "dice"} <= set(browser.text().splitlines())
     browser.screenshot(pictures / "charts.png")
 

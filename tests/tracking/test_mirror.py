@@ -3,9 +3,11 @@
 import copy
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -220,21 +222,19 @@ def test_another_store_in_the_midst_of_a_sweep_is_sent_everything(
     assert_mirrors(study, journal)
 
 
-def test_a_store_that_is_lost_during_a_sweep_is_made_anew_and_sent_everything(study, console, empty_store):
+@pytest.mark.usefixtures("made_at_once")
+def test_a_store_that_is_ruined_during_a_sweep_is_made_anew_and_sent_everything(study, console, capfd):
     with mirrored(study, console) as mirror:
         journal = journal_of(study, mirror)
         list(play(journal, TRIALS[:3], last_epoch=3))
         wait_until(lambda: len(Reader(study).trials()) == 3)
-        # Every page of it is overwritten, as by a disk that fails; a new one is at hand in place of
-        # the seconds that it takes to make one.
-        study.mlflow_db.write_bytes(bytes(len(empty_store)))
-        journal.start(planned(3))
-        wait_until(lambda: "training goes on" in printed(console))
-        study.mlflow_db.write_bytes(empty_store)
-        list(play(journal, TRIALS[4:6]))
-    journal.fail("0003-abcd", "it was not trained")
-    track_study(study)
+        with closing(sqlite3.connect(study.mlflow_db)) as database, database:
+            database.execute("DROP TABLE latest_metrics")
+        list(play(journal, TRIALS[3:6]))
     assert_mirrors(study, journal)
+    told = capfd.readouterr().err
+    assert "Traceback" not in printed(console) + told
+    assert "put aside as mlflow.db.broken-1" in told
 
 
 def test_a_trial_that_goes_on_after_its_end_is_running_again(study, console):

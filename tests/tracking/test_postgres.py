@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from made_members import write_member, write_patches
 from servers import PostgresServer, postgres_programs
 
 from glsweep.register import register_members
+from glsweep.study import open_study
 from glsweep.sweep.mirror import mirrored
 from glsweep.sweep.tracked import track_study
 
@@ -25,6 +27,28 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip("PostgreSQL (initdb, pg_ctl) is not installed")
     with tempfile.TemporaryDirectory() as folder, PostgresServer(programs, Path(folder)) as server:
         yield server
+
+
+def test_studies_that_begin_at_once_on_a_new_database_end_up_in_it_and_may_be_moved(
+    postgres, make_study, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", postgres.uri)
+    studies = [make_study(f"study-{number}", name=f"name-{number}") for number in range(3)]
+    with ThreadPoolExecutor(len(studies)) as pool:
+        list(pool.map(track_study_with_a_trial, studies))
+    assert [len(Reader(study).runs("trial")) for study in studies] == [1, 1, 1]
+    studies[0].directory.rename(tmp_path / "moved")
+    moved = open_study(tmp_path / "moved")
+    track_study(moved)
+    sweep, other = Reader(moved).run("sweep"), Reader(studies[1]).run("sweep")
+    assert sweep.info.artifact_uri.startswith((tmp_path / "moved" / "mlartifacts").as_uri())
+    assert other.info.artifact_uri.startswith(studies[1].mlflow_artifacts.as_uri())
+    assert Reader(moved).artifacts(sweep) == {"study.yaml"}
+
+
+def track_study_with_a_trial(study) -> None:
+    list(play(journal_of(study), TRIALS[:1]))
+    track_study(study)
 
 
 def test_a_sweep_its_resumption_and_its_members_are_kept_in_postgresql(

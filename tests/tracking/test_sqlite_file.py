@@ -38,6 +38,7 @@ from glsweep.tracking.tracker import Tracker
 
 TRIALS = [planned(index) for index in range(2)]
 STRANGE = ["what?", "a 'quoted' \"day\"", "50%25", "%41", "a#1 & b=2;c", "été 氷", "[x]*$HOME", "a:b@c"]
+DAMAGES = ["no_database", "half_migrated", "newer", "a_table_gone", "something_else"]
 ANY_NAME = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1).filter(
     lambda name: name.strip(".") and len(name.encode()) < 200
 )
@@ -62,14 +63,6 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> list[Snapshot]:
     finally:
         event.remove(Engine, "after_cursor_execute", look)
     return list(found)
-
-
-@pytest.fixture
-def made_at_once(monkeypatch: pytest.MonkeyPatch, empty_store: bytes) -> None:
-    """Spare the seconds that each making costs: what is made is a copy of one that was made."""
-    monkeypatch.setattr(
-        "glsweep.tracking.sqlite_file._write_empty", lambda path, _artifacts: path.write_bytes(empty_store)
-    )
 
 
 def dumped(path: Path) -> str:
@@ -115,7 +108,7 @@ def test_the_same_command_makes_without_a_word_what_was_cut_off(study, stages, t
 
 
 @pytest.mark.usefixtures("made_at_once")
-@pytest.mark.parametrize("damage", ["no_database", "torn", "half_migrated", "newer", "something_else"])
+@pytest.mark.parametrize("damage", ["torn", *DAMAGES])
 def test_a_damaged_store_of_the_study_is_put_aside_and_sent_everything_again(study, damage, capsys):
     journal = journal_of(study)
     list(play(journal, TRIALS))
@@ -130,7 +123,7 @@ def test_a_damaged_store_of_the_study_is_put_aside_and_sent_everything_again(stu
     assert "put aside as mlflow.db.broken-1" in told[0]
 
 
-@pytest.mark.parametrize("damage", ["no_database", "half_migrated", "newer", "something_else"])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_store_of_a_user_is_named_and_never_touched(study, tmp_path, monkeypatch, damage):
     Tracker.open(study)
     shared = tmp_path / "shared.db"
@@ -175,6 +168,8 @@ def spoil(path: Path, damage: str) -> None:
             database.execute("UPDATE alembic_version SET version_num = 'c1d2e3f4a5b6'")
         if damage == "newer":
             database.execute("UPDATE alembic_version SET version_num = 'of_the_future'")
+        if damage == "a_table_gone":
+            database.execute("DROP TABLE latest_metrics")
         if damage == "something_else":
             for table in ("alembic_version", "experiments"):
                 database.execute(f"DROP TABLE {table}")
