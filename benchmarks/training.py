@@ -41,12 +41,13 @@ from training_ceiling import copy_rate, matrix_rate
 from training_rivals import RIVALS, installed
 
 from glsweep.config.trial import ARCHITECTURE_TITLES, Architecture
+from glsweep.training.epoch import RANKING_THRESHOLDS
 from glsweep.training.precision import bits, resolve
 from glsweep.training.step import WARM_UP_STEPS
 
 CONTENDER = Path(__file__).with_name("training_contender.py")
-# All that rank a trial, those of a calibration, and one.
-THRESHOLDS = (99, 17, 1)
+# As many as rank a trial, as calibrate a member, and one.
+THRESHOLDS = (len(RANKING_THRESHOLDS), 17, 1)
 PUBLISHED_BATCH = 25
 # Of a batch that a CPU is to train U-Net++ on.
 MOST_PX = 2**19
@@ -218,7 +219,7 @@ def group(
             f"{ratio(one, ours, 'train', 'train'):.2f}{aim(one.name, network, options)}",
             f"{least_s / step_s:.0%}",
             f"{patches / val_s:.1f}",
-            f"{ratio(running[0], one, 'validate 99', 'validate 99'):.2f}",
+            f"{ratio(running[0], one, commands[1], commands[1]):.2f}",
             compared,
             f"{peak_bytes[one.name] / 1e6:.0f}",
             end_section=place == len(running) - 1,

@@ -76,9 +76,9 @@ def pixel_sums(logits: Tensor, target: Tensor) -> Tensor:
     """
     logits, target = logits.float(), target.float()
     unseen = target < 0
-    logits, target = logits.masked_fill(unseen, SURE), target.clamp_min(0)
+    logits, target = torch.where(unseen, SURE, logits), target.clamp_min(0)
     cross_entropy = binary_cross_entropy_with_logits(logits, target, reduction="sum")
-    seen = target.numel() - unseen.sum(dtype=torch.float32)
+    seen = (target.numel() - unseen.sum()).float()
     return torch.cat([cross_entropy[None], tversky_sums(logits.sigmoid(), target), seen[None]])
 
 

@@ -72,10 +72,10 @@ def derive_channels(image: Tensor, channels: Sequence[str], amplitude_scale: flo
     """
     if not amplitude_scale > 0:
         raise ConfigError(f"amplitude_scale: {amplitude_scale} is not positive; prepare the patches again")
-    image = image.float()
-    real, imag = image.unbind(dim=1)
+    real, imag = image.float().unbind(dim=1)
     magnitude = torch.hypot(real, imag)
-    seen = has_data(image)
+    # Where there is data, see `has_data`; a magnitude is at hand.
+    seen = magnitude > 0
     divisor = torch.where(seen, magnitude, 1.0)
     derive: dict[str, Callable[[], Tensor]] = {
         "real": lambda: real / amplitude_scale,

@@ -19,8 +19,10 @@ from glsweep.training.precision import bits, computing_in, resolve
 from glsweep.training.state import TrainingState
 from glsweep.training.step import Step, take_step
 
-# A trial is ranked at its own best threshold, which for a young network may lie anywhere.
-RANKING_THRESHOLDS = torch.linspace(0.01, 0.99, 99)
+# A trial is ranked at its own best threshold, which for a young network may lie anywhere: that of one
+# which is never sure of a line lies below .01, that of a saturated one above .99.
+_NEAR_0 = torch.cat([torch.arange(1, 10) / 10_000, torch.arange(1, 10) / 1_000])
+RANKING_THRESHOLDS = torch.cat([_NEAR_0, torch.linspace(0.01, 0.99, 99), 1 - _NEAR_0.flip(0)])
 
 
 class TrainingDivergedError(Exception):

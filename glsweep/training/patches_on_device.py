@@ -56,7 +56,7 @@ class DevicePatches:
         """
         index = index.to(self.image.device)
         image, label = self.image[index].to(self.device), self.label[index].to(self.device)
-        return image, (label.float() / self.full).masked_fill_(~has_data(image), NO_DATA)
+        return image, torch.where(has_data(image), label.float() / self.full, NO_DATA)
 
     def channels(self, image: Tensor, channels: Sequence[Channel]) -> Tensor:
         """Derive the network's input (B, C, S, S) from real and imaginary parts."""

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 from made_patches import SIZE_PX, bands, parameters, schedule
+from torch import nn
 
 from glsweep.metrics.thresholds import count_at_thresholds, truth_within
-from glsweep.training.fit import TrainingDivergedError, fit
+from glsweep.training.epoch import validate
+from glsweep.training.fit import TrainingDivergedError, fit, make_task
 from glsweep.training.report import EpochReport, is_better
 from glsweep.training.state import fresh_state
 
@@ -60,7 +62,7 @@ def test_a_report_tells_figures_that_can_be_true():
         assert all(0 <= told[k] <= 1 for k in ("relaxed_f1", "relaxed_precision", "relaxed_recall", "dice"))
         p, r = report.relaxed_precision, report.relaxed_recall
         assert report.relaxed_f1 == pytest.approx(2 * p * r / (p + r), abs=1e-6)
-        assert 0.01 <= report.tau <= 0.99
+        assert 0.0001 <= report.tau <= 0.9999
 
 
 def test_the_same_seed_gives_the_same_figures_and_another_seed_others():
@@ -191,6 +193,30 @@ def test_a_batch_may_be_larger_than_the_split_and_the_split_no_multiple_of_it():
     for batch_size in (3, 100):
         _, reports = run(1, of=parameters(batch_size=batch_size), train=bands(7), val=bands(5, seed=1))
         assert math.isfinite(reports[0].val_loss)
+
+
+class Says(nn.Module):
+    """Gives the bright band one probability and all else another."""
+
+    def __init__(self, band, rest):
+        super().__init__()
+        self.band, self.rest = band, rest
+
+    def forward(self, image):
+        bright = image.mean(dim=1, keepdim=True) > 1.4
+        return (torch.logit(torch.where(bright, self.band, self.rest)),)
+
+
+@pytest.mark.parametrize(
+    ("band", "rest"), [(0.00035, 0.00025), (0.0045, 0.0035), (0.6, 0.4), (0.9965, 0.9955), (0.99965, 0.99955)]
+)
+def test_a_network_is_ranked_by_what_it_tells_apart_however_unsure_or_saturated_it_is(band, rest):
+    of = parameters(channels=("real", "imag"))
+    task = make_task(of, bands(), bands(seed=1), schedule(1), CPU)
+    _, counts = validate(Says(band, rest), task, of.batch_size)
+    best = counts.best("relaxed_f1")
+    assert counts.relaxed_f1()[best] > 0.99
+    assert rest < counts.thresholds[best] <= band
 
 
 def test_what_is_true_where_there_is_no_data_changes_nothing():
