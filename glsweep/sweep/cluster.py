@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import ray
+from ray.exceptions import AuthenticationError
 
 from glsweep.config.space import Resources
 from glsweep.errors import ResourceError
@@ -18,6 +20,9 @@ from glsweep.sweep.doctor.this_machine import give_key, lacking, ray_folder
 from glsweep.sweep.signals import kept_handlers, signals_for_this_process_alone
 
 CONNECT_S = 5.0
+# How the protocol of Ray's servers begins (RFC 9113, section 3.4).
+HTTP2_SETTINGS = b"\x04"
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00" + HTTP2_SETTINGS + bytes(5)
 # Ten trials with a tenth of a GPU each fill it.
 ROUNDING = 1e-6
 
@@ -79,6 +84,11 @@ def _join(address: str) -> None:
     try:
         _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except AuthenticationError as error:
+        raise ResourceError(
+            f"Ray at {address} asks for its key, and none is here; copy ~/.ray/auth_token from its head to "
+            "this home, or name it by RAY_AUTH_TOKEN_PATH"
+        ) from error
     except Exception as error:
         raise ResourceError(
             f"Ray at {address} does not answer ({_short(error)}); "
@@ -91,10 +101,18 @@ def _short(error: Exception) -> str:
 
 
 def _knock(address: str) -> None:
-    """Raise OSError where nobody listens: Ray would try again for a quarter of an hour."""
+    """Raise OSError where nobody listens, or not Ray: it would try again for a quarter of an hour."""
     host, _, port = address.rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), CONNECT_S).close()
+    if not host or not port.isdigit():
+        return
+    place = host.removeprefix("ray://").strip("[]"), int(port)
+    with socket.create_connection(place, CONNECT_S) as connection:
+        if os.environ.get("RAY_USE_TLS", "0") != "0":
+            return
+        connection.sendall(HTTP2_GREETING)
+        # Each frame has its length in three bytes, then its kind.
+        if connection.recv(4)[3:] != HTTP2_SETTINGS:
+            raise OSError("what listens there is not Ray")
 
 
 def trial_request(resources: Resources) -> dict[str, float]:

@@ -67,8 +67,6 @@ def happen(fault: str, process: "subprocess.Popen[str]", directory: Path) -> Non
                 time.sleep(0.5)
         case "terminal closed":
             os.killpg(process.pid, signal.SIGHUP)
-        case "all terminated":
-            os.killpg(process.pid, signal.SIGTERM)
         case "disk full":
             fill(directory.parent)
 

@@ -1,7 +1,9 @@
 """The engine on a real Ray: trials that fail, and requests that cannot be met."""
 
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +167,21 @@ def test_no_cluster_at_the_address_is_said_in_one_line() -> None:
     with pytest.raises(ResourceError, match="does not answer") as caught, connected("127.0.0.1:1"):
         pass
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.0 400 Bad request\r\n", b"SSH-2.0-OpenSSH_9.6\r\n", b""])
+def test_what_listens_at_the_address_and_is_not_ray_is_told_at_once(answer: bytes) -> None:
+    class Stranger(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(100)
+            self.request.sendall(answer)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        address = f"127.0.0.1:{server.server_address[1]}"
+        told = r"what listens there is not Ray.*check --address"
+        with pytest.raises(ResourceError, match=told), connected(address):
+            pass
 
 
 def test_a_share_of_a_gpu_is_asked_for_where_ray_has_one() -> None:
