@@ -223,6 +223,14 @@ def test_shares_of_a_count_sum_to_it(total, weights):
     assert (np.abs(parts - total * np.array(weights) / sum(weights)) <= 1).all()
 
 
+def test_what_is_left_of_a_count_goes_to_the_largest_remainders_the_first_of_equals():
+    assert share_count(4, np.array([1.1, 1.7, 1.2])).tolist() == [1, 2, 1]
+    assert share_count(10, np.array([0.0, 2.0, 0.0, 2.0])).tolist() == [0, 5, 0, 5]
+    assert share_count(7, np.ones(40)).tolist() == [1] * 7 + [0] * 33
+    nothing = share_count(7, np.zeros(3))
+    assert (nothing.tolist(), nothing.dtype) == ([0, 0, 0], np.int64)
+
+
 def test_strips_hold_their_share_of_the_lines():
     lines = np.array(
         [shapely.LineString([(0, 0), (0, 30), (100, 30)]), shapely.LineString([(100, 5), (200, 5)])]
