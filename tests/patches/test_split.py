@@ -215,6 +215,15 @@ def test_groups_are_shared_as_near_to_the_fractions_as_can_be():
     assert np.allclose(shares, FRACTIONS, atol=0.02)
 
 
+@pytest.mark.parametrize("length", [0.5, 1.0, 40.0])
+@pytest.mark.parametrize("without", [0, 6])
+def test_the_smallest_splits_get_a_group_with_a_line_though_one_lacks_far_more(length, without):
+    lengths = np.array([*[length] * 12, *[0.0] * without])
+    for seed in range(4):
+        assigned = share_groups(lengths, np.array([0.98, 0.01, 0.01]), np.random.default_rng(seed))
+        assert np.bincount(assigned, lengths > 0).tolist() == [10, 1, 1]
+
+
 @given(total=st.integers(0, 500), weights=st.lists(st.floats(0, 9), min_size=1, max_size=8))
 def test_shares_of_a_count_sum_to_it(total, weights):
     assume(sum(weights) > 1e-3)
