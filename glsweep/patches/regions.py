@@ -52,14 +52,15 @@ def hold_out(own: Sequence[Piece], split: Split, crs: CRS) -> tuple[list[Piece],
 def _take(region: Region, rest: Sequence[Piece], crs: CRS) -> tuple[list[Piece], list[Piece]]:
     """Return what of `rest` lies in the region, and what does not."""
     if region.polygons is None:
-        named = [any(fnmatchcase(p.entry.name, pattern) for pattern in region.scenes) for p in rest]
+        named = {p.entry.name for p in rest if any(fnmatchcase(p.entry.name, s) for s in region.scenes)}
         # Scenes of a group are never parted; ground that they share is settled by `apart`.
-        groups = {p.entry.group for p, is_named in zip(rest, named, strict=True) if is_named} - {None}
-        taken = [n or p.entry.group in groups for p, n in zip(rest, named, strict=True)]
-        return (
-            [replace(p, split=region.split) for p, t in zip(rest, taken, strict=True) if t],
-            [p for p, t in zip(rest, taken, strict=True) if not t],
-        )
+        groups = {p.entry.group for p in rest if p.entry.name in named} - {None}
+
+        def is_taken(piece: Piece) -> bool:
+            return piece.entry.name in named or piece.entry.group in groups
+
+        taken = [replace(piece, split=region.split) for piece in rest if is_taken(piece)]
+        return taken, [piece for piece in rest if not is_taken(piece)]
     ground = read_region(region, crs)
     inside, outside = [], []
     for piece in rest:

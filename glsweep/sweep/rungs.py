@@ -88,7 +88,6 @@ class Rung:
             raise ValueError(f"{record.trial.trial_id} has no report until epoch {self.epoch}")
         cost, of = self._sign * best[1], len(self._costs) + 1
         rank, kept = bisect.bisect_left(self._costs, cost) + 1, kept_of(self._stopping, of)
-        ordered_up_to = [*self._costs[:kept], cost] if rank <= kept else self._costs[:kept]
         return Judged(
             unix_s=time.time(),
             trial_id=record.trial.trial_id,
@@ -97,5 +96,5 @@ class Rung:
             rank=rank,
             of=of,
             kept=kept,
-            cutoff=self._sign * sorted(ordered_up_to)[kept - 1],
+            cutoff=self._sign * sorted([*self._costs[:kept], cost])[kept - 1],
         )

@@ -198,3 +198,12 @@ def test_the_criterion_decides_which_threshold_is_best(criterion: str, tau: floa
     assert chosen["criterion"] == criterion
     assert chosen["tau"] == pytest.approx(tau)
     assert chosen["values"].index(max(chosen["values"])) == chosen["thresholds"].index(chosen["tau"])
+
+
+def test_thresholds_are_told_to_four_digits() -> None:
+    mask = held_out().patches.mask
+    settings = Calibration(lowest=0.1, highest=0.2, count=4, criterion="dice")
+    probability = torch.from_numpy(np.where(mask > 0, 0.9, 0.15).astype(np.float32))
+    chosen = choose_threshold(probability, truth_within(mask, 200.0, 100.0), settings)
+    assert chosen["thresholds"] == [0.1, 0.1333, 0.1667, 0.2]
+    assert chosen["tau"] == 0.1667

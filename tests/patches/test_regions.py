@@ -63,7 +63,8 @@ def test_a_region_by_polygon_holds_every_test_patch_and_no_other(tmp_path):
 @pytest.mark.parametrize(
     ("region", "says"),
     [
-        ({"scenes": ("nowhere",)}, "the region nowhere holds no scene"),
+        ({"scenes": ("nowhere", "x*")}, r"the region nowhere, x\* holds no scene with a line; mend"),
+        ({"polygons": "regions.gpkg"}, r"the region .*regions\.gpkg holds no scene with a line; mend"),
         ({"polygons": "regions.gpkg", "names": ("Atlantis",)}, "has no 'Atlantis'"),
         ({"polygons": "regions.gpkg", "column": "region", "names": ("x",)}, "has no column 'region'"),
         ({"polygons": "missing.gpkg"}, "no such file of polygons"),

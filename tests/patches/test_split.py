@@ -215,12 +215,29 @@ def test_groups_are_shared_as_near_to_the_fractions_as_can_be():
     assert np.allclose(shares, FRACTIONS, atol=0.02)
 
 
+@pytest.mark.parametrize("length", [0.5, 1.0, 40.0])
+@pytest.mark.parametrize("without", [0, 6])
+def test_the_smallest_splits_get_a_group_with_a_line_though_one_lacks_far_more(length, without):
+    lengths = np.array([*[length] * 12, *[0.0] * without])
+    for seed in range(4):
+        assigned = share_groups(lengths, np.array([0.98, 0.01, 0.01]), np.random.default_rng(seed))
+        assert np.bincount(assigned, lengths > 0).tolist() == [10, 1, 1]
+
+
 @given(total=st.integers(0, 500), weights=st.lists(st.floats(0, 9), min_size=1, max_size=8))
 def test_shares_of_a_count_sum_to_it(total, weights):
     assume(sum(weights) > 1e-3)
     parts = share_count(total, np.array(weights))
     assert parts.sum() == total
     assert (np.abs(parts - total * np.array(weights) / sum(weights)) <= 1).all()
+
+
+def test_what_is_left_of_a_count_goes_to_the_largest_remainders_the_first_of_equals():
+    assert share_count(4, np.array([1.1, 1.7, 1.2])).tolist() == [1, 2, 1]
+    assert share_count(10, np.array([0.0, 2.0, 0.0, 2.0])).tolist() == [0, 5, 0, 5]
+    assert share_count(7, np.ones(40)).tolist() == [1] * 7 + [0] * 33
+    nothing = share_count(7, np.zeros(3))
+    assert (nothing.tolist(), nothing.dtype) == ([0, 0, 0], np.int64)
 
 
 def test_strips_hold_their_share_of_the_lines():

@@ -1,6 +1,5 @@
 """Early stopping: what it decides, and what it must not depend on."""
 
-import itertools
 import json
 import math
 import tempfile
@@ -15,7 +14,6 @@ from sweeps import SCRATCH, figures, journal_at, outcomes, planned, run
 from glsweep.config.space import Asha, Median, NoStopping
 from glsweep.errors import ResourceError, StudyError
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.rungs import rung_epochs
 
 EPOCHS = 9
 EVENTS = ["began", "started", "epoch", "rung", "ended"]
@@ -231,14 +229,6 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
     path.write_text('{"event": "party"}\n')
     with pytest.raises(StudyError, match=r"ledger\.jsonl: line 1 is no event"):
         journal_at(path, epochs=EPOCHS)
-
-
-@pytest.mark.parametrize(("grace", "factor"), list(itertools.product([1, 2, 3, 7], [2, 3, 4])))
-def test_rungs_are_exact_powers_below_the_budget(grace: int, factor: int) -> None:
-    asha = Asha(grace_epochs=grace, reduction_factor=factor)
-    for epochs in (1, 8, 27, 81, 243, 500):
-        expected = tuple(grace * factor**k for k in range(20) if grace * factor**k < epochs)
-        assert rung_epochs(asha, epochs) == expected
 
 
 def test_a_journal_in_a_snapshot_holds_nothing() -> None:

@@ -1,5 +1,6 @@
 """Who goes on at a rung, against the same question asked of all trials by brute force."""
 
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -110,6 +111,14 @@ def test_a_trial_counts_with_its_best_epoch_until_the_rung_and_with_none_after_i
     assert record.best(figure, until_epoch=0) is None
 
 
+@pytest.mark.parametrize(("grace", "factor"), list(itertools.product([1, 2, 3, 7], [2, 3, 4])))
+def test_rungs_are_exact_powers_below_the_budget(grace: int, factor: int) -> None:
+    asha = Asha(grace_epochs=grace, reduction_factor=factor)
+    for epochs in (1, 8, 27, 81, 243, 500):
+        expected = tuple(grace * factor**k for k in range(20) if grace * factor**k < epochs)
+        assert rung_epochs(asha, epochs) == expected
+
+
 def test_the_median_rule_compares_after_every_epoch_from_grace_on_and_no_stopping_never() -> None:
     assert rung_epochs(Median(grace_epochs=2), 6) == (2, 3, 4, 5)
     assert rung_epochs(Median(grace_epochs=6), 6) == ()
@@ -156,3 +165,41 @@ def test_a_trial_that_is_past_a_rung_is_judged_there_by_what_it_had_then(tmp_pat
         (judged,) = rung.advance([journal.records.trials["0000"]])
         assert (judged.rung_epoch, judged.value) == (epoch, values[epoch - 1])
         assert list(rung.advance([journal.records.trials["0000"]])) == []
+
+
+def test_one_that_ended_before_the_rung_keeps_nobody_waiting_and_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    journal = journal_at(path, epochs=9)
+    for index in range(3):
+        journal.start(planned(index))
+    for index in (1, 2):
+        assert journal.report(f"{index:04d}", 1, figures(0.5), last=False) is Decision.WAIT
+    journal.fail("0000", "the loss became nan")
+    assert judged_in(path) == ["0001", "0002"]
+    assert [journal.records.trials[f"000{n}"].judged[1].of for n in (1, 2)] == [1, 2]
+
+
+def test_one_that_was_judged_but_not_ended_when_the_driver_died_is_ended_then(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    journal = journal_at(path, epochs=9)
+    for index, value in enumerate([0.5, 0.3]):
+        journal.start(planned(index))
+        journal.report(f"{index:04d}", 1, figures(value), last=False)
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert b'"event":"ended"' in lines[-1]
+    path.write_bytes(b"".join(lines[:-1]))
+    again = journal_at(path, epochs=9)
+    assert again.decide("0001") is Decision.STOP
+    assert again.decide("0000") is Decision.CONTINUE
+    assert (again.records.trials["0001"].outcome, again.records.trials["0001"].rung_epoch) == ("stopped", 1)
+
+
+def test_a_judgement_stands_though_the_rule_has_become_another(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    journal = journal_at(path, epochs=9, stopping=Median(grace_epochs=1))
+    for index, value in enumerate([0.5, 0.9, 0.7]):
+        journal.start(planned(index))
+        assert journal.report(f"{index:04d}", 1, figures(value), last=False) is Decision.CONTINUE
+    stricter = journal_at(path, epochs=9, stopping=Asha(grace_epochs=1, reduction_factor=4))
+    assert [record.outcome for record in stricter.records.trials.values()] == [None] * 3
+    assert stricter.decide("0002") is Decision.CONTINUE

@@ -10,8 +10,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from glsweep.metrics.thresholds import count_at_thresholds
 from glsweep.training.epoch import RANKING_THRESHOLDS, batches, train, validate
-from glsweep.training.fit import loss_of, make_task
+from glsweep.training.fit import fit, loss_of, make_task
 from glsweep.training.state import fresh_state
+from glsweep.training.step import take_step
 
 CPU = torch.device("cpu")
 
@@ -134,6 +135,27 @@ def test_augmentations_are_drawn_anew_for_another_seed():
     task = make_task(parameters(augmentation=("dihedral",)), same, bands(7, seed=1), schedule(3), CPU)
     assert torch.equal(seen(task, 1)[0], seen(task, 1)[0])
     assert not torch.equal(seen(task, 1)[0], seen(task, 2)[0])
+
+
+def test_a_trials_seed_decides_its_draws_beside_its_first_weights():
+    of = parameters(augmentation=())
+    losses = []
+    for seed in (1, 1, 2):
+        state = fresh_state(of, seed=0, device=CPU)
+        (report,) = fit(state, of, bands(10), bands(7, seed=1), schedule(1), seed=seed)
+        losses.append(report.train_loss)
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_a_step_starts_without_the_gradients_of_the_one_before():
+    weights = []
+    for left_over in (None, 7.0):
+        state, task = fresh_state(parameters(), seed=0, device=CPU), task_of(parameters())
+        for parameter in state.network.parameters():
+            parameter.grad = None if left_over is None else torch.full_like(parameter, left_over)
+        take_step(state, task, *seen(task, 0), 4)
+        weights.append(torch.cat([parameter.detach().flatten() for parameter in state.network.parameters()]))
+    assert torch.equal(*weights)
 
 
 def test_validation_uses_the_running_statistics_and_changes_nothing():
