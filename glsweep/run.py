@@ -63,7 +63,13 @@ class Options:
 DESCRIPTION = """Find the network that draws glacier grounding lines best.
 
 Without a command the whole study runs, on simulated scenes unless --data names yours:
-`python -m glsweep.run --data FOLDER`. Options: `python -m glsweep.run study --help`."""
+`python -m glsweep.run --data FOLDER`. Options: `python -m glsweep.run study --help`.
+
+Exit codes: 0, all went well; 2, nothing was done that could not be, and one line says what to mend;
+3, the study went on without a stratum that failed, which the table names with its reason and its remedy;
+130, interrupted."""
+
+SOME_FAILED = 3
 
 STAGE_COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
     "study": (STAGES, "All stages in their order: the default command."),
@@ -78,7 +84,10 @@ STAGE_COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 2 for what a user can mend, 130 when interrupted."""
+    """Run one command and return its exit code.
+
+    0, 2 for what a user can mend, 3 when some strata failed and the others went on, 130 when interrupted.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
         given.insert(0, "study")
@@ -102,17 +111,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code or 0
 
 
-def _command(stages: Sequence[Stage], text: str) -> Callable[[Options], None]:
-    def command(options: Annotated[Options, tyro.conf.arg(name="")]) -> None:
-        _run(stages, options)
+def _command(stages: Sequence[Stage], text: str) -> Callable[[Options], int]:
+    def command(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
+        return _run(stages, options)
 
     command.__doc__ = text
     return command
 
 
-def _run(stages: Sequence[Stage], options: Options) -> None:
-    from glsweep.report.console import print_results
+def _run(stages: Sequence[Stage], options: Options) -> int:
+    from glsweep.report.console import print_failures, print_results
     from glsweep.stages import Context, run_stages
+    from glsweep.sweep.failures import read_failures
 
     keep_ray_on_loopback(options.address)
     check_output_storage("--storage", options.storage)
@@ -122,8 +132,11 @@ def _run(stages: Sequence[Stage], options: Options) -> None:
     console.print(f"study [bold]{study.directory}[/bold]: {size}", highlight=False)
     with held(study):
         run_stages(study, stages, Context(plan, options.address, options.storage, console))
+    failed = read_failures(study)
     if "report" in stages:
         print_results(study, console)
+    print_failures(failed.values(), console)
+    return SOME_FAILED if failed else 0
 
 
 def _open(options: Options, first: Stage) -> tuple[Study, Plan]:

@@ -1,13 +1,14 @@
-"""The ledger: every event of a sweep, one JSON object a line, appended and never changed."""
+"""The ledger: every event of a sweep, one JSON object a line, appended and not changed after."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from glsweep.errors import StudyError
-from glsweep.sweep.events import EVENT, Event
+from glsweep.files import write_text
+from glsweep.sweep.events import EVENT, Began, Event, Started
 
 
 class Ledger:
@@ -34,6 +35,19 @@ class Ledger:
             if whole < len(text):
                 os.truncate(self.path, whole)
         yield from self.read()
+
+    def keep(self, trial_ids: Collection[str]) -> None:
+        """Leave out what became of all other trials; those that stay are counted from 0 again."""
+        kept: list[Event] = []
+        places: dict[str, int] = {}
+        for event in self.replay():
+            if isinstance(event, Started) and event.trial.trial_id in trial_ids:
+                place = places.setdefault(event.trial.trial_id, len(places))
+                trial = event.trial.model_copy(update={"index": place})
+                kept.append(event.model_copy(update={"trial": trial}))
+            elif isinstance(event, Began) or (not isinstance(event, Started) and event.trial_id in trial_ids):
+                kept.append(event)
+        write_text(self.path, "".join(f"{event.model_dump_json()}\n" for event in kept))
 
     def read(self) -> Iterator[Event]:
         """Yield every event that was written whole, and leave the file as it is.
