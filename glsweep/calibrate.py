@@ -7,18 +7,32 @@ from glsweep.files import read_json, write_json
 from glsweep.nets.member import load_member, write_card
 from glsweep.patches.store import open_patches
 from glsweep.study import Study
+from glsweep.sweep.failures import Failures, kept_apart, surviving, told
 from glsweep.training.inference import calibrate_on
 
 
 def calibrate(study: Study) -> dict[str, Any]:
-    """Choose every member's threshold, write it into its card and into `calibration.json`."""
-    settings, tolerance_m = study.config.space.calibration, study.config.space.search.tolerance_m
-    curves = {}
-    for key in read_json(study.winners_json):
-        stratum = Stratum.parse(key)
-        network, card = load_member(study.member(stratum))
-        val = open_patches(study, stratum.patch_size_px).arrays("val")
-        curves[key] = calibrate_on(val, network, card.channels, settings, tolerance_m=tolerance_m)
-        write_card(study.member(stratum), card.model_copy(update={"tau": curves[key]["tau"]}))
+    """Choose every member's threshold, write it into its card and into `calibration.json`.
+
+    Returns
+    -------
+    dict
+        `chosen`, from a stratum's key `tau` and `on_grid_edge`; `failed`, the members that have none.
+    """
+    curves: dict[str, dict[str, Any]] = {}
+    failed: Failures = {}
+    for key in surviving(study, read_json(study.winners_json)):
+        with kept_apart(failed, study, "calibrate", key):
+            curves[key] = _calibrated(study, Stratum.parse(key))
     write_json(study.calibration_json, curves)
-    return {key: {name: curve[name] for name in ("tau", "on_grid_edge")} for key, curve in curves.items()}
+    chosen = {key: {name: curve[name] for name in ("tau", "on_grid_edge")} for key, curve in curves.items()}
+    return {"chosen": chosen, "failed": told(failed)}
+
+
+def _calibrated(study: Study, stratum: Stratum) -> dict[str, Any]:
+    settings, tolerance_m = study.config.space.calibration, study.config.space.search.tolerance_m
+    network, card = load_member(study.member(stratum))
+    val = open_patches(study, stratum.patch_size_px).arrays("val")
+    curve = calibrate_on(val, network, card.channels, settings, tolerance_m=tolerance_m)
+    write_card(study.member(stratum), card.model_copy(update={"tau": curve["tau"]}))
+    return curve

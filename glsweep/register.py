@@ -14,6 +14,7 @@ from glsweep.config.trial import Stratum
 from glsweep.errors import GlsweepError
 from glsweep.files import read_json
 from glsweep.metrics.thresholds import count_at_thresholds
+from glsweep.metrics.trivial import Trivial, best_trivial, is_better_than_trivial
 from glsweep.nets.member import CARD, WEIGHTS, ModelCard, load_card_of, load_member
 from glsweep.patches.arrays import PatchArrays
 from glsweep.patches.store import open_patches
@@ -38,7 +39,8 @@ def register_members(study: Study) -> dict[str, dict[str, Any]]:
     """Make each evaluated member a version of `glsweep-<architecture>-<patch size>`, once.
 
     The alias `champion` goes to a member when there is no champion, or when it beats the champion
-    on the relaxed F1 over this study's test patches, each at its own threshold.
+    on the relaxed F1 over this study's test patches, each at its own threshold. It goes to none that
+    does not beat what needs no training on these patches, see `glsweep.metrics.trivial`.
 
     Returns
     -------
@@ -50,15 +52,18 @@ def register_members(study: Study) -> dict[str, dict[str, Any]]:
     StoreError
         When the store cannot be reached or used; the next call goes on from there.
     """
-    rows = {row["stratum"]: row for row in read_json(study.table_json)["rows"]}
+    table = read_json(study.table_json)
+    rows = {row["stratum"]: row for row in table["rows"]}
     tracker = Tracker.open(study)
     if any(tracker.member_run_id(key) is None for key in rows):
         track_members(study)
         tracker = Tracker.open(study)
-    return {key: _register(study, tracker, Stratum.parse(key), row) for key, row in rows.items()}
+    return {key: _register(study, tracker, Stratum.parse(key), row, table) for key, row in rows.items()}
 
 
-def _register(study: Study, tracker: Tracker, stratum: Stratum, row: dict[str, Any]) -> dict[str, Any]:
+def _register(
+    study: Study, tracker: Tracker, stratum: Stratum, row: dict[str, Any], table: dict[str, Any]
+) -> dict[str, Any]:
     registry, folder = Registry(tracker.store, f"glsweep-{stratum.key}"), study.member(stratum)
     test = open_patches(study, stratum.patch_size_px).arrays("test")
     content = _content(folder)
@@ -74,8 +79,9 @@ def _register(study: Study, tracker: Tracker, stratum: Stratum, row: dict[str, A
     present = registry.champion()
     if present == version:
         return {"model": registry.model, "version": version, "is_champion": True, "why": "is the champion"}
-    is_better, why = True, "is the first"
-    if present is not None:
+    fault = _worthless(row, best_trivial(table, stratum.patch_size_px))
+    is_better, why = not fault, fault or "is the first"
+    if is_better and present is not None:
         is_better, why = _compare(study, registry, present, test, row["relaxed_f1"])
     if is_better:
         registry.crown(version)
@@ -83,12 +89,22 @@ def _register(study: Study, tracker: Tracker, stratum: Stratum, row: dict[str, A
     return {"model": registry.model, "version": version, "is_champion": is_better, "why": why}
 
 
+def _worthless(row: dict[str, Any], trivial: Trivial | None) -> str:
+    """Return why a member is worth no alias, whoever else there is; nothing where it is worth one."""
+    if is_better_than_trivial(row, trivial):
+        return ""
+    if row["relaxed_f1"] is None or not row["patches_with_line"] or trivial is None:
+        return "has no relaxed F1 on this test split, which holds no line"
+    return (
+        f"does not beat {trivial.words}: relaxed F1 {row['relaxed_f1']:.4f} against "
+        f"{trivial.relaxed_f1:.4f} of {trivial.title}"
+    )
+
+
 def _compare(
-    study: Study, registry: Registry, champion: str, test: PatchArrays, own: float | None
+    study: Study, registry: Registry, champion: str, test: PatchArrays, own: float
 ) -> tuple[bool, str]:
     """Say whether a relaxed F1 beats that of the champion on the same patches, and why."""
-    if own is None:
-        return False, "has no relaxed F1 on this test split, which holds no line"
     try:
         with registry.member_of(champion) as folder:
             theirs = _relaxed_f1(study, folder, test)

@@ -1,7 +1,7 @@
 """The stage `retrain`: each stratum's winner is trained in full, and its best epoch is kept."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ from rich.console import Console
 from glsweep import __version__
 from glsweep.config.space import NoStopping
 from glsweep.config.trial import TrialParameters
-from glsweep.errors import StudyError
+from glsweep.errors import GlsweepError
 from glsweep.files import read_json, replacing
 from glsweep.nets.build import build_network
-from glsweep.nets.member import ModelCard, save_member
+from glsweep.nets.member import CARD, ModelCard, load_member, save_member
 from glsweep.patches.store import open_patches
 from glsweep.spaces.plan import ListedPlan, PlannedTrial
 from glsweep.study import Study
@@ -22,10 +22,12 @@ from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.cluster import connected
 from glsweep.sweep.console import ConsoleListener
 from glsweep.sweep.engine import Job, run_trials
+from glsweep.sweep.failures import Failures, failure_in_retraining, told
 from glsweep.sweep.ledger import Ledger
 from glsweep.sweep.records import TrialRecord, read_records
 from glsweep.sweep.stage import split_arrays
 from glsweep.sweep.terms import Terms
+from glsweep.sweep.winners import changes_in_full, changes_told
 from glsweep.tracking.away import without_stopping
 from glsweep.tracking.members import track_members
 from glsweep.training.fit import Schedule
@@ -37,14 +39,15 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
     """Train every winner in full and write its folder under `members/`; return a summary.
 
     Members run through the engine of the sweep, on the same cluster, and continue where they were
-    cut off.
+    cut off. One that fails stands under `failed` in the summary, and is tried again whenever the stage
+    is run again.
     """
     settings = study.config.space.retraining
     won: dict[str, Any] = read_json(study.winners_json)
-    members = [plan_member(study, index, key, won[key]) for index, key in enumerate(sorted(won))]
-    folder = study.directory / "members"
+    checkpoints = CheckpointStore(study.checkpoints(storage, "members"))
+    members = _planned(study, won, checkpoints)
     job = Job(
-        plan=ListedPlan(members, begun=_begun(study, members)),
+        plan=ListedPlan(members),
         schedule=Schedule(
             settings.epochs,
             study.config.space.search.tolerance_m,
@@ -56,43 +59,71 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
         stopping=NoStopping(),
         resources=study.config.space.resources,
         ledger_jsonl=study.members_ledger_jsonl,
-        storage=study.checkpoints(storage, "members"),
+        storage=checkpoints.root,
         keep_checkpoints=True,
         start=load_start(study),
     )
+    changed = {m.stratum.title: changes_in_full(won[m.stratum.key], m.parameters) for m in members}
+    for text in changes_told(changed):
+        console.print(f"  trained in full with {text}", highlight=False, markup=False)
     terms = Terms.of_retraining(job.plan.strata, study.config.space)
     table = ConsoleListener(console, terms, title="Retraining of the winners")
     with connected(address), table:
         records = run_trials(job, split_arrays(study, job.plan), [table])
-    checkpoints = CheckpointStore(job.storage)
+    failed: Failures = {}
     for member in members:
-        record = records.trials[member.trial_id]
+        key, record = member.stratum.key, records.trials[member.trial_id]
         if record.outcome == "failed":
-            raise StudyError(
-                f"{folder}: {member.stratum.title} could not be retrained ({record.reason}); "
-                f"lower `retraining.learning_rate`, or delete {job.ledger_jsonl} to try again"
-            )
+            # What an earlier winner became must not be taken for this one.
+            (study.member(member.stratum) / CARD).unlink(missing_ok=True)
+            failed[key] = failure_in_retraining(study, record)
+            continue
         with checkpoints.newest(member.trial_id) as checkpoint:
             if checkpoint is not None:
-                _write_member(study, member, record, checkpoint, won[member.stratum.key]["trial_id"])
+                _write_member(study, member, record, checkpoint, won[key])
     checkpoints.clear()
     with without_stopping(study, console):
         track_members(study)
-    return {m.stratum.key: {"epochs": len(records.trials[m.trial_id].epochs)} for m in members}
+    trained = [member for member in members if member.stratum.key not in failed]
+    return {
+        "members": {m.stratum.key: {"epochs": len(records.trials[m.trial_id].epochs)} for m in trained},
+        "failed": told(failed),
+    }
 
 
-def _begun(study: Study, members: Sequence[PlannedTrial]) -> list[PlannedTrial]:
-    """Return the members that an earlier run has begun, and forget those that are not asked for any more.
+def _planned(study: Study, won: Mapping[str, Any], checkpoints: CheckpointStore) -> list[PlannedTrial]:
+    """Return a trial for each winner: those that stand as the ledger counts them, then all others.
 
-    They are of other winners, or of other settings: the study was extended since.
+    Members that failed, and those of which neither folder nor checkpoint can be read any more, are
+    struck from the ledger: they are trained anew.
     """
+    members = {key: plan_member(study, index, key, won[key]) for index, key in enumerate(sorted(won))}
+    by_id = {member.trial_id: member for member in members.values()}
     ledger = Ledger(study.members_ledger_jsonl)
-    if not ledger.path.is_file():
-        return []
-    asked = {member.trial_id for member in members}
-    if not read_records(ledger.path).trials.keys() <= asked:
-        ledger.keep(asked)
-    return read_records(ledger.path).configurations
+    begun = read_records(ledger.path).trials
+    standing = [
+        trial_id
+        for trial_id, record in begun.items()
+        if trial_id in by_id and _stands(study, record, checkpoints)
+    ]
+    if len(standing) < len(begun):
+        ledger.keep(standing)
+    order = [*standing, *(trial_id for trial_id in by_id if trial_id not in standing)]
+    return [by_id[trial_id].model_copy(update={"index": n}) for n, trial_id in enumerate(order)]
+
+
+def _stands(study: Study, record: TrialRecord, checkpoints: CheckpointStore) -> bool:
+    """Whether an earlier run's member is worth something: it may go on, or it is there."""
+    if record.outcome != "completed":
+        return record.outcome is None
+    with checkpoints.newest(record.trial.trial_id) as checkpoint:
+        if checkpoint is not None:
+            return True
+    try:
+        load_member(study.member(record.trial.stratum))
+    except GlsweepError:
+        return False
+    return True
 
 
 def plan_member(study: Study, index: int, key: str, winner: dict[str, Any]) -> PlannedTrial:
@@ -118,7 +149,7 @@ def plan_member(study: Study, index: int, key: str, winner: dict[str, Any]) -> P
 
 
 def _write_member(
-    study: Study, member: PlannedTrial, record: TrialRecord, checkpoint: Path, trial_id: str
+    study: Study, member: PlannedTrial, record: TrialRecord, checkpoint: Path, winner: Mapping[str, Any]
 ) -> None:
     parameters, folder = member.parameters, study.member(member.stratum)
     progress, weights = best_weights(checkpoint)
@@ -141,8 +172,9 @@ def _write_member(
         trained_on=study.config.card.trained_on,
         data_card_hash=study.config.card.content_hash(),
         seed=member.seed,
-        trial_id=trial_id,
+        trial_id=winner["trial_id"],
         parameters=parameters.model_dump(mode="json"),
+        changed_since_trial=changes_in_full(winner, parameters),
         best_epoch=progress.best_epoch,
         figures=record.epochs[progress.best_epoch],
         glsweep_version=__version__,

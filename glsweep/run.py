@@ -86,7 +86,13 @@ class ReportOptions(Options):
 DESCRIPTION = """Find the network that draws glacier grounding lines best.
 
 Without a command the whole study runs, on simulated scenes unless --data names yours:
-`python -m glsweep.run --data FOLDER`. Options: `python -m glsweep.run study --help`."""
+`python -m glsweep.run --data FOLDER`. Options: `python -m glsweep.run study --help`.
+
+Exit codes: 0, all went well; 2, nothing was done that could not be, and one line says what to mend;
+3, the study went on without a stratum that failed, which the table names with its reason and its remedy;
+130, interrupted."""
+
+SOME_FAILED = 3
 
 STAGE_COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
     "study": (STAGES, "All stages in their order: the default command."),
@@ -100,7 +106,10 @@ STAGE_COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 2 for what a user can mend, 128 + n after signal n."""
+    """Run one command and return its exit code.
+
+    0, 2 for what a user can mend, 3 when some strata failed and the others went on, 128 + n after signal n.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
         given.insert(0, "study")
@@ -131,30 +140,31 @@ def _run_command(given: list[str], ending: Ending) -> int:
     return code or 0
 
 
-def _command(stages: Sequence[Stage], text: str) -> Callable[[Options], None]:
-    def command(options: Annotated[Options, tyro.conf.arg(name="")]) -> None:
-        _run(stages, options)
+def _command(stages: Sequence[Stage], text: str) -> Callable[[Options], int]:
+    def command(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
+        return _run(stages, options)
 
     command.__doc__ = text
     return command
 
 
-def _report(options: Annotated[ReportOptions, tyro.conf.arg(name="")]) -> None:
+def _report(options: Annotated[ReportOptions, tyro.conf.arg(name="")]) -> int:
     """Write the page with the table and the figures."""
     if options.out is None:
-        _run(("report",), options)
-        return
+        return _run(("report",), options)
     others = replace(options, study=None, out=None, debug=False)
     if options.study is None or others != ReportOptions():
         raise ConfigError(
             "--out: goes with --study and no other option; the study's own data and space are used"
         )
     report_elsewhere(options.study, options.out)
+    return 0
 
 
-def _run(stages: Sequence[Stage], options: Options) -> None:
-    from glsweep.report.console import print_results
+def _run(stages: Sequence[Stage], options: Options) -> int:
+    from glsweep.report.console import print_failures, print_results
     from glsweep.stages import Context, run_stages
+    from glsweep.sweep.failures import read_failures
 
     keep_ray_on_loopback(options.address)
     check_output_storage("--storage", options.storage)
@@ -169,8 +179,11 @@ def _run(stages: Sequence[Stage], options: Options) -> None:
         for remark in study.config.space.remarks:
             console.print(Text(f"mind: {remark}", style="yellow"), soft_wrap=True)
         run_stages(study, stages, Context(plan, options.address, options.storage, console))
+    failed = read_failures(study)
     if "report" in stages:
         print_results(study, console)
+    print_failures(failed.values(), console)
+    return SOME_FAILED if failed else 0
 
 
 def _open(options: Options, first: Stage, stack: ExitStack, console: Console) -> tuple[Study, Plan]:

@@ -7,8 +7,13 @@ from typing import Any
 
 from rich.console import Console
 
+from glsweep.files import read_json
 from glsweep.spaces.plan import Plan, patch_sizes_px
 from glsweep.study import STAGES, Stage, Study
+from glsweep.sweep.failures import check_some_survive, read_failures
+
+TRIED_AGAIN: tuple[Stage, ...] = ("retrain", "calibrate", "evaluate")
+"""Stages in which another try may help. What failed in the sweep, others have been judged by."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +29,21 @@ class Context:
 def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
     """Run those of `stages` that are not finished, and record each as it ends.
 
+    A stratum that fails in one of them is left out of those that follow. A stage that is asked for by its
+    own name alone tries again what failed in it, or after it.
+
     Raises
     ------
     StudyError
-        When the stage before one of them has not been run.
+        When the stage before one of them has not been run, or when no stratum is left.
     """
+    if len(stages) == 1:
+        _reopen(study, stages[0])
     for stage in stages:
         if study.is_done(stage) and not (stage == "prepare" and _lacks_patches(study, context)):
             wall_s = study.record(stage)["wall_s"]
             context.console.print(f"[dim]{stage:<10} done before ({wall_s:.0f} s)[/dim]")
+            _check_some_survive(study, stage)
             continue
         before = STAGES.index(stage)
         if before:
@@ -42,6 +53,20 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
         summary = _RUNNERS[stage](study, context)
         study.finish(stage, time.perf_counter() - start_s, summary)
         context.console.print(f"[dim]{stage:<10} {time.perf_counter() - start_s:.0f} s[/dim]")
+        _check_some_survive(study, stage)
+
+
+def _reopen(study: Study, stage: Stage) -> None:
+    """Forget that a stage is complete in which, or after which, members failed."""
+    since = STAGES[STAGES.index(stage) :]
+    if stage in TRIED_AGAIN and any(failure.stage in since for failure in read_failures(study).values()):
+        for later in reversed(since):
+            study.stage_record(later).unlink(missing_ok=True)
+
+
+def _check_some_survive(study: Study, stage: Stage) -> None:
+    if STAGES.index(stage) >= STAGES.index("sweep"):
+        check_some_survive(study, read_json(study.winners_json))
 
 
 def _lacks_patches(study: Study, context: Context) -> bool:
@@ -89,15 +114,15 @@ def _retrain(study: Study, context: Context) -> Mapping[str, Any]:
 def _calibrate(study: Study, context: Context) -> Mapping[str, Any]:
     from glsweep.calibrate import calibrate
 
-    chosen = calibrate(study)
-    for key, choice in chosen.items():
+    summary = calibrate(study)
+    for key, choice in summary["chosen"].items():
         context.console.print(f"  {key}: tau {choice['tau']:.2f}", highlight=False)
         if choice["on_grid_edge"]:
             context.console.print(
                 f"  [yellow]{key}: tau lies on the edge of the grid that was tried; a better one may lie "
                 "outside (`calibration` in the search space)[/yellow]"
             )
-    return chosen
+    return summary
 
 
 def _evaluate(study: Study, _context: Context) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """The stage `evaluate`: the study's table, on patches that no network has seen."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,13 @@ from glsweep.nets.member import load_card_of, load_member
 from glsweep.patches.arrays import PatchArrays
 from glsweep.patches.store import open_patches
 from glsweep.study import Study
+from glsweep.sweep.failures import Failure, Failures, kept_apart, read_failures, surviving, told
 from glsweep.training.inference import calibrate_on, predict_patches
 
 EXAMPLES = 4
+
+Scored = tuple[dict[str, Any], list[dict[str, Any]]]
+"""A row of the table, and the same by data set."""
 
 
 @dataclass(frozen=True)
@@ -63,36 +68,60 @@ def evaluate(study: Study) -> dict[str, Any]:
     """Score members and baselines on the test split; write the table, curves and each member's examples.
 
     Then each member draws every whole test scene (`evaluate_scenes`), and its card says how it did.
+    Strata that failed, here or in an earlier stage, stand under `failed` in the table.
 
     With several data sets the table holds the figures on those that are trained on, and
     `by_data_set` all figures on each apart, with `data_sets` telling how the data sets differ.
     """
-    strata = [Stratum.parse(key) for key in read_json(study.winners_json)]
-    sizes = sorted({stratum.patch_size_px for stratum in strata})
-    grounds = {size: _ground(study, size) for size in sizes}
-    scored = [pair for size, ground in grounds.items() for pair in _trivial(ground, size)]
-    curves = []
-    for stratum in strata:
-        ground = grounds[stratum.patch_size_px]
-        member, of_member = _member(study, stratum, ground)
-        scored += [member, _untrained(study, stratum, ground)]
-        curves.append(of_member)
-    rows = [row for row, _ in scored if row["kind"] == "network"]
-    baselines = [row for row, _ in scored if row["kind"] != "network"]
-    table = {
+    failed: Failures = {}
+    strata = [Stratum.parse(key) for key in surviving(study, read_json(study.winners_json))]
+    grounds = {size: _ground(study, size) for size in sorted({one.patch_size_px for one in strata})}
+    scored, curves = _scored(study, strata, grounds, failed)
+    lines = evaluate_scenes(study, [stratum for stratum in strata if stratum.key not in failed], failed)
+    scored = [(row, apart) for row, apart in scored if row["stratum"] not in failed]
+    table: dict[str, Any] = {
         "tolerance_m": study.config.space.search.tolerance_m,
-        "posting_m": grounds[sizes[0]].own.patches.posting_m,
-        "rows": rows,
-        "baselines": baselines,
+        "posting_m": grounds[strata[0].patch_size_px].own.patches.posting_m,
+        "rows": [row for row, _ in scored if row["kind"] == "network"],
+        "baselines": [row for row, _ in scored if row["kind"] != "network"],
+        "failed": [_failed_row(failure) for _, failure in sorted({**read_failures(study), **failed}.items())],
         "data_sets": [facts for size, ground in grounds.items() for facts in _data_sets(ground, size)],
         "by_data_set": [row for _, by_data_set in scored for row in by_data_set],
     }
     write_json(study.table_json, table)
-    write_json(study.curves_json, {"tolerance_m": table["tolerance_m"], "members": curves})
+    shown = [curve for curve in curves if curve["stratum"] not in failed]
+    write_json(study.curves_json, {"tolerance_m": table["tolerance_m"], "members": shown})
     with replacing(study.table_csv) as beside:
-        pd.DataFrame([*rows, *baselines]).to_csv(beside, index=False)
-    write_on_cards(study, strata, table, evaluate_scenes(study, strata))
-    return {row["stratum"]: {"relaxed_f1": row["relaxed_f1"], "dice": row["dice"]} for row in rows}
+        rows = [*table["rows"], *table["baselines"], *table["failed"]]
+        pd.DataFrame(rows).to_csv(beside, index=False)
+    write_on_cards(study, [stratum for stratum in strata if stratum.key not in failed], table, lines)
+    return {
+        "figures": {
+            row["stratum"]: {name: row[name] for name in ("relaxed_f1", "dice")} for row in table["rows"]
+        },
+        "failed": told(failed),
+    }
+
+
+def _scored(
+    study: Study, strata: Sequence[Stratum], grounds: Mapping[int, Ground], failed: Failures
+) -> tuple[list[Scored], list[dict[str, Any]]]:
+    """Score what needs no training, then each member with its untrained self; return the curves beside."""
+    scored = [pair for size, ground in grounds.items() for pair in _trivial(ground, size)]
+    curves = []
+    for stratum in strata:
+        ground = grounds[stratum.patch_size_px]
+        with kept_apart(failed, study, "evaluate", stratum.key):
+            member, of_member = _member(study, stratum, ground)
+            scored += [member, _untrained(study, stratum, ground)]
+            curves.append(of_member)
+    return scored, curves
+
+
+def _failed_row(failure: Failure) -> dict[str, Any]:
+    stratum = Stratum.parse(failure.stratum)
+    why = {"stage": failure.stage, "reason": failure.reason, "remedy": failure.remedy}
+    return {**_identity(stratum, stratum.title, "failed"), **why}
 
 
 def _ground(study: Study, size_px: int) -> Ground:
@@ -121,9 +150,6 @@ def _data_sets(ground: Ground, size_px: int) -> list[dict[str, Any]]:
         {"data_set": name, "patch_size_px": size_px, "test_only": test_only[name], **facts}
         for name, facts in ground.data_sets.facts().items()
     ]
-
-
-Scored = tuple[dict[str, Any], list[dict[str, Any]]]
 
 
 def _member(study: Study, stratum: Stratum, ground: Ground) -> tuple[Scored, dict[str, Any]]:

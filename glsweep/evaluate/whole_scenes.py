@@ -27,6 +27,7 @@ from glsweep.scenes.probability import opened_probability
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.scene_entry import SceneEntry
 from glsweep.study import Study
+from glsweep.sweep.failures import Failures, kept_apart
 from glsweep.vectorize.drawn import draw_lines
 
 WINDOW_PX = 256
@@ -65,8 +66,12 @@ class TestScene:
         return line_distances(own, self.reference, crs=self.entry.map_crs, farthest_m=self.farthest_m)
 
 
-def evaluate_scenes(study: Study, strata: Sequence[Stratum]) -> dict[str, Any] | None:
+def evaluate_scenes(
+    study: Study, strata: Sequence[Stratum], failed: Failures | None = None
+) -> dict[str, Any] | None:
     """Let each member draw every test scene, and write lines, maps and figures.
+
+    A member that cannot do so joins those that `failed`, and has no figures.
 
     Nothing is done where test ground is no part of a map: patches shared out at random, patches
     without a place.
@@ -81,7 +86,11 @@ def evaluate_scenes(study: Study, strata: Sequence[Stratum]) -> dict[str, Any] |
     scenes = list(_test_scenes(study, sizes_px))
     if not scenes:
         return None
-    members = [_member_scores(study, stratum, scenes) for stratum in strata]
+    members: list[dict[str, Any]] = []
+    failed = {} if failed is None else failed
+    for stratum in strata:
+        with kept_apart(failed, study, "evaluate", stratum.key):
+            members.append(_member_scores(study, stratum, scenes))
     found = {
         "tolerances_m": list(TOLERANCES_M),
         "shortest_m": SHORTEST_M,

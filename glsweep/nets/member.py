@@ -23,9 +23,10 @@ class ModelCard(Settings):
     """What must be known of a network before it may predict, and where it came from.
 
     `tau` is the probability from which a pixel is line, None before calibration; `posting_m` and
-    `wavelength_m` are those of the training data, which `trained_on` names; `parameters` are the
-    trial's, `figures` those of `best_epoch` on validation, and `tested` by data set those on test
-    ground: of patches, and (`scenes.`) of lines on whole scenes.
+    `wavelength_m` are those of the training data, which `trained_on` names; `parameters` are those of
+    full training, and `changed_since_trial` holds for each of them that was another in the trial what it
+    was there and what it became; `figures` are those of `best_epoch` on validation, and `tested` by data
+    set those on test ground: of patches, and (`scenes.`) of lines on whole scenes.
     """
 
     architecture: Architecture
@@ -41,6 +42,7 @@ class ModelCard(Settings):
     seed: int
     trial_id: str
     parameters: dict[str, Any]
+    changed_since_trial: dict[str, tuple[Any, Any]] = Field(default_factory=dict)
     best_epoch: int
     figures: dict[str, float]
     tested: dict[str, dict[str, float]] = Field(default_factory=dict)

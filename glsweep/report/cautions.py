@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from glsweep.metrics.trivial import best_trivial, is_better_than_trivial
 from glsweep.report.data_facts import SPLIT_TITLES, DataFacts
 from glsweep.report.results import Results
 from glsweep.report.sweep_cautions import sweep_cautions
-from glsweep.report.table import baselines_of, networks_of, patch_sizes
+from glsweep.report.table import networks_of, patch_sizes
 from glsweep.report.words import counted, joined
 
 FEW_PATCHES = 30
@@ -16,6 +17,7 @@ def cautions(results: Results, facts: DataFacts) -> list[str]:
     """Return one plain sentence or two for each thing to mind, the gravest first."""
     return [
         *_about_the_split(facts),
+        *_about_failures(results),
         *_about_the_baselines(results),
         *_about_tau(results),
         *_about_training(results),
@@ -46,21 +48,22 @@ def _about_the_split(facts: DataFacts) -> Iterator[str]:
 
 def _about_the_baselines(results: Results) -> Iterator[str]:
     for size in patch_sizes(results.table):
-        trivial = [
-            r["relaxed_f1"] for r in baselines_of(results.table, size) if r.get("relaxed_f1") is not None
-        ]
-        if not trivial:
-            continue
+        trivial = best_trivial(results.table, size)
         beaten = [
             str(row["title"])
             for row in networks_of(results.table, size)
-            if row.get("relaxed_f1") is None or row["relaxed_f1"] <= max(trivial)
+            if not is_better_than_trivial(row, trivial)
         ]
-        if beaten:
+        if beaten and trivial is not None:
             yield (
-                f"No better than a trivial predictor on relaxed F1: {joined(beaten)} (the best trivial one "
-                f"reaches {max(trivial):.3f})."
+                f"No better than a trivial predictor on relaxed F1: {joined(beaten)} ({trivial.title}, the "
+                f"best of what needs no training, reaches {trivial.relaxed_f1:.3f})."
             )
+
+
+def _about_failures(results: Results) -> Iterator[str]:
+    for row in results.table.get("failed", []):
+        yield f"{row['title']} is not in the table: it failed in stage {row['stage']} ({row['reason']})."
 
 
 def _about_tau(results: Results) -> Iterator[str]:

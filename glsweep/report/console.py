@@ -1,9 +1,10 @@
 """What is printed between and after the stages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from glsweep.files import read_json
 from glsweep.report.data_facts import data_facts
@@ -12,6 +13,7 @@ from glsweep.report.line_tables import console_line_table, line_rows
 from glsweep.report.table import console_table
 from glsweep.report.words import counted, joined
 from glsweep.study import Study
+from glsweep.sweep.failures import Failure
 from glsweep.tracking.address import browse_command, tracking_uri, trials_page
 
 
@@ -45,10 +47,19 @@ def print_results(study: Study, console: Console) -> None:
         console.print(line, highlight=False)
     if study.lines_json.is_file():
         console.print(console_line_table(line_rows(read_json(study.lines_json))))
-    for caution in study.record("report")["summary"]["cautions"]:
-        console.print(f"[yellow]mind:[/yellow] {caution}", highlight=False)
+    summary = study.record("report")["summary"]
+    for headline in summary.get("headlines", []):
+        console.print(Text(headline, style="bold"))
+    for caution in summary["cautions"]:
+        console.print(Text.assemble(("mind: ", "yellow"), caution))
     console.print(f"report:  {study.report_html}", soft_wrap=True, highlight=False, markup=False)
     _print_where_to_compare(study, console)
+
+
+def print_failures(failed: Iterable[Failure], console: Console) -> None:
+    """Print why strata failed, and what helps."""
+    for failure in failed:
+        console.print(Text.assemble(("failed: ", "red"), str(failure)), soft_wrap=True)
 
 
 def _print_where_to_compare(study: Study, console: Console) -> None:

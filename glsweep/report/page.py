@@ -45,6 +45,7 @@ from glsweep.report.table import best_value
 from glsweep.report.verdict import verdicts
 from glsweep.report.words import FIGURE_WORDS, duration, sentence
 from glsweep.study import Study
+from glsweep.sweep.winners import changes_told
 
 HERE = Path(__file__).parent
 PACKAGES = ("glsweep", "torch", "ray", "mlflow", "numpy")
@@ -56,7 +57,7 @@ def write_report(study: Study, out: Path | None = None) -> dict[str, Any]:
     Returns
     -------
     dict
-        `report` (the page's file name), `figures` (how many), `cautions` (the sentences).
+        `report` (the page's file name), `figures` (how many), `headlines` and `cautions` (the sentences).
 
     Raises
     ------
@@ -76,7 +77,12 @@ def write_report(study: Study, out: Path | None = None) -> dict[str, Any]:
             pictures[plate.name] = _picture(plate, png, defined)
     context = {**_context(results, panels, pictures), "definitions": defined}
     write_text(written.report_html, _render(context))
-    return {"report": study.report_html.name, "figures": len(pictures), "cautions": context["cautions"]}
+    return {
+        "report": study.report_html.name,
+        "figures": len(pictures),
+        "headlines": [str(verdict) for verdict in context["verdicts"]],
+        "cautions": context["cautions"],
+    }
 
 
 def draw_all(results: Results, panels: list[Panel]) -> Iterator[Plate]:
@@ -169,10 +175,20 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, dict[str
         "winners": winner_rows(results),
         "common": common_parameters(results),
         "figure_word": FIGURE_WORDS[config.space.search.rank_by],
-        "setup": setup_facts(config),
+        "setup": setup_facts(config, _changes(results)),
         "facts": facts,
         "citations": _citations(results, pictures),
     }
+
+
+def _changes(results: Results) -> list[str]:
+    """Return what members were trained with otherwise than in their trials."""
+    return changes_told(
+        {
+            stratum.title: member.card.get("changed_since_trial", {})
+            for stratum, member in results.members.items()
+        }
+    )
 
 
 def _when(results: Results) -> str:
@@ -183,14 +199,15 @@ def _when(results: Results) -> str:
 
 def _table_sections(results: Results) -> list[dict[str, Any]]:
     sections = []
-    for size in tables.patch_sizes(results.table):
+    for size in tables.all_patch_sizes(results.table):
         networks = tables.networks_of(results.table, size)
         sections.append(
             {
                 "size": size,
                 "networks": networks,
+                "failed": tables.failed_of(results.table, size),
                 "baselines": tables.baselines_of(results.table, size),
-                "best": {column.key: best_value(networks, column) for column in tables.COLUMNS},
+                "best": {column.key: best_value(results.table, size, column) for column in tables.COLUMNS},
                 "intervals": {row["title"]: tables.interval_text(row) for row in networks},
             }
         )

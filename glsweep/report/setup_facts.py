@@ -1,5 +1,7 @@
 """The study's settings in words: what varied, how it was searched, retrained and calibrated."""
 
+from collections.abc import Sequence
+
 from glsweep.config.dimension import Dimension
 from glsweep.config.space import Asha, Budget, Median, NoStopping, SearchSpace, Stopping
 from glsweep.config.span import Span, span_of
@@ -13,15 +15,19 @@ SAMPLERS = {
 }
 
 
-def setup_facts(config: StudyConfig) -> dict[str, dict[str, str]]:
-    """Return headings with their settings, in the order in which stages use them."""
+def setup_facts(config: StudyConfig, changes: Sequence[str] = ()) -> dict[str, dict[str, str]]:
+    """Return headings with their settings, in the order in which stages use them.
+
+    `changes` are clauses on what members were trained with otherwise than in their trials.
+    """
     space = config.space
     return {
         "What varied": {name: _dimension(name, dimension) for name, dimension in space.dimensions.items()},
         "Fixed": {name: _value(value) for name, value in space.fixed.items()},
         "Patches": _patches(space),
         "Search": _search(space),
-        "Retraining": _retraining(space),
+        "Retraining": _retraining(space)
+        | ({"otherwise than searched": "; ".join(changes)} if changes else {}),
         "Calibration": {
             "tau": f"{space.calibration.count} values from {space.calibration.lowest:g} to "
             f"{space.calibration.highest:g}",

@@ -7,8 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from glsweep.report.console import print_failures
 from glsweep.report.words import duration
 from glsweep.study import STAGES, Study
+from glsweep.sweep.failures import read_failures
 from glsweep.sweep.overview_table import sweep_table
 from glsweep.sweep.status import Status
 
@@ -27,6 +29,7 @@ def print_status(study: Study, status: Status, console: Console) -> None:
         else:
             stages.add_row(Text(stage, style="dim"), Text("to come", style="dim"))
     console.print(stages)
+    print_failures(read_failures(study).values(), console)
     for part in status.parts:
         now_unix_s = time.time() if part is status.training else None
         console.print()

@@ -8,6 +8,7 @@ import pandas as pd
 from rich.table import Table
 
 from glsweep.config.trial import ARCHITECTURE_TITLES
+from glsweep.metrics.trivial import best_trivial, is_better_than_trivial
 from glsweep.report.words import DASH
 
 
@@ -51,13 +52,19 @@ COUNTS = (
 )
 INTERVAL = (Column("relaxed_f1_low", "low", 3, None), Column("relaxed_f1_high", "high", 3, None))
 COLUMNS = (*FIGURES, TAU, *INTERVAL, *COUNTS)
+WHY = ("reason", "remedy")
 
 Row = Mapping[str, Any]
 
 
 def patch_sizes(table: Mapping[str, Any]) -> list[int]:
-    """Patch sizes of the table in ascending order."""
+    """Patch sizes on which something was scored, in ascending order."""
     return sorted({int(row["patch_size_px"]) for row in [*table["rows"], *table["baselines"]]})
+
+
+def all_patch_sizes(table: Mapping[str, Any]) -> list[int]:
+    """Patch sizes in ascending order, those of which every stratum failed among them."""
+    return sorted({*patch_sizes(table), *(int(row["patch_size_px"]) for row in table.get("failed", []))})
 
 
 def networks_of(table: Mapping[str, Any], patch_size_px: int) -> list[Row]:
@@ -70,6 +77,11 @@ def baselines_of(table: Mapping[str, Any], patch_size_px: int) -> list[Row]:
     return _of_size(table["baselines"], patch_size_px)
 
 
+def failed_of(table: Mapping[str, Any], patch_size_px: int) -> list[Row]:
+    """Rows of strata with one patch size that failed: `stage`, `reason` and `remedy` in place of figures."""
+    return _of_size(table.get("failed", []), patch_size_px)
+
+
 def _of_size(rows: Sequence[Row], patch_size_px: int) -> list[Row]:
     """Those that belong to no architecture first, then in the order in which architectures are named."""
     names = [None, *ARCHITECTURE_TITLES]
@@ -77,12 +89,17 @@ def _of_size(rows: Sequence[Row], patch_size_px: int) -> list[Row]:
     return sorted(chosen, key=lambda row: names.index(row["architecture"]))
 
 
-def best_value(rows: Sequence[Row], column: Column) -> float | None:
-    """Best figure of a column among networks of one patch size; None where nothing is compared."""
-    values = [row[column.key] for row in rows if row.get(column.key) is not None]
-    if len(values) < 2 or column.better is None:
+def best_value(table: Mapping[str, Any], patch_size_px: int, column: Column) -> float | None:
+    """Return the best figure of a column among networks of one patch size.
+
+    Only networks count that beat what needs no training. None where nothing is compared.
+    """
+    rows = [row for row in networks_of(table, patch_size_px) if row.get(column.key) is not None]
+    if len(rows) < 2 or column.better is None:
         return None
-    return float(max(values) if column.better == "high" else min(values))
+    trivial = best_trivial(table, patch_size_px)
+    values = [float(row[column.key]) for row in rows if is_better_than_trivial(row, trivial)]
+    return (max if column.better == "high" else min)(values, default=None)
 
 
 def interval_text(row: Row) -> str:
@@ -100,20 +117,25 @@ def interval_over(table: Mapping[str, Any]) -> str:
 def table_frame(table: Mapping[str, Any]) -> pd.DataFrame:
     """Return `table.json` as a frame: networks, then baselines, of each patch size in turn.
 
-    Columns: model, kind (`network`, `all_line`, `no_line`, `untrained`), patch_size_px, then the
-    headings of `COLUMNS`. Figures of different patch sizes are of different test sets.
+    Columns: model, kind (`network`, `all_line`, `no_line`, `untrained`, `failed`), patch_size_px, then the
+    headings of `COLUMNS`, and `reason` and `remedy` of what failed. Figures of different patch sizes are of
+    different test sets.
     """
     records = []
-    for size in patch_sizes(table):
-        for row in [*networks_of(table, size), *baselines_of(table, size)]:
+    for size in all_patch_sizes(table):
+        for row in [*networks_of(table, size), *failed_of(table, size), *baselines_of(table, size)]:
             facts = {"model": row["title"], "kind": row.get("kind", "network"), "patch_size_px": size}
-            records.append({**facts, **{column.heading: row.get(column.key) for column in COLUMNS}})
-    columns = ["model", "kind", "patch_size_px", *(column.heading for column in COLUMNS)]
+            why = {name: row.get(name) for name in WHY}
+            records.append({**facts, **{column.heading: row.get(column.key) for column in COLUMNS}, **why})
+    columns = ["model", "kind", "patch_size_px", *(column.heading for column in COLUMNS), *WHY]
     return pd.DataFrame(records, columns=columns)
 
 
 def console_table(table: Mapping[str, Any]) -> Table:
-    """Return the table for a terminal: a section for each patch size, baselines dimmed, best bold."""
+    """Return the table for a terminal: a section for each patch size, baselines dimmed, best bold.
+
+    A stratum that failed has a row without figures.
+    """
     result = Table(
         title="Test split",
         caption="Patch sizes are different test sets: compare within a section only.",
@@ -124,23 +146,29 @@ def console_table(table: Mapping[str, Any]) -> Table:
     result.add_column("model")
     for heading in (*(column.heading for column in (*FIGURES, TAU)), "patches"):
         result.add_column(heading.replace("_", "\n").replace(" ", "\n"), justify="right")
-    for size in patch_sizes(table):
-        networks = networks_of(table, size)
-        best = {column.key: best_value(networks, column) for column in FIGURES}
+    for size in all_patch_sizes(table):
+        best = {column.key: best_value(table, size, column) for column in FIGURES}
         result.add_row(f"\n[bold]{size} px[/bold]")
-        for row in networks:
+        for row in networks_of(table, size):
             result.add_row(*_cells(row, best))
+        for row in failed_of(table, size):
+            dashes = [DASH] * len((*FIGURES, TAU))
+            result.add_row(_short_title(row), *dashes, "failed", style="red")
         for row in baselines_of(table, size):
             result.add_row(*_cells(row, {}), style="dim")
     return result
 
 
 def _cells(row: Row, best: Mapping[str, float | None]) -> list[str]:
-    title = str(row["title"]).removesuffix(f" {row['patch_size_px']}")
     figures = [
         f"[bold]{column.text(row.get(column.key))}[/bold]"
         if best.get(column.key) is not None and row.get(column.key) == best[column.key]
         else column.text(row.get(column.key))
         for column in (*FIGURES, TAU)
     ]
-    return [title, *figures, f"{row['patches_with_line']}+{row['patches_without_line']}"]
+    return [_short_title(row), *figures, f"{row['patches_with_line']}+{row['patches_without_line']}"]
+
+
+def _short_title(row: Row) -> str:
+    """Return the title without the patch size, which the section says."""
+    return str(row["title"]).removesuffix(f" {row['patch_size_px']}")

@@ -1,16 +1,29 @@
-"""From the sweep's records: a table of all trials, and the best configuration of each stratum."""
+"""From the sweep's records: a table of all trials, and the best configuration of each stratum.
 
-from collections.abc import Iterator
+And what full training changes in it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
 
 from glsweep.config.space import Figure
+from glsweep.config.trial import TrialParameters
 from glsweep.errors import StudyError
+from glsweep.files import replacing
 from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.tracking.labels import parameter_label
 from glsweep.training.report import is_better
+
+COLUMNS = (
+    *("trial_id", "index", "configuration", "replicate", "stratum"),
+    *TrialParameters.model_fields,
+    *("outcome", "rung_epoch", "epochs", "best_epoch", "best", "reason", "wall_s"),
+)
+"""Of `trials.csv`."""
 
 
 def winners(records: SweepRecords, figure: Figure) -> dict[str, dict[str, Any]]:
@@ -22,27 +35,50 @@ def winners(records: SweepRecords, figure: Figure) -> dict[str, dict[str, Any]]:
     which the winner is retrained: the luckiest of several seeds owes its lead to this sweep's
     epochs, and each configuration has a first one.
 
-    Raises
-    ------
-    StudyError
-        When no trial of a stratum ran its full budget; the message gives a reason.
+    A stratum in which no trial ran its full budget has no winner; see `failure_in_sweep`.
     """
-    best = {}
-    for key, stratum in sorted(records.strata.items()):
-        ranked = list(_ranked(records, stratum, figure))
-        if not ranked:
-            reasons = next((record.reason for record in stratum if record.reason), "none was started")
-            raise StudyError(
-                f"stratum {key}: no trial ran its full budget ({reasons}); mend the search space"
-            )
-        best[key] = _best_of(ranked, figure)
-    return best
+    ranked = {key: list(_ranked(records, stratum, figure)) for key, stratum in records.strata.items()}
+    return {key: _best_of(ranked[key], figure) for key in sorted(ranked) if ranked[key]}
 
 
 def trials_frame(records: SweepRecords, figure: Figure) -> pd.DataFrame:
-    """Return one row a trial: its parameters, how it ended and its best figure, in the plan's order."""
+    """Return one row a trial: its parameters, how it ended and its best figure, in the plan's order.
+
+    `outcome` is None for a trial that is not over.
+    """
     ordered = sorted(records.trials.values(), key=lambda record: (record.trial.index, record.trial.replicate))
-    return pd.DataFrame([_row(record, figure) for record in ordered])
+    return pd.DataFrame([_row(record, figure) for record in ordered], columns=COLUMNS)
+
+
+def write_trials(records: SweepRecords, figure: Figure, target: Path) -> None:
+    """Write the table of all trials as CSV."""
+    with replacing(target) as beside:
+        trials_frame(records, figure).to_csv(beside, index=False)
+
+
+def changes_in_full(winner: Mapping[str, Any], parameters: TrialParameters) -> dict[str, tuple[Any, Any]]:
+    """Return what full training has otherwise than the winner's trials: what it was, and what it becomes."""
+    was = TrialParameters.model_validate(winner["parameters"]).model_dump(mode="json")
+    now = parameters.model_dump(mode="json")
+    return {name: (was.get(name), value) for name, value in now.items() if was.get(name) != value}
+
+
+def changes_told(changes: Mapping[str, Mapping[str, Sequence[Any]]]) -> list[str]:
+    """Return one clause for each thing that members were trained with otherwise than in their trials.
+
+    Parameters
+    ----------
+    changes : mapping
+        From a member's title to its card's `changed_since_trial`.
+    """
+    found: dict[str, list[str]] = {}
+    for title, of_member in changes.items():
+        for name, (was, now) in of_member.items():
+            found.setdefault(f"{name} {now} (the trial had {was})", []).append(title)
+    return [
+        clause if len(titles) == len(changes) else f"{', '.join(titles)}: {clause}"
+        for clause, titles in found.items()
+    ]
 
 
 def _ranked(records: SweepRecords, stratum: list[TrialRecord], figure: Figure) -> Iterator[dict[str, Any]]:

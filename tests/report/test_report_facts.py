@@ -16,7 +16,7 @@ from glsweep.report.results import read_results, read_trials
 from glsweep.report.sample_patches import agreement
 from glsweep.report.sweep_facts import outcome_rows, winner_rows
 from glsweep.report.sweep_progress import best_so_far
-from glsweep.report.table import console_table, table_frame
+from glsweep.report.table import FIGURES, best_value, console_table, table_frame
 from glsweep.report.verdict import verdicts
 from glsweep.report.words import counted, duration, joined, short
 
@@ -129,6 +129,58 @@ def test_the_verdict_says_when_the_order_may_be_chance(make_study):
     for row in results.table["rows"]:
         row["relaxed_f1_high"] = 0.9
     assert "may be chance" in verdicts(results)[0].remark
+
+
+def with_scores(results, **scores):
+    """Set the relaxed F1 of networks by architecture, without touching what needs no training."""
+    for row in results.table["rows"]:
+        row["relaxed_f1"] = scores[row["architecture"]]
+    return results
+
+
+def test_where_no_network_beats_drawing_everything_the_headline_says_so_and_nothing_is_bold(make_study):
+    strata = (Stratum("unet", 32), Stratum("unetpp", 32))
+    results = with_scores(read_results(make_study(strata=strata, repeats=1)), unet=0.12, unetpp=0.02)
+    (verdict,) = verdicts(results)
+    assert verdict.title == ""
+    assert "32 px: no network beats an untrained network: relaxed F1 0.120" in str(verdict)
+    assert all(best_value(results.table, 32, column) is None for column in FIGURES)
+    for row in results.table["baselines"]:
+        if row["kind"] == "untrained":
+            row["relaxed_f1"] = 0.0
+        elif row["kind"] == "all_line":
+            row["relaxed_f1"] = 0.3
+    assert "no network beats drawing everything" in str(verdicts(results)[0])
+    assert "0.300 of all-line 32" in str(verdicts(results)[0])
+
+
+def test_bold_is_the_best_of_those_that_beat_what_needs_no_training(make_study):
+    strata = (Stratum("unet", 32), Stratum("attention_unet", 32), Stratum("unetpp", 32))
+    results = with_scores(
+        read_results(make_study(strata=strata, repeats=1)), unet=0.2, attention_unet=0.3, unetpp=0.1
+    )
+    # Of the network that knows nothing, one figure happens to be the best.
+    results.table["rows"][2]["recall"] = 1.0
+    by_key = {column.key: best_value(results.table, 32, column) for column in FIGURES}
+    assert by_key["relaxed_f1"] == 0.3
+    assert by_key["recall"] == max(row["recall"] for row in results.table["rows"][:2])
+    assert verdicts(results)[0].title == "Attention U-Net"
+
+
+def test_an_interval_that_holds_the_trivial_figure_is_told_and_does_not_decide(make_study):
+    results = with_scores(read_results(make_study(strata=(Stratum("unet", 32),), repeats=1)), unet=0.13)
+    results.table["rows"][0] |= {"relaxed_f1_low": 0.1, "relaxed_f1_high": 0.2}
+    (verdict,) = verdicts(results)
+    assert verdict.title == "U-Net"
+    assert "it holds the 0.120 of untrained U-Net 32, which knows nothing" in verdict.remark
+
+
+def test_a_test_split_without_a_line_ranks_nobody(make_study):
+    results = with_scores(read_results(make_study(strata=(Stratum("unet", 32),), repeats=1)), unet=1.0)
+    results.table["rows"][0]["patches_with_line"] = 0
+    assert str(verdicts(results)[0]) == (
+        "32 px: no test patch holds a line, so that networks cannot be told apart"
+    )
 
 
 def test_a_network_no_better_than_a_trivial_predictor_is_named(make_study):

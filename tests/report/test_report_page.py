@@ -1,16 +1,21 @@
 import base64
 import io
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from synthetic_study import write_study
 
 from glsweep.config.trial import Stratum
 from glsweep.errors import StudyError
+from glsweep.files import read_json, write_json
+from glsweep.report.console import print_results
 from glsweep.report.page import write_report
+from glsweep.report.table import table_frame
 
 ONE = (Stratum("unet", 32),)
 EVIL = "<script>alert('getz')</script> & $\\frac{1}$"
@@ -194,6 +199,46 @@ def test_a_sweep_in_which_all_trials_failed_still_makes_a_page(make_study):
     study.winners_json.write_text("{}")
     write_report(study)
     assert "6 trials failed: out of memory (6)" in page_of(study).text
+
+
+def test_a_stratum_that_failed_stands_in_every_table_with_its_reason_and_its_remedy(make_study):
+    study = make_study(strata=ONE, repeats=1)
+    why = {"stage": "sweep", "reason": "all 2 trials [failed]", "remedy": "add a smaller `learning_rate`"}
+    failed = [
+        {
+            "stratum": stratum.key,
+            "title": stratum.title,
+            "kind": "failed",
+            "architecture": stratum.architecture,
+            "patch_size_px": stratum.patch_size_px,
+            **why,
+        }
+        for stratum in (Stratum("unetpp", 32), Stratum("unet", 64))  # of 64 px nothing was tested
+    ]
+    table = {**read_json(study.table_json), "failed": failed}
+    write_json(study.table_json, table)
+    summary = write_report(study)
+    page = page_of(study)
+    told = "failed in stage sweep: all 2 trials [failed]. To mend it, add a smaller `learning_rate`."
+    assert page.text.count(told) == 2
+    assert "Patches of 64 px" in page.text
+    assert any("U-Net++ 32 is not in the table" in caution for caution in summary["cautions"])
+    frame = table_frame(table).set_index("model")
+    assert list(frame.loc[["U-Net++ 32", "U-Net 64"], "kind"]) == ["failed"] * 2
+    assert frame.loc["U-Net 64", "remedy"] == why["remedy"]
+    study.finish("report", 1.0, summary)
+    console = Console(width=200, file=io.StringIO())
+    print_results(study, console)
+    assert len(re.findall(r"U-Net\S* .*failed", console.file.getvalue())) >= 2
+    assert "32 px: U-Net draws the line best" in console.file.getvalue()
+
+
+def test_what_was_trained_otherwise_than_searched_is_told(make_study):
+    study = make_study(strata=ONE, repeats=1)
+    path = study.member(ONE[0]) / "card.json"
+    write_json(path, {**read_json(path), "changed_since_trial": {"batch_size": [16, 25]}})
+    write_report(study)
+    assert "otherwise than searched batch_size 25 (the trial had 16)" in page_of(study).text
 
 
 def test_equal_studies_make_equal_pages(make_study):

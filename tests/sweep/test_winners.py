@@ -8,7 +8,6 @@ import pytest
 from sweeps import figures, journal_at, planned, run
 
 from glsweep.config.space import NoStopping
-from glsweep.errors import StudyError
 from glsweep.sweep.records import SweepRecords
 from glsweep.sweep.winners import trials_frame, winners
 
@@ -76,10 +75,21 @@ def test_a_stopped_trial_cannot_win(tmp_path: Path) -> None:
     assert winners(journal.records, "relaxed_f1")["unet-128"]["trial_id"] == "0000"
 
 
-def test_a_stratum_without_a_winner_is_named_with_a_reason(tmp_path: Path) -> None:
-    records = played(tmp_path, {"0000": [0.5, math.nan]})
-    with pytest.raises(StudyError, match=r"stratum unet-128: .*relaxed_f1 is nan"):
-        winners(records, "relaxed_f1")
+def test_a_stratum_in_which_no_trial_ran_in_full_has_no_winner_and_costs_the_others_nothing(
+    tmp_path: Path,
+) -> None:
+    journal = journal_at(tmp_path / "ledger.jsonl", epochs=EPOCHS, stopping=NoStopping())
+    for index, (architecture, curve) in enumerate([("unet", [0.5, math.nan]), ("unetpp", [0.2, 0.3])]):
+        journal.start(planned(index, architecture))
+        for epoch, value in enumerate(curve, start=1):
+            journal.report(f"{index:04d}", epoch, figures(value), last=epoch == EPOCHS)
+    assert list(winners(journal.records, "relaxed_f1")) == ["unetpp-128"]
+
+
+def test_the_table_of_a_sweep_that_has_not_begun_has_all_its_columns_and_no_row() -> None:
+    begun = trials_frame(SweepRecords(), "relaxed_f1")
+    assert begun.empty
+    assert {"trial_id", "learning_rate", "outcome", "reason"} <= set(begun.columns)
 
 
 def test_the_table_has_a_row_for_each_seed(tmp_path: Path) -> None:

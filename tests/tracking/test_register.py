@@ -164,6 +164,33 @@ def test_a_member_that_cannot_be_scored_takes_no_alias(evaluated):
     assert champion_of(two) == "1"
 
 
+def with_baseline(study, relaxed_f1):
+    table = read_json(study.table_json)
+    row = {"kind": "all_line", "title": "all-line 64", "patch_size_px": 64, "relaxed_f1": relaxed_f1}
+    write_json(study.table_json, {**table, "baselines": [row]})
+    return study
+
+
+def test_a_member_that_does_not_beat_drawing_everything_is_no_champion_though_it_is_the_first(evaluated):
+    study = with_baseline(evaluated("one", seed=1), 0.99)
+    told = register_members(study)["unet-64"]
+    assert (told["version"], told["is_champion"]) == ("1", False)
+    assert told["why"].startswith("does not beat drawing everything: relaxed F1")
+    assert told["why"].endswith("against 0.9900 of all-line 64")
+    assert not client_of(study).get_registered_model(MODEL).aliases
+    assert client_of(study).get_model_version(MODEL, "1").tags["glsweep.verdict"] == told["why"]
+
+
+def test_a_member_that_does_not_beat_drawing_everything_dethrones_nobody(evaluated):
+    one, two = evaluated("one", seed=1), evaluated("two", seed=2)
+    worse, better = sorted((one, two), key=lambda s: read_json(s.table_json)["rows"][0]["relaxed_f1"])
+    register_members(worse)
+    register_members(with_baseline(better, 0.99))
+    assert champion_of(worse) == "1"
+    # What was crowned before there was such a rule stays.
+    assert register_members(with_baseline(worse, 0.99))["unet-64"]["is_champion"]
+
+
 def test_a_member_is_registered_through_a_server(server, make_study):
     study = make_study(name="registered-through-a-server")
     write_patches(study)
