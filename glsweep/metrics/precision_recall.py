@@ -1,5 +1,6 @@
 """Precision against recall, both within a tolerance, exactly: at every probability that matters."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,7 @@ def relaxed_precision_recall(probability: Tensor, truth: Truth) -> PrecisionReca
     """Measure relaxed precision and recall exactly, from all pixels that hold data, sorted.
 
     A pixel is predicted where probability >= threshold, both as float32; equal ones are predicted
-    together. Takes a copy of the probabilities.
+    together. Takes memory for two copies of the probabilities at most.
 
     Parameters
     ----------
@@ -75,21 +76,34 @@ def relaxed_precision_recall(probability: Tensor, truth: Truth) -> PrecisionReca
     ValueError
         When a probability is NaN.
     """
-    probability = probability.detach().float()
-    best = np.sort(best_within(probability, truth)[0].cpu().numpy())
+    probability = probability.detach()
+    best = np.sort(_joined(best_within(one, its)[0] for one, its in _each(probability, truth)))
     thresholds, first = np.unique(best, return_index=True)
     if not len(thresholds):
         nothing = np.empty(0)
         return PrecisionRecall(thresholds, nothing, nothing)
-    predicted = _reaching(probability[truth.seen], thresholds)
-    near = _reaching(probability[truth.near], thresholds)
-    return PrecisionRecall(thresholds, near / predicted, 1 - first / len(best))
+    # What reaches no threshold, most of a scene, need not be sorted; NaN is kept, to be refused.
+    lowest = float(thresholds[0])
+    predicted = _joined(one[its.seen & ~(one < lowest)] for one, its in _each(probability, truth))
+    near = _joined(one[its.near & ~(one < lowest)] for one, its in _each(probability, truth))
+    precision = _reaching(near, thresholds) / _reaching(predicted, thresholds)
+    return PrecisionRecall(thresholds, precision, 1 - first / len(best))
 
 
-def _reaching(values: Tensor, thresholds: Floats) -> npt.NDArray[np.int64]:
+def _each(probability: Tensor, truth: Truth) -> Iterator[tuple[Tensor, Truth]]:
+    """Yield patch after patch, (1, S, S): to pick pixels from all at once takes many times their memory."""
+    for number in range(len(probability)):
+        group = slice(number, number + 1)
+        yield probability[group].float(), truth.select(group)
+
+
+def _joined(parts: Iterable[Tensor]) -> Floats:
+    return np.concatenate([np.empty(0, np.float32), *(part.cpu().numpy() for part in parts)])
+
+
+def _reaching(values: Floats, thresholds: Floats) -> npt.NDArray[np.int64]:
     """Count the values that reach each of the ascending thresholds, (T,)."""
-    if bool(values.isnan().any()):
+    values.sort()
+    if np.isnan(values[-1:]).any():
         raise ValueError("probabilities hold NaN; the network diverged or its input does")
-    # What reaches none of them, most of a scene, need not be sorted.
-    ranked = np.sort(values[values >= float(thresholds[0])].cpu().numpy())
-    return np.asarray(len(ranked) - np.searchsorted(ranked, thresholds))
+    return np.asarray(len(values) - np.searchsorted(values, thresholds))

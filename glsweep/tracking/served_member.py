@@ -11,7 +11,7 @@ import torch
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from glsweep.nets.channels import derive_channels
+from glsweep.nets.channels import derive_channels, has_data
 from glsweep.nets.member import load_member
 
 MEMBER = "member"
@@ -35,12 +35,12 @@ class ServedMember(PythonModel):  # type: ignore[misc]
     ) -> npt.NDArray[np.float32]:
         """Return the probability of each pixel, (N, H, W), for real and imaginary parts (N, 2, H, W).
 
-        Both parts are 0 where there is no data; 16 must divide H and W.
+        Both parts are 0 where there is no data, and so is the probability; 16 must divide H and W.
         """
         probability = []
         for image in torch.from_numpy(np.asarray(model_input, np.float32)).split(BATCH_PATCHES):
             channels = derive_channels(image, self._card.channels, self._card.amplitude_scale)
-            probability.append(self._network(channels)[-1].squeeze(1).sigmoid())
+            probability.append(self._network(channels)[-1].squeeze(1).sigmoid() * has_data(image))
         return torch.cat(probability).numpy()
 
 
