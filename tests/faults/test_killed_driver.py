@@ -24,7 +24,8 @@ from glsweep.training.fit import Schedule
 
 # The disk last, since it stays full.
 FAULTS = ("killed", "interrupted twice", "terminal closed", "disk full")
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+# The five runs are one fixture, which takes four minutes on a busy machine.
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
