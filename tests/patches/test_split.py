@@ -216,7 +216,7 @@ def test_groups_are_shared_as_near_to_the_fractions_as_can_be():
 
 
 @pytest.mark.parametrize("length", [0.5, 1.0, 40.0])
-@pytest.mark.parametrize("without", [0, 6])
+@pytest.mark.parametrize("without", [0, 6, 60])
 def test_the_smallest_splits_get_a_group_with_a_line_though_one_lacks_far_more(length, without):
     lengths = np.array([*[length] * 12, *[0.0] * without])
     for seed in range(4):
@@ -235,7 +235,9 @@ def test_shares_of_a_count_sum_to_it(total, weights):
 def test_what_is_left_of_a_count_goes_to_the_largest_remainders_the_first_of_equals():
     assert share_count(4, np.array([1.1, 1.7, 1.2])).tolist() == [1, 2, 1]
     assert share_count(10, np.array([0.0, 2.0, 0.0, 2.0])).tolist() == [0, 5, 0, 5]
-    assert share_count(7, np.ones(40)).tolist() == [1] * 7 + [0] * 33
+    # 70 in the proportion 2 : 4 : 1, forty times: 1/2, 1 and 1/4 each, so the first 30 halves get one.
+    shared = share_count(70, np.tile([0.5, 1.0, 0.25], 40))
+    assert shared.reshape(40, 3).tolist() == [[1, 1, 0]] * 30 + [[0, 1, 0]] * 10
     nothing = share_count(7, np.zeros(3))
     assert (nothing.tolist(), nothing.dtype) == ([0, 0, 0], np.int64)
 
