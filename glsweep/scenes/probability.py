@@ -48,10 +48,10 @@ class ProbabilityRaster:
         self._dataset.write(values, window=Window(0, row, values.shape[2], values.shape[1]))
 
     def read(self, tile: Sequence[int]) -> Floats:
-        """Return a rectangle (row, col, rows, cols) of all bands, 0 where there is no data."""
+        """Return a rectangle (row, col, rows, cols) of all bands, NaN where there is no data."""
         row, col, rows, cols = tile
         values: Floats = self._dataset.read(window=Window(col, row, cols, rows))
-        return np.nan_to_num(values, nan=0.0)
+        return values
 
     def read_coarsely(self, longest_px: int) -> Floats:
         """Return the mean over the bands, (rows, cols) of `longest_px` at most, NaN without data."""

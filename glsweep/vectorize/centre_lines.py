@@ -11,6 +11,8 @@ from scipy.spatial import cKDTree
 from shapely import LineString, Polygon
 
 from glsweep.vectorize.along import points_along
+from glsweep.vectorize.grid import Grid
+from glsweep.vectorize.line_ends import mend_ends, mouths_of
 
 Points = npt.NDArray[np.float64]
 
@@ -26,13 +28,15 @@ STRAIGHT_ON = 0.5
 """Least cosine of the angles at both ends of a bridge: it goes on as its lines end."""
 
 
-def centre_lines(polygons: Sequence[Polygon], *, bridge_px: float) -> list[LineString]:
+def centre_lines(polygons: Sequence[Polygon], grid: Grid, *, bridge_px: float) -> list[LineString]:
     """Return the middle lines of outlines, joined where gaps are short.
 
     Parameters
     ----------
     polygons : sequence of Polygon
         Outlines in pixel coordinates.
+    grid : Grid
+        What they are drawn from, which says where there is data.
     bridge_px : float
         Gaps up to this length are bridged where a line goes straight on; 0 bridges none.
 
@@ -41,7 +45,11 @@ def centre_lines(polygons: Sequence[Polygon], *, bridge_px: float) -> list[LineS
     list of LineString
         In the same coordinates; a loop is closed.
     """
-    lines = [line for polygon in polygons for line in _middle(polygon)]
+    lines = [
+        mend_ends(line, polygon, mouths)
+        for polygon, mouths in zip(polygons, mouths_of(polygons, grid), strict=True)
+        for line in _middle(polygon)
+    ]
     if bridge_px > 0:
         lines = _bridged(lines, bridge_px)
     return [line for line in map(_smoothed, lines) if line.length > 0]

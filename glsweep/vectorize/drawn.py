@@ -65,7 +65,7 @@ def draw_lines(
     """
     posting_m = float(np.hypot(transform.a, transform.d))
     rows, cols = grid.shape
-    middles = centre_lines(outlines(grid, tau), bridge_px=bridge_m / posting_m)
+    middles = centre_lines(outlines(grid, tau), grid, bridge_px=bridge_m / posting_m)
     within = np.array(_within(middles, rows, cols), dtype=object)
     on_map = shapely.transform(within, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
     length_m = lengths_m(on_map, crs)

@@ -5,8 +5,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import binary_dilation
 
 Floats = npt.NDArray[np.float32]
+Points = npt.NDArray[np.float64]
 
 TILE_PX = 1024
 
@@ -21,7 +23,7 @@ class Tile(NamedTuple):
 
 
 class Grid(Protocol):
-    """Probabilities of a scene, 0 where there is no data."""
+    """Probabilities of a scene, NaN where there is no data."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -37,7 +39,7 @@ class ArrayGrid:
     Parameters
     ----------
     probability : float32 array (members, rows, cols) or (rows, cols)
-        One band a network.
+        One band a network; NaN where there is no data.
     """
 
     def __init__(self, probability: Floats) -> None:
@@ -67,13 +69,43 @@ def read_around(grid: Grid, tile: Tile, margin_px: int) -> Floats:
     Returns
     -------
     float32 array (members, rows + 2 margin_px, cols + 2 margin_px)
+        0 where there is no data: no line is seen there.
     """
     rows, cols = grid.shape
     top, left = max(0, tile.row - margin_px), max(0, tile.col - margin_px)
     bottom = min(rows, tile.row + tile.rows + margin_px)
     right = min(cols, tile.col + tile.cols + margin_px)
-    values = grid.read(Tile(top, left, bottom - top, right - left))
+    values = np.nan_to_num(grid.read(Tile(top, left, bottom - top, right - left)), nan=0.0)
     before = (top - tile.row + margin_px, left - tile.col + margin_px)
     after = (tile.row + tile.rows + margin_px - bottom, tile.col + tile.cols + margin_px - right)
     padding = ((0, 0), (before[0], after[0]), (before[1], after[1]))
     return np.pad(values, padding, mode="edge") if any(map(any, padding)) else values
+
+
+def at_edge_of_data(grid: Grid, points: Points) -> npt.NDArray[np.bool_]:
+    """Return whether the pixel in which a point lies, or one beside it, holds no data or is beyond the scene.
+
+    Parameters
+    ----------
+    grid : Grid
+        The probability.
+    points : float64 array (N, 2)
+        (col, row) from the scene's corner, as far beyond the scene as may be.
+
+    Returns
+    -------
+    bool array (N,)
+    """
+    rows, cols = grid.shape
+    col, row = np.floor(points).astype(np.int64).clip(0, (cols - 1, rows - 1)).T
+    found = np.zeros(len(points), dtype=np.bool_)
+    for tile in tiles(grid.shape):
+        here = (row >= tile.row) & (row < tile.row + tile.rows)
+        here &= (col >= tile.col) & (col < tile.col + tile.cols)
+        if here.any():
+            top, left = max(0, tile.row - 1), max(0, tile.col - 1)
+            bottom, right = min(rows, tile.row + tile.rows + 1), min(cols, tile.col + tile.cols + 1)
+            is_empty = np.isnan(grid.read(Tile(top, left, bottom - top, right - left))).any(axis=0)
+            beside = binary_dilation(np.pad(is_empty, 1, constant_values=True), np.ones((3, 3), np.bool_))
+            found[here] = beside[row[here] - top + 1, col[here] - left + 1]
+    return found
