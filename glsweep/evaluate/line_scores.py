@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 from glsweep.evaluate.bootstrap import FEWEST_SCENES, interval, resampled
+from glsweep.metrics.line_uncertainty import PiecesInBand
 from glsweep.metrics.lines import TOLERANCES_M, LineDistances
+from glsweep.nets.member import LineUncertainty
 from glsweep.randomness import generator_for
 
-__all__ = ["FEWEST_SCENES", "intervals", "line_scores"]
+__all__ = ["FEWEST_SCENES", "bands_held", "intervals", "line_scores"]
 
 
 def line_scores(distances: LineDistances) -> dict[str, Any]:
@@ -48,6 +50,46 @@ def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> dict[str, tupl
             *(right / drawn_m for right in within[count:]),
         ]
     return {name: interval(value) for name, value in zip(names, values, strict=True)}
+
+
+def bands_held(
+    by_scene: Sequence[PiecesInBand], uncertainty: LineUncertainty | None, *, seed: int
+) -> dict[str, Any]:
+    """Return in what share of the drawn length near true lines these lie within the band, and as stated.
+
+    Returns
+    -------
+    dict
+        `km` of drawn lines near true ones and the number of `lines`; `band`: the share that `held`, with
+        `low` and `high` of its 95 % bootstrap interval over lines, and `mean_m`, half a band's mean width;
+        `uncertainty`: the same of `uncert_m`, with the `share` that is stated, None without a calibration.
+        Figures of no line are None.
+    """
+    pieces = PiecesInBand.pooled(by_scene)
+    return {
+        "km": float(pieces.length_m.sum()) / 1000,
+        "lines": len(np.unique(pieces.line)),
+        "band": _held(pieces, 1.0, seed),
+        "uncertainty": uncertainty
+        and {"share": uncertainty.share, **_held(pieces, uncertainty.factor, seed)},
+    }
+
+
+def _held(pieces: PiecesInBand, factor: float, seed: int) -> dict[str, float | None]:
+    if not len(pieces.line):
+        return dict.fromkeys(("held", "low", "high", "mean_m"))
+    weights = (pieces.length_m * pieces.held(factor), pieces.length_m, pieces.length_m * pieces.half_width_m)
+    sums = np.column_stack([np.bincount(pieces.line, one) for one in weights]).astype(np.float64)
+    sums = sums[sums[:, 1] > 0]
+    drawn = resampled(sums, generator_for(seed, "bootstrap of lines"))
+    low, high = interval(drawn[:, 0] / drawn[:, 1]) or (None, None)
+    held_m, near_m, width_m2 = sums.sum(axis=0)
+    return {
+        "held": float(held_m / near_m),
+        "low": low,
+        "high": high,
+        "mean_m": float(factor * width_m2 / near_m),
+    }
 
 
 def _sums(scene: LineDistances) -> list[float]:

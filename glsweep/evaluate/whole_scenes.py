@@ -1,69 +1,34 @@
 """Members on whole held-out scenes, in metres: where patch sizes meet on the same ground."""
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
-import shapely
-import torch
-from shapely import LineString, MultiPolygon, Polygon
 
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.error_map import keep_errors
-from glsweep.evaluate.line_scores import intervals, line_scores
+from glsweep.evaluate.line_scores import bands_held, intervals, line_scores
 from glsweep.files import replacing, write_json
-from glsweep.metrics.lines import TOLERANCES_M, LineDistances, line_distances
-from glsweep.nets.member import load_member, weights_hash
-from glsweep.patches.ground import in_own_map
-from glsweep.patches.survey import survey
+from glsweep.metrics.line_uncertainty import PiecesInBand
+from glsweep.metrics.lines import TOLERANCES_M, LineDistances
+from glsweep.nets.member import LineUncertainty, load_member, weights_hash
 from glsweep.predict.network import Member
 from glsweep.predict.scene import Drawing, predict_scene
-from glsweep.scenes.lines_on_data import lines_on_data
+from glsweep.predict.split_scenes import (
+    BRIDGE_M,
+    SHORTEST_M,
+    WINDOW_PX,
+    SplitScene,
+    drawing_of_study,
+    split_scenes,
+)
 from glsweep.scenes.probability import opened_probability
-from glsweep.scenes.raster import RasterHeader
-from glsweep.scenes.scene_entry import SceneEntry
 from glsweep.study import Study
 from glsweep.sweep.failures import Failures, kept_apart
 from glsweep.vectorize.drawn import draw_lines
 
-WINDOW_PX = 256
-"""Side of the windows of every member, whatever patches it was trained on."""
-SHORTEST_M, BRIDGE_M = 1000.0, 500.0
 CURVE_TAUS = (0.1, 0.3, 0.5, 0.7, 0.9)
-
-
-@dataclass(frozen=True)
-class TestScene:
-    """A scene of which all or a part is test ground.
-
-    Attributes
-    ----------
-    entry : SceneEntry
-        The scene.
-    ground : Polygon
-        Its test ground, in its own map.
-    reference : list of LineString
-        The true lines on that ground, where there is data.
-    """
-
-    entry: SceneEntry
-    ground: Polygon | MultiPolygon
-    reference: list[LineString]
-
-    @property
-    def farthest_m(self) -> float:
-        """The scene's diagonal, which a missed scene costs."""
-        return math.hypot(*self.entry.shape) * self.entry.posting_m
-
-    def distances(self, lines: Sequence[LineString]) -> LineDistances:
-        """Measure lines on the test ground against the true ones."""
-        parts = shapely.get_parts(shapely.intersection(np.array(lines, dtype=object), self.ground))
-        own = [part for part in parts.tolist() if part.geom_type == "LineString" and part.length > 0]
-        return line_distances(own, self.reference, crs=self.entry.map_crs, farthest_m=self.farthest_m)
 
 
 def evaluate_scenes(
@@ -80,10 +45,10 @@ def evaluate_scenes(
     -------
     dict or None
         What `study.lines_json` holds: for each member and data set pooled figures with intervals over
-        scenes and a curve over thresholds, and the figures of each scene.
+        scenes, how often the truth lay within the bands, and a curve over thresholds; and the
+        figures of each scene.
     """
-    sizes_px = sorted({stratum.patch_size_px for stratum in strata})
-    scenes = list(_test_scenes(study, sizes_px))
+    scenes = split_scenes(study, "test")
     if not scenes:
         return None
     members: list[dict[str, Any]] = []
@@ -105,46 +70,16 @@ def evaluate_scenes(
     return found
 
 
-def _test_scenes(study: Study, sizes_px: list[int]) -> Iterator[TestScene]:
-    ground = survey(study, sizes_px).ground
-    if ground.rule == "patch":
-        return
-    by_scene: dict[str, list[Polygon | MultiPolygon]] = {}
-    entries: dict[str, SceneEntry] = {}
-    for piece in ground.pieces:
-        entry, header = piece.entry, piece.entry.header
-        if piece.split == "test" and isinstance(header, RasterHeader) and header.is_placed:
-            entries[entry.name] = entry
-            by_scene.setdefault(entry.name, []).append(in_own_map(entry, piece.outline, ground.crs))
-    for name, outlines in by_scene.items():
-        entry, own = entries[name], shapely.union_all(outlines)
-        seen = lines_on_data(entry.lines, entry.valid(), entry.header.transform)
-        parts = shapely.get_parts(shapely.intersection(np.array(seen, dtype=object), own))
-        reference = [part for part in parts.tolist() if part.geom_type == "LineString" and part.length > 0]
-        yield TestScene(entry, own, reference)
-
-
-def _member_scores(study: Study, stratum: Stratum, scenes: Sequence[TestScene]) -> dict[str, Any]:
+def _member_scores(study: Study, stratum: Stratum, scenes: Sequence[SplitScene]) -> dict[str, Any]:
     folder = study.member(stratum)
     network, card = load_member(folder)
-    assert card.tau is not None, "calibrated before it is evaluated"
-    member = Member(stratum.key, network, card, weights_hash(folder))
-    drawing = Drawing(
-        window_px=WINDOW_PX,
-        overlap=0.5,
-        turned=False,
-        tau=card.tau,
-        shortest_m=SHORTEST_M,
-        bridge_m=BRIDGE_M,
-        formats=("gpkg",),
-        device=torch.device("cpu"),
-    )
+    member, drawing = Member(stratum.key, network, card, weights_hash(folder)), drawing_of_study(card)
     maps = study.maps / stratum.key
     drawn = [_draw(scene, member, drawing, maps) for scene in scenes]
     groups = []
     for data_set in dict.fromkeys(scene.entry.data_set for scene in scenes):
         own = [one for scene, one in zip(scenes, drawn, strict=True) if scene.entry.data_set == data_set]
-        groups.append({"data_set": data_set, **_pooled(own, study.config.seed)})
+        groups.append({"data_set": data_set, **_pooled(own, card.uncertainty, study.config.seed)})
     return {
         "stratum": stratum.key,
         "title": stratum.title,
@@ -168,24 +103,25 @@ class Drawn(NamedTuple):
 
     distances: LineDistances
     curve: list[LineDistances]
+    pieces: PiecesInBand
 
 
-def _draw(scene: TestScene, member: Member, drawing: Drawing, folder: Path) -> Drawn:
-    header = scene.entry.header
-    assert isinstance(header, RasterHeader)
+def _draw(scene: SplitScene, member: Member, drawing: Drawing, folder: Path) -> Drawn:
+    header = scene.header
     predicted = predict_scene(header, [member], drawing, folder, lambda _share: None)
     distances = scene.distances([one.line for one in predicted.lines])
     keep_errors(folder / f"{header.name}-errors.npz", scene.entry, distances)
-    return Drawn(distances, _curve(scene, predicted.files[0]))
+    return Drawn(distances, _curve(scene, predicted.files[0]), scene.pieces_in_band(predicted.lines))
 
 
-def _pooled(drawn: Sequence[Drawn], seed: int) -> dict[str, Any]:
+def _pooled(drawn: Sequence[Drawn], uncertainty: LineUncertainty | None, seed: int) -> dict[str, Any]:
     measured = [one.distances for one in drawn]
     curves = zip(*(one.curve for one in drawn), strict=True)
     return {
         "scenes": len(drawn),
         "pooled": line_scores(LineDistances.pooled(measured)),
         "intervals": intervals(measured, seed=seed),
+        "bands": bands_held([one.pieces for one in drawn], uncertainty, seed=seed),
         "curve": [
             {"tau": tau, **line_scores(LineDistances.pooled(at_tau))}
             for tau, at_tau in zip(CURVE_TAUS, curves, strict=True)
@@ -193,7 +129,7 @@ def _pooled(drawn: Sequence[Drawn], seed: int) -> dict[str, Any]:
     }
 
 
-def _curve(scene: TestScene, probability: Path) -> list[LineDistances]:
+def _curve(scene: SplitScene, probability: Path) -> list[LineDistances]:
     """Draw the scene at every threshold of the curve."""
     transform = scene.entry.header.transform
     with opened_probability(probability) as grid:

@@ -149,11 +149,39 @@ def line_distances(
     )
 
 
+class PieceDistances(NamedTuple):
+    """How far each piece of some lines lies from the nearest point of others.
+
+    Attributes
+    ----------
+    line : int array (N,)
+        The line that each piece is of.
+    length_m, distance_m : float64 array (N,)
+        A piece's length, and its middle's distance; infinite where there is no other line.
+    """
+
+    line: npt.NDArray[np.int64]
+    length_m: Metres
+    distance_m: Metres
+
+
+def piece_distances(
+    lines: Sequence[LineString],
+    reference: Sequence[LineString],
+    *,
+    crs: CRS | None = None,
+    step_m: float = STEP_M,
+) -> PieceDistances:
+    """Measure every piece of lines against a reference on the same map; see `line_distances`."""
+    own, other = _pieces(lines, crs, step_m), _pieces(reference, crs, step_m)
+    return PieceDistances(own.line, own.length_m, arc_m(_nearest_m(own, other), crs))
+
+
 class _Pieces(NamedTuple):
     """Lines in pieces: their ends in space, with those before and behind on the same line.
 
-    At an end of a line the neighbour that is missing is the end itself. Lengths and middles, in
-    space and on the map, are those of pieces, of which a line has one fewer than ends.
+    At an end of a line the neighbour that is missing is the end itself. Lengths, middles, in space
+    and on the map, and lines are those of pieces, of which a line has one fewer than ends.
     """
 
     end: Metres
@@ -162,6 +190,7 @@ class _Pieces(NamedTuple):
     length_m: Metres
     middle: Metres
     middle_xy: npt.NDArray[np.float64]
+    line: npt.NDArray[np.int64]
 
 
 def _pieces(lines: Sequence[LineString], crs: CRS | None, step_m: float) -> _Pieces:
@@ -171,7 +200,8 @@ def _pieces(lines: Sequence[LineString], crs: CRS | None, step_m: float) -> _Pie
     behind[first], before[first + 1] = end[first + 1], end[first]
     length_m = np.linalg.norm(end[first + 1] - end[first], axis=1)
     middle_xy = vertices.xy[first] + vertices.ahead[first] / 2
-    return _Pieces(end, before, behind, length_m, (end[first] + end[first + 1]) / 2, middle_xy)
+    middle = (end[first] + end[first + 1]) / 2
+    return _Pieces(end, before, behind, length_m, middle, middle_xy, vertices.line[first])
 
 
 def _nearest_m(own: _Pieces, other: _Pieces) -> Metres:

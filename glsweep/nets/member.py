@@ -19,10 +19,26 @@ WEIGHTS = "model.safetensors"
 CARD = "card.json"
 
 
+class LineUncertainty(Settings):
+    """By what half a drawn band's width is multiplied to hold the true line in a `share` of its length.
+
+    Learnt on so many km of lines and scenes of validation, drawn at `tau`; pieces farther than `near_m`
+    from every true line are left out as invented.
+    """
+
+    factor: float = Field(gt=0)
+    share: float = Field(gt=0, lt=1)
+    near_m: float = Field(gt=0)
+    tau: float = Field(ge=0, le=1)
+    km: float = Field(gt=0)
+    scenes: int = Field(ge=1)
+
+
 class ModelCard(Settings):
     """What must be known of a network before it may predict, and where it came from.
 
-    `tau` is the probability from which a pixel is line, None before calibration; `posting_m` and
+    `tau` is the probability from which a pixel is line, None before calibration; `uncertainty` makes
+    metres of a band's width, None where validation had too few scenes; `posting_m` and
     `wavelength_m` are those of the training data, which `trained_on` names; `parameters` are those of
     full training, and `changed_since_trial` holds for each of them that was another in the trial what it
     was there and what it became; `figures` are those of `best_epoch` on validation, and `tested` by data
@@ -37,6 +53,7 @@ class ModelCard(Settings):
     posting_m: float = Field(gt=0)
     wavelength_m: float = Field(gt=0)
     tau: float | None = Field(default=None, ge=0, le=1)
+    uncertainty: LineUncertainty | None = None
     trained_on: str = ""
     data_card_hash: str
     seed: int

@@ -7,6 +7,7 @@ from glsweep.predict.members import EMBEDDED, choose_device, common_tau, open_me
 from glsweep.predict.network import Member
 from glsweep.predict.options import DrawingOptions
 from glsweep.predict.scene import Drawing
+from glsweep.predict.uncertainty import uncertainty_of
 from glsweep.predict.windows import GRID_PX
 from glsweep.training.host_memory import keep_freed_memory
 
@@ -50,14 +51,16 @@ def open_drawing(options: DrawingOptions, console: Console) -> tuple[list[Member
             "(docs/network.md); name your own with --model",
             highlight=False,
         )
+    tau = common_tau(members) if options.tau is None else options.tau
     drawing = Drawing(
         window_px=options.window_px or PATCHES_A_WINDOW * max(m.card.patch_size_px for m in members),
         overlap=options.overlap,
         turned=options.turned,
-        tau=common_tau(members) if options.tau is None else options.tau,
+        tau=tau,
         shortest_m=options.shortest_m,
         bridge_m=options.bridge_m,
         formats=options.formats,
         device=device,
+        uncertainty=uncertainty_of(members, tau=tau, turned=options.turned),
     )
     return members, drawing

@@ -10,6 +10,8 @@ from rich.table import Column, Table
 from glsweep.config.bands import NoData, check_option
 from glsweep.config.raster_files import distinct, is_raster_there, rasters_of_folder, refuse_nothing
 from glsweep.errors import ConfigError, DataError
+from glsweep.metrics.line_uncertainty import FEWEST_SCENES
+from glsweep.nets.member import LineUncertainty
 from glsweep.predict.asked import check_options, open_drawing
 from glsweep.predict.in_turn import in_turn, tell_refused
 from glsweep.predict.members import SAME
@@ -17,6 +19,11 @@ from glsweep.predict.network import Member
 from glsweep.predict.options import DrawingOptions
 from glsweep.predict.scene import Advance, Predicted, predict_scene
 from glsweep.scenes.raster import read_header
+
+UNKNOWN = (
+    "uncert_m is empty: it is known of what one member draws at its card's threshold, not turned, and only "
+    f"if its validation had {FEWEST_SCENES} scenes or more that agree; band_m tells how wide the bands are"
+)
 
 
 def predict_scenes(
@@ -71,7 +78,9 @@ def predict_scenes(
 
     done, refused = in_turn(paths, predict_one, lambda path: path.name, console)
     if done:
-        console.print(_told(done))
+        console.print(_told(done, drawing.uncertainty))
+        if drawing.uncertainty is None:
+            console.print(UNKNOWN, highlight=False, soft_wrap=True)
         console.print(f"written to {out}", highlight=False, soft_wrap=True)
     return tell_refused(refused, console)
 
@@ -101,14 +110,14 @@ def _check_wavelength(wavelength_m: float | None, members: list[Member]) -> None
         )
 
 
-def _told(done: list[Predicted]) -> Table:
+def _told(done: list[Predicted], uncertainty: LineUncertainty | None) -> Table:
     table = Table(Column("scene", overflow="fold"), "lines", "km", "mean probability", "uncertainty m")
+    factor = uncertainty.factor if uncertainty else math.nan
     for one in done:
         total_m = sum(line.length_m for line in one.lines)
         probability = sum(line.probability * line.length_m for line in one.lines) / total_m if total_m else 0
-        uncertainty = (
-            sum(line.uncertainty_m * line.length_m for line in one.lines) / total_m if total_m else 0
-        )
-        told = (f"{probability:.2f}", f"{uncertainty:.0f}") if total_m else ("-", "-")
+        band_m = sum(line.half_width_m * line.length_m for line in one.lines) / total_m if total_m else 0
+        known = f"{factor * band_m:.0f}" if uncertainty else "-"
+        told = (f"{probability:.2f}", known) if total_m else ("-", "-")
         table.add_row(one.scene, f"{len(one.lines)}", f"{one.length_km:.1f}", *told)
     return table

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pyproj
 
 from glsweep.files import replacing
+from glsweep.nets.member import LineUncertainty
 from glsweep.predict.options import Format
 from glsweep.predict.provenance import Provenance
 from glsweep.vectorize.drawn import DrawnLine
@@ -25,6 +27,7 @@ COLUMNS = {
     "sensor": str,
     "length_m": float,
     "mean_prob": float,
+    "band_m": float,
     "uncert_m": float,
     "tau": float,
     "model": str,
@@ -36,21 +39,29 @@ SHAPEFILE_TEXT = 254
 """Bytes that a shapefile keeps of a text."""
 
 
-def as_table(lines: Sequence[DrawnLine], crs: pyproj.CRS, provenance: Provenance) -> gpd.GeoDataFrame:
+def as_table(
+    lines: Sequence[DrawnLine],
+    crs: pyproj.CRS,
+    provenance: Provenance,
+    uncertainty: LineUncertainty | None,
+) -> gpd.GeoDataFrame:
     """Return one row a line, in the scene's CRS.
 
     Returns
     -------
     GeoDataFrame
-        The columns of `COLUMNS`: of each line length_m, mean_prob and uncert_m, of all of them what
-        they are from; and the geometry.
+        The columns of `COLUMNS`: of each line length_m, mean_prob, band_m and uncert_m, of all of
+        them what they are from; and the geometry. uncert_m is NaN, and null in every file, where it
+        was not learnt.
     """
+    factor = uncertainty.factor if uncertainty else np.nan
     rows = [
         {
             **provenance.columns(),
             "length_m": round(one.length_m, 1),
             "mean_prob": round(one.probability, 4),
-            "uncert_m": round(one.uncertainty_m, 1),
+            "band_m": round(one.half_width_m, 1),
+            "uncert_m": round(factor * one.half_width_m, 1),
         }
         for one in lines
     ]

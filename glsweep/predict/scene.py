@@ -2,7 +2,8 @@
 
 import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import shapely
 import torch
 
 from glsweep.files import write_json
+from glsweep.nets.member import LineUncertainty
 from glsweep.predict.blend import predict_strips
 from glsweep.predict.input import SceneInput, fit_to
 from glsweep.predict.line_file import as_table, write_lines
@@ -48,6 +50,8 @@ class Drawing:
         Of the files of lines.
     device : torch.device
         Where the networks are.
+    uncertainty : LineUncertainty or None
+        What makes metres of a band's width; None where it was not learnt for lines that are drawn so.
     """
 
     window_px: int
@@ -58,6 +62,7 @@ class Drawing:
     bridge_m: float
     formats: tuple[Format, ...]
     device: torch.device
+    uncertainty: LineUncertainty | None = None
 
     def settings(self) -> dict[str, float | bool]:
         """Return all on which the lines depend, to be written beside them."""
@@ -121,24 +126,12 @@ def predict_scene(
     crs = pyproj.CRS.from_wkt(header.crs.to_wkt())
     provenance = provenance_of(header, members, drawing.tau)
     folder.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=f".{header.name}.", dir=folder) as temporary,
-        probability_raster(
-            Path(temporary), scene.shape, scene.transform, header.crs, members=len(members)
-        ) as raster,
-    ):
+    with _empty_raster(scene, members, folder) as raster:
         phase_rad = _fill(raster, scene, members, drawing, advance)
-        lines = draw_lines(
-            raster,
-            scene.transform,
-            crs=crs if header.is_placed else None,
-            tau=drawing.tau,
-            shortest_m=drawing.shortest_m,
-            bridge_m=drawing.bridge_m,
-        )
+        lines = _lines(raster, scene, drawing)
         probability = folder / f"{header.name}-probability.tif"
         raster.keep(probability, provenance.tags())
-        table = as_table(lines, crs, provenance)
+        table = as_table(lines, crs, provenance, drawing.uncertainty)
         files = write_lines(table, folder, f"{header.name}-lines", drawing.formats)
         picture = folder / f"{header.name}.png"
         draw_quick_look(
@@ -164,6 +157,45 @@ def predict_scene(
         note=note,
     )
     return Predicted(header.name, lines, [probability, *files, picture, note, item])
+
+
+def draw_scene(header: RasterHeader, member: Member, drawing: Drawing, folder: Path) -> list[DrawnLine]:
+    """Return the lines that a member draws in a scene; nothing stays in the folder.
+
+    Raises
+    ------
+    DataError
+        When the scene's posting does not fit, or its pixels cannot be read.
+    """
+    scene = fit_to(header, [member])
+    with _empty_raster(scene, [member], folder) as raster:
+        _fill(raster, scene, [member], drawing, lambda _share: None)
+        return _lines(raster, scene, drawing)
+
+
+@contextmanager
+def _empty_raster(scene: SceneInput, members: Sequence[Member], folder: Path) -> Iterator[ProbabilityRaster]:
+    """Yield room for the members' probabilities in `folder`, which is removed in the end."""
+    header = scene.header
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{header.name}.", dir=folder) as temporary,
+        probability_raster(
+            Path(temporary), scene.shape, scene.transform, header.crs, members=len(members)
+        ) as raster,
+    ):
+        yield raster
+
+
+def _lines(raster: ProbabilityRaster, scene: SceneInput, drawing: Drawing) -> list[DrawnLine]:
+    header = scene.header
+    return draw_lines(
+        raster,
+        scene.transform,
+        crs=pyproj.CRS.from_wkt(header.crs.to_wkt()) if header.is_placed else None,
+        tau=drawing.tau,
+        shortest_m=drawing.shortest_m,
+        bridge_m=drawing.bridge_m,
+    )
 
 
 def _fill(
@@ -219,6 +251,7 @@ def _write_note(
                 for member in members
             ],
             **drawing.settings(),
+            "uncertainty": drawing.uncertainty.model_dump(mode="json") if drawing.uncertainty else None,
             "lines": len(lines),
             "length_km": sum(one.length_m for one in lines) / 1000,
         },

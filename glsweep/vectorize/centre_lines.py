@@ -18,6 +18,10 @@ Points = npt.NDArray[np.float64]
 
 DENSE_PX = 0.5
 """Spacing of an outline's vertices, between which the middle is found."""
+UNEVEN_PX = 1e-5
+"""Far less than the vertices of an outline lie apart, far more than the rounding of coordinates."""
+NO_PATTERN = np.array([[971.3, 613.7], [541.9, 877.1]])
+"""Turns places into angles that neighbours do not share."""
 SPUR_WIDTHS = 1.5
 """A branch is a spur when it is shorter than so many widths of its outline."""
 SMOOTH_PX = 1.0
@@ -57,10 +61,21 @@ def centre_lines(polygons: Sequence[Polygon], grid: Grid, *, bridge_px: float) -
 
 def _middle(polygon: Polygon) -> list[LineString]:
     middle = pygeoops.centerline(
-        polygon, densify_distance=DENSE_PX, min_branch_length=-SPUR_WIDTHS, simplifytolerance=0.0
+        _uneven(polygon), densify_distance=DENSE_PX, min_branch_length=-SPUR_WIDTHS, simplifytolerance=0.0
     )
     parts = shapely.get_parts(shapely.line_merge(middle))
     return [part for part in parts.tolist() if part.geom_type == "LineString" and part.length > 0]
+
+
+def _uneven(polygon: Polygon) -> Polygon:
+    """Move every vertex a little, by what its place says.
+
+    Where four vertices lie on one circle, as those of a band at 45 degrees do all along, the Voronoi
+    edges between them have no length, meet only to rounding, and leave a middle in hundreds of pieces.
+    """
+    fine = shapely.segmentize(polygon, DENSE_PX)
+    moved = shapely.transform(fine, lambda xy: xy + UNEVEN_PX * np.sin(xy @ NO_PATTERN))
+    return moved if moved.is_valid else polygon
 
 
 def _bridged(lines: Sequence[LineString], bridge_px: float) -> list[LineString]:

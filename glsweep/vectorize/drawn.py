@@ -27,14 +27,14 @@ class DrawnLine(NamedTuple):
         On the ground.
     probability : float
         The members' mean probability, averaged along the line.
-    uncertainty_m : float
-        Within how many metres the line lies as the network sees it; see `profiles.Sureness`.
+    half_width_m : float
+        Half the width of its band, and how far the members' bands lie apart; see `profiles.Sureness`.
     """
 
     line: LineString
     length_m: float
     probability: float
-    uncertainty_m: float
+    half_width_m: float
 
 
 def draw_lines(
@@ -73,7 +73,7 @@ def draw_lines(
     ground_posting_m = length_m / shapely.length(within)
     drawn = [
         DrawnLine(
-            on_map[at], float(length_m[at]), known.probability, known.uncertainty_px * ground_posting_m[at]
+            on_map[at], float(length_m[at]), known.probability, known.half_width_px * ground_posting_m[at]
         )
         for at, known in zip(long, look_across(within[long].tolist(), grid), strict=True)
     ]

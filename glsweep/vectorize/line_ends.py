@@ -26,7 +26,7 @@ WIDEST_MOUTH = 3.0
 """A longer mouth, in widths, is that of a line which grazes the edge, not of one that leaves by it."""
 SAME_WIDTH = 0.9
 """Share of the width ahead from which on a line is no longer in a corner of its outline."""
-SQUARE = 0.9
+SQUARE = 0.85
 """A band is cut square where its corners are filled so far, in half widths: those of a round end are not."""
 NARROW_PX = 2.0
 """Half width up to which an end is too few pixels to have a shape: it counts as half round, half square."""

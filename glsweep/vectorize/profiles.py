@@ -1,4 +1,4 @@
-"""What a probability says across a line: how sure it is, and within how many pixels."""
+"""What a probability says across a line: how high it is, and over how many pixels."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -26,14 +26,14 @@ class Sureness(NamedTuple):
     ----------
     probability : float
         The members' mean probability, averaged along the line.
-    uncertainty_px : float
+    half_width_px : float
         Root of the sum of two squares, averaged along the line: half the width of the band in which
         the probability is at least half of its highest value (its slope), and the standard
         deviation between the members of that band's centre (their spread).
     """
 
     probability: float
-    uncertainty_px: float
+    half_width_px: float
 
 
 def look_across(lines: Sequence[LineString], grid: Grid) -> list[Sureness]:
@@ -47,7 +47,7 @@ def look_across(lines: Sequence[LineString], grid: Grid) -> list[Sureness]:
         The probability, one band a member.
     """
     points, normals, owner = _stations(lines)
-    probability, uncertainty = np.zeros(len(points)), np.zeros(len(points))
+    probability, half_width = np.zeros(len(points)), np.zeros(len(points))
     for tile in tiles(grid.shape):
         col, row = points.T
         here = (row >= tile.row) & (row < tile.row + tile.rows)
@@ -56,10 +56,10 @@ def look_across(lines: Sequence[LineString], grid: Grid) -> list[Sureness]:
             bands = read_around(grid, tile, REACH_PX + 2)
             corner = (tile.col - REACH_PX - 2, tile.row - REACH_PX - 2)
             profiles = _profiles(bands, points[here] - corner, normals[here])
-            probability[here], uncertainty[here] = _read_off(profiles)
+            probability[here], half_width[here] = _read_off(profiles)
     count = np.maximum(np.bincount(owner, minlength=len(lines)), 1)
-    means = [np.bincount(owner, values, len(lines)) / count for values in (probability, uncertainty)]
-    return [Sureness(float(p), float(u)) for p, u in zip(*means, strict=True)]
+    means = [np.bincount(owner, values, len(lines)) / count for values in (probability, half_width)]
+    return [Sureness(float(p), float(w)) for p, w in zip(*means, strict=True)]
 
 
 def _stations(lines: Sequence[LineString]) -> tuple[Values, Values, npt.NDArray[np.int64]]:

@@ -20,7 +20,7 @@ from glsweep.config.study import StudyConfig
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.line_scores import intervals, line_scores
 from glsweep.evaluate.whole_scenes import evaluate_scenes
-from glsweep.files import read_json
+from glsweep.files import read_json, write_json
 from glsweep.metrics.lines import LineDistances, line_distances
 from glsweep.nets.build import build_network
 from glsweep.nets.member import save_member
@@ -40,6 +40,7 @@ def write_study(folder, **split):
     study = create_study(folder / "study", config)
     network = build_network("unet", in_channels=2, base_width=4, seed=0)
     save_member(study.member(STRATUM), network, model_card(patch_size_px=32))
+    write_json(study.data_json, {"patches": {"32": {}}})
     return study
 
 

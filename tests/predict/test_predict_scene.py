@@ -17,8 +17,10 @@ from rio_cogeo.cogeo import cog_validate
 
 from glsweep.errors import DataError
 from glsweep.metrics.lines import line_distances
+from glsweep.nets.member import LineUncertainty
 from glsweep.predict.input import fit_to
 from glsweep.predict.scene import Drawing, predict_scene
+from glsweep.predict.uncertainty import uncertainty_of
 from glsweep.scenes.raster import read_header
 from glsweep.scenes.resample import multilook
 
@@ -70,7 +72,7 @@ def test_a_line_lands_within_half_a_pixel_in_every_layout(tmp_path, transform, c
     ground_m = [1000 * geodesic_km(line, crs.to_wkt()) for line in table.geometry]
     assert table["length_m"].to_numpy() == pytest.approx(ground_m, abs=0.1)
     assert (table["tau"] == 0.5).all()
-    assert table["uncert_m"].between(30, 200).all()
+    assert table["band_m"].between(30, 200).all()
 
 
 def test_the_probability_is_a_valid_cloud_optimised_geotiff(tmp_path):
@@ -126,6 +128,32 @@ def test_every_format_is_one_that_others_open(tmp_path):
     assert not [file for file in (tmp_path / "out").iterdir() if file.name.startswith(".")], (
         "nothing half-made"
     )
+
+
+UNCERTAINTY = LineUncertainty(factor=1.5, share=0.68, near_m=500, tau=0.5, km=900, scenes=20)
+
+
+@pytest.mark.parametrize("uncertainty", [None, UNCERTAINTY])
+def test_uncertainty_is_null_in_every_format_where_nobody_has_learnt_it(tmp_path, uncertainty):
+    path = write_scene(tmp_path / "a.tif", scene_lines((150, 210), NORTH_UP))
+    predicted(path, tmp_path / "out", formats=("gpkg", "geojson", "shp"), uncertainty=uncertainty)
+    for name in ("a-lines.gpkg", "a-lines.geojson", "a-lines-shp/a-lines.shp"):
+        table = gpd.read_file(tmp_path / "out" / name)
+        if uncertainty is None:
+            assert table["uncert_m"].isna().all()
+        else:
+            np.testing.assert_allclose(table["uncert_m"], 1.5 * table["band_m"], atol=0.15)
+    note = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert note["uncertainty"] == (uncertainty and uncertainty.model_dump(mode="json"))
+
+
+def test_uncertainty_is_of_lines_drawn_as_on_validation_alone():
+    member, other = seeing_member(tau=0.5, uncertainty=UNCERTAINTY), seeing_member(tau=0.5)
+    assert uncertainty_of([member], tau=0.5, turned=False) == UNCERTAINTY
+    assert uncertainty_of([member], tau=0.6, turned=False) is None
+    assert uncertainty_of([member], tau=0.5, turned=True) is None
+    assert uncertainty_of([member, member], tau=0.5, turned=False) is None
+    assert uncertainty_of([other], tau=0.5, turned=False) is None
 
 
 def test_a_scene_without_a_line_gives_a_file_without_a_row(tmp_path):

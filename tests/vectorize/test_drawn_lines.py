@@ -130,16 +130,16 @@ def ridge(at_row, deviation_px, height=0.9, shape=(80, 120)):
 
 
 @pytest.mark.parametrize("deviation_px", [1.5, 3.0])
-def test_the_uncertainty_of_one_network_is_half_its_bands_width(deviation_px):
+def test_half_a_bands_width_is_where_the_probability_is_half_as_high(deviation_px):
     (found,) = drawn_from(ridge(40, deviation_px), tau=0.6)
-    assert found.uncertainty_m == pytest.approx(100 * deviation_px * np.sqrt(2 * np.log(2)), abs=40)
+    assert found.half_width_m == pytest.approx(100 * deviation_px * np.sqrt(2 * np.log(2)), abs=40)
     assert found.probability == pytest.approx(0.9, abs=0.06)
 
 
-def test_members_that_disagree_make_a_line_less_certain():
+def test_members_that_disagree_make_a_band_wider():
     apart_px = 4.0
     members = np.stack([ridge(40 - apart_px, 4.0), ridge(40 + apart_px, 4.0)])
     (together,) = drawn_from(np.stack([ridge(40, 4.0)] * 2), tau=0.5)
     (apart,) = drawn_from(members, tau=0.4)
-    assert apart.uncertainty_m > together.uncertainty_m + 100
+    assert apart.half_width_m > together.half_width_m + 100
     assert MultiLineString([apart.line]).distance(Point(MAP @ (60, 40))) < 60, "between the two"

@@ -1,0 +1,128 @@
+"""Whole scenes of which a split has ground, to be drawn and measured against their own lines."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+import torch
+from shapely import LineString, MultiPolygon, Polygon
+
+from glsweep.config.split import SplitName
+from glsweep.files import read_json
+from glsweep.metrics.line_uncertainty import NEAR_M, PiecesInBand
+from glsweep.metrics.lines import LineDistances, line_distances, piece_distances
+from glsweep.nets.member import ModelCard
+from glsweep.patches.ground import in_own_map
+from glsweep.patches.survey import survey
+from glsweep.predict.scene import Drawing
+from glsweep.scenes.lines_on_data import lines_on_data
+from glsweep.scenes.raster import RasterHeader
+from glsweep.scenes.scene_entry import SceneEntry
+from glsweep.study import Study
+from glsweep.vectorize.drawn import DrawnLine
+
+WINDOW_PX = 256
+"""Side of the windows of every member, whatever patches it was trained on."""
+SHORTEST_M, BRIDGE_M = 1000.0, 500.0
+
+
+@dataclass(frozen=True)
+class SplitScene:
+    """A scene of which all or a part is ground of a split.
+
+    Attributes
+    ----------
+    entry : SceneEntry
+        The scene.
+    header : RasterHeader
+        Its raster, which has a place on a map.
+    ground : Polygon or MultiPolygon
+        The split's ground, in the scene's own map.
+    reference : list of LineString
+        The true lines on that ground, where there is data.
+    """
+
+    entry: SceneEntry
+    header: RasterHeader
+    ground: Polygon | MultiPolygon
+    reference: list[LineString]
+
+    @property
+    def farthest_m(self) -> float:
+        """The scene's diagonal, which a missed scene costs."""
+        return math.hypot(*self.entry.shape) * self.entry.posting_m
+
+    def distances(self, lines: Sequence[LineString]) -> LineDistances:
+        """Measure lines on the split's ground against the true ones."""
+        own, _ = _within(lines, self.ground)
+        return line_distances(own, self.reference, crs=self.entry.map_crs, farthest_m=self.farthest_m)
+
+    def pieces_in_band(self, lines: Sequence[DrawnLine]) -> PiecesInBand:
+        """Return the pieces of drawn lines on the split's ground that lie near a true line."""
+        own, line = _within([one.line for one in lines], self.ground)
+        pieces = piece_distances(own, self.reference, crs=self.entry.map_crs)
+        near = pieces.distance_m <= NEAR_M
+        of_piece = line[pieces.line[near]]
+        half_width_m = np.array([one.half_width_m for one in lines], np.float64)[of_piece]
+        return PiecesInBand(of_piece, pieces.length_m[near], pieces.distance_m[near], half_width_m)
+
+
+def drawing_of_study(card: ModelCard) -> Drawing:
+    """Return how a study's members draw whole scenes, each at its own threshold."""
+    assert card.tau is not None, "calibrated before it draws"
+    return Drawing(
+        window_px=WINDOW_PX,
+        overlap=0.5,
+        turned=False,
+        tau=card.tau,
+        shortest_m=SHORTEST_M,
+        bridge_m=BRIDGE_M,
+        formats=("gpkg",),
+        device=torch.device("cpu"),
+        uncertainty=card.uncertainty,
+    )
+
+
+def split_scenes(study: Study, split: SplitName) -> list[SplitScene]:
+    """Return the scenes of which a split has ground.
+
+    None where its ground is no part of a map: patches shared out at random, patches without a place.
+
+    Parameters
+    ----------
+    study : Study
+        Whose patches are prepared.
+    split : str
+        "train", "val" or "test".
+    """
+    # The ground was split for all patch sizes, also those of which no member came to be.
+    sizes_px = sorted(map(int, read_json(study.data_json)["patches"]))
+    ground = survey(study, sizes_px).ground
+    if ground.rule == "patch":
+        return []
+    by_scene: dict[str, list[Polygon | MultiPolygon]] = {}
+    entries: dict[str, tuple[SceneEntry, RasterHeader]] = {}
+    for piece in ground.pieces:
+        entry, header = piece.entry, piece.entry.header
+        if piece.split == split and isinstance(header, RasterHeader) and header.is_placed:
+            entries[entry.name] = entry, header
+            by_scene.setdefault(entry.name, []).append(in_own_map(entry, piece.outline, ground.crs))
+    found = []
+    for name, outlines in by_scene.items():
+        (entry, header), own = entries[name], shapely.union_all(outlines)
+        seen = lines_on_data(entry.lines, entry.valid(), header.transform)
+        found.append(SplitScene(entry, header, own, _within(seen, own)[0]))
+    return found
+
+
+def _within(
+    lines: Sequence[LineString], ground: Polygon | MultiPolygon
+) -> tuple[list[LineString], npt.NDArray[np.int64]]:
+    """Return the parts of lines on some ground, and of each part the number of its line."""
+    cut = shapely.intersection(np.array(lines, dtype=object), ground)
+    parts, line = shapely.get_parts(cut, return_index=True)
+    is_line = (shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING) & (shapely.length(parts) > 0)
+    return parts[is_line].tolist(), line[is_line]
