@@ -158,10 +158,10 @@ def _counted(reasons: Counter[str], trials: int) -> str:
 
 def _remedy_in_search(reason: str) -> str:
     if _MEMORY.search(reason):
-        return "add a smaller `batch_size` or `base_width` to what is searched"
+        return "add a smaller `batch_size` or `base_width` to the choices"
     if _DIVERGED.search(reason):
-        return "add a smaller `learning_rate` to what is searched"
-    return "mend that, add further choices to what is searched"
+        return "add a smaller `learning_rate` to its choices or range"
+    return "mend that, or add choices that avoid it"
 
 
 def _without_remedy(reason: str) -> str:

@@ -244,7 +244,7 @@ def test_what_was_trained_otherwise_than_searched_is_told(make_study):
 def test_equal_studies_make_equal_pages(make_study):
     pages = []
     for name in ("one", "two"):
-        study = make_study(name, strata=ONE, repeats=1)
+        study = make_study(f"{name}/study", strata=ONE, repeats=1)
         for record in (study.directory / "stages").iterdir():
             record.write_text('{"stage": "x", "finished_unix_s": 1800000000, "wall_s": 1.0, "summary": {}}')
         write_report(study)
