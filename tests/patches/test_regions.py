@@ -33,10 +33,12 @@ def test_a_region_by_name_goes_to_its_split_and_the_rest_is_shared():
 
 
 def test_scenes_of_a_group_go_with_the_one_that_is_named():
-    entries = [replace(e, group="twin") if e.name in ("s0", "s5") else e for e in row_of_scenes()]
+    groups = {"s0": "twin", "s5": "twin", "s1": "other", "s2": "other"}
+    entries = [replace(e, group=groups.get(e.name)) for e in row_of_scenes()]
     split = Split(rule="region", regions=(Region(split="test", scenes=("s5",)),))
     splits = split_of(split_ground(entries, split, largest_patch_px=16, seed=0))
-    assert splits["s0"] == splits["s5"] == "test"
+    assert {name for name, s in splits.items() if s == "test"} == {"s0", "s5"}
+    assert splits["s1"] == splits["s2"]
 
 
 def test_a_region_by_polygon_holds_every_test_patch_and_no_other(tmp_path):
