@@ -94,8 +94,8 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
 def _planned(study: Study, won: Mapping[str, Any], checkpoints: CheckpointStore) -> list[PlannedTrial]:
     """Return a trial for each winner: those that stand as the ledger counts them, then all others.
 
-    Members that failed, and those of which neither folder nor checkpoint can be read any more, are
-    struck from the ledger: they are trained anew.
+    Members that failed, those of other winners or settings, and those of which neither folder nor
+    checkpoint can be read any more, are struck from the ledger: they are trained anew.
     """
     members = {key: plan_member(study, index, key, won[key]) for index, key in enumerate(sorted(won))}
     by_id = {member.trial_id: member for member in members.values()}

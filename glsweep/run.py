@@ -90,7 +90,7 @@ Without a command the whole study runs, on simulated scenes unless --data names 
 
 Exit codes: 0, all went well; 2, nothing was done that could not be, and one line says what to mend;
 3, the study went on without a stratum that failed, which the table names with its reason and its remedy;
-130, interrupted."""
+130, interrupted (128 + n after another signal n)."""
 
 SOME_FAILED = 3
 

@@ -24,10 +24,11 @@ def test_a_members_threshold_is_chosen_on_validation(calibrated):
     assert DRAWN_AT["val"] != DRAWN_AT["test"] != DRAWN_AT["train"]
     tau = pytest.approx(DRAWN_AT["val"], abs=1e-4)
     curve = read_json(study.calibration_json)[STRATUM.key]
-    assert curve["tau"] == summary[STRATUM.key]["tau"] == load_card_of(study.member(STRATUM)).tau == tau
+    chosen = summary["chosen"][STRATUM.key]
+    assert curve["tau"] == chosen["tau"] == load_card_of(study.member(STRATUM)).tau == tau
     assert curve["thresholds"] == pytest.approx(GRID, abs=1e-4)
     assert curve["values"][GRID.index(DRAWN_AT["val"])] == max(curve["values"]) == 1
-    assert not summary[STRATUM.key]["on_grid_edge"]
+    assert not chosen["on_grid_edge"]
 
 
 def test_the_table_scores_test_patches_at_the_threshold_of_the_card(calibrated):
