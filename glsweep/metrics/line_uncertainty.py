@@ -23,7 +23,7 @@ NEAR_M = max(TOLERANCES_M)
 """Farther from every true line a piece is invented: it has no place to be uncertain about."""
 FEWEST_SCENES = 20
 """With fewer nobody knows how much scenes differ."""
-LARGEST_ERROR = 0.05
+LARGEST_ERROR = 0.03
 """Standard error up to which a share is known, by how much scenes differ in it."""
 
 

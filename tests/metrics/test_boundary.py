@@ -147,6 +147,23 @@ def test_dice_falls_where_relaxed_figures_do_not(sinuous):
     assert mean(lambda p, t: bf_score(p, t, 500, 100), 5) == 1
 
 
+@pytest.mark.parametrize(
+    ("pixels", "shift", "expected"),
+    [
+        ([(20, c) for c in range(10, 30)], (1, 0), 0),
+        ([(20, c) for c in range(10, 30)], (0, 3), 17 / 20),
+        ([(n, n) for n in range(10, 30)], (0, 1), 0),
+        ([(n, n) for n in range(10, 30)] + [(n, n + 1) for n in range(10, 30)], (0, 1), 20 / 40),
+        ([(n, n) for n in range(10, 30)] + [(n, n + 1) for n in range(10, 30)], (0, 2), 0),
+    ],
+    ids=["level, across", "level, along", "one pixel wide, slanted", "all touched, slanted", "by two"],
+)
+def test_dice_of_a_shifted_line_is_the_share_of_its_pixels_that_stay_on_it(pixels, shift, expected):
+    truth = np.zeros((40, 40), bool)
+    truth[tuple(np.transpose(pixels))] = True
+    assert pixel_scores(np.roll(truth, shift, (0, 1)), truth).dice == pytest.approx(expected)
+
+
 def test_a_perfect_prediction_fails_the_literal_tolerant_iou(sinuous):
     literal = np.mean([iou_tol2_literal(mask, mask) for mask in sinuous])
     assert 0.22 < literal < 0.36

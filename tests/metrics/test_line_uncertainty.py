@@ -46,7 +46,7 @@ def test_the_stated_share_of_other_scenes_is_held_however_wide_a_network_draws(s
 
 def test_scenes_that_differ_are_held_all_the_same_or_nothing_is_stated():
     generator = generator_for(0, "scenes")
-    stated = [factor_that_holds(scenes(24, generator, factor=1, differ=0.4)) for _ in range(40)]
+    stated = [factor_that_holds(scenes(60, generator, factor=1, differ=0.4)) for _ in range(40)]
     others = scenes(200, generator, factor=1, differ=0.4)
     errors = np.array([held(others, factor) - SHARE for factor in stated if factor is not None])
     assert len(errors) > 10
