@@ -21,8 +21,9 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 # Faults planted one at a time, each of which a test must notice; an hour, and goes on where it was cut off.
+# A loop that a fault leaves without an end must not eat all memory.
 mutants: $(VENV)/.installed-mutants
-	OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2
+	ulimit -v 16000000; OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2
 	$(BIN)/mutmut results
 
 # torch's local build tag and its CUDA packages stay out of the lock: pip finds what fits the machine.
