@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from sweeps import planned
 
 from glsweep.config.space import Asha, NoStopping, Resources
-from glsweep.errors import ResourceError, StudyError
+from glsweep.errors import ResourceError
 from glsweep.nets.build import build_network
 from glsweep.patches.arrays import PatchArrays
 from glsweep.spaces.plan import ListedPlan, PlannedTrial
@@ -83,17 +83,16 @@ def test_a_trial_that_diverges_or_crashes_fails_with_its_reason_and_the_sweep_go
     assert list(frame["outcome"]) == ["completed", "failed", "failed", "completed"]
     assert "loss became" in frame.loc["0001", "reason"]
     assert frame.loc["0002", "reason"]
-    with pytest.raises(StudyError, match="stratum unet-64: no trial ran its full budget"):
-        winners(records, "relaxed_f1")
+    assert list(winners(records, "relaxed_f1")) == [f"unet-{SIZE_PX}"]
 
 
 @pytest.mark.usefixtures("ray")
 def test_a_trial_comes_to_what_the_plain_loop_comes_to_with_its_seed(tmp_path: Path) -> None:
     train, val = patches(6), patches(5)
-    trial = planned(7, patch_size_px=SIZE_PX)
+    trial = planned(0, patch_size_px=SIZE_PX)
     asked = {"base_width": 2, "weight_decay": 0.1, "augmentation": ("dihedral",)}
     parameters = trial.parameters.model_copy(update=asked)
-    trial = trial.model_copy(update={"parameters": parameters})
+    trial = trial.model_copy(update={"parameters": parameters, "seed": 7})
     records = run_trials(job(tmp_path, [trial]), {SIZE_PX: (train, val)}, [])
     state = fresh_state(parameters, seed=7, device=torch.device("cpu"))
     told = records.trials[trial.trial_id].epochs
