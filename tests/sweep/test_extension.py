@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from made_configs import SPACE, space
 from sweeps import SCRATCH, QuickLedger, figures, outcomes, planned, run
 
-from glsweep.config.space import Asha, Median, NoStopping, SearchSpace
-from glsweep.spaces.plan import ListedPlan, Past, PlannedTrial
+from glsweep.config.space import Asha, Budget, Median, NoStopping, SearchSpace
+from glsweep.spaces.plan import Answer, ListedPlan, Past, PlannedTrial
 from glsweep.spaces.samplers import make_plan
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.cleaner import CheckpointCleaner
-from glsweep.sweep.cohorts import alike_strata
+from glsweep.sweep.cohorts import Cohort, alike_strata
 from glsweep.sweep.journal import Decision, Journal
+from glsweep.sweep.queue import TrialQueue
 from glsweep.sweep.records import SweepRecords, read_records
 
 RULES = st.sampled_from(
@@ -222,3 +223,16 @@ def test_a_ledger_that_keeps_some_trials_counts_them_from_the_start(tmp_path):
     records = read_records(tmp_path / "ledger.jsonl")
     assert [(trial.trial_id, trial.index) for trial in records.configurations] == [("0000", 0), ("0002", 1)]
     assert {record.outcome for record in records.trials.values()} == {"completed"}
+
+
+def test_more_seeds_of_a_finished_sweep_run_for_those_that_ran_in_full(tmp_path):
+    trials = [planned(0), planned(1)]
+    curves = {"0000": [0.9, 0.9], "0001": [0.1, 0.1]}
+    rule = Asha(grace_epochs=1, reduction_factor=2)
+    run(journal_of(tmp_path, rule, 2), trials, curves, np.random.default_rng(0))
+    queue = TrialQueue(
+        ListedPlan(trials), journal_of(tmp_path, rule, 2), budget=Budget(), replicates=3, epochs=2
+    )
+    handed_out = [queue.next() for _ in range(3)]
+    assert [of.trials[0].trial_id for of in handed_out if isinstance(of, Cohort)] == ["0000-r1", "0000-r2"]
+    assert handed_out[2] is Answer.WAIT
