@@ -328,4 +328,4 @@ def _refusal(study: Study, refused: Sequence[Change]) -> str:
 
 def _write_config(study: Study) -> None:
     told = study.config.told_from(study.directory)
-    write_text(study.config_yaml, write_as_yaml(told.model_dump(mode="json")))
+    write_text(study.config_yaml, write_as_yaml(told.model_dump(mode="json", exclude={"name"})))

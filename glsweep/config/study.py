@@ -18,10 +18,11 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 class StudyConfig(Settings):
     """The data, the space and the seed that decide every result of a study.
 
-    In the study's own file paths are told from the study's folder, so that both may move together.
+    A study is called as its folder is. In its own file there is no name, and paths are told from the
+    folder, so that both may move together.
     """
 
-    name: str
+    name: str = ""
     seed: int
     card: DataCard
     space: SearchSpace

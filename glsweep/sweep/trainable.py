@@ -16,7 +16,7 @@ from glsweep.patches.arrays import PatchArrays
 from glsweep.sweep.checkpoints import CHECKPOINT_FILE, CheckpointStore, StorageError
 from glsweep.sweep.cohorts import Cohort
 from glsweep.training.cohort import Failure, Member, fit_cohort
-from glsweep.training.fit import OutOfDeviceMemoryError, Schedule, TrainingDivergedError, fit
+from glsweep.training.fit import OutOfDeviceMemoryError, Schedule, TrainingDivergedError, fit, is_over
 from glsweep.training.host_memory import keep_freed_memory
 from glsweep.training.report import EpochReport
 from glsweep.training.start import Start, begin_from
@@ -61,14 +61,15 @@ def train_cohort(
     refs = patches[cohort.trials[0].parameters.patch_size_px]
     try:
         members = _members(cohort, checkpoints, start or {})
-        _repeat(members)
+        _repeat(members, schedule)
         _part(members, cohort)
         train, val = _fetch(refs.train), _fetch(refs.val)
         everyone = {name: member.state for name, member in members.items()}
         for told in _epochs(members, train, val, schedule, capture=capture):
             for name in [name for name, report in told.items() if isinstance(report, EpochReport)]:
                 _save(everyone[name], checkpoints, name, keeps_earlier=len(cohort.trials) > 1)
-            tune.report({"told": [_words(name, everyone[name], report) for name, report in told.items()]})
+            words = [_words(name, everyone[name], schedule, report) for name, report in told.items()]
+            tune.report({"told": words})
             _part(members, cohort)
             if not members:
                 break
@@ -96,11 +97,11 @@ def _members(cohort: Cohort, checkpoints: CheckpointStore, start: Start) -> dict
     return members
 
 
-def _repeat(members: Mapping[str, Member]) -> None:
+def _repeat(members: Mapping[str, Member], schedule: Schedule) -> None:
     """Tell everyone's last report again: the one who was to hear it may have died before it did."""
     begun = {name: member.state for name, member in members.items() if member.state.progress.report}
     if begun:
-        tune.report({"told": [_words(name, state) for name, state in begun.items()]})
+        tune.report({"told": [_words(name, state, schedule) for name, state in begun.items()]})
 
 
 def _part(members: dict[str, Member], cohort: Cohort) -> None:
@@ -128,14 +129,23 @@ def _epochs(
 
 
 def _words(
-    trial_id: str, state: TrainingState, report: EpochReport | Failure | None = None
+    trial_id: str, state: TrainingState, schedule: Schedule, report: EpochReport | Failure | None = None
 ) -> dict[str, Any]:
-    """Return what is told of a trial: why it failed, or its last report, which its state holds."""
+    """Return what is told of a trial: why it failed, or its last report, which its state holds.
+
+    Whether it was the last one follows from the schedule: that may have grown since the report was made.
+    """
     progress = state.progress
     if isinstance(report, Failure):
         return {"trial_id": trial_id, "failed": f"epoch {progress.epoch + 1}: {report}"}
     told = dict(progress.report or {})
-    return {"trial_id": trial_id, "epoch": told.pop("epoch"), "last": told.pop("last"), "figures": told}
+    del told["last"]
+    return {
+        "trial_id": trial_id,
+        "epoch": told.pop("epoch"),
+        "last": is_over(state, schedule),
+        "figures": told,
+    }
 
 
 def _save(state: TrainingState, checkpoints: CheckpointStore, trial_id: str, *, keeps_earlier: bool) -> None:

@@ -98,7 +98,7 @@ def test_a_card_with_an_unknown_key_is_refused(tmp_path, network):
     save_member(tmp_path, network, CARD)
     card = tmp_path / "card.json"
     card.write_text(card.read_text().replace('"tau"', '"threshold"'))
-    with pytest.raises(ConfigError, match=r"card\.json: threshold: unknown key"):
+    with pytest.raises(ConfigError, match=r"card\.json: line \d+: threshold: unknown key"):
         load_card_of(tmp_path)
 
 

@@ -120,12 +120,14 @@ def test_members_are_registered_in_the_studys_own_store_and_nowhere_else(
 ) -> None:
     study, printed = undisturbed
     client = MlflowClient(f"sqlite:///{study.mlflow_db}")
-    models = {
-        model.name: client.get_model_version_by_alias(model.name, "champion")
-        for model in client.search_registered_models()
-    }
-    assert set(models) == {f"glsweep-{row['stratum']}" for row in read_json(study.table_json)["rows"]}
-    assert "version 1: champion" in printed
+    registered = client.search_registered_models()
+    table = read_json(study.table_json)
+    assert {model.name for model in registered} == {f"glsweep-{row['stratum']}" for row in table["rows"]}
+    # Three epochs teach little: who is no better than what was never trained is no champion.
+    trivial = max(row["relaxed_f1"] for row in table["baselines"])
+    champions = {model.name for model in registered if "champion" in model.aliases}
+    assert champions == {f"glsweep-{r['stratum']}" for r in table["rows"] if r["relaxed_f1"] > trivial}
+    assert ("version 1: champion" in printed) == bool(champions)
     # The command's working folder is the study's parent: a store made by mistake would lie there.
     assert [path.name for path in study.directory.parent.iterdir()] == [study.directory.name]
 
@@ -162,7 +164,7 @@ def test_a_study_that_was_interrupted_twice_ends_with_the_same_table(
     wait_for_epochs(other.ledger_jsonl, 4, process)
     process.terminate()  # as clusters do before they take a machine away
     printed, _ = process.communicate(timeout=120)
-    assert process.returncode == 130, printed
+    assert process.returncode == 128 + signal.SIGTERM, printed
     assert "the same command continues" in printed
     ended = [json.loads(line) for line in other.ledger_jsonl.read_text().splitlines()]
     over = {event["trial_id"] for event in ended if event["event"] == "ended"}

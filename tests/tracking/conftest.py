@@ -1,5 +1,6 @@
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,8 @@ def make_study(tmp_path: Path, empty_store: bytes) -> Iterator[Callable[..., Stu
     def make(folder: str = "study", *, name: str = "getz-test", seed: int = 0) -> Study:
         card = DataCard(name="simulated", simulation=Simulation())
         config = StudyConfig(name=name, seed=seed, card=card, space=SearchSpace.model_validate(SPACE))
-        study = create_study(tmp_path / folder, config)
+        # As if its folder had that name: several may have one.
+        study = replace(create_study(tmp_path / folder, config), config=config)
         if not study.mlflow_db.exists():
             study.mlflow_db.write_bytes(empty_store)
         return study

@@ -146,7 +146,7 @@ def test_a_run_that_a_user_deleted_is_made_again(study):
 def test_two_studies_in_one_experiment_do_not_share_a_run(make_study, tmp_path, empty_store, monkeypatch):
     (tmp_path / "shared.db").write_bytes(empty_store)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'shared.db'}")
-    for folder in ("one/getz-test", "two/getz-test"):
+    for folder in ("one", "two"):
         sync(opened(make_study(folder)))
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'shared.db'}")
     experiment = client.get_experiment_by_name("getz-test")
