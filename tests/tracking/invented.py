@@ -82,7 +82,9 @@ class Reader:
 
     def __init__(self, study: Study) -> None:
         self.client = MlflowClient(tracking_uri(study), registry_uri=tracking_uri(study))
-        self.experiment_id = self.client.get_experiment_by_name(study.config.name).experiment_id
+        # Another process that opened the study has called it as its folder is.
+        found = map(self.client.get_experiment_by_name, (study.config.name, study.directory.name))
+        self.experiment_id = next(experiment for experiment in found if experiment).experiment_id
 
     def runs(self, kind: str) -> list[Run]:
         query = f"tags.`glsweep.kind` = '{kind}'"
