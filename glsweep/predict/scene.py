@@ -1,7 +1,6 @@
 """One scene, from its raster to a probability, lines and a picture."""
 
 import math
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -236,14 +235,11 @@ def _in_pixels(lines: Sequence[DrawnLine], scene: SceneInput) -> list[shapely.Li
 def _write_note(
     path: Path, scene: SceneInput, members: Sequence[Member], drawing: Drawing, lines: Sequence[DrawnLine]
 ) -> None:
-    """Write down how the files were made, so that they can be made again.
-
-    The scene's path is told from the note's folder, so that both may move together.
-    """
+    """Write down how the files were made, so that they can be made again."""
     write_json(
         path,
         {
-            "scene": os.path.relpath(scene.header.path, path.parent),
+            "scene": str(scene.header.path),
             "posting_m": scene.header.posting_m,
             "looks": scene.looks,
             "members": [
