@@ -241,7 +241,7 @@ def _make(directory: Path, config: StudyConfig, plan: Plan, first: Stage) -> Stu
 def _extend(study: Study, asked: StudyConfig, source: Path, console: Console) -> tuple[Study, Plan]:
     """Make the study what is asked for, and tell how it differs from what it was."""
     from glsweep.patches.prepare import check_extended_data
-    from glsweep.patches.store import is_stored
+    from glsweep.patches.store import sizes_lacking
     from glsweep.patches.survey import check_data
     from glsweep.sweep.records import read_records
 
@@ -251,10 +251,10 @@ def _extend(study: Study, asked: StudyConfig, source: Path, console: Console) ->
     plan = make_plan(extended.config.space, seed=asked.seed, source=source, begun=begun)
     sizes_px = patch_sizes_px(plan.strata)
     is_cut_again = any("prepare" in change.stale for change in changes)
-    if is_cut_again:
-        check_data(extended, sizes_px)
-    if study.has_begun and (is_cut_again or not all(is_stored(study, size_px) for size_px in sizes_px)):
+    if study.has_begun and (is_cut_again or sizes_lacking(study, sizes_px)):
         check_extended_data(extended, sizes_px)
+    elif is_cut_again:
+        check_data(extended, sizes_px)
     again = [stage for stage in STAGES if study.is_done(stage) and any(stage in c.stale for c in changes)]
     extend_study(study, asked)
     kept = [f"{change.key} stays {change.was}" for change in changes_between(extended.config, asked)]

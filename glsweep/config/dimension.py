@@ -120,3 +120,8 @@ def exists_beside(dimension: Dimension, values: Mapping[str, Any]) -> bool:
 def as_list(value: Any) -> list[Any]:
     """Return the values of a condition, which may be one or a list."""
     return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def as_tuples(value: Any) -> Any:
+    """Return a list, and lists in it, as tuples: values then compare however they were read, and hash."""
+    return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value

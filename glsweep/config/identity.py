@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glsweep.config.data_card import CARD_TEXT, DataCard
-from glsweep.config.dimension import Dimension
+from glsweep.config.dimension import Dimension, as_tuples
 from glsweep.config.space import SearchSpace
 from glsweep.config.study import STAGES, Stage, StudyConfig
 
@@ -103,9 +103,9 @@ def grown(old: StudyConfig, asked: StudyConfig) -> StudyConfig:
     }
     fixed = dict(now.fixed)
     for name, dimension in was.dimensions.items():
-        if name not in dimensions and _plain(fixed.get(name)) in map(_plain, dimension.choices or ()):
+        if name not in dimensions and as_tuples(fixed.get(name)) in as_tuples(dimension.choices or ()):
             dimensions[name] = dimension
-            del fixed[name]
+            fixed.pop(name, None)  # left out it may be what it is by itself, which is among them
     search = now.search.model_copy(
         update={
             "epochs": max(was.search.epochs, now.search.epochs),
@@ -127,18 +127,19 @@ def _of_dimensions(old: SearchSpace, new: SearchSpace) -> Iterator[Change]:
         was, now = old.dimensions.get(name), new.dimensions.get(name)
         key = f"space.dimensions.{name}"
         if was is not None and now is not None:
-            yield from _of_dimension(key, was.model_dump(), now.model_dump())
+            yield from _of_dimension(key, was.model_dump(mode="json"), now.model_dump(mode="json"))
         elif now is not None and name in old.fixed:
             # What was fixed may become one choice of several.
-            choices = [] if now.when or now.keys else [_plain(choice) for choice in now.choices or ()]
-            yield Change(key, old.fixed[name], _told(now), _from("sweep"), _plain(old.fixed[name]) in choices)
+            choices = () if now.when or now.keys else as_tuples(now.choices or ())
+            is_among = as_tuples(old.fixed[name]) in choices
+            yield Change(key, old.fixed[name], _told(now), _from("sweep"), is_among)
         else:
             yield Change(key, was and _told(was), now and _told(now), _from("sweep"), is_possible=False)
 
 
 def _of_dimension(key: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
     for part in {**was, **now}:
-        old, new = _plain(was.get(part)), _plain(now.get(part))
+        old, new = was.get(part), now.get(part)
         if part == "choices" and old and new and sorted(map(repr, old)) == sorted(map(repr, new)):
             continue
         if old != new:
@@ -180,11 +181,11 @@ def _rest(config: StudyConfig, test_data: Change | None) -> dict[str, Any]:
 def _joined(was: Dimension, now: Dimension) -> Dimension:
     """Return a dimension with all that either may be; where they cannot be joined, the second."""
     if was.choices is not None and now.choices is not None:
-        labels = dict(zip(map(repr, map(_plain, was.choices)), was.labels or (), strict=False))
-        labels |= dict(zip(map(repr, map(_plain, now.choices)), now.labels or (), strict=False))
-        old = [_plain(choice) for choice in was.choices]
-        choices = (*was.choices, *(choice for choice in now.choices if _plain(choice) not in old))
-        named = tuple(labels.get(repr(_plain(choice)), str(choice)) for choice in choices)
+        old, new = as_tuples(was.choices), as_tuples(now.choices)
+        labels = dict(zip(old, was.labels or (), strict=False))
+        labels |= dict(zip(new, now.labels or (), strict=False))
+        choices = (*was.choices, *(choice for choice in now.choices if as_tuples(choice) not in old))
+        named = tuple(labels.get(as_tuples(choice), str(choice)) for choice in choices)
         return now.model_copy(update={"choices": choices, "labels": named if labels else None})
     if was.low is None or now.low is None or was.high is None or now.high is None:
         return now
@@ -196,11 +197,6 @@ def _joined(was: Dimension, now: Dimension) -> Dimension:
 
 def _told(dimension: Dimension) -> Any:
     return dimension.model_dump(mode="json", exclude_defaults=True)
-
-
-def _plain(value: Any) -> Any:
-    """Return a tuple as the list that YAML makes of it."""
-    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import TypeAdapter, ValidationError
 
 from glsweep.config.base import Keys, refusal
-from glsweep.config.dimension import Dimension, as_list, parameters_of, set_by
-from glsweep.config.situations import Situation, as_tuples, situations_of
+from glsweep.config.dimension import Dimension, as_list, as_tuples, parameters_of, set_by
+from glsweep.config.situations import Situation, situations_of
 from glsweep.config.span import MOST_ENUMERATED, Span, span_of, unit_of
 from glsweep.config.trial import TrialParameters, canonical
 

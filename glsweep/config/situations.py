@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from glsweep.config.dimension import Dimension, exists_beside, parameters_of, set_by
+from glsweep.config.dimension import Dimension, as_tuples, exists_beside, parameters_of, set_by
 from glsweep.config.span import span_of
 from glsweep.config.trial import canonical
 
@@ -51,11 +51,6 @@ def situations_of(dimensions: Mapping[str, Dimension], *, enumerated: bool) -> s
             )
         }
     return found
-
-
-def as_tuples(value: Any) -> Any:
-    """Return a list, and lists in it, as tuples, which can be members of a set."""
-    return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _followed(

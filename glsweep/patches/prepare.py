@@ -7,8 +7,8 @@ from glsweep.files import write_json
 from glsweep.patches.index import counts_by_split, draw_index
 from glsweep.patches.overlap import largest_overlap
 from glsweep.patches.proof import prove_ground
-from glsweep.patches.store import check_trained_on, is_stored, remove_others, write_stores
-from glsweep.patches.survey import survey
+from glsweep.patches.store import check_trained_on, remove_others, sizes_lacking, write_stores
+from glsweep.patches.survey import check_data, survey
 from glsweep.study import Study
 
 
@@ -51,7 +51,7 @@ def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> dict[str, An
         "overlap": {str(size_px): largest_overlap(index, size_px) for size_px, index in indices.items()},
         **prove_ground(entries, ground, indices, catalogue.posting_m),
     }
-    missing = {size_px: index for size_px, index in indices.items() if not is_stored(study, size_px)}
+    missing = {size_px: indices[size_px] for size_px in sizes_lacking(study, sizes_px)}
     write_stores(study, entries, missing, catalogue.posting_m)
     remove_others(study, sizes_px)
     write_json(study.data_json, summary)
@@ -70,11 +70,15 @@ def check_extended_data(study: Study, patch_sizes_px: Sequence[int]) -> None:
 
     Raises
     ------
+    DataError
+        When the scenes cannot be used or split.
     StudyError
         When other patches would be drawn.
     """
     config, sizes_px = study.config, sorted(set(patch_sizes_px))
-    if all(study.scene_root(part).is_dir() for part in config.card.data_sets):
-        ground = survey(study, sizes_px).ground
-        indices = draw_index(ground, config.card, config.space.patches, sizes_px, seed=config.seed)
-        check_trained_on(study, indices)
+    if not all(study.scene_root(part).is_dir() for part in config.card.data_sets):
+        check_data(study, sizes_px)  # some are yet to be simulated, and are looked at when they are there
+        return
+    ground = survey(study, sizes_px).ground
+    indices = draw_index(ground, config.card, config.space.patches, sizes_px, seed=config.seed)
+    check_trained_on(study, indices)

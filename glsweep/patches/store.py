@@ -60,6 +60,11 @@ def is_stored(study: Study, size_px: int) -> bool:
     return (store_folder(study, size_px) / "meta.json").is_file()
 
 
+def sizes_lacking(study: Study, sizes_px: Iterable[int]) -> list[int]:
+    """Return the sizes of which no patches are there: further ones, or those that were deleted for room."""
+    return [size_px for size_px in sizes_px if not is_stored(study, size_px)]
+
+
 def open_patches(study: Study, size_px: int) -> PatchStore:
     """Open the patches of one size.
 
@@ -104,7 +109,8 @@ def check_trained_on(study: Study, indices: Mapping[int, pd.DataFrame]) -> None:
     """Raise `StudyError` where patches of a size differ from those that the sweep was trained on."""
     known = _noted(study)
     for size_px, index in indices.items():
-        if known.get(str(size_px), trained_on(index)) != trained_on(index):
+        drawn = trained_on(index)
+        if known.get(str(size_px), drawn) != drawn:
             raise StudyError(
                 f"{study.directory}: its networks of {size_px} px were trained on other patches than these "
                 "data would give, since they claim ground for test or need wider strips between blocks; "

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from glsweep.config.base import Keys, refusal
-from glsweep.config.dimension import Dimension
+from glsweep.config.dimension import Dimension, as_tuples
 from glsweep.config.space import SearchSpace
 from glsweep.config.span import Span, span_of
 from glsweep.config.trial import canonical
@@ -75,13 +75,13 @@ class _Entry:
             raise self._refused(name, f"{str(value).lower()} is none of its values; write one of those")
         if of.choices is None:
             return self._in_range(name, span_of(dimension, of), value)
-        choices = [_as_read(choice) for choice in of.choices]
-        if _as_read(value) in choices:
-            return choices.index(_as_read(value))
+        choices = [as_tuples(choice) for choice in of.choices]
+        if as_tuples(value) in choices:
+            return choices.index(as_tuples(value))
         labels = of.labels or ()
         if value in labels:
             return labels.index(value)
-        known = ", ".join([*map(repr, choices), *labels])
+        known = ", ".join([*map(repr, of.model_dump(mode="json")["choices"]), *labels])
         raise self._refused(name, f"{value!r} is none of its choices; known: {known}")
 
     def _in_range(self, name: str, span: Span, value: Any) -> Picked:
@@ -100,8 +100,3 @@ class _Entry:
 
     def _refused(self, name: str, fault: str) -> ConfigError:
         return refusal(self._source, (*self._where, name), fault)
-
-
-def _as_read(value: Any) -> Any:
-    """Return a tuple as the list that YAML makes of it."""
-    return [_as_read(part) for part in value] if isinstance(value, list | tuple) else value

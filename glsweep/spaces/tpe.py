@@ -10,6 +10,7 @@ off goes on as if it had not been.
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from glsweep.config.dimension import as_tuples
 from glsweep.config.space import SearchSpace
 from glsweep.config.trial import Stratum, canonical
 from glsweep.randomness import seed_for
@@ -72,9 +73,10 @@ class TpePlan:
         """Yield what a trial has in dimensions that were fixed when it was proposed."""
         for name, dimension in self._space.dimensions.items():
             if name not in trial.choices and dimension.choices is not None and dimension.keys is None:
-                value = getattr(trial.parameters, canonical(name))
-                if value in dimension.choices:
-                    yield name, dimension.choices.index(value)
+                choices = as_tuples(dimension.choices)
+                value = as_tuples(getattr(trial.parameters, canonical(name)))
+                if value in choices:
+                    yield name, choices.index(value)
 
     def _named(self) -> PlannedTrial | None:
         """Return the next of those named first, if any is left."""

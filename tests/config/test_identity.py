@@ -151,3 +151,8 @@ def test_paths_are_told_from_the_study_and_found_again():
     assert here.found_from(Path("/data/studies/one")) == config
     # Both moved together.
     assert here.found_from(Path("/disk/studies/one")).card.parts[0].root == Path("/disk/real")
+
+
+def test_a_dimension_that_is_left_out_at_its_own_value_stays():
+    dimensions = {name: of for name, of in SPACE["dimensions"].items() if name != "ds_weights"}
+    assert grown(study_config(), study_config(dimensions=dimensions)).space == study_config().space

@@ -1,7 +1,8 @@
 """A sweep that is given more to do ends as one that was given it all at once."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,22 @@ def journal_of(folder: Path, rule: Asha | Median | NoStopping, epochs: int) -> J
     return Journal(QuickLedger(folder / "ledger.jsonl"), stopping=rule, epochs=epochs, figure="relaxed_f1")
 
 
+@contextmanager
+def two_folders() -> Iterator[tuple[Path, Path]]:
+    """For the ledger of a sweep that was asked for at once, and of one that grows."""
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
+        whole, grown = Path(folder) / "whole", Path(folder) / "grown"
+        whole.mkdir()
+        grown.mkdir()
+        yield whole, grown
+
+
+def invented(values: Sequence[Sequence[int]]) -> tuple[list[PlannedTrial], dict[str, list[float]]]:
+    """Trials, and the curve of each."""
+    trials = [planned(index) for index in range(len(values))]
+    return trials, {of.trial_id: [v / 10 for v in values[of.index]] for of in trials}
+
+
 def judged(records: SweepRecords) -> Mapping[str, object]:
     """Every decision, without the time at which it was made."""
     return {
@@ -53,13 +70,9 @@ def judged(records: SweepRecords) -> Mapping[str, object]:
     chance=st.integers(0, 2**16),
 )
 def test_more_epochs_lead_to_where_so_many_would_have_led_from_the_start(rule, values, first, steps, chance):
-    trials = [planned(index) for index in range(len(values))]
-    curves = {of.trial_id: [v / 10 for v in values[of.index]] for of in trials}
+    trials, curves = invented(values)
     generator = np.random.default_rng(chance)
-    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
-        whole, grown = Path(folder) / "whole", Path(folder) / "grown"
-        whole.mkdir()
-        grown.mkdir()
+    with two_folders() as (whole, grown):
         expected = run(journal_of(whole, rule, 8), trials, curves, generator)
         short = {name: curve[:first] for name, curve in curves.items()}
         # It may have ended before it is extended, or have been cut off in the middle.
@@ -80,13 +93,9 @@ def test_more_epochs_lead_to_where_so_many_would_have_led_from_the_start(rule, v
     chance=st.integers(0, 2**16),
 )
 def test_more_choices_lead_to_where_they_would_have_led_behind_the_first(rule, values, begun, steps, chance):
-    trials = [planned(index) for index in range(len(values))]
-    curves = {of.trial_id: [v / 10 for v in values[of.index]] for of in trials}
+    trials, curves = invented(values)
     generator = np.random.default_rng(chance)
-    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
-        whole, grown = Path(folder) / "whole", Path(folder) / "grown"
-        whole.mkdir()
-        grown.mkdir()
+    with two_folders() as (whole, grown):
         expected = run(journal_of(whole, rule, 4), trials, curves, generator)
         run(journal_of(grown, rule, 4), trials[:begun], curves, generator, steps=steps)
         extended = run(journal_of(grown, rule, 4), trials, curves, generator)
