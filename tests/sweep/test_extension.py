@@ -157,23 +157,19 @@ def test_a_sweep_that_is_not_extended_goes_on_as_planned(sampler):
         assert tried(of, trials[:cut], 6) == trials
 
 
-def test_what_was_fixed_counts_for_the_estimator_when_it_becomes_a_choice():
+@pytest.mark.parametrize(
+    ("name", "choices"), [("gamma", [1.0, 1.33]), ("channels", [["phase", "magnitude"], ["real", "imag"]])]
+)
+def test_what_was_fixed_counts_for_the_estimator_when_it_becomes_a_choice(name, choices):
     fixed = searched("tpe", [0.2, 0.3])
     begun = tried(fixed, (), 3)
-    dimensions = {**fixed.dimensions, "gamma": {"choices": [1.0, 1.33]}}
-    rest = {name: value for name, value in fixed.fixed.items() if name != "gamma"}
-    more = fixed.model_copy(
-        update={
-            "dimensions": SearchSpace.model_validate(
-                {**fixed.model_dump(), "dimensions": dimensions, "fixed": rest}
-            ).dimensions,
-            "fixed": rest,
-        }
-    )
+    rest = {key: value for key, value in fixed.fixed.items() if key != name}
+    dimensions = {**fixed.dimensions, name: {"choices": choices}}
+    more = SearchSpace.model_validate({**fixed.model_dump(), "dimensions": dimensions, "fixed": rest})
     plan = make_plan(more, seed=3, source=SOURCE)
     plan.propose(3, lambda index: Past(begun[index], "completed", {1: 0.5}))
     (study,) = plan._studies.values()
-    assert [trial.params["gamma"] for trial in study._study.trials[:3]] == [1, 1, 1]
+    assert [trial.params[name] for trial in study._study.trials[:3]] == [1, 1, 1]
 
 
 def test_a_trial_of_another_kind_ends_the_cohorts_of_its_stratum(tmp_path):
