@@ -22,6 +22,8 @@ UNEVEN_PX = 1e-5
 """Far less than the vertices of an outline lie apart, far more than the rounding of coordinates."""
 NO_PATTERN = np.array([[971.3, 613.7], [541.9, 877.1]])
 """Turns places into angles that neighbours do not share."""
+CRUMB_PX = 0.1
+"""Up to this length a middle is what Voronoi edges leave in a corner, far less than a pixel."""
 SPUR_WIDTHS = 1.5
 """A branch is a spur when it is shorter than so many widths of its outline."""
 SMOOTH_PX = 1.0
@@ -64,7 +66,7 @@ def _middle(polygon: Polygon) -> list[LineString]:
         _uneven(polygon), densify_distance=DENSE_PX, min_branch_length=-SPUR_WIDTHS, simplifytolerance=0.0
     )
     parts = shapely.get_parts(shapely.line_merge(middle))
-    return [part for part in parts.tolist() if part.geom_type == "LineString" and part.length > 0]
+    return [part for part in parts.tolist() if part.geom_type == "LineString" and part.length > CRUMB_PX]
 
 
 def _uneven(polygon: Polygon) -> Polygon:

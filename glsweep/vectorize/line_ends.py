@@ -22,6 +22,8 @@ LEAST_INSIDE_PX = 4.0
 """So far from the edge of data the direction is taken in which a line leaves: nearer, it is a few pixels'."""
 STRAIGHT_ON = 0.5
 """Least cosine of the angle by which a line turns to leave."""
+LONGEST_STEP_PX = 2.0
+"""So far an outline may leave the edge of data between two stretches of one mouth."""
 WIDEST_MOUTH = 3.0
 """A longer mouth, in widths, is that of a line which grazes the edge, not of one that leaves by it."""
 SAME_WIDTH = 0.9
@@ -61,12 +63,26 @@ def mouths_of(polygons: Sequence[Polygon], grid: Grid) -> list[list[LineString]]
 
 
 def _stretches(ring: Points, chosen: npt.NDArray[np.bool_]) -> list[LineString]:
-    """Return the stretches of a ring (N, 2) whose vertices are chosen, none if all or none are."""
+    """Return the stretches of a ring (N, 2) whose vertices are chosen, none if all or none are.
+
+    Where the edge steps from one pixel to the next, an outline may leave it for less than a pixel: what
+    lies on both sides of such a step is one stretch.
+    """
+    chosen, count = chosen.copy(), len(ring)
+    step_px = np.hypot(*(ring - np.roll(ring, 1, axis=0)).T)
+    for start, length in _runs(~chosen):
+        if step_px.take(range(start, start + length + 1), mode="wrap").sum() < LONGEST_STEP_PX:
+            chosen[np.arange(start, start + length) % count] = True
+    twice = np.concatenate([ring, ring])
+    return [LineString(twice[start : start + length]) for start, length in _runs(chosen) if length > 1]
+
+
+def _runs(chosen: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return first vertex and number of those that are chosen one after another round a ring."""
     starts = np.flatnonzero(chosen & ~np.roll(chosen, 1))
-    # A stretch that passes the ring's first vertex ends in its second round.
-    twice, twice_chosen = np.concatenate([ring, ring]), np.concatenate([chosen, chosen])
-    lengths = [int(np.argmin(twice_chosen[start:])) for start in starts]
-    return [LineString(twice[s : s + n]) for s, n in zip(starts, lengths, strict=True) if n > 1]
+    # A run that passes the ring's first vertex ends in its second round.
+    twice = np.concatenate([chosen, chosen])
+    return [(int(start), int(np.argmin(twice[start:]))) for start in starts]
 
 
 def mend_ends(line: LineString, polygon: Polygon, mouths: Sequence[LineString]) -> LineString:

@@ -84,7 +84,7 @@ class Reader:
         self.client = MlflowClient(tracking_uri(study), registry_uri=tracking_uri(study))
         # Another process that opened the study has called it as its folder is.
         found = map(self.client.get_experiment_by_name, (study.config.name, study.directory.name))
-        self.experiment_id = next(experiment for experiment in found if experiment).experiment_id
+        self.experiment_id = next(filter(None, found), None).experiment_id
 
     def runs(self, kind: str) -> list[Run]:
         query = f"tags.`glsweep.kind` = '{kind}'"

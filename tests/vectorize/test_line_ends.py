@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 from shapely import LineString, Polygon, box
@@ -63,6 +63,9 @@ def test_a_band_that_leaves_the_scene_is_drawn_up_to_its_border_in_its_middle(an
     assert_ends_as(found, shapely.intersection(middle, SCENE))
 
 
+@example(angle=-30.5, width_px=12.5)
+@example(angle=-30.125, width_px=12.4375)
+@example(angle=-40, width_px=2)
 @given(angle=st.floats(-40, 40), width_px=st.floats(2, 22))
 @settings(max_examples=12, deadline=None)
 def test_a_band_that_leaves_the_data_is_drawn_up_to_its_edge_in_its_middle(angle, width_px):
