@@ -30,13 +30,11 @@ FLAGS = (
     # With a mouse, as a user has: plots then hide their buttons.
     "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 )
-# As after a user's first visit: the assistant's panel is closed, and the pages are those of training.
-BEFORE_EACH_PAGE = """
-if (location.protocol === 'http:') {
-  localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
-  localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
-  localStorage.setItem('mlflow.workflowType_v1', '"machine_learning"');
-}
+# The assistant's panel is closed, and the pages are those of training.
+AS_AFTER_A_FIRST_VISIT = """
+localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
+localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
+localStorage.setItem('mlflow.workflowType_v1', '"machine_learning"');
 """
 
 
@@ -56,7 +54,7 @@ class Browser:
         )
         self._loop.run_until_complete(self._connect())
         self._call("Page.enable")
-        self._call("Page.addScriptToEvaluateOnNewDocument", source=BEFORE_EACH_PAGE)
+        self.before_each_page(AS_AFTER_A_FIRST_VISIT)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -65,6 +63,11 @@ class Browser:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def before_each_page(self, script: str) -> None:
+        """Run a script in each page of a server from now on, before the page's own."""
+        source = f"if (location.protocol === 'http:') {{ {script} }}"
+        self._call("Page.addScriptToEvaluateOnNewDocument", source=source)
 
     def open(self, url: str, shows: str, *, timeout_s: float = 40) -> None:
         """Go to a page and wait until the JavaScript expression `shows` is true."""

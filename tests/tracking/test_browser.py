@@ -93,7 +93,7 @@ def test_table_charts_and_comparison_show_a_sweep(swept, server, browser, tmp_pa
     names = [run.info.run_name for run in runs.values()]
     page = trials_page(server.uri, reader.experiment_id, swept.id, "relaxed_f1")
 
-    choose_columns(browser, server, reader.experiment_id)
+    choose_columns(browser, reader.experiment_id)
     browser.open(page, shows_all(names))
     browser.wait_for(shows_all(["architecture", "best_relaxed_f1", "stopped at rung 3", "unetpp", "none"]))
     text = browser.text()
@@ -118,16 +118,12 @@ def test_table_charts_and_comparison_show_a_sweep(swept, server, browser, tmp_pa
     browser.screenshot(pictures / "comparison.png")
 
 
-def choose_columns(browser: Browser, server: MlflowServer, experiment_id: str) -> None:
+def choose_columns(browser: Browser, experiment_id: str) -> None:
     """As a user does with the button Columns: MLflow keeps the choice in the browser."""
     key = json.dumps(f'MLflowLocalStorage-1.1-ExperimentPage-["{experiment_id}"]-ReactComponentState')
-    # Not before the runs are there: on a slow machine the page would choose its columns afterwards.
-    kept = f"localStorage.getItem({key}) !== null && {shows_all(['matching runs'])}"
-    browser.open(f"{server.uri}/#/experiments/{experiment_id}/runs", kept)
-    # From a page of the same server that does not write the choice itself.
-    browser.open(f"{server.uri}/health", "document.body.innerText === 'OK'")
-    state = {**json.loads(browser.evaluate(f"localStorage.getItem({key})")), "selectedColumns": COLUMNS}
-    browser.evaluate(f"localStorage.setItem({key}, {json.dumps(json.dumps(state))})")
+    chosen = json.dumps(json.dumps({"selectedColumns": COLUMNS}))
+    # Before the first page and within each: a page that was left may still write its own choice for a while.
+    browser.before_each_page(f"localStorage.setItem({key}, {chosen})")
 
 
 def shows_all(texts: list[str]) -> str:
