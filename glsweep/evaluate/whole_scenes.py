@@ -1,5 +1,6 @@
 """Members on whole held-out scenes, in metres: where patch sizes meet on the same ground."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,7 +109,9 @@ class Drawn(NamedTuple):
 
 def _draw(scene: SplitScene, member: Member, drawing: Drawing, folder: Path) -> Drawn:
     header = scene.header
-    predicted = predict_scene(header, [member], drawing, folder, lambda _share: None)
+    # From the map on: a study that is moved with its scenes names no place that it has left.
+    told_as = os.path.relpath(header.path, folder)
+    predicted = predict_scene(header, [member], drawing, folder, lambda _share: None, told_as=told_as)
     distances = scene.distances([one.line for one in predicted.lines])
     keep_errors(folder / f"{header.name}-errors.npz", scene.entry, distances)
     return Drawn(distances, _curve(scene, predicted.files[0]), scene.pieces_in_band(predicted.lines))

@@ -100,7 +100,13 @@ class Predicted:
 
 
 def predict_scene(
-    header: RasterHeader, members: list[Member], drawing: Drawing, folder: Path, advance: Advance
+    header: RasterHeader,
+    members: list[Member],
+    drawing: Drawing,
+    folder: Path,
+    advance: Advance,
+    *,
+    told_as: str | None = None,
 ) -> Predicted:
     """Predict a scene and write everything that is made of it.
 
@@ -116,6 +122,8 @@ def predict_scene(
         Where the files go; a temporary raster lies there meanwhile.
     advance : callable
         Told the share of the scene that was added.
+    told_as : str, optional
+        What the note calls the scene; its path unless given.
 
     Raises
     ------
@@ -144,7 +152,7 @@ def predict_scene(
             title=f"{header.name}: {sum(one.length_m for one in lines) / 1000:.1f} km of line",
         )
     note = folder / f"{header.name}.json"
-    _write_note(note, scene, members, drawing, lines)
+    _write_note(note, scene, members, drawing, lines, told_as=told_as or str(header.path))
     item = folder / f"{header.name}.stac.json"
     write_item(
         item,
@@ -233,13 +241,19 @@ def _in_pixels(lines: Sequence[DrawnLine], scene: SceneInput) -> list[shapely.Li
 
 
 def _write_note(
-    path: Path, scene: SceneInput, members: Sequence[Member], drawing: Drawing, lines: Sequence[DrawnLine]
+    path: Path,
+    scene: SceneInput,
+    members: Sequence[Member],
+    drawing: Drawing,
+    lines: Sequence[DrawnLine],
+    *,
+    told_as: str,
 ) -> None:
     """Write down how the files were made, so that they can be made again."""
     write_json(
         path,
         {
-            "scene": str(scene.header.path),
+            "scene": told_as,
             "posting_m": scene.header.posting_m,
             "looks": scene.looks,
             "members": [

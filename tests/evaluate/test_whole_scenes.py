@@ -1,5 +1,7 @@
 """Whole test scenes in metres: on test ground alone, against the truth, and the same as `compare` says."""
 
+import json
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -61,6 +63,10 @@ def test_what_is_written_is_what_compare_would_say(tmp_path):
         assert scene["lines_km"] == pytest.approx(measured[-1].drawn_km, rel=1e-3)
         assert scene["completeness_200"] == pytest.approx(measured[-1].completeness(200), abs=0.03)
         assert (study.maps / STRATUM.key / f"{name}-probability.tif").is_file()
+        note = (study.maps / STRATUM.key / f"{name}.json").read_text()
+        assert str(tmp_path) not in note, "a study that was moved would name its old place"
+        drawn_scene = study.maps / STRATUM.key / json.loads(note)["scene"]
+        assert drawn_scene.resolve() in (tmp_path / "scenes").resolve().rglob(f"{name}*")
         with np.load(study.maps / STRATUM.key / scene["errors"], allow_pickle=False) as arrays:
             assert arrays["phase_rad"].shape == (160, 192)
             assert arrays["size_km"].tolist() == [16, 19.2]
