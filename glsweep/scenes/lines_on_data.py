@@ -36,7 +36,7 @@ def lines_on_data(
     middle = (start + end) / 2
     col_row = np.column_stack(~transform @ (middle[:, 0], middle[:, 1]))
     size = np.array(valid.shape[::-1])
-    kept = ((col_row >= -ROUNDING_PX) & (col_row <= size + ROUNDING_PX)).all(axis=1)
+    kept = np.all((col_row >= -ROUNDING_PX) & (col_row <= size + ROUNDING_PX), axis=1)
     # A pixel begins at its near edges; what lies on the scene's far ones belongs to the last pixel.
     col, row = np.clip(np.floor(col_row[kept]).astype(np.int64), 0, size - 1).T
     kept[kept] = near[row, col]
