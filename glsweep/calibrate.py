@@ -42,6 +42,9 @@ def _calibrated(study: Study, stratum: Stratum, scenes: Sequence[SplitScene]) ->
     val = open_patches(study, stratum.patch_size_px).arrays("val")
     curve = calibrate_on(val, network, card.channels, settings, tolerance_m=tolerance_m)
     card = card.model_copy(update={"tau": curve["tau"]})
-    uncertainty = learn_uncertainty(Member(stratum.key, network, card), scenes, study.member(stratum))
-    write_card(study.member(stratum), card.model_copy(update={"uncertainty": uncertainty}))
+    uncertainty, why_not = learn_uncertainty(
+        Member(stratum.key, network, card), scenes, study.member(stratum)
+    )
+    learnt = {"uncertainty": uncertainty, "uncertainty_unknown": why_not}
+    write_card(study.member(stratum), card.model_copy(update=learnt))
     return curve

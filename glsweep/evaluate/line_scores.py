@@ -53,36 +53,49 @@ def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> dict[str, tupl
 
 
 def bands_held(
-    by_scene: Sequence[PiecesInBand], uncertainty: LineUncertainty | None, *, seed: int
+    by_scene: Sequence[PiecesInBand], uncertainty: LineUncertainty | None, *, unknown_because: str, seed: int
 ) -> dict[str, Any]:
     """Return in what share of the drawn length near true lines these lie within the band, and as stated.
 
     Returns
     -------
     dict
-        `km` of drawn lines near true ones and the number of `lines`; `band`: the share that `held`, with
-        `low` and `high` of its 95 % bootstrap interval over lines, and `mean_m`, half a band's mean width;
-        `uncertainty`: the same of `uncert_m`, with the `share` that is stated, None without a calibration.
-        Figures of no line are None.
+        `km` of drawn lines near true ones and the number of `scenes` that have such; `band`: the share that
+        `held`, with `low` and `high` of its 95 % bootstrap interval over scenes, and `mean_m`, half a band's
+        mean width; `uncertainty`: the same of `uncert_m`, with the `share` that is stated, None without a
+        calibration, and then why in `unknown_because`. Figures of no line, and intervals of too few scenes,
+        are None.
     """
-    pieces = PiecesInBand.pooled(by_scene)
-    return {
-        "km": float(pieces.length_m.sum()) / 1000,
-        "lines": len(np.unique(pieces.line)),
-        "band": _held(pieces, 1.0, seed),
-        "uncertainty": uncertainty
-        and {"share": uncertainty.share, **_held(pieces, uncertainty.factor, seed)},
+    drawn = [one for one in by_scene if len(one.length_m)]
+    found = {
+        "km": sum(float(one.length_m.sum()) for one in drawn) / 1000,
+        "scenes": len(drawn),
+        "band": _held(drawn, 1.0, seed),
+        "uncertainty": None,
+        "unknown_because": unknown_because,
     }
+    if uncertainty:
+        found["uncertainty"] = {"share": uncertainty.share, **_held(drawn, uncertainty.factor, seed)}
+    return found
 
 
-def _held(pieces: PiecesInBand, factor: float, seed: int) -> dict[str, float | None]:
-    if not len(pieces.line):
+def _held(by_scene: Sequence[PiecesInBand], factor: float, seed: int) -> dict[str, float | None]:
+    if not by_scene:
         return dict.fromkeys(("held", "low", "high", "mean_m"))
-    weights = (pieces.length_m * pieces.held(factor), pieces.length_m, pieces.length_m * pieces.half_width_m)
-    sums = np.column_stack([np.bincount(pieces.line, one) for one in weights]).astype(np.float64)
-    sums = sums[sums[:, 1] > 0]
-    drawn = resampled(sums, generator_for(seed, "bootstrap of lines"))
-    low, high = interval(drawn[:, 0] / drawn[:, 1]) or (None, None)
+    sums = np.array(
+        [
+            (
+                one.length_m[one.held(factor)].sum(),
+                one.length_m.sum(),
+                (one.length_m * one.half_width_m).sum(),
+            )
+            for one in by_scene
+        ]
+    )
+    low, high = None, None
+    if len(by_scene) >= FEWEST_SCENES:
+        drawn = resampled(sums, generator_for(seed, "bootstrap of scenes"))
+        low, high = interval(drawn[:, 0] / drawn[:, 1]) or (None, None)
     held_m, near_m, width_m2 = sums.sum(axis=0)
     return {
         "held": float(held_m / near_m),

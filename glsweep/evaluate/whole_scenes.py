@@ -13,7 +13,7 @@ from glsweep.evaluate.line_scores import bands_held, intervals, line_scores
 from glsweep.files import replacing, write_json
 from glsweep.metrics.line_uncertainty import PiecesInBand
 from glsweep.metrics.lines import TOLERANCES_M, LineDistances
-from glsweep.nets.member import LineUncertainty, load_member, weights_hash
+from glsweep.nets.member import ModelCard, load_member, weights_hash
 from glsweep.predict.network import Member
 from glsweep.predict.scene import Drawing, predict_scene
 from glsweep.predict.split_scenes import (
@@ -80,7 +80,7 @@ def _member_scores(study: Study, stratum: Stratum, scenes: Sequence[SplitScene])
     groups = []
     for data_set in dict.fromkeys(scene.entry.data_set for scene in scenes):
         own = [one for scene, one in zip(scenes, drawn, strict=True) if scene.entry.data_set == data_set]
-        groups.append({"data_set": data_set, **_pooled(own, card.uncertainty, study.config.seed)})
+        groups.append({"data_set": data_set, **_pooled(own, card, study.config.seed)})
     return {
         "stratum": stratum.key,
         "title": stratum.title,
@@ -117,14 +117,19 @@ def _draw(scene: SplitScene, member: Member, drawing: Drawing, folder: Path) -> 
     return Drawn(distances, _curve(scene, predicted.files[0]), scene.pieces_in_band(predicted.lines))
 
 
-def _pooled(drawn: Sequence[Drawn], uncertainty: LineUncertainty | None, seed: int) -> dict[str, Any]:
+def _pooled(drawn: Sequence[Drawn], card: ModelCard, seed: int) -> dict[str, Any]:
     measured = [one.distances for one in drawn]
     curves = zip(*(one.curve for one in drawn), strict=True)
     return {
         "scenes": len(drawn),
         "pooled": line_scores(LineDistances.pooled(measured)),
         "intervals": intervals(measured, seed=seed),
-        "bands": bands_held([one.pieces for one in drawn], uncertainty, seed=seed),
+        "bands": bands_held(
+            [one.pieces for one in drawn],
+            card.uncertainty,
+            unknown_because=card.uncertainty_unknown,
+            seed=seed,
+        ),
         "curve": [
             {"tau": tau, **line_scores(LineDistances.pooled(at_tau))}
             for tau, at_tau in zip(CURVE_TAUS, curves, strict=True)

@@ -7,6 +7,7 @@ prediction (Lei et al. 2018, section 2.2). What is exchangeable are scenes, not 
 one scene err alike, so that many kilometres of two scenes tell little about a third.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,10 +22,16 @@ SHARE = 0.68
 """Of the lines' length that is to lie within the uncertainty: that of one standard deviation."""
 NEAR_M = max(TOLERANCES_M)
 """Farther from every true line a piece is invented: it has no place to be uncertain about."""
-FEWEST_SCENES = 20
-"""With fewer nobody knows how much scenes differ."""
-LARGEST_ERROR = 0.03
-"""Standard error up to which a share is known, by how much scenes differ in it."""
+HELD_WITHIN = 0.05
+"""The share that is held in unseen scenes is to be `SHARE`, give or take so much."""
+LARGEST_ERROR = HELD_WITHIN / 2
+"""Standard error up to which a share is known: two of them are 95 %, and what is lost by looking is not much.
+
+A sample that has few of the scenes in which lines are far off has a small standard error and a wrong factor:
+of the factors that just pass, fewer hold than the standard error promises.
+"""
+FEWEST_SCENES = 50
+"""With fewer nobody knows how much scenes differ: the standard error itself is off by a fifth and more."""
 
 
 class PiecesInBand(NamedTuple):
@@ -32,57 +39,68 @@ class PiecesInBand(NamedTuple):
 
     Attributes
     ----------
-    line : int array (N,)
-        The line that each piece is of.
     length_m, distance_m : float64 array (N,)
         A piece's length, and its distance from the true line, `NEAR_M` at most.
     half_width_m : float64 array (N,)
         Of its line's band.
     """
 
-    line: npt.NDArray[np.int64]
     length_m: Values
     distance_m: Values
     half_width_m: Values
 
     @classmethod
     def pooled(cls, several: Sequence["PiecesInBand"]) -> "PiecesInBand":
-        """Join the pieces of several scenes, each line with a number of its own."""
-        first, lines = 0, [np.zeros(0, np.int64)]
-        for one in several:
-            lines.append(one.line + first)
-            first += int(one.line.max(initial=-1)) + 1
-        others = zip(*(one[1:] for one in several), strict=True)
-        return cls(np.concatenate(lines), *map(np.concatenate, others))
+        """Join the pieces of several scenes."""
+        return cls(*map(np.concatenate, zip(*several, strict=True)))
 
     def held(self, factor: float) -> npt.NDArray[np.bool_]:
         """Return of each piece whether the true line is within so many half widths."""
         return self.distance_m <= factor * self.half_width_m
 
 
-def factor_that_holds(by_scene: Sequence[PiecesInBand]) -> float | None:
-    """Return by how much half a band's width is multiplied to hold `SHARE` of the length in unseen scenes.
+class LearntFactor(NamedTuple):
+    """By how much half a band's width is multiplied to hold `SHARE` of the length in unseen scenes.
 
-    Parameters
+    Attributes
     ----------
-    by_scene : sequence of PiecesInBand
-        Of scenes that the network was not trained on.
-
-    Returns
-    -------
-    float or None
-        None where that is not known: with pieces in fewer than `FEWEST_SCENES` scenes, or where these
-        differ so much that the share has a standard error above `LARGEST_ERROR`.
+    value : float or None
+        None where that is not known.
+    scenes : int
+        In which there are lines near a true one.
+    unknown_because : str
+        Why it is not known, empty where it is.
     """
-    drawn = [one for one in by_scene if len(one.line)]
+
+    value: float | None
+    scenes: int
+    unknown_because: str
+
+
+def factor_that_holds(by_scene: Sequence[PiecesInBand]) -> LearntFactor:
+    """Learn a factor from scenes that the network was not trained on.
+
+    It is not known from fewer than `FEWEST_SCENES` scenes with pieces, nor where these differ so much that
+    the share has a standard error above `LARGEST_ERROR`.
+    """
+    drawn = [one for one in by_scene if len(one.length_m)]
     if len(drawn) < FEWEST_SCENES:
-        return None
+        why = f"{len(drawn)} validation scenes have lines near a true one, and {FEWEST_SCENES} are needed"
+        return LearntFactor(None, len(drawn), why)
     pieces = PiecesInBand.pooled(drawn)
     ratio = pieces.distance_m / np.maximum(pieces.half_width_m, np.finfo(np.float64).tiny)
     order = np.argsort(ratio, kind="stable")
     passed = np.cumsum(pieces.length_m[order])
     factor = float(ratio[order][np.searchsorted(passed, SHARE * passed[-1])])
-    return factor if share_error(drawn, factor) <= LARGEST_ERROR else None
+    error = share_error(drawn, factor)
+    if error <= LARGEST_ERROR:
+        return LearntFactor(factor, len(drawn), "")
+    needed = math.ceil(len(drawn) * (error / LARGEST_ERROR) ** 2)
+    why = (
+        f"{len(drawn)} validation scenes have lines near a true one, and differ so much that the share held "
+        f"has a standard error of {error:.1%}, not {LARGEST_ERROR:.1%} or less; about {needed} are needed"
+    )
+    return LearntFactor(None, len(drawn), why)
 
 
 def share_error(by_scene: Sequence[PiecesInBand], factor: float) -> float:

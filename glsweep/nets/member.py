@@ -22,11 +22,11 @@ CARD = "card.json"
 class LineUncertainty(Settings):
     """By what half a drawn band's width is multiplied to hold the true line in a `share` of its length.
 
-    Learnt on so many km of lines and scenes of validation, drawn at `tau`; pieces farther than `near_m`
-    from every true line are left out as invented.
+    Learnt on so many km of lines in so many scenes of validation, drawn at `tau`; pieces farther than
+    `near_m` from every true line are left out as invented.
     """
 
-    factor: float = Field(gt=0)
+    factor: float = Field(ge=0)
     share: float = Field(gt=0, lt=1)
     near_m: float = Field(gt=0)
     tau: float = Field(ge=0, le=1)
@@ -38,7 +38,7 @@ class ModelCard(Settings):
     """What must be known of a network before it may predict, and where it came from.
 
     `tau` is the probability from which a pixel is line, None before calibration; `uncertainty` makes
-    metres of a band's width, None where validation had too few scenes; `posting_m` and
+    metres of a band's width, None where that is not known, `uncertainty_unknown` says why; `posting_m` and
     `wavelength_m` are those of the training data, which `trained_on` names; `parameters` are those of
     full training, and `changed_since_trial` holds for each of them that was another in the trial what it
     was there and what it became; `figures` are those of `best_epoch` on validation, and `tested` by data
@@ -54,6 +54,7 @@ class ModelCard(Settings):
     wavelength_m: float = Field(gt=0)
     tau: float | None = Field(default=None, ge=0, le=1)
     uncertainty: LineUncertainty | None = None
+    uncertainty_unknown: str = ""
     trained_on: str = ""
     data_card_hash: str
     seed: int

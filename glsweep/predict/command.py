@@ -80,7 +80,7 @@ def predict_scenes(
     if done:
         console.print(_told(done, drawing.uncertainty))
         if drawing.uncertainty is None:
-            console.print(UNKNOWN, highlight=False, soft_wrap=True)
+            console.print(_why_empty(members), highlight=False, soft_wrap=True, markup=False)
         console.print(f"written to {out}", highlight=False, soft_wrap=True)
     return tell_refused(refused, console)
 
@@ -108,6 +108,11 @@ def _check_wavelength(wavelength_m: float | None, members: list[Member]) -> None
             f"--wavelength-m {wavelength_m:g}: {members[0].name} was trained for {known_m:g} m, in which a "
             "tide makes other fringes; use a model of that wavelength"
         )
+
+
+def _why_empty(members: Sequence[Member]) -> str:
+    learnt = members[0].card.uncertainty_unknown if len(members) == 1 else ""
+    return f"uncert_m is empty: {learnt}; band_m tells how wide the bands are" if learnt else UNKNOWN
 
 
 def _told(done: list[Predicted], uncertainty: LineUncertainty | None) -> Table:

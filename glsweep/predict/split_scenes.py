@@ -65,9 +65,8 @@ class SplitScene:
         own, line = _within([one.line for one in lines], self.ground)
         pieces = piece_distances(own, self.reference, crs=self.entry.map_crs)
         near = pieces.distance_m <= NEAR_M
-        of_piece = line[pieces.line[near]]
-        half_width_m = np.array([one.half_width_m for one in lines], np.float64)[of_piece]
-        return PiecesInBand(of_piece, pieces.length_m[near], pieces.distance_m[near], half_width_m)
+        half_width_m = np.array([one.half_width_m for one in lines], np.float64)[line[pieces.line[near]]]
+        return PiecesInBand(pieces.length_m[near], pieces.distance_m[near], half_width_m)
 
 
 def drawing_of_study(card: ModelCard) -> Drawing:

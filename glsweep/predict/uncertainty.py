@@ -10,7 +10,9 @@ from glsweep.predict.scene import draw_scene
 from glsweep.predict.split_scenes import SplitScene, drawing_of_study
 
 
-def learn_uncertainty(member: Member, scenes: Sequence[SplitScene], folder: Path) -> LineUncertainty | None:
+def learn_uncertainty(
+    member: Member, scenes: Sequence[SplitScene], folder: Path
+) -> tuple[LineUncertainty | None, str]:
     """Let a member draw the validation scenes, and learn how far the true lines lie from its own.
 
     Parameters
@@ -24,8 +26,8 @@ def learn_uncertainty(member: Member, scenes: Sequence[SplitScene], folder: Path
 
     Returns
     -------
-    LineUncertainty or None
-        None where too few scenes, or too different ones, have lines near a true one.
+    LineUncertainty or None, str
+        None where too few scenes, or too different ones, have lines near a true one; the text says which.
 
     Raises
     ------
@@ -34,17 +36,18 @@ def learn_uncertainty(member: Member, scenes: Sequence[SplitScene], folder: Path
     """
     drawing = drawing_of_study(member.card)
     found = [one.pieces_in_band(draw_scene(one.header, member, drawing, folder)) for one in scenes]
-    factor = factor_that_holds(found)
-    if factor is None:
-        return None
-    return LineUncertainty(
-        factor=factor,
+    learnt = factor_that_holds(found)
+    if learnt.value is None:
+        return None, learnt.unknown_because
+    uncertainty = LineUncertainty(
+        factor=learnt.value,
         share=SHARE,
         near_m=NEAR_M,
         tau=drawing.tau,
         km=sum(float(one.length_m.sum()) for one in found) / 1000,
-        scenes=len(scenes),
+        scenes=learnt.scenes,
     )
+    return uncertainty, ""
 
 
 def uncertainty_of(members: Sequence[Member], *, tau: float, turned: bool) -> LineUncertainty | None:

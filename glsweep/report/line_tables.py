@@ -7,7 +7,8 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-DASH = "\N{EN DASH}"
+from glsweep.report.words import DASH, counted
+
 TOLERANCE_M = "200"
 """The tolerance at which intervals and curves are shown."""
 
@@ -25,6 +26,9 @@ class LineRow:
         Every figure over all their lines; see `evaluate.line_scores`.
     intervals : mapping
         Of some of them, from bootstrap over scenes; None with too few scenes.
+    bands : mapping or None
+        How often the true line lay within the drawn bands; None in studies that were evaluated before
+        this was measured.
     """
 
     title: str
@@ -34,6 +38,7 @@ class LineRow:
     scenes: int
     pooled: Mapping[str, Any]
     intervals: Mapping[str, Any]
+    bands: Mapping[str, Any] | None
 
     @property
     def f1(self) -> float:
@@ -52,6 +57,30 @@ class LineRow:
         ends = self.intervals.get(name)
         return "" if ends is None else DASH.join(form.format(end) for end in ends)
 
+    def uncertainty(self) -> str | None:
+        """Return in words what share of the drawn lines `uncert_m` held, or why it is empty."""
+        if self.bands is None:
+            return None
+        if not self.bands["scenes"]:
+            return "no line was drawn near a true one"
+        stated, near = self.bands["uncertainty"], counted(self.bands["scenes"], "scene")
+        if stated is None:
+            band = self.bands["band"]
+            return (
+                f"uncert_m is empty: {self.bands['unknown_because']}. Within half the band's width, "
+                f"{band['mean_m']:.0f} m on average, lies {_share(band)} of the drawn line ({near})"
+            )
+        return (
+            f"{stated['share']:.0%} bands, {stated['mean_m']:.0f} m to either side on average, hold "
+            f"{_share(stated)} of the drawn line ({near})"
+        )
+
+
+def _share(bands: Mapping[str, Any]) -> str:
+    if bands["low"] is None:
+        return f"{bands['held']:.0%}"
+    return f"{bands['held']:.0%} ({bands['low']:.0%}{DASH}{bands['high']:.0%})"
+
 
 def line_rows(lines: Mapping[str, Any] | None) -> list[LineRow]:
     """Arrange `lines.json`, data set by data set; empty without whole test scenes."""
@@ -66,6 +95,7 @@ def line_rows(lines: Mapping[str, Any] | None) -> list[LineRow]:
             group["scenes"],
             group["pooled"],
             group["intervals"],
+            group.get("bands"),
         )
         for member in lines["members"]
         for group in member["data_sets"]

@@ -9,11 +9,14 @@ from affine import Affine
 from scipy.ndimage import binary_dilation
 from shapely import LineString
 
+ROUNDING_PX = 1e-6
+"""What is no farther outside of the scene lies on its edge: map coordinates are rounded."""
+
 
 def lines_on_data(
     lines: Sequence[LineString], valid: npt.NDArray[np.bool_], transform: Affine
 ) -> list[LineString]:
-    """Cut away what lies farther than a pixel from all data, or outside of the scene.
+    """Cut away what lies farther than a pixel from all data, or outside of the scene, whose edge is inside.
 
     Parameters
     ----------
@@ -24,7 +27,6 @@ def lines_on_data(
     transform : Affine
         From (col, row) pixel corners to map coordinates.
     """
-    rows, cols = valid.shape
     near = np.asarray(binary_dilation(valid, np.ones((3, 3), np.bool_)))
     posting_m = float(np.hypot(transform.a, transform.d))
     fine = shapely.segmentize(np.array(lines, dtype=object), posting_m / 2)
@@ -32,9 +34,12 @@ def lines_on_data(
     joined = line[1:] == line[:-1]
     start, end = xy[:-1][joined], xy[1:][joined]
     middle = (start + end) / 2
-    col, row = (np.floor(values).astype(int) for values in ~transform @ (middle[:, 0], middle[:, 1]))
-    kept = (row >= 0) & (row < rows) & (col >= 0) & (col < cols)
-    kept[kept] = near[row[kept], col[kept]]
+    col_row = np.column_stack(~transform @ (middle[:, 0], middle[:, 1]))
+    size = np.array(valid.shape[::-1])
+    kept = np.all((col_row >= -ROUNDING_PX) & (col_row <= size + ROUNDING_PX), axis=1)
+    # A pixel begins at its near edges; what lies on the scene's far ones belongs to the last pixel.
+    col, row = np.clip(np.floor(col_row[kept]).astype(np.int64), 0, size - 1).T
+    kept[kept] = near[row, col]
     segments = shapely.linestrings(np.stack([start[kept], end[kept]], axis=1))
     merged = shapely.line_merge(shapely.multilinestrings(segments))
     return [part for part in shapely.get_parts(merged).tolist() if part.length > 0]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import shapely
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made_configs import SPACE
 from made_input import card as model_card
@@ -137,23 +137,44 @@ def test_an_interval_is_that_of_drawing_scenes_one_by_one():
     )
 
 
+ON_MAP = Affine(100, 0, 5_000, 0, -100, 9_000)
+TURNED = Affine.translation(-1_234_567.8, 345_678.9) @ Affine.rotation(33) @ Affine.scale(70, -70)
+
+
 @given(
     start=st.tuples(st.integers(-20, 60), st.integers(-20, 50)),
     end=st.tuples(st.integers(-20, 60), st.integers(-20, 50)),
-    edge=st.integers(5, 35),
+    edge=st.integers(5, 40),
+    transform=st.sampled_from([ON_MAP, TURNED]),
 )
-@settings(max_examples=40, deadline=None)
-def test_lines_are_kept_where_there_is_data(start, end, edge):
+@example(start=(0, 0), end=(35, 0), edge=35, transform=ON_MAP)
+@example(start=(35, 30), end=(0, 30), edge=35, transform=ON_MAP)
+@example(start=(0, 25), end=(0, 5), edge=35, transform=ON_MAP)
+@example(start=(40, 5), end=(40, 25), edge=40, transform=ON_MAP)
+@example(start=(0, 0), end=(35, 0), edge=35, transform=TURNED)
+@example(start=(35, 30), end=(0, 30), edge=35, transform=TURNED)
+@example(start=(0, 25), end=(0, 5), edge=35, transform=TURNED)
+@example(start=(40, 5), end=(40, 25), edge=40, transform=TURNED)
+@settings(max_examples=60, deadline=None)
+def test_lines_are_kept_where_there_is_data_and_on_the_edge_of_the_scene(start, end, edge, transform):
     if start == end:
         return
-    transform = Affine(100, 0, 5_000, 0, -100, 9_000)
     valid = np.zeros((30, 40), bool)
     valid[:, :edge] = True
     line = LineString([transform @ start, transform @ end])
     kept = lines_on_data([line], valid, transform)
-    corner, opposite = transform @ (0, 30), transform @ (edge, 0)
-    ground = box(*corner, *opposite)
-    kept_m = sum(part.length for part in kept)
-    assert shapely.intersection(line, ground).length <= kept_m + 110
-    assert kept_m <= shapely.intersection(line, ground.buffer(160, join_style="mitre")).length + 110
+    in_pixels = LineString([start, end])
+    posting_m = line.length / in_pixels.length
+    kept_px = sum(part.length for part in kept) / posting_m
+    ground, near = box(0, 0, edge, 30), box(0, 0, min(edge + 1, 40), 30)
+    assert shapely.intersection(in_pixels, ground).length <= kept_px + 1.1
+    assert kept_px <= shapely.intersection(in_pixels, near).length + 1.1
     assert all(part.distance(line) < 1e-6 for part in kept)
+
+
+@pytest.mark.parametrize("transform", [ON_MAP, TURNED])
+def test_a_line_beside_the_scene_is_cut_away_however_near(transform):
+    valid = np.ones((30, 40), bool)
+    ring = box(-0.01, -0.01, 40.01, 30.01).exterior
+    outside = shapely.transform(ring, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
+    assert lines_on_data([LineString(outside)], valid, transform) == []

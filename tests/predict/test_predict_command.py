@@ -33,6 +33,15 @@ def run(*changes, model="member", scene="scenes"):
     return main(["predict", "--model", *model.split(), "--scene", *scene.split(), "--out", "out", *changes])
 
 
+def test_a_member_says_why_its_lines_have_no_metres(given, capsys):
+    why = "3 validation scenes have lines near a true one, and 50 are needed"
+    member_folder(given / "few", uncertainty_unknown=why)
+    assert run("--formats", "gpkg", model="few", scene="scenes/a.tif") == 0
+    assert f"uncert_m is empty: {why}; band_m tells" in capsys.readouterr().out
+    assert run("--formats", "gpkg", model="few member", scene="scenes/a.tif") == 0
+    assert "uncert_m is empty: it is known of what one member draws" in capsys.readouterr().out
+
+
 def test_every_scene_of_a_folder_is_predicted(given, capsys):
     assert run("--formats", "gpkg", "geojson", "--tau", "0.5") == 0
     printed = capsys.readouterr().out

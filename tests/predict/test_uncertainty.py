@@ -65,7 +65,7 @@ def test_metres_are_learnt_on_validation_and_held_to_account_on_test(tmp_path):
     assert learnt.km == pytest.approx(FEWEST_SCENES * 7.2, rel=0.05)
     (member,) = evaluate_scenes(study, [STRATUM])["members"]
     bands = member["data_sets"][0]["bands"]
-    assert bands["lines"] == 3
+    assert bands["scenes"] == 3
     assert bands["uncertainty"]["mean_m"] == pytest.approx(OFF_M["validation"], abs=20)
     assert bands["uncertainty"]["held"] == pytest.approx(1), "test lines are nearer"
     assert bands["band"]["mean_m"] == pytest.approx(bands["uncertainty"]["mean_m"] / learnt.factor)
@@ -81,6 +81,7 @@ def test_without_validation_scenes_enough_no_metres_are_stated(tmp_path):
     (member,) = evaluate_scenes(study, [STRATUM])["members"]
     bands = member["data_sets"][0]["bands"]
     assert bands["uncertainty"] is None
+    assert bands["unknown_because"].startswith("3 validation scenes have lines near a true one")
     assert bands["band"]["mean_m"] > 20
     (path,) = (study.maps / STRATUM.key).glob("*-lines.gpkg")
     assert gpd.read_file(path)["uncert_m"].isna().all()

@@ -3,12 +3,18 @@
 import numpy as np
 from shapely import LineString
 
-from glsweep.evaluate.line_scores import intervals, line_scores
+from glsweep.evaluate.line_scores import bands_held, intervals, line_scores
 from glsweep.files import write_json
+from glsweep.metrics.line_uncertainty import PiecesInBand
 from glsweep.metrics.lines import LineDistances, line_distances
+from glsweep.nets.member import LineUncertainty
 from glsweep.study import Study
 
 TAUS = (0.1, 0.5, 0.9)
+HALF_WIDTH_M = 100.0
+LEARNT = LineUncertainty(factor=1.1, share=0.68, near_m=500, tau=0.5, km=900, scenes=60)
+WHY_NOT = "3 validation scenes have lines near a true one, and 50 are needed"
+"""Of the first member the uncertainty is known, of the others it is not."""
 
 
 def add_lines(study: Study, strata, *, scenes: int = 4, data_sets=("sim",)) -> Study:
@@ -24,6 +30,7 @@ def add_lines(study: Study, strata, *, scenes: int = 4, data_sets=("sim",)) -> S
             "scenes": scenes,
             "pooled": line_scores(LineDistances.pooled(measured)),
             "intervals": intervals(measured, seed=0),
+            "bands": _bands(measured, None if number else LEARNT),
             "curve": [{"tau": tau, **line_scores(LineDistances.pooled(measured))} for tau in TAUS],
         }
         members.append(
@@ -58,6 +65,14 @@ def _measured(offset_m: float) -> LineDistances:
     truth = LineString([(0, 5_000), (20_000, 9_000)])
     drawn = LineString([(0, 5_000 + offset_m), (15_000, 8_000 + offset_m)])
     return line_distances([drawn], [truth], farthest_m=30_000)
+
+
+def _bands(measured: list[LineDistances], uncertainty: LineUncertainty | None):
+    pieces = [
+        PiecesInBand(one.drawn_length_m, one.drawn_m, np.full_like(one.drawn_m, HALF_WIDTH_M))
+        for one in measured
+    ]
+    return bands_held(pieces, uncertainty, unknown_because="" if uncertainty else WHY_NOT, seed=0)
 
 
 def _write_errors(path, distances: LineDistances) -> None:
