@@ -32,10 +32,12 @@ from glsweep.patches.store import open_patches
 from glsweep.run import main
 from glsweep.spaces.samplers import plan_trials
 from glsweep.study import STAGES, Study, create_study, open_study
+from glsweep.sweep.records import read_records
 from glsweep.sweep.status import is_locked, read_status
 from glsweep.sweep.stopping_rules import rule_name
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+# One of them runs the command three times; alone it runs a fourth before.
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def runs_of(study: Study) -> tuple[Run, dict[str, Run], dict[str, Run]]:
@@ -153,17 +155,47 @@ def test_a_finished_study_is_not_done_twice(undisturbed: tuple[Study, str], star
     assert {path: path.stat().st_mtime_ns for path in study.directory.rglob("*.json")} == before
 
 
-def wait_for_epochs(ledger: Path, count: int, process: "subprocess.Popen[str]") -> None:
-    """Wait until that many epochs were reported."""
+def wait_for_epochs(study: Study, ledger: Path, count: int, process: "subprocess.Popen[str]") -> None:
+    """Wait until that many epochs were reported, looking all the while at how the study stands."""
     deadline = time.monotonic() + 120
     while not ledger.is_file() or ledger.read_text().count('"event":"epoch"') < count:
         assert process.poll() is None, "ended too soon"
         assert time.monotonic() < deadline
+        read_status(study)
         time.sleep(0.05)
 
 
-def test_a_study_that_was_interrupted_twice_ends_with_the_same_table(
-    undisturbed: tuple[Study, str], start_study: Start, tmp_path: Path
+def kill(process: "subprocess.Popen[str]") -> None:
+    """Kill the command, and wait for its workers: they learn of it later, and may be writing a checkpoint."""
+    workers = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert psutil.wait_procs(workers, timeout=60)[1] == []
+
+
+def everything(study: Study) -> dict[Path, bytes]:
+    """Every file of a study; what lies in the lock is of no interest."""
+    files = (path for path in study.directory.rglob("*") if path.is_file() and path != study.lock)
+    return {path: path.read_bytes() for path in files}
+
+
+def assert_seen_to_have_ended_in(
+    stage: str, ledger: Path, study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Look at a study that was cut off, even in the midst of a line of its ledger."""
+    with ledger.open("ab") as file:
+        file.write(b'{"event":"epo')
+    before = everything(study)
+    printed = told(capsys, "status", study.directory)
+    assert "not running; " in printed
+    assert f"{stage:<10}not done" in printed
+    assert everything(study) == before, "a reader must change nothing"
+    records = read_status(study).parts[-1].records
+    assert all(record.node is None for record in records.trials.values())
+
+
+def test_a_study_that_is_interrupted_twice_is_seen_as_it_stands_and_ends_with_the_same_table(
+    undisturbed: tuple[Study, str], start_study: Start, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     study, _ = undisturbed
     other = Study(tmp_path / "smoke", study.config)
@@ -174,18 +206,29 @@ def test_a_study_that_was_interrupted_twice_ends_with_the_same_table(
         shutil.copy(study.directory / name, other.directory / name)
 
     process = start_study(other.directory)
-    wait_for_epochs(other.ledger_jsonl, 4, process)
+    wait_for_epochs(other, other.ledger_jsonl, 4, process)
+    printed = told(capsys, "status", other.directory)
+    assert f"study {other.directory}: running since " in printed
+    assert "last event" in printed
+    assert "prepare   done in" in printed
+    assert "sweep     running" in printed
+    assert "retrain   to come" in printed
+    assert " of 6 trials over" in printed
+    assert "U-Net++ 64" in printed
     process.terminate()  # as clusters do before they take a machine away
     printed, _ = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, printed
     assert "the same command continues" in printed
     ended = [json.loads(line) for line in other.ledger_jsonl.read_text().splitlines()]
     over = {event["trial_id"] for event in ended if event["event"] == "ended"}
+    assert_seen_to_have_ended_in("sweep", other.ledger_jsonl, other, capsys)
 
     process = start_study(other.directory)
-    wait_for_epochs(other.directory / "members" / "ledger.jsonl", 3, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    wait_for_epochs(other, other.members_ledger_jsonl, 3, process)
+    kill(process)
+    members = read_records(other.members_ledger_jsonl).trials.values()
+    assert any(record.node for record in members), "none trained when it was killed"
+    assert_seen_to_have_ended_in("retrain", other.members_ledger_jsonl, other, capsys)
 
     process = start_study(other.directory)
     printed, _ = process.communicate(timeout=280)
@@ -199,57 +242,6 @@ def test_a_study_that_was_interrupted_twice_ends_with_the_same_table(
     _, runs, _ = runs_of(other)
     assert {run.info.status for run in runs.values()} <= {"FINISHED", "KILLED"}
     assert {run.data.tags["glsweep.outcome"].split()[0] for run in runs.values()} <= {"completed", "stopped"}
-
-
-def everything(study: Study) -> dict[Path, bytes]:
-    """Every file of a study; what lies in the lock is of no interest."""
-    files = (path for path in study.directory.rglob("*") if path.is_file() and path != study.lock)
-    return {path: path.read_bytes() for path in files}
-
-
-def test_a_study_is_seen_while_it_runs_and_after_it_was_killed(
-    capsys: pytest.CaptureFixture[str], start_study: Start, tmp_path: Path
-) -> None:
-    process = start_study(tmp_path / "smoke")
-    try:
-        study = wait_until_it_trains(process, tmp_path / "smoke")
-        printed = told(capsys, "status", study.directory)
-        assert f"study {study.directory}: running since " in printed
-        assert "last event" in printed
-        assert "prepare   done in" in printed
-        assert "sweep     running" in printed
-        assert "retrain   to come" in printed
-        assert " of 6 trials over" in printed
-        assert "U-Net++ 64" in printed
-    finally:
-        workers = psutil.Process(process.pid).children(recursive=True)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=60)
-    # They learn of it a moment later, and may be writing a checkpoint.
-    assert psutil.wait_procs(workers, timeout=60)[1] == []
-    with study.ledger_jsonl.open("ab") as file:
-        file.write(b'{"event":"epo')
-    before = everything(study)
-    printed = told(capsys, "status", study.directory)
-    assert "not running; " in printed
-    assert "sweep     not done" in printed
-    assert everything(study) == before, "a reader must change nothing"
-    status = read_status(study)
-    assert all(record.node is None for record in status.parts[0].records.trials.values())
-
-
-def wait_until_it_trains(process: "subprocess.Popen[str]", directory: Path) -> Study:
-    """Wait until an epoch was reported, looking all the while at how the study stands."""
-    deadline = time.monotonic() + 150
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "ended too soon"
-        if (directory / "study.yaml").is_file():
-            study = open_study(directory)
-            parts = read_status(study).parts
-            if parts and parts[0].records.epochs:
-                return study
-        time.sleep(0.2)
-    pytest.fail("no epoch within the time")
 
 
 def test_a_complete_study_shows_sweep_and_retraining(
