@@ -18,3 +18,10 @@ def getz() -> Path:
     if not GETZ.is_dir():
         pytest.skip(f"{GETZ} is not there")
     return GETZ
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: one that begins last would leave the other worker idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

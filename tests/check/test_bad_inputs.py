@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "bad_inputs.py"
 
 
+@pytest.mark.slow
 def test_every_bad_input_is_handled(tmp_path):
     run = subprocess.run(
         [sys.executable, BENCHMARK], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False

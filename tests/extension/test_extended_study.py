@@ -1,11 +1,13 @@
 """Real small studies that grow, in other folders and under other stores than they began in."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,12 @@ import yaml
 from made_configs import SPACE, changed, write_yaml
 
 from glsweep.config.simulation import Simulation
+from glsweep.run import main
 from glsweep.scenes.simulator.dataset import simulate_data
 from glsweep.study import Study, open_study
 from glsweep.sweep.records import read_records
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 SMALL: dict[str, Any] = {
     **SPACE,
@@ -41,23 +44,22 @@ CARD = {
 }
 
 
-def command(*arguments: object, store: str | None = None) -> "subprocess.Popen[str]":
+def start(*arguments: object) -> "subprocess.Popen[bytes]":
+    """Start a command in a process of its own, and in a group, as a terminal does."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "glsweep.run", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment | ({"MLFLOW_TRACKING_URI": store} if store else {}),
-        start_new_session=True,
-    )
+    command = [sys.executable, "-m", "glsweep.run", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True)
 
 
 def printed_by(*arguments: object, store: str | None = None) -> str:
-    process = command(*arguments, store=store)
-    printed, _ = process.communicate(timeout=280)
-    assert process.returncode == 0, printed
-    return printed
+    """What a command prints that ends well. It runs in this process, which has loaded the libraries."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as printed:
+        for name in [name for name in os.environ if name.startswith("MLFLOW")]:
+            patch.delenv(name)
+        if store:
+            patch.setenv("MLFLOW_TRACKING_URI", store)
+        assert main([str(argument) for argument in arguments]) == 0, printed.getvalue()
+    return printed.getvalue()
 
 
 def made(given: Path, space: str, directory: Path, command: str = "study") -> Study:
@@ -119,7 +121,7 @@ def test_a_study_that_was_killed_in_mid_sweep_is_extended(
     printed_by(
         "prepare", "--data", given / "card.yaml", "--space", given / "small.yaml", "--study", directory
     )
-    process = command("sweep", "--study", directory)
+    process = start("sweep", "--study", directory)
     study = open_study(directory)
     deadline_s = time.monotonic() + 120
     while epochs_told(study) < 2 and process.poll() is None and time.monotonic() < deadline_s:

@@ -23,13 +23,17 @@ def data_bytes() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:"))
 
 
-def train_in_little_memory(config: dict, **rest: object) -> None:
-    """`train_cohort`; the second trial may take few bytes more than the process already has."""
+def train_in_little_memory(config: dict, *, cpus: float, **rest: object) -> None:
+    """`train_cohort`; the second trial may take few bytes more than the process already has.
+
+    In one thread, however many `cpus` the trial holds: several that wait for each other on cores that other
+    processes use as well take minutes for what one does in seconds.
+    """
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     limit = data_bytes() + FEW_BYTES if config["cohort"]["trials"][0]["index"] == 1 else most
     resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
     try:
-        train_cohort(config, **rest)  # type: ignore[arg-type]
+        train_cohort(config, cpus=1, **rest)  # type: ignore[arg-type]
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 

@@ -14,13 +14,11 @@ from glsweep.report.table import interval_over
 STRATA = (Stratum("unet", 128), Stratum("unetpp", 128))
 
 
-def test_the_page_has_both_plates_with_their_definitions_one_click_away(make_study):
-    study = make_study("curves", strata=STRATA, repeats=1)
-    write_report(study)
-    page = study.report_html.read_text()
+def test_the_page_has_both_plates_with_their_definitions_one_click_away(reported):
+    page = reported.report_html.read_text()
     for name in ("precision-recall", "reliability"):
         assert f'id="{name}"' in page
-        assert (study.figures / f"{name}.png").stat().st_size > 10_000
+        assert (reported.figures / f"{name}.png").stat().st_size > 10_000
     for anchor in ("average-precision", "reliability", "calibration-error", "micro", "apart"):
         assert f'href="#def-{anchor}"' in page
         assert f'id="def-{anchor}"' in page
@@ -76,20 +74,16 @@ def test_a_member_without_measured_probabilities_is_said_to_have_none(make_study
     assert "was not measured" in [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
-def test_the_page_says_what_the_intervals_are_over(make_study):
-    study = make_study("over", strata=STRATA, repeats=1)
-    write_report(study)
-    assert "bootstrap over scenes: patches of one scene overlap" in study.report_html.read_text()
-    table = read_json(study.table_json)
+def test_the_page_says_what_the_intervals_are_over(reported):
+    assert "bootstrap over scenes: patches of one scene overlap" in reported.report_html.read_text()
+    table = read_json(reported.table_json)
     assert interval_over(table) == "scenes"
     table["rows"][0]["interval_over"] = "patches"
     assert interval_over(table) == "patches"
 
 
-def test_every_figure_apart_stands_in_the_page(make_study):
-    study = make_study("apart", strata=STRATA, repeats=1)
-    write_report(study)
-    page, table = study.report_html.read_text(), read_json(study.table_json)
+def test_every_figure_apart_stands_in_the_page(reported):
+    page, table = reported.report_html.read_text(), read_json(reported.table_json)
     assert groups_of(table) == GROUPS
     shown = page.split('id="apart"')[1].split("</table>")[0]
     for row in table["rows"]:

@@ -29,11 +29,9 @@ STRATA = (Stratum("unet", 128), Stratum("unetpp", 128))
 FACTS = {"line_coherence": 0.3}
 
 
-def test_a_study_of_one_data_set_has_no_such_section(make_study):
-    study = make_study("one", strata=STRATA, repeats=1)
-    write_report(study)
-    assert data_set_tables(read_results(study)) == []
-    assert 'id="data-sets"' not in study.report_html.read_text()
+def test_a_study_of_one_data_set_has_no_such_section(reported):
+    assert data_set_tables(read_results(reported)) == []
+    assert 'id="data-sets"' not in reported.report_html.read_text()
 
 
 def test_figures_of_each_data_set_stand_side_by_side_with_their_difference_explained(make_study):

@@ -17,10 +17,8 @@ from glsweep.report.results import read_results
 STRATA = (Stratum("unet", 128), Stratum("unetpp", 128))
 
 
-def test_a_study_without_whole_test_scenes_has_no_such_section(make_study):
-    study = make_study("none", strata=STRATA, repeats=1)
-    write_report(study)
-    assert 'id="lines"' not in study.report_html.read_text()
+def test_a_study_without_whole_test_scenes_has_no_such_section(reported):
+    assert 'id="lines"' not in reported.report_html.read_text()
     assert line_rows(None) == []
     assert best_member([]) is None
 

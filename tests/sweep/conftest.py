@@ -1,4 +1,4 @@
-"""One small study, run as a user runs it, for all the tests that look at what it left."""
+"""One small study, run as a user runs it, for all the tests that look at what it left; and a look."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from glsweep.run import main
 from glsweep.study import Study, open_study
 
 SMOKE = Path(__file__).parents[1] / "smoke"
@@ -44,3 +45,11 @@ def undisturbed(start_study: Start, tmp_path_factory: pytest.TempPathFactory) ->
     printed, _ = process.communicate(timeout=280)
     assert process.returncode == 0, printed
     return open_study(directory), printed
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """What a command prints that ends well."""
+    assert main([str(argument) for argument in arguments]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return printed.out

@@ -124,7 +124,7 @@ def test_a_fast_trial_waits_at_the_rung_for_a_slow_earlier_one_and_gives_up_its_
     fast = [of_width(planned(index, patch_size_px=SIZE_PX), 2) for index in (1, 2, 3)]
     arrays = {SIZE_PX: (patches(20), patches())}
     asha = Asha(grace_epochs=1, reduction_factor=2)
-    records = run_trials(job(tmp_path, [slow, *fast], epochs=4, stopping=asha), arrays, []).trials
+    records = run_trials(job(tmp_path, [slow, *fast], stopping=asha), arrays, []).trials
     events = [EVENT.validate_json(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
     place = {(e.event, getattr(e, "trial_id", ""), getattr(e, "epoch", 0)): n for n, e in enumerate(events)}
     slow_at_rung = place["epoch", "0000", 1]

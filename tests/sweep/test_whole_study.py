@@ -1,4 +1,7 @@
-"""A small study through Ray and MLflow, from simulated scenes to the report."""
+"""A small study through Ray and MLflow, from simulated scenes to the report, and whoever looks at it.
+
+All that needs the finished study stands here, since each file's worker would make one of its own.
+"""
 
 import json
 import math
@@ -7,22 +10,34 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
-from conftest import Start
+from conftest import Start, told
+from filelock import FileLock
+from made_configs import study_config
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from PIL import Image
 
+from glsweep.config.space import Asha
 from glsweep.config.trial import TrialParameters
 from glsweep.files import read_json
 from glsweep.nets.member import load_member
 from glsweep.patches.store import open_patches
+from glsweep.run import main
 from glsweep.spaces.samplers import plan_trials
-from glsweep.study import STAGES, Study
+from glsweep.study import STAGES, Study, create_study, open_study
+from glsweep.sweep.records import read_records
+from glsweep.sweep.status import is_locked, read_status
+from glsweep.sweep.stopping_rules import rule_name
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+# One of them runs the command three times; alone it runs a fourth before.
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def runs_of(study: Study) -> tuple[Run, dict[str, Run], dict[str, Run]]:
@@ -140,17 +155,47 @@ def test_a_finished_study_is_not_done_twice(undisturbed: tuple[Study, str], star
     assert {path: path.stat().st_mtime_ns for path in study.directory.rglob("*.json")} == before
 
 
-def wait_for_epochs(ledger: Path, count: int, process: "subprocess.Popen[str]") -> None:
-    """Wait until that many epochs were reported."""
+def wait_for_epochs(study: Study, ledger: Path, count: int, process: "subprocess.Popen[str]") -> None:
+    """Wait until that many epochs were reported, looking all the while at how the study stands."""
     deadline = time.monotonic() + 120
     while not ledger.is_file() or ledger.read_text().count('"event":"epoch"') < count:
         assert process.poll() is None, "ended too soon"
         assert time.monotonic() < deadline
+        read_status(study)
         time.sleep(0.05)
 
 
-def test_a_study_that_was_interrupted_twice_ends_with_the_same_table(
-    undisturbed: tuple[Study, str], start_study: Start, tmp_path: Path
+def kill(process: "subprocess.Popen[str]") -> None:
+    """Kill the command, and wait for its workers: they learn of it later, and may be writing a checkpoint."""
+    workers = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert psutil.wait_procs(workers, timeout=60)[1] == []
+
+
+def everything(study: Study) -> dict[Path, bytes]:
+    """Every file of a study; what lies in the lock is of no interest."""
+    files = (path for path in study.directory.rglob("*") if path.is_file() and path != study.lock)
+    return {path: path.read_bytes() for path in files}
+
+
+def assert_seen_to_have_ended_in(
+    stage: str, ledger: Path, study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Look at a study that was cut off, even in the midst of a line of its ledger."""
+    with ledger.open("ab") as file:
+        file.write(b'{"event":"epo')
+    before = everything(study)
+    printed = told(capsys, "status", study.directory)
+    assert "not running; " in printed
+    assert f"{stage:<10}not done" in printed
+    assert everything(study) == before, "a reader must change nothing"
+    records = read_status(study).parts[-1].records
+    assert all(record.node is None for record in records.trials.values())
+
+
+def test_a_study_that_is_interrupted_twice_is_seen_as_it_stands_and_ends_with_the_same_table(
+    undisturbed: tuple[Study, str], start_study: Start, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     study, _ = undisturbed
     other = Study(tmp_path / "smoke", study.config)
@@ -161,18 +206,29 @@ def test_a_study_that_was_interrupted_twice_ends_with_the_same_table(
         shutil.copy(study.directory / name, other.directory / name)
 
     process = start_study(other.directory)
-    wait_for_epochs(other.ledger_jsonl, 4, process)
+    wait_for_epochs(other, other.ledger_jsonl, 4, process)
+    printed = told(capsys, "status", other.directory)
+    assert f"study {other.directory}: running since " in printed
+    assert "last event" in printed
+    assert "prepare   done in" in printed
+    assert "sweep     running" in printed
+    assert "retrain   to come" in printed
+    assert " of 6 trials over" in printed
+    assert "U-Net++ 64" in printed
     process.terminate()  # as clusters do before they take a machine away
     printed, _ = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, printed
     assert "the same command continues" in printed
     ended = [json.loads(line) for line in other.ledger_jsonl.read_text().splitlines()]
     over = {event["trial_id"] for event in ended if event["event"] == "ended"}
+    assert_seen_to_have_ended_in("sweep", other.ledger_jsonl, other, capsys)
 
     process = start_study(other.directory)
-    wait_for_epochs(other.directory / "members" / "ledger.jsonl", 3, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    wait_for_epochs(other, other.members_ledger_jsonl, 3, process)
+    kill(process)
+    members = read_records(other.members_ledger_jsonl).trials.values()
+    assert any(record.node for record in members), "none trained when it was killed"
+    assert_seen_to_have_ended_in("retrain", other.members_ledger_jsonl, other, capsys)
 
     process = start_study(other.directory)
     printed, _ = process.communicate(timeout=280)
@@ -186,3 +242,85 @@ def test_a_study_that_was_interrupted_twice_ends_with_the_same_table(
     _, runs, _ = runs_of(other)
     assert {run.info.status for run in runs.values()} <= {"FINISHED", "KILLED"}
     assert {run.data.tags["glsweep.outcome"].split()[0] for run in runs.values()} <= {"completed", "stopped"}
+
+
+def test_a_complete_study_shows_sweep_and_retraining(
+    capsys: pytest.CaptureFixture[str], undisturbed: tuple[Study, str]
+) -> None:
+    study, _ = undisturbed
+    printed = told(capsys, "status", study.directory)
+    assert f"study {study.directory}: complete" in printed
+    assert "6 of 6 trials over" in printed
+    assert "Retraining of the winners, best by val_loss" in printed
+    assert "3 of 3 trials over" in printed
+    assert "left" not in printed
+
+
+def test_the_rule_of_a_real_sweep_is_replayed_as_it_was(
+    capsys: pytest.CaptureFixture[str], undisturbed: tuple[Study, str]
+) -> None:
+    study, _ = undisturbed
+    own = rule_name(study.config.space.search.scheduler)
+    assert study.config.space.search.scheduler == Asha(grace_epochs=1, reduction_factor=2)
+    printed = told(capsys, "replay", study.directory, "--scheduler", own, "asha:1:3", "--orders", "4")
+    assert f"{own} *" in printed
+    plays = pd.read_csv(study.replay / "replay.csv")
+    assert sorted(plays["order"].unique()) == [0, 1, 2, 3, 4]
+    as_it_was = plays[(plays["rule"] == own) & (plays["order"] == 0)]
+    trials = pd.read_csv(study.trials_csv)
+    assert as_it_was["epochs"].sum() == trials["epochs"].sum()
+    assert (as_it_was["unknown"] == 0).all()
+    assert (as_it_was["regret"] == 0).all()
+    with Image.open(study.replay / "replay.png") as picture:
+        assert picture.width > 1000
+    assert study.record("sweep") == open_study(study.directory).record("sweep")
+
+
+@contextmanager
+def read_only(study: Study, folder: Path) -> Iterator[Path]:
+    """The study as on a disk that was mounted read-only; the test is skipped where that cannot be had."""
+    folder.mkdir()
+    for command in (["--bind", str(study.directory), str(folder)], ["-o", "remount,bind,ro", str(folder)]):
+        if subprocess.run(["mount", *command], capture_output=True, check=False).returncode:
+            pytest.skip("only root can mount a folder read-only")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_an_archived_study_is_looked_at_replayed_reported_and_drawn_with(
+    capsys: pytest.CaptureFixture[str], undisturbed: tuple[Study, str], tmp_path: Path
+) -> None:
+    study, _ = undisturbed
+    before = everything(study)
+    with read_only(study, tmp_path / "archive") as archive:
+        assert "complete" in told(capsys, "status", archive)
+        printed = told(capsys, "replay", archive, "--orders", "0", "--scheduler", "asha:1:2")
+        assert "asha:1:2 *" in printed
+        assert f"rows and figure were not written to {archive / 'replay'}: Read-only file system" in printed
+        told(capsys, "report", "--study", archive, "--out", tmp_path / "report")
+        member = archive / "members" / "unet-64"
+        told(capsys, "predict", "--model", member, "--scene", scene_of(study), "--out", tmp_path / "lines")
+        for command in (("track", archive), ("report", "--study", archive), ("--study", archive)):
+            code = main([str(word) for word in command])
+            message = capsys.readouterr().err
+            assert (code, message.count("\n")) == (2, 1)
+            assert f"{archive}: cannot be written to (Read-only file system); copy it" in message
+    assert everything(study) == before
+    written = {path.name for path in (tmp_path / "report").iterdir()}
+    assert written == {"report.html", "figures", "table.csv", "table.json", "lines.csv", "lines.json"}
+    assert len(list((tmp_path / "report" / "figures").iterdir())) == len(list(study.figures.iterdir()))
+    assert len(list((tmp_path / "lines").iterdir())) == 5
+
+
+def scene_of(study: Study) -> Path:
+    return min((study.scenes / "DInSAR").glob("*.tif"))
+
+
+def test_the_lock_of_an_archived_study_is_looked_at_without_writing(tmp_path: Path) -> None:
+    study = create_study(tmp_path / "new", study_config())
+    with FileLock(study.lock), read_only(study, tmp_path / "archive") as archive:
+        assert is_locked(open_study(archive))
+    with read_only(study, tmp_path / "later") as archive:
+        assert is_locked(open_study(archive)) is False
