@@ -1,13 +1,20 @@
 """Settings that every test shares: one thread a process, so that tests run alike on any machine."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # loopback alone
 os.environ.setdefault("RAY_AUTH_MODE", "token")  # as glsweep.sweep sets it; read when Ray is imported
+
+# For `make mutants`: that an example fails is enough, the simplest one need not be sought.
+settings.register_profile(
+    "mutants", phases=[Phase.explicit, Phase.generate], derandomize=True, database=None, deadline=None
+)
 
 GETZ = Path(__file__).resolve().parents[2] / "shared" / "data" / "getz"
 
@@ -18,3 +25,11 @@ def getz() -> Path:
     if not GETZ.is_dir():
         pytest.skip(f"{GETZ} is not there")
     return GETZ
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a mutant meet the quickest tests first: one that notices it is enough."""
+    measured = Path("mutmut-stats.json")
+    if os.environ.get("MUTANT_UNDER_TEST") and measured.is_file():
+        taken_s = json.loads(measured.read_text())["duration_by_test"]
+        items.sort(key=lambda item: taken_s.get(item.nodeid, 0.0))
