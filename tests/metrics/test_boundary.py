@@ -127,6 +127,13 @@ def sinuous():
     return lines
 
 
+@pytest.mark.parametrize(("tolerance_px", "expected"), [(5, 1.0), (4, 0.0)])
+def test_the_tolerant_iou_may_forgive_more_than_two_pixels(tolerance_px, expected):
+    truth = np.zeros((12, 12), np.bool_)
+    truth[2] = True
+    assert iou_tolerance(np.roll(truth, 5, axis=0), truth, tolerance_px) == expected
+
+
 def test_dice_falls_where_relaxed_figures_do_not(sinuous):
     def shifted(px):
         return np.roll(sinuous, px, axis=1)
