@@ -72,9 +72,28 @@ def test_the_error_of_a_share_is_that_of_samples_drawn_anew():
 
 def test_a_longer_piece_counts_more_and_lines_of_two_scenes_are_two():
     one = PiecesInBand(np.array([0, 2]), np.array([30.0, 10.0]), np.array([1.0, 9.0]), np.array([2.0, 2.0]))
-    both = PiecesInBand.pooled([one, one])
-    assert both.line.tolist() == [0, 2, 3, 5]
+    nothing = PiecesInBand(np.zeros(0, np.int64), *(np.zeros(0) for _ in range(3)))
+    several = PiecesInBand.pooled([one, one, nothing, one])
+    assert several.line.tolist() == [0, 2, 3, 5, 6, 8]
+    assert several.line.dtype == np.int64
     assert held([one, one], 1.0) == 0.75
+
+
+def test_the_factor_is_the_least_that_holds_the_share_of_the_length():
+    # In each scene 67 % lie within 1 half width, 2 % more within 2, the rest within 3.
+    lengths_m, distances_m = np.array([0.31, 0.67, 0.02]), np.array([3.0, 1.0, 2.0])
+    one = PiecesInBand(np.zeros(3, np.int64), lengths_m, 7 * distances_m, np.full(3, 7.0))
+    assert factor_that_holds([one] * FEWEST_SCENES) == 2.0
+
+
+def test_the_error_of_a_share_follows_cochrans_equation_worked_out_by_hand():
+    def scene(held_m, length_m):
+        lengths_m, distances_m = np.array([held_m, length_m - held_m]), np.array([1.0, 9.0])
+        return PiecesInBand(np.zeros(2, np.int64), lengths_m, distances_m, np.ones(2))
+
+    # 6 of 10, 4 of 10 and 10 of 20 m: half in all, so that 1, -1 and 0 m are too many.
+    found = share_error([scene(6.0, 10.0), scene(4.0, 10.0), scene(10.0, 20.0)], 1.0)
+    assert found == pytest.approx(np.sqrt(3 / 2 * (1 + 1)) / 40)
 
 
 def test_pieces_are_those_of_their_lines_and_as_far_off_as_the_symmetric_distance_has_them():
