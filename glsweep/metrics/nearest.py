@@ -76,13 +76,13 @@ class Stack:
 
     def per_patch(self, chosen: Masks) -> Positions:
         """Count those pixels of each mask that are `chosen` (M,): (N,)."""
-        before = np.concatenate([[0], np.cumsum(chosen, dtype=np.int64)])
+        before = np.concatenate([[0], np.cumsum(chosen)])
         return np.asarray(np.diff(before[self.begins(self.at)]))
 
     def begins(self, at: Positions) -> Positions:
         """Return where each patch begins in ascending positions, and where the last one ends: (N + 1,)."""
         patch_px = self.grid.shape[1] * self.grid.shape[2]
-        return np.asarray(np.searchsorted(at, np.arange(len(self.grid) + 1) * patch_px), dtype=np.int64)
+        return np.asarray(np.searchsorted(at, np.arange(len(self.grid) + 1) * patch_px))
 
     @cached_property
     def painted(self) -> npt.NDArray[np.unsignedinteger]:
