@@ -91,6 +91,18 @@ def test_ground_of_another_map_is_a_pixel_smaller_all_around_and_ground_of_the_s
     assert in_own_map(scene, ground, common_map(scene)) is ground
 
 
+def test_coordinates_are_x_before_y_also_where_the_map_names_north_first():
+    north_first = CRS.from_epsg(32761)
+    scene = entry_at("ups", 12_000, -17_000, (60, 60), crs=north_first)
+    assert common_map(scene).axis_info[0].direction == "north"
+    outline = footprint(scene, COMMON)
+    corners = pyproj.Transformer.from_crs(32761, 3031, always_xy=True).transform(*scene.ground().exterior.xy)
+    assert outline.symmetric_difference(shapely.Polygon(np.column_stack(corners))).area < POSTING_M**2
+    own = in_own_map(scene, outline, COMMON)
+    smaller = scene.ground().buffer(-POSTING_M)
+    assert own.symmetric_difference(smaller).area < 0.01 * smaller.area
+
+
 @pytest.mark.parametrize("by", ["strip", "within", "both"])
 def test_windows_begin_where_they_lie_wholly_in_all_that_limits_them(by):
     scene = entry_at("s", 0, 0, (20, 30))
