@@ -79,7 +79,7 @@ def factor_that_holds(by_scene: Sequence[PiecesInBand]) -> float | None:
         return None
     pieces = PiecesInBand.pooled(drawn)
     ratio = pieces.distance_m / np.maximum(pieces.half_width_m, np.finfo(np.float64).tiny)
-    order = np.argsort(ratio, kind="stable")
+    order = np.argsort(ratio)
     passed = np.cumsum(pieces.length_m[order])
     factor = float(ratio[order][np.searchsorted(passed, SHARE * passed[-1])])
     return factor if share_error(drawn, factor) <= LARGEST_ERROR else None

@@ -56,6 +56,12 @@ def test_without_any_line_distances_are_those_that_are_told():
     assert both.completeness(100) == pytest.approx(0.5)
 
 
+def test_scenes_that_each_lack_a_side_are_infinitely_far_off_without_a_warning():
+    neither = LineDistances.pooled([line_distances([], [STRAIGHT]), line_distances([STRAIGHT], [])])
+    assert (neither.mean_m(), neither.median_m()) == (np.inf, np.inf)
+    assert not np.isfinite(neither.mad_m())
+
+
 def test_the_mean_does_not_depend_on_how_densely_a_line_was_clicked():
     bent = LineString([(0, 100), (9_000, 100), (10_000, 600)])
     clicked = LineString([*[(x, 100) for x in range(0, 9_000, 7)], (9_000, 100), (10_000, 600)])
@@ -83,7 +89,7 @@ def test_a_long_piece_is_found_behind_the_many_ends_of_nearer_short_ones():
     """Of its two ends none is among the nearest few, though it passes by nearer than all of them."""
     point = LineString([(-0.01, 0), (0.01, 0)])
     passes_by = LineString([(-10, 5), (10, 5)])
-    short = [LineString([(0, -8 - 0.5 * n), (0, -8.25 - 0.5 * n)]) for n in range(12)]
+    short = [LineString([(0, -8 - 0.8 * n), (0, -8.4 - 0.8 * n)]) for n in range(12)]
     found = line_distances([point], [passes_by, *short])
     assert found.drawn_m == pytest.approx([5])
 
