@@ -43,7 +43,7 @@ class Stack:
     at: Positions
 
     @staticmethod
-    def of(masks: Masks, reach_px: float = 0.0) -> "Stack":
+    def of(masks: Masks, reach_px: float) -> "Stack":
         """Stack masks, (N, rows, cols), around which distances up to `reach_px` are wanted."""
         count, rows, cols = masks.shape
         # Nothing lies farther than the patch's diagonal.
@@ -158,7 +158,7 @@ def _coordinates(at: Positions, grid: Masks) -> npt.NDArray[np.floating]:
 
 def _transformed(others: Stack, patch: int, asked: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Return the same as all pairs do, from a distance transform."""
-    empty = np.ones(others.grid.shape[1:], np.bool_)
+    empty = np.full(others.grid.shape[1:], True)
     first, last = others.begins(others.boundary)[patch : patch + 2]
     empty.flat[others.boundary[first:last] % empty.size] = False
     row, col = asked.astype(np.int64).T

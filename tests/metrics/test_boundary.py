@@ -208,7 +208,7 @@ def test_a_missed_line_costs_the_diagonal_and_two_empty_masks_nothing():
 
 def test_a_solid_masks_boundary_includes_where_it_meets_the_patchs_edge():
     mask = np.ones((5, 6), bool)
-    assert Stack.of(mask[None]).boundary_px.tolist() == [5 * 6 - 3 * 4]
+    assert Stack.of(mask[None], 0.0).boundary_px.tolist() == [5 * 6 - 3 * 4]
 
 
 def test_a_tolerance_of_exactly_three_pixels_survives_rounding():

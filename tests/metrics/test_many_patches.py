@@ -123,7 +123,7 @@ def test_pairs_and_distance_transforms_measure_the_same(stack):
 def test_distances_are_held_in_the_shortest_numbers_that_are_exact_with_room_to_spare(side, dtype):
     masks = np.zeros((1, side, side), np.bool_)
     masks[0, 0, 0] = True
-    stack = Stack.of(masks)
+    stack = Stack.of(masks, 0.0)
     assert squared_distances(stack, stack).dtype == dtype
 
 

@@ -179,6 +179,13 @@ def test_a_split_that_is_left_without_a_line_is_named(lacking):
         split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
 
 
+def test_a_line_beyond_its_scene_is_no_line_of_its_split():
+    entries = [replace(entry_at(f"s{n}", 100 * n, 0, (40, 60)), split=s) for n, s in enumerate(SPLITS)]
+    entries[1] = replace(entries[1], lines=entry_at("elsewhere", 900, 0, (40, 60)).lines)
+    with pytest.raises(DataError, match="rule `column` leaves no line for val; mend"):
+        split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
+
+
 def test_scenes_that_only_touch_are_not_one_group():
     touching = [entry_at("a", 0, 0, (40, 60)), entry_at("b", 60, 0, (40, 60))]
     outlines = [footprint(e, common_map(e)) for e in touching]
@@ -271,6 +278,8 @@ def test_groups_are_shared_as_near_to_the_fractions_as_can_be():
     lengths = np.array([70.0, 10, 5, 9, 6])
     assigned = share_groups(lengths, FRACTIONS, np.random.default_rng(0))
     assert sorted(lengths[assigned == s].sum() for s in (1, 2)) == [15, 15]
+    tens = share_groups(np.ones(10), np.array([0.7, 0.2, 0.1]), np.random.default_rng(0))
+    assert np.bincount(tens).tolist() == [7, 2, 1]
     many = np.random.default_rng(1).uniform(1, 3, 60)
     shares = np.bincount(share_groups(many, FRACTIONS, np.random.default_rng(0)), many) / many.sum()
     assert np.allclose(shares, FRACTIONS, atol=0.02)
