@@ -10,6 +10,7 @@ import pytest
 import torch
 from made_configs import study_config
 from rich.console import Console
+from safetensors.torch import save_file
 from sweeps import figures, journal_at, planned
 
 from glsweep import __version__
@@ -17,6 +18,7 @@ from glsweep.config.space import NoStopping
 from glsweep.config.trial import TrialParameters
 from glsweep.files import read_json, write_json
 from glsweep.nets.member import load_card_of, load_member
+from glsweep.nets.published import digest
 from glsweep.patches.arrays import PatchArrays
 from glsweep.patches.store import open_patches, store_folder
 from glsweep.retrain import plan_member, plan_members, retrain, retraining_job, write_members
@@ -261,6 +263,16 @@ def test_members_train_in_full_by_the_settings_of_retraining(tmp_path: Path) -> 
     assert job.keep_checkpoints
     assert not job.budget.is_limited
     assert job.start == {}
+
+
+def test_members_begin_from_the_weights_from_which_their_trials_began(retraining: Retraining) -> None:
+    study, weights = retraining.study, {"first": torch.arange(3.0)}
+    study.start("unet").parent.mkdir()
+    save_file(weights, study.start("unet"))
+    started = study.config.space.model_copy(update={"start": {"unet": f"sha256:{digest(weights)}"}})
+    config = study.config.model_copy(update={"space": started})
+    job = retraining_job(dataclasses.replace(study, config=config), [], retraining.checkpoints)
+    torch.testing.assert_close(job.start["unet"]["first"], weights["first"])
 
 
 def test_a_members_folder_holds_its_best_weights_and_all_that_is_known_of_them(

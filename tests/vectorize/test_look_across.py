@@ -77,14 +77,15 @@ def by_loop(rows, at_row):
     at_row=st.floats(2, 38),
     peaks=st.lists(st.tuples(st.floats(-3, 3), st.floats(0.7, 9)), min_size=1, max_size=3),
     noise=st.sampled_from([0.0, 0.02, 0.3]),
+    height=st.sampled_from([1.0, 0.02]),
     upright=st.booleans(),
     seed=st.integers(0, 99),
 )
 @settings(max_examples=60, deadline=None)
-def test_the_band_is_what_hangs_together_around_the_line(at_row, peaks, noise, upright, seed):
+def test_the_band_is_what_hangs_together_around_the_line(at_row, peaks, noise, height, upright, seed):
     row = np.arange(40) + 0.5
     rows = np.array([np.exp(-(((row - at_row - away) / wide) ** 2)) for away, wide in peaks])
-    rows += noise * np.random.default_rng(seed).random(rows.shape)
+    rows = height * (rows + noise * np.random.default_rng(seed).random(rows.shape))
     members = np.repeat(rows[:, :, None], 30, axis=2).astype(np.float32)
     line = LineString([(4.3, at_row), (25.1, at_row)])
     if upright:
