@@ -11,7 +11,7 @@ from made_scenes import POSTING_M, entry_at, settings
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 
-from glsweep.config.split import SPLITS, Split
+from glsweep.config.split import SPLITS, Region, Split
 from glsweep.errors import DataError
 from glsweep.patches.assignment import share_count, share_groups
 from glsweep.patches.ground import (
@@ -141,6 +141,13 @@ def test_groups_are_shared_out_by_the_length_of_their_lines_not_by_their_number(
     by_split = {name: [p.entry.name for p in ground.pieces if p.split == name] for name in SPLITS}
     assert by_split["train"] == ["long"]
     assert [len(by_split[name]) for name in ("val", "test")] == [2, 2]
+
+
+def test_what_is_not_held_out_is_shared_in_the_proportion_of_the_other_fractions():
+    entries = [entry_at(f"s{n}", 100 * n, 0, (40, 60)) for n in range(9)]
+    split = Split(rule="region", regions=(Region(split="test", scenes=("s8",)),))
+    ground = split_ground(entries, split, largest_patch_px=40, seed=0)
+    assert [sum(p.split == name for p in ground.pieces) for name in SPLITS] == [7, 1, 1]
 
 
 def test_the_findings_tell_rule_scenes_and_kilometres_of_every_split():

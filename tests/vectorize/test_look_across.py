@@ -97,6 +97,13 @@ def test_the_band_is_what_hangs_together_around_the_line(at_row, peaks, noise, h
     assert found.half_width_px == pytest.approx(half_width_px, abs=1e-3 if noise == 0.3 else 0.26)
 
 
+def test_a_line_is_looked_at_once_in_every_pixel_that_it_passes():
+    probability = np.zeros((40, 60), np.float32)
+    probability[:, 30] = 1
+    (found,) = look_across([LineString([(0, 20), (60, 20)])], ArrayGrid(probability))
+    assert found.probability == pytest.approx(1 / 60)
+
+
 def test_a_lines_width_is_the_mean_along_it():
     row, col = np.indices((60, 80)) + 0.5
     probability = np.exp(-(((row - 30) / np.where(col < 40, 2.0, 6.0)) ** 2)).astype(np.float32)
