@@ -37,8 +37,13 @@ def test_what_lies_out_of_reach_is_another_line():
 
 
 def test_of_two_crossings_the_nearer_one_counts():
-    zone = measure_zone({"1": [BASE], "2": [shifted(400), shifted(-2_500)]})
-    np.testing.assert_allclose(zone.width_m()[:90], 400)
+    near, far = shifted(400, 0, 9_000), shifted(-2_500, 0, 9_000)
+    for others in ([near, far], [far, near]):
+        zone = measure_zone({"1": [BASE], "2": others})
+        assert zone.base == "1"
+        both = zone.origin_xy_m[:, 0] < 9_000
+        np.testing.assert_allclose(zone.width_m()[both], 400)
+        np.testing.assert_allclose(zone.offset_m[both, 1], 400)
 
 
 @given(radius=st.floats(3_000, 20_000), wider=st.floats(50, 800))
