@@ -47,10 +47,21 @@ def test_a_line_with_a_gap_is_one_across_it(quarters, slope):
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_gap_is_left_where_one_of_two_lines_turns_away(quarters, mirrored):
     goes_on = turned([(10, 60), (55, 60)], quarters, mirrored=mirrored)
+    elsewhere = [turned([(9 + 48 * n, 10), (48 + 48 * n, 10)], quarters, mirrored=mirrored) for n in (0, 1)]
     for angle, count in ((40, 1), (80, 2), (120, 2)):
         way = 35 * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
         turns = turned([(65, 60), (65 + way[0], 60 + way[1])], quarters, mirrored=mirrored)
-        assert len(drawn([goes_on, turns], 13)) == count
+        assert len(drawn([goes_on, turns, *elsewhere], 13)) == count + 1
+
+
+@pytest.mark.parametrize("quarters", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_how_a_line_ends_decides_and_not_how_it_lies(quarters, mirrored):
+    other = turned([(62, 40), (100, 40)], quarters, mirrored=mirrored)
+    comes_round = turned([(15, 90), (15, 40), (50, 40)], quarters, mirrored=mirrored)
+    assert len(drawn([comes_round, other], 14)) == 1
+    hook = turned([(10, 75), (50, 75), (50, 40)], quarters, mirrored=mirrored)
+    assert len(drawn([hook, other], 14)) == 2
 
 
 @pytest.mark.parametrize("quarters", range(4))
