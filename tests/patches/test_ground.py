@@ -117,8 +117,13 @@ def test_windows_begin_where_they_lie_wholly_in_all_that_limits_them(by):
 
 
 def test_a_scene_as_large_as_a_window_holds_one_and_a_smaller_scene_none():
-    assert window_origins(entry_at("s", 0, 0, (8, 9)), 8, COMMON).tolist() == [[True, True]]
-    assert window_origins(entry_at("s", 0, 0, (7, 9)), 8, COMMON, strip=Strip(0, 0, 9)).shape == (0, 2)
+    just = entry_at("s", 0, 0, (8, 9))
+    assert window_origins(just, 8, COMMON).tolist() == [[True, True]]
+    right = Strip(0, POSTING_M, 9 * POSTING_M)
+    assert window_origins(just, 8, COMMON, strip=right).tolist() == [[False, True]]
+    for limit in (None, right):
+        assert window_origins(entry_at("s", 0, 0, (6, 9)), 8, COMMON, strip=limit).shape == (0, 2)
+        assert window_origins(entry_at("s", 0, 0, (9, 6)), 8, COMMON, strip=limit).shape == (2, 0)
 
 
 def test_the_proof_covers_every_pair_of_patches_of_two_splits():

@@ -312,6 +312,7 @@ def test_a_member_that_fails_leaves_no_card_of_an_earlier_one_and_stops_no_other
     retraining.checkpoints.discard(third.trial_id)
     was = load_card_of(retraining.study.member(third.stratum))
     retraining.study.members_ledger_jsonl.unlink()
+    (retraining.study.member(second.stratum) / "card.json").unlink()
     retraining.train(first, epochs=1)
     retraining.journal().fail(first.trial_id, "epoch 2: val_loss is nan")
     retraining.train(second)
