@@ -97,6 +97,18 @@ def test_the_band_is_what_hangs_together_around_the_line(at_row, peaks, noise, h
     assert found.half_width_px == pytest.approx(half_width_px, abs=1e-3 if noise == 0.3 else 0.26)
 
 
+@pytest.mark.parametrize("angle", [0, 30, -30, 45, 120])
+@pytest.mark.parametrize("askew", [-2, 4])
+def test_a_bands_width_is_measured_across_it_whichever_way_it_runs_and_wherever_its_middle_is(angle, askew):
+    along, across = (np.array([np.cos(a), np.sin(a)]) for a in np.radians([angle, angle + 90]))
+    centres = np.indices((80, 80))[::-1].reshape(2, -1).T + 0.5
+    away = ((centres - 40) @ across).reshape(80, 80)
+    members = np.stack([np.exp(-((away / 3) ** 2)).astype(np.float32)] * 2)
+    way = along * 28 + across * 28 * np.tan(np.radians(askew))
+    (found,) = look_across([LineString([40 - way, 40 + way])], ArrayGrid(members))
+    assert found.half_width_px == pytest.approx(3 * np.sqrt(np.log(2)), abs=0.12)
+
+
 def test_a_line_is_looked_at_once_in_every_pixel_that_it_passes():
     probability = np.zeros((40, 60), np.float32)
     probability[:, 30] = 1
