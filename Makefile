@@ -20,7 +20,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Faults planted one at a time, each of which a test must notice; an hour, and goes on where it was cut off.
+# Faults planted one at a time, each of which a test must notice; some hours, and goes on where it was cut off.
 # A loop that a fault leaves without an end must not eat all memory.
 mutants: $(VENV)/.installed-mutants
 	ulimit -v 16000000; OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2

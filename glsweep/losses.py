@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+# Added to both sides of the Tversky index, which keeps it defined on empty batches.
+SMOOTH = 1.0
 # Below it the slope of x^(1/gamma), infinite at 0, is cut.
 SMALLEST_SHORTFALL = 1e-6
 NO_DATA = -1.0
@@ -27,7 +29,7 @@ def tversky_sums(probability: Tensor, target: Tensor) -> Tensor:
     return torch.stack([true_positive, false_negative, false_positive])
 
 
-def tversky_index(sums: Tensor, *, fn_weight: float, fp_weight: float, smooth: float = 1.0) -> Tensor:
+def tversky_index(sums: Tensor, *, fn_weight: float, fp_weight: float) -> Tensor:
     """Return TI = (TP + s) / (TP + fn_weight FN + fp_weight FP + s), from sums over the whole batch.
 
     An index for each image would give an empty patch no gradient. `fn_weight` is the alpha and
@@ -39,22 +41,18 @@ def tversky_index(sums: Tensor, *, fn_weight: float, fp_weight: float, smooth: f
         See `tversky_sums`.
     fn_weight, fp_weight : float
         Cost of a missed and of an invented pixel.
-    smooth : float
-        The s, which keeps the index defined on empty batches.
     """
     true_positive, false_negative, false_positive = sums.unbind(-1)
     union = true_positive + fn_weight * false_negative + fp_weight * false_positive
-    return (true_positive + smooth) / (union + smooth)
+    return (true_positive + SMOOTH) / (union + SMOOTH)
 
 
-def focal_tversky(
-    sums: Tensor, *, fn_weight: float, fp_weight: float, gamma: float, smooth: float = 1.0
-) -> Tensor:
+def focal_tversky(sums: Tensor, *, fn_weight: float, fp_weight: float, gamma: float) -> Tensor:
     """Return FTL = (1 - TI)^(1/gamma) (Abraham & Khan 2019, eq. 4); see `tversky_index`.
 
     1 - TI is kept above `SMALLEST_SHORTFALL`, where the gradient would grow without bound.
     """
-    index = tversky_index(sums, fn_weight=fn_weight, fp_weight=fp_weight, smooth=smooth)
+    index = tversky_index(sums, fn_weight=fn_weight, fp_weight=fp_weight)
     return (1 - index).clamp_min(SMALLEST_SHORTFALL) ** (1 / gamma)
 
 
@@ -89,7 +87,6 @@ def loss_from_sums(
     fp_weight: float,
     gamma: float,
     bce_weight: float,
-    smooth: float = 1.0,
 ) -> Tensor:
     """Return bce_weight * BCE + (1 - bce_weight) * FTL.
 
@@ -97,7 +94,7 @@ def loss_from_sums(
     ----------
     sums : Tensor (..., 5)
         See `pixel_sums`. The cross-entropy is a mean over the pixels that hold data, 0 where none does.
-    fn_weight, fp_weight, gamma, smooth : float
+    fn_weight, fp_weight, gamma : float
         See `focal_tversky`.
     bce_weight : float
         Share of the cross-entropy.
@@ -106,9 +103,7 @@ def loss_from_sums(
     -------
     Tensor (...)
     """
-    tversky = focal_tversky(
-        sums[..., 1:4], fn_weight=fn_weight, fp_weight=fp_weight, gamma=gamma, smooth=smooth
-    )
+    tversky = focal_tversky(sums[..., 1:4], fn_weight=fn_weight, fp_weight=fp_weight, gamma=gamma)
     cross_entropy = sums[..., 0] / sums[..., 4].clamp_min(1)
     return bce_weight * cross_entropy + (1 - bce_weight) * tversky
 
@@ -118,7 +113,7 @@ class GroundingLineLoss(nn.Module):
 
     Parameters
     ----------
-    fn_weight, fp_weight, gamma, bce_weight, smooth : float
+    fn_weight, fp_weight, gamma, bce_weight : float
         See `loss_from_sums`.
     ds_weights : sequence of float, optional
         Weights of the heads x01..x04, normalised to sum 1; None weighs them equally. A network
@@ -133,7 +128,6 @@ class GroundingLineLoss(nn.Module):
         gamma: float,
         bce_weight: float,
         ds_weights: Sequence[float] | None = None,
-        smooth: float = 1.0,
     ) -> None:
         super().__init__()
         self.settings = {
@@ -141,14 +135,8 @@ class GroundingLineLoss(nn.Module):
             "fp_weight": fp_weight,
             "gamma": gamma,
             "bce_weight": bce_weight,
-            "smooth": smooth,
         }
         self.ds_weights = None if ds_weights is None else tuple(ds_weights)
-
-    @property
-    def exponent(self) -> float:
-        """The power to which 1 - TI is raised, 1 / gamma."""
-        return 1 / self.settings["gamma"]
 
     def head_weights(self, heads: int) -> tuple[float, ...]:
         """Return the weight of each of `heads` heads; they sum to 1."""

@@ -1,7 +1,7 @@
 """The stage `retrain`: each stratum's winner is trained in full, and its best epoch is kept."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from glsweep.sweep.console import ConsoleListener
 from glsweep.sweep.engine import Job, run_trials
 from glsweep.sweep.failures import Failures, failure_in_retraining, told
 from glsweep.sweep.ledger import Ledger
-from glsweep.sweep.records import TrialRecord, read_records
+from glsweep.sweep.records import SweepRecords, TrialRecord, read_records
 from glsweep.sweep.stage import split_arrays
 from glsweep.sweep.terms import Terms
 from glsweep.sweep.winners import changes_in_full, changes_told
@@ -42,11 +42,32 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
     cut off. One that fails stands under `failed` in the summary, and is tried again whenever the stage
     is run again.
     """
-    settings = study.config.space.retraining
     won: dict[str, Any] = read_json(study.winners_json)
     checkpoints = CheckpointStore(study.checkpoints(storage, "members"))
-    members = _planned(study, won, checkpoints)
-    job = Job(
+    members = plan_members(study, won, checkpoints)
+    job = retraining_job(study, members, checkpoints)
+    changed = {m.stratum.title: changes_in_full(won[m.stratum.key], m.parameters) for m in members}
+    for text in changes_told(changed):
+        console.print(f"  trained in full with {text}", highlight=False, markup=False)
+    terms = Terms.of_retraining(job.plan.strata, study.config.space)
+    table = ConsoleListener(console, terms, title="Retraining of the winners")
+    with connected(address), table:
+        records = run_trials(job, split_arrays(study, job.plan), [table])
+    failed = write_members(study, members, records, won, checkpoints)
+    checkpoints.clear()
+    with without_stopping(study, console):
+        track_members(study)
+    trained = [member for member in members if member.stratum.key not in failed]
+    return {
+        "members": {m.stratum.key: {"epochs": len(records.trials[m.trial_id].epochs)} for m in trained},
+        "failed": told(failed),
+    }
+
+
+def retraining_job(study: Study, members: Sequence[PlannedTrial], checkpoints: CheckpointStore) -> Job:
+    """Return the full training of members, by the study's settings of retraining."""
+    settings = study.config.space.retraining
+    return Job(
         plan=ListedPlan(members),
         schedule=Schedule(
             settings.epochs,
@@ -63,35 +84,9 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
         keep_checkpoints=True,
         start=load_start(study),
     )
-    changed = {m.stratum.title: changes_in_full(won[m.stratum.key], m.parameters) for m in members}
-    for text in changes_told(changed):
-        console.print(f"  trained in full with {text}", highlight=False, markup=False)
-    terms = Terms.of_retraining(job.plan.strata, study.config.space)
-    table = ConsoleListener(console, terms, title="Retraining of the winners")
-    with connected(address), table:
-        records = run_trials(job, split_arrays(study, job.plan), [table])
-    failed: Failures = {}
-    for member in members:
-        key, record = member.stratum.key, records.trials[member.trial_id]
-        if record.outcome == "failed":
-            # What an earlier winner became must not be taken for this one.
-            (study.member(member.stratum) / CARD).unlink(missing_ok=True)
-            failed[key] = failure_in_retraining(study, record)
-            continue
-        with checkpoints.newest(member.trial_id) as checkpoint:
-            if checkpoint is not None:
-                _write_member(study, member, record, checkpoint, won[key])
-    checkpoints.clear()
-    with without_stopping(study, console):
-        track_members(study)
-    trained = [member for member in members if member.stratum.key not in failed]
-    return {
-        "members": {m.stratum.key: {"epochs": len(records.trials[m.trial_id].epochs)} for m in trained},
-        "failed": told(failed),
-    }
 
 
-def _planned(study: Study, won: Mapping[str, Any], checkpoints: CheckpointStore) -> list[PlannedTrial]:
+def plan_members(study: Study, won: Mapping[str, Any], checkpoints: CheckpointStore) -> list[PlannedTrial]:
     """Return a trial for each winner: those that stand as the ledger counts them, then all others.
 
     Members that failed, those of other winners or settings, and those of which neither folder nor
@@ -134,18 +129,37 @@ def plan_member(study: Study, index: int, key: str, winner: dict[str, Any]) -> P
     """
     settings = study.config.space.retraining
     chosen = TrialParameters.model_validate(winner["parameters"])
-    optimiser = {
-        "learning_rate": settings.learning_rate,
-        "weight_decay": settings.weight_decay,
-        "batch_size": settings.batch_size,
-        "gradient_clip": settings.gradient_clip,
-    }
-    parameters = chosen.model_copy(update={k: v for k, v in optimiser.items() if v is not None})
+    parameters = chosen.model_copy(update=settings.of_the_trial)
     decisive = (settings, study.config.space.search.tolerance_m, parameters, winner["seed"])
     fingerprint = hashlib.sha256(repr(decisive).encode()).hexdigest()[:8]
     return PlannedTrial(
         trial_id=f"member-{key}-{fingerprint}", index=index, seed=winner["seed"], parameters=parameters
     )
+
+
+def write_members(
+    study: Study,
+    members: Sequence[PlannedTrial],
+    records: SweepRecords,
+    won: Mapping[str, Any],
+    checkpoints: CheckpointStore,
+) -> Failures:
+    """Write the folder of each member that has a checkpoint; return those that failed.
+
+    One that has none any more was written by an earlier run, and stays as it is.
+    """
+    failed: Failures = {}
+    for member in members:
+        key, record = member.stratum.key, records.trials[member.trial_id]
+        if record.outcome == "failed":
+            # What an earlier winner became must not be taken for this one.
+            (study.member(member.stratum) / CARD).unlink(missing_ok=True)
+            failed[key] = failure_in_retraining(study, record)
+            continue
+        with checkpoints.newest(member.trial_id) as checkpoint:
+            if checkpoint is not None:
+                _write_member(study, member, record, checkpoint, won[key])
+    return failed
 
 
 def _write_member(

@@ -1,13 +1,20 @@
 """Settings that every test shares: one thread a process, so that tests run alike on any machine."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # loopback alone
 os.environ.setdefault("RAY_AUTH_MODE", "token")  # as glsweep.sweep sets it; read when Ray is imported
+
+# For `make mutants`: that an example fails is enough, the simplest one need not be sought.
+settings.register_profile(
+    "mutants", phases=[Phase.explicit, Phase.generate], derandomize=True, database=None, deadline=None
+)
 
 GETZ = Path(__file__).resolve().parents[2] / "shared" / "data" / "getz"
 
@@ -25,3 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first: one that begins last would leave the other worker idle."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+    measured = Path("mutmut-stats.json")
+    if os.environ.get("MUTANT_UNDER_TEST") and measured.is_file():
+        # The quickest first: one that notices a mutant is enough.
+        taken_s = json.loads(measured.read_text())["duration_by_test"]
+        items.sort(key=lambda item: taken_s.get(item.nodeid, 0.0))

@@ -91,6 +91,14 @@ def test_the_cross_entropy_of_a_patch_without_a_line_counts_in_full(certainty):
     torch.testing.assert_close(logits.grad, logits.detach().sigmoid() / logits.numel())
 
 
+@pytest.mark.parametrize("seen", [1, 2, 5])
+def test_the_cross_entropy_is_a_mean_over_the_pixels_with_data_however_few(seen):
+    target = torch.full((1, 4, 4), NO_DATA)
+    target.view(-1)[:seen] = 0
+    loss = combined_loss(torch.full((1, 4, 4), 0.7), target, **{**PUBLISHED, "bce_weight": 1.0})
+    assert loss.item() == pytest.approx(math.log(1 + math.exp(0.7)), rel=1e-5)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_logits_are_computed_in_float32(dtype):
     generator = torch.Generator().manual_seed(0)
@@ -125,10 +133,6 @@ def test_deep_supervision_weighs_the_heads_in_order_and_sums_to_one(scale):
     loss = GroundingLineLoss(**PUBLISHED, ds_weights=[w * scale for w in weights])(heads, target)
     torch.testing.assert_close(loss, sum(w * part for w, part in zip(weights, each, strict=True)))
     torch.testing.assert_close(GroundingLineLoss(**PUBLISHED)(heads, target), sum(each) / 4)
-
-
-def test_the_exponent_is_one_over_gamma():
-    assert GroundingLineLoss(**{**PUBLISHED, "gamma": 4 / 3}).exponent == pytest.approx(0.75)
 
 
 def test_weights_that_do_not_match_the_heads_are_refused():

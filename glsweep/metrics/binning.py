@@ -41,8 +41,8 @@ class Bins:
         within = torch.bincount(at, minlength=cells + 1)
         below = within.cumsum(0) - within
         edge = torch.zeros(cells + 1).index_put_((at.long(),), edges)
-        counts = (below.int().to(device), within.int().to(device))
-        return cls(edges.to(device), cells, *counts, edge.to(device))
+        edges, *tables = (one.to(device) for one in (edges, below.int(), within.int(), edge))
+        return cls(edges, cells, *tables)
 
     def find(self, values: Tensor) -> Tensor:
         """Return how many edges each of the float32 `values` reaches, int32, of the same shape."""

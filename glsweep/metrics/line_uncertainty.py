@@ -89,7 +89,7 @@ def factor_that_holds(by_scene: Sequence[PiecesInBand]) -> LearntFactor:
         return LearntFactor(None, len(drawn), why)
     pieces = PiecesInBand.pooled(drawn)
     ratio = pieces.distance_m / np.maximum(pieces.half_width_m, np.finfo(np.float64).tiny)
-    order = np.argsort(ratio, kind="stable")
+    order = np.argsort(ratio)
     passed = np.cumsum(pieces.length_m[order])
     factor = float(ratio[order][np.searchsorted(passed, SHARE * passed[-1])])
     error = share_error(drawn, factor)

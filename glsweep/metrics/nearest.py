@@ -43,7 +43,7 @@ class Stack:
     at: Positions
 
     @staticmethod
-    def of(masks: Masks, reach_px: float = 0.0) -> "Stack":
+    def of(masks: Masks, reach_px: float) -> "Stack":
         """Stack masks, (N, rows, cols), around which distances up to `reach_px` are wanted."""
         count, rows, cols = masks.shape
         # Nothing lies farther than the patch's diagonal.
@@ -76,13 +76,13 @@ class Stack:
 
     def per_patch(self, chosen: Masks) -> Positions:
         """Count those pixels of each mask that are `chosen` (M,): (N,)."""
-        before = np.concatenate([[0], np.cumsum(chosen, dtype=np.int64)])
+        before = np.concatenate([[0], np.cumsum(chosen)])
         return np.asarray(np.diff(before[self.begins(self.at)]))
 
     def begins(self, at: Positions) -> Positions:
         """Return where each patch begins in ascending positions, and where the last one ends: (N + 1,)."""
         patch_px = self.grid.shape[1] * self.grid.shape[2]
-        return np.asarray(np.searchsorted(at, np.arange(len(self.grid) + 1) * patch_px), dtype=np.int64)
+        return np.asarray(np.searchsorted(at, np.arange(len(self.grid) + 1) * patch_px))
 
     @cached_property
     def painted(self) -> npt.NDArray[np.unsignedinteger]:
@@ -158,7 +158,7 @@ def _coordinates(at: Positions, grid: Masks) -> npt.NDArray[np.floating]:
 
 def _transformed(others: Stack, patch: int, asked: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Return the same as all pairs do, from a distance transform."""
-    empty = np.ones(others.grid.shape[1:], np.bool_)
+    empty = np.full(others.grid.shape[1:], True)
     first, last = others.begins(others.boundary)[patch : patch + 2]
     empty.flat[others.boundary[first:last] % empty.size] = False
     row, col = asked.astype(np.int64).T

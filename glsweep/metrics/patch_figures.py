@@ -73,6 +73,13 @@ def _figures(pairs: MaskPairs, tolerance_m: float, posting_m: float) -> Figures:
     near, found = pairs.near_px(radius_px(tolerance_m, posting_m))
     dice, precision, recall = pairs.pixel_scores()
     bf, boundary_precision, boundary_recall = pairs.bf(tolerance_m, posting_m)
+    counts = {
+        "predicted_px": pairs.predicted_px,
+        "truth_px": pairs.truth_px,
+        "hits_px": pairs.hits_px,
+        "near_px": near,
+        "found_px": found,
+    }
     return {
         "dice": dice,
         "precision": precision,
@@ -85,9 +92,5 @@ def _figures(pairs: MaskPairs, tolerance_m: float, posting_m: float) -> Figures:
         "iou_tol2_literal": pairs.iou_tolerance_literal(IOU_TOLERANCE_PX),
         "hd95_px": pairs.hd95(),
         "hd95_union_px": pairs.hd95_union(),
-        "predicted_px": pairs.predicted_px.astype(np.float64),
-        "truth_px": pairs.truth_px.astype(np.float64),
-        "hits_px": pairs.hits_px.astype(np.float64),
-        "near_px": near.astype(np.float64),
-        "found_px": found.astype(np.float64),
+        **{name: px.astype(np.float64) for name, px in counts.items()},
     }

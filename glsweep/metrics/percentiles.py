@@ -27,7 +27,7 @@ def distance_percentiles(
     """
     found = np.zeros(len(sides[0]))
     for patch, parts in enumerate(zip(*sides, strict=True)):
-        ranked = np.sort(parts[0] if len(parts) == 1 else np.concatenate(parts))
+        ranked = np.sort(np.concatenate(parts))
         if len(ranked):
             rank = percent / 100 * (len(ranked) - 1)
             below = int(rank)

@@ -24,4 +24,4 @@ def disk_offsets(radius: float) -> npt.NDArray[np.int64]:
     """Return the (row, col) offsets of all pixels within `radius` pixels of a pixel, (K, 2)."""
     reach = int(radius)
     offsets = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1).T
-    return np.asarray(offsets[np.hypot(*offsets.T) <= radius], dtype=np.int64)
+    return np.asarray(offsets[np.hypot(*offsets.T) <= radius])

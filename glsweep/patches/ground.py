@@ -57,11 +57,10 @@ def window_outlines(
     entry: SceneEntry, rows: npt.ArrayLike, cols: npt.ArrayLike, size_px: int, crs: CRS
 ) -> Polygons:
     """Return the outlines in `crs` of the windows whose upper left pixels are (`rows`, `cols`), (N,)."""
-    row, col = np.asarray(rows, np.float64), np.asarray(cols, np.float64)
+    row, col = np.asarray(rows), np.asarray(cols)
     far_row, far_col = row + size_px, col + size_px
-    corners = np.stack([col, row, far_col, row, far_col, far_row, col, far_row], axis=-1).reshape(-1, 4, 2)
-    moved = _to_map(entry, corners.reshape(-1, 2), crs).reshape(-1, 4, 2)
-    return np.asarray(shapely.polygons(moved))
+    corners = np.column_stack([col, row, far_col, row, far_col, far_row, col, far_row]).reshape(-1, 2)
+    return np.asarray(shapely.polygons(_to_map(entry, corners, crs).reshape(-1, 4, 2)))
 
 
 def window_origins(
@@ -85,7 +84,7 @@ def window_origins(
     if 0 in shape:
         return origins
     if strip is not None:
-        origins &= _origins_in_strip(entry, size_px, crs, strip)
+        origins = _origins_in_strip(entry, size_px, crs, strip)
     if within is not None:
         inside = pixels_within(in_own_map(entry, within, crs), entry.shape, entry.header.transform)
         origins &= SummedArea(~inside).in_windows(size_px) == 0
@@ -95,7 +94,7 @@ def window_origins(
 def _origins_in_strip(entry: SceneEntry, size_px: int, crs: CRS, strip: Strip) -> npt.NDArray[np.bool_]:
     rows, cols = entry.shape
     row, col = np.indices((rows + 1, cols + 1)).reshape(2, -1)
-    corners = _to_map(entry, np.column_stack([col, row]).astype(np.float64), crs)
+    corners = _to_map(entry, np.column_stack([col, row]), crs)
     along = corners[:, strip.axis].reshape(rows + 1, cols + 1)
     within = (along >= strip.low) & (along <= strip.high)
     n = size_px
@@ -167,7 +166,7 @@ def common_map(entry: SceneEntry) -> CRS:
     return CRS.from_user_input(entry.header.crs)
 
 
-def _to_map(entry: SceneEntry, corners: Points, crs: CRS) -> Points:
+def _to_map(entry: SceneEntry, corners: npt.NDArray[Any], crs: CRS) -> Points:
     """Map (col, row) corners (N, 2) of `entry` to (x, y) in `crs`, (N, 2)."""
     t = entry.header.transform
     linear = np.array([[t.a, t.b], [t.d, t.e]])

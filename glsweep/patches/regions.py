@@ -101,8 +101,8 @@ def apart(pieces: Sequence[Piece], crs: CRS) -> list[Piece]:
             if i < number and ordered[int(i)].split != piece.split
         ]
         negligible_m2 = negligible_area_m2(piece.entry.posting_m)
-        claimed = shapely.union_all(outlines[over]) if over else None
-        if claimed is None or claimed.intersection(piece.outline).area <= negligible_m2:
+        claimed = shapely.union_all(outlines[over])
+        if claimed.intersection(piece.outline).area <= negligible_m2:
             kept.append(piece)
             continue
         left = piece.outline.difference(claimed)

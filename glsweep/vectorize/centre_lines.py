@@ -56,9 +56,7 @@ def centre_lines(polygons: Sequence[Polygon], grid: Grid, *, bridge_px: float) -
         for polygon, mouths in zip(polygons, mouths_of(polygons, grid), strict=True)
         for line in _middle(polygon)
     ]
-    if bridge_px > 0:
-        lines = _bridged(lines, bridge_px)
-    return [line for line in map(_smoothed, lines) if line.length > 0]
+    return [_smoothed(line) for line in _bridged(lines, bridge_px)]
 
 
 def _middle(polygon: Polygon) -> list[LineString]:
@@ -102,7 +100,7 @@ def _bridged(lines: Sequence[LineString], bridge_px: float) -> list[LineString]:
             taken |= {one, other}
             bridges.append(LineString([ends[one], ends[other]]))
     merged = shapely.line_merge(shapely.MultiLineString([*lines, *bridges]))
-    return [part for part in shapely.get_parts(merged).tolist() if part.length > 0]
+    return list(shapely.get_parts(merged))
 
 
 def _outward(line: LineString, at: int) -> Points:

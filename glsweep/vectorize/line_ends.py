@@ -106,17 +106,19 @@ def mend_ends(line: LineString, polygon: Polygon, mouths: Sequence[LineString]) 
     """
     if line.is_closed or line.length < 2 * LEAST_INSIDE_PX:
         return line
-    sides = shapely.difference(polygon.boundary, MultiLineString(mouths)) if mouths else polygon.boundary
-    shapely.prepare(sides)
+    boundary = polygon.boundary
+    shapely.prepare(boundary)
     for _ in range(2):
         points = points_along(line, np.linspace(0, line.length, max(2, round(line.length / STEP_PX) + 1)))
-        line = LineString(_mended(points, polygon, sides, mouths)).reverse()
+        line = LineString(_mended(points, polygon, boundary, mouths)).reverse()
     return line
 
 
-def _mended(points: Points, polygon: Polygon, sides: MultiLineString, mouths: Sequence[LineString]) -> Points:
+def _mended(
+    points: Points, polygon: Polygon, boundary: LineString | MultiLineString, mouths: Sequence[LineString]
+) -> Points:
     """Mend the end at which `points` begin."""
-    half_width = shapely.distance(shapely.points(points), sides)
+    half_width = shapely.distance(shapely.points(points), boundary)
     for mouth in mouths:
         if shapely.Point(points[0]).distance(mouth) <= half_width[0] + 2 * STEP_PX:
             return _through(mouth, points, half_width)

@@ -54,7 +54,7 @@ def _in_tile(grid: Grid, tile: Tile, tau: float) -> list[Polygon]:
     framed = np.pad(probability, 1, constant_values=-1.0)
     # Pixels that touch at a corner are one, as the pixels of a line are.
     contours = find_contours(framed, tau, fully_connected="high")  # type: ignore[no-untyped-call]
-    rings = [_ring(contour, tile, margin + 1) for contour in contours if len(contour) > 3]
+    rings = [_ring(contour, tile, margin + 1) for contour in contours]
     area = shapely.build_area(shapely.GeometryCollection(rings))
     # Tiles meet at pixel centres, where both know the same values; the scene's own border lies beyond.
     left = tile.col + 0.5 if tile.col else -BEYOND_PX

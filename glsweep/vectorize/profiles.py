@@ -82,7 +82,7 @@ def _profiles(bands: npt.NDArray[np.float32], points: Values, normals: Values) -
     """Return the probability at `OFFSETS_PX` across each point, (members, points, offsets)."""
     x, y = (points[:, i, None] + normals[:, i, None] * OFFSETS_PX for i in (0, 1))
     where = [y - 0.5, x - 0.5]
-    return np.stack([map_coordinates(band, where, order=1, mode="nearest") for band in bands])
+    return np.stack([map_coordinates(band, where, order=1) for band in bands])
 
 
 def _read_off(profiles: Values) -> tuple[Values, Values]:

@@ -5,7 +5,7 @@ from drawn_truth import DRAWN_AT, GRID, STRATUM, write_study
 
 from glsweep.calibrate import calibrate
 from glsweep.evaluate import evaluate
-from glsweep.files import read_json
+from glsweep.files import read_json, write_json
 from glsweep.nets.member import load_card_of, write_card
 
 
@@ -47,3 +47,15 @@ def test_the_table_scores_test_patches_at_the_threshold_of_the_card(calibrated):
     again = read_json(study.table_json)
     assert row_of(again, "network")["dice"] == row_of(again, "network")["relaxed_f1"] == 1
     assert row_of(again, "untrained")["tau"] == pytest.approx(DRAWN_AT["val"], abs=1e-4)
+
+
+def test_a_member_that_cannot_be_read_stops_no_other(calibrated):
+    study, summary = calibrated
+    won, missing = read_json(study.winners_json), "attention_unet-32"
+    write_json(study.winners_json, {missing: {}, **won})
+    again = calibrate(study)
+    write_json(study.winners_json, won)
+    assert again["chosen"] == summary["chosen"]
+    assert list(again["failed"]) == [missing]
+    assert (again["failed"][missing]["stratum"], again["failed"][missing]["stage"]) == (missing, "calibrate")
+    assert summary["failed"] == {}

@@ -29,6 +29,7 @@ def test_values_fall_into_the_bins_of_a_binary_search(edges, values):
     beside = [torch.nextafter(edges, torch.tensor(way)) for way in (-torch.inf, torch.inf)]
     values = torch.cat([torch.from_numpy(values), edges, *beside, torch.tensor([-torch.inf, torch.inf])])
     found = Bins.between(edges, CPU).find(values)
+    assert found.dtype == torch.int32
     assert torch.equal(found, torch.bucketize(values, edges, right=True, out_int32=True))
 
 

@@ -17,6 +17,7 @@ from glsweep.metrics.boundary import (
 )
 from glsweep.metrics.nearest import Stack
 from glsweep.metrics.pixel import pixel_scores
+from glsweep.metrics.tolerance import disk_offsets, radius_px
 
 PX = {"tolerance_m": 200.0, "posting_m": 100.0}
 
@@ -127,6 +128,13 @@ def sinuous():
     return lines
 
 
+@pytest.mark.parametrize(("tolerance_px", "expected"), [(5, 1.0), (4, 0.0)])
+def test_the_tolerant_iou_may_forgive_more_than_two_pixels(tolerance_px, expected):
+    truth = np.zeros((12, 12), np.bool_)
+    truth[2] = True
+    assert iou_tolerance(np.roll(truth, 5, axis=0), truth, tolerance_px) == expected
+
+
 def test_dice_falls_where_relaxed_figures_do_not(sinuous):
     def shifted(px):
         return np.roll(sinuous, px, axis=1)
@@ -201,7 +209,7 @@ def test_a_missed_line_costs_the_diagonal_and_two_empty_masks_nothing():
 
 def test_a_solid_masks_boundary_includes_where_it_meets_the_patchs_edge():
     mask = np.ones((5, 6), bool)
-    assert Stack.of(mask[None]).boundary_px.tolist() == [5 * 6 - 3 * 4]
+    assert Stack.of(mask[None], 0.0).boundary_px.tolist() == [5 * 6 - 3 * 4]
 
 
 def test_a_tolerance_of_exactly_three_pixels_survives_rounding():
@@ -209,6 +217,20 @@ def test_a_tolerance_of_exactly_three_pixels_survives_rounding():
     truth[:, 4] = True
     assert bf_score(np.roll(truth, 3, axis=1), truth, 99.9, 33.3) == 1
     assert bf_score(np.roll(truth, 3, axis=1), truth, 99.8, 33.3) == 0
+
+
+def test_a_disk_holds_every_pixel_as_near_as_its_radius_and_no_other():
+    within_two = {(r, c) for r in range(-2, 3) for c in range(-2, 3) if r * r + c * c <= 4}
+    assert set(map(tuple, disk_offsets(2.0).tolist())) == within_two
+    assert len(disk_offsets(2.0)) == len(within_two) == 13
+    assert disk_offsets(0.9).tolist() == [[0, 0]]
+    assert radius_px(0.5, 0.25) == pytest.approx(2, abs=1e-5)
+
+
+@pytest.mark.parametrize(("tolerance_m", "posting_m"), [(-1.0, 100.0), (200.0, 0.0), (200.0, -100.0)])
+def test_a_tolerance_below_zero_or_a_pixel_without_a_side_is_refused(tolerance_m, posting_m):
+    with pytest.raises(ValueError, match="need >= 0 and > 0"):
+        radius_px(tolerance_m, posting_m)
 
 
 def test_masks_of_another_shape_or_type_are_refused():

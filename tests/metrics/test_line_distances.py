@@ -56,6 +56,12 @@ def test_without_any_line_distances_are_those_that_are_told():
     assert both.completeness(100) == pytest.approx(0.5)
 
 
+def test_scenes_that_each_lack_a_side_are_infinitely_far_off_without_a_warning():
+    neither = LineDistances.pooled([line_distances([], [STRAIGHT]), line_distances([STRAIGHT], [])])
+    assert (neither.mean_m(), neither.median_m()) == (np.inf, np.inf)
+    assert not np.isfinite(neither.mad_m())
+
+
 def test_the_mean_does_not_depend_on_how_densely_a_line_was_clicked():
     bent = LineString([(0, 100), (9_000, 100), (10_000, 600)])
     clicked = LineString([*[(x, 100) for x in range(0, 9_000, 7)], (9_000, 100), (10_000, 600)])
@@ -68,6 +74,24 @@ def test_the_median_counts_both_sides_half():
     found = line_distances([STRAIGHT], [LineString([(0, 300), (1_000, 300)])])
     # The reference's kilometre is 300 m away; of the drawn line most is farther than that.
     assert found.median_m() == pytest.approx(300, abs=1)
+
+
+def test_the_median_is_the_distance_below_which_half_of_both_sides_lies():
+    """Three tenths of each side are 20 m away and three 200 m, the rest in between 100 m."""
+    away = [(0, 3_000, 20), (4_000, 8_000, 100), (9_000, 12_000, 200)]
+    reference = [LineString([(start, 0), (stop, 0)]) for start, stop, _ in away]
+    drawn = [LineString([(start, y), (stop, y)]) for start, stop, y in away]
+    found = line_distances(drawn, reference)
+    assert (found.median_m(), found.mad_m()) == pytest.approx((100, 80))
+
+
+def test_a_long_piece_is_found_behind_the_many_ends_of_nearer_short_ones():
+    """Of its two ends none is among the nearest few, though it passes by nearer than all of them."""
+    point = LineString([(-0.01, 0), (0.01, 0)])
+    passes_by = LineString([(-10, 5), (10, 5)])
+    short = [LineString([(0, -8 - 0.8 * n), (0, -8.4 - 0.8 * n)]) for n in range(12)]
+    found = line_distances([point], [passes_by, *short])
+    assert found.drawn_m == pytest.approx([5])
 
 
 coordinate = st.integers(-3_000, 3_000)

@@ -117,6 +117,23 @@ def test_a_longer_piece_counts_more():
     assert held([one, one], 1.0) == 0.75
 
 
+def test_the_factor_is_the_least_that_holds_the_share_of_the_length():
+    # In each scene 67 % lie within 1 half width, 2 % more within 2, the rest within 3.
+    lengths_m, distances_m = np.array([0.31, 0.67, 0.02]), np.array([3.0, 1.0, 2.0])
+    one = PiecesInBand(lengths_m, 7 * distances_m, np.full(3, 7.0))
+    assert factor_that_holds([one] * FEWEST_SCENES).value == 2.0
+
+
+def test_the_error_of_a_share_follows_cochrans_equation_worked_out_by_hand():
+    def scene(held_m, length_m):
+        lengths_m, distances_m = np.array([held_m, length_m - held_m]), np.array([1.0, 9.0])
+        return PiecesInBand(lengths_m, distances_m, np.ones(2))
+
+    # 6 of 10, 4 of 10 and 10 of 20 m: half in all, so that 1, -1 and 0 m are too many.
+    found = share_error([scene(6.0, 10.0), scene(4.0, 10.0), scene(10.0, 20.0)], 1.0)
+    assert found == pytest.approx(np.sqrt(3 / 2 * (1 + 1)) / 40)
+
+
 def test_pieces_are_those_of_their_lines_and_as_far_off_as_the_symmetric_distance_has_them():
     reference = [LineString([(0, 0), (900, 0)])]
     lines = [LineString([(0, 50), (300, 50)]), LineString([(0, 80), (100, 80), (500, 90)])]

@@ -9,6 +9,7 @@ from scipy.ndimage import binary_dilation
 
 from glsweep.metrics.boundary import bf_score, boundary_scores
 from glsweep.metrics.mask_pairs import MaskPairs
+from glsweep.metrics.nearest import Stack, squared_distances
 from glsweep.metrics.patch_figures import MACRO, patch_figures
 from glsweep.metrics.percentiles import distance_percentiles
 from glsweep.metrics.pixel import pixel_scores
@@ -116,6 +117,14 @@ def test_pairs_and_distance_transforms_measure_the_same(stack):
         transformed = MaskPairs(*stack)
         found = transformed.hd95(), transformed.hd95_union(), transformed.bf(500.0, 100.0)[0]
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("side", "dtype"), [(1_400, np.float32), (1_600, np.float64)])
+def test_distances_are_held_in_the_shortest_numbers_that_are_exact_with_room_to_spare(side, dtype):
+    masks = np.zeros((1, side, side), np.bool_)
+    masks[0, 0, 0] = True
+    stack = Stack.of(masks, 0.0)
+    assert squared_distances(stack, stack).dtype == dtype
 
 
 def test_groups_of_patches_are_joined_in_order(monkeypatch):

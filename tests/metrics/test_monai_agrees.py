@@ -53,6 +53,6 @@ def test_the_surface_dice_of_monai_follows_from_our_boundary_precision_and_recal
     """It takes the boundary pixels of both masks together, where BF takes the mean of two shares."""
     theirs = compute_surface_dice(*as_batches(pair), [tolerance_px], include_background=True)
     ours = boundary_scores(*pair, tolerance_m=100 * tolerance_px, posting_m=100)
-    predicted_px, truth_px = (Stack.of(mask[None]).boundary_px[0] for mask in pair)
+    predicted_px, truth_px = (Stack.of(mask[None], 0.0).boundary_px[0] for mask in pair)
     near_px = ours.boundary_precision * predicted_px + ours.boundary_recall * truth_px
     assert near_px / (predicted_px + truth_px) == pytest.approx(float(theirs), abs=1e-6)

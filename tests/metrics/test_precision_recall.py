@@ -100,6 +100,19 @@ def test_a_line_within_the_tolerance_has_the_whole_area():
     assert curve.thresholds.tolist() == [np.float32(0.8)]
 
 
+def test_without_a_line_there_is_no_curve_and_thresholds_are_float32_all_the_same():
+    said = torch.full((1, 8, 8), 0.3)
+    nothing = relaxed_precision_recall(said, truth_within(np.zeros((1, 8, 8), np.uint8), 200, 100))
+    found = relaxed_precision_recall(said, truth_within(np.eye(8, dtype=np.uint8)[None], 200, 100))
+    assert (len(nothing.thresholds), len(nothing.precision), len(nothing.recall), nothing.area) == (
+        0,
+        0,
+        0,
+        0,
+    )
+    assert nothing.thresholds.dtype == found.thresholds.dtype == np.float32
+
+
 def test_a_thinned_curve_keeps_both_ends_the_order_and_every_recall_within_its_step():
     rng = np.random.default_rng(0)
     mask = (rng.random((4, 64, 64)) < 0.05).astype(np.uint8)

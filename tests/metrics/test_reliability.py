@@ -35,7 +35,7 @@ def test_shares_are_those_of_a_loop_over_pixels(seed, bins, share):
     assert found.pixels == pixels
     for place, expected in enumerate(means):
         got = found.mean_probability[place], found.line_share[place], found.near_share[place]
-        assert got == ((None,) * 3 if expected is None else pytest.approx(expected))
+        assert got == ((None,) * 3 if expected is None else pytest.approx(expected, rel=1e-12))
 
 
 def test_probabilities_that_come_true_have_no_error():

@@ -173,6 +173,13 @@ def test_without_any_line_only_the_empty_prediction_is_right(predicts, expected)
     assert all(getattr(counts, name)().item() == expected for name in FIGURES + MACRO)
 
 
+def test_without_any_line_each_threshold_is_right_from_which_nothing_is_drawn():
+    truth = truth_within(np.zeros((2, 16, 16), np.uint8), 200, 100)
+    counts = count_at_thresholds(torch.full((2, 16, 16), 0.6), truth, torch.tensor([0.4, 0.6, 0.8]))
+    for name in FIGURES + MACRO:
+        assert getattr(counts, name)().tolist() == [0, 0, 1], name
+
+
 def test_a_line_that_is_missed_altogether_scores_zero(batch):
     counts = count_at_thresholds(torch.zeros(4, 32, 32), truth_within(batch[1][:4], 200, 100), batch[2])
     assert all(not getattr(counts, name)().any() for name in FIGURES + MACRO)

@@ -27,6 +27,8 @@ def split_of(ground):
 def test_a_region_by_name_goes_to_its_split_and_the_rest_is_shared():
     split = Split(rule="region", regions=(Region(split="test", scenes=("s4", "s5*")),))
     ground = split_ground(row_of_scenes(), split, largest_patch_px=16, seed=0)
+    assert ground.rule == "region"
+    assert ground.reason == "regions are held out; 4 groups of scenes that share no ground"
     splits = split_of(ground)
     assert {n for n, s in splits.items() if s == "test"} == {"s4", "s5"}
     assert {splits[f"s{n}"] for n in range(4)} == {"train", "val"}

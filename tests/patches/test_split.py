@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from made_scenes import POSTING_M, entry_at, settings
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 
-from glsweep.config.split import SPLITS, Split
+from glsweep.config.split import SPLITS, Region, Split
 from glsweep.errors import DataError
 from glsweep.patches.assignment import share_count, share_groups
 from glsweep.patches.ground import (
@@ -118,6 +119,80 @@ def test_scenes_that_overlap_stay_together():
     assert sorted(p.split for p in ground.pieces) == ["test", "train", "train", "train", "val"]
 
 
+def test_scenes_of_a_group_stay_together_though_they_share_no_ground():
+    groups = {"s0": "a", "s1": "b", "s2": "a", "s3": "b", "s4": "a"}
+    entries = [replace(entry_at(f"s{n}", 100 * n, 0, (40, 60)), group=groups.get(f"s{n}")) for n in range(8)]
+    # s3 and the last one share ground, so that the latter is of its group too.
+    entries.append(entry_at("over", 330, 0, (40, 60)))
+    for seed in range(4):
+        ground = split_ground(entries, Split(), largest_patch_px=16, seed=seed)
+        splits = {piece.entry.name: piece.split for piece in ground.pieces}
+        assert splits["s0"] == splits["s2"] == splits["s4"]
+        assert splits["s1"] == splits["s3"] == splits["over"]
+        assert ground.reason == "5 groups of scenes that share no ground"
+
+
+def test_groups_are_shared_out_by_the_length_of_their_lines_not_by_their_number():
+    entries = [
+        entry_at("long", 0, 0, (700, 40)),
+        *(entry_at(f"s{n}", 99, -99 * n, (70, 40)) for n in range(4)),
+    ]
+    ground = split_ground(entries, Split(), largest_patch_px=16, seed=0)
+    by_split = {name: [p.entry.name for p in ground.pieces if p.split == name] for name in SPLITS}
+    assert by_split["train"] == ["long"]
+    assert [len(by_split[name]) for name in ("val", "test")] == [2, 2]
+
+
+def test_what_is_not_held_out_is_shared_in_the_proportion_of_the_other_fractions():
+    entries = [entry_at(f"s{n}", 100 * n, 0, (40, 60)) for n in range(9)]
+    split = Split(rule="region", regions=(Region(split="test", scenes=("s8",)),))
+    ground = split_ground(entries, split, largest_patch_px=40, seed=0)
+    assert [sum(p.split == name for p in ground.pieces) for name in SPLITS] == [7, 1, 1]
+
+
+def test_the_findings_tell_rule_scenes_and_kilometres_of_every_split():
+    entries = [replace(entry_at(f"s{n}", 100 * n, 0, (40, 60)), split=s) for n, s in enumerate(SPLITS)]
+    ground = split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
+    km = {piece.split: piece.line_m / 1000 for piece in ground.pieces}
+    assert ground.findings() == {
+        "rule": "column",
+        "reason": "as the file of lines says",
+        "leak_proof": True,
+        "scenes": {name: [f"s{n}"] for n, name in enumerate(SPLITS)},
+        "line_km": {name: pytest.approx(km[name], abs=5e-4) for name in SPLITS},
+    }
+    shared = split_ground(entries, Split(rule="patch"), largest_patch_px=16, seed=0).findings()
+    assert (shared["leak_proof"], shared["reason"]) == (
+        False,
+        "as published: overlapping patches leak between splits",
+    )
+    assert shared["scenes"] == {name: ["s0", "s1", "s2"] for name in SPLITS}
+
+
+def test_blocks_that_were_asked_for_are_not_excused_by_too_few_groups():
+    asked = split_ground(chain(5), Split(rule="block", buffer_px=20), largest_patch_px=16, seed=0)
+    assert (asked.rule, asked.reason) == ("block", "blocks with 2 km left unused between them")
+    forced = split_ground(chain(5), Split(buffer_px=20), largest_patch_px=16, seed=0)
+    needs = "rule `scene` needs 3 groups of scenes that share no ground, there are 1"
+    assert forced.reason == f"{needs}; {asked.reason}"
+    assert forced.pieces == asked.pieces
+
+
+@pytest.mark.parametrize("lacking", SPLITS)
+def test_a_split_that_is_left_without_a_line_is_named(lacking):
+    others = [name for name in SPLITS if name != lacking]
+    entries = [replace(entry_at(f"s{n}", 100 * n, 0, (40, 60)), split=s) for n, s in enumerate(others * 2)]
+    with pytest.raises(DataError, match=f"rule `column` leaves no line for {lacking}; mend"):
+        split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
+
+
+def test_a_line_beyond_its_scene_is_no_line_of_its_split():
+    entries = [replace(entry_at(f"s{n}", 100 * n, 0, (40, 60)), split=s) for n, s in enumerate(SPLITS)]
+    entries[1] = replace(entries[1], lines=entry_at("elsewhere", 900, 0, (40, 60)).lines)
+    with pytest.raises(DataError, match="rule `column` leaves no line for val; mend"):
+        split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
+
+
 def test_scenes_that_only_touch_are_not_one_group():
     touching = [entry_at("a", 0, 0, (40, 60)), entry_at("b", 60, 0, (40, 60))]
     outlines = [footprint(e, common_map(e)) for e in touching]
@@ -210,6 +285,8 @@ def test_groups_are_shared_as_near_to_the_fractions_as_can_be():
     lengths = np.array([70.0, 10, 5, 9, 6])
     assigned = share_groups(lengths, FRACTIONS, np.random.default_rng(0))
     assert sorted(lengths[assigned == s].sum() for s in (1, 2)) == [15, 15]
+    tens = share_groups(np.ones(10), np.array([0.7, 0.2, 0.1]), np.random.default_rng(0))
+    assert np.bincount(tens).tolist() == [7, 2, 1]
     many = np.random.default_rng(1).uniform(1, 3, 60)
     shares = np.bincount(share_groups(many, FRACTIONS, np.random.default_rng(0)), many) / many.sum()
     assert np.allclose(shares, FRACTIONS, atol=0.02)

@@ -10,19 +10,26 @@ import pytest
 import torch
 from made_configs import study_config
 from rich.console import Console
+from safetensors.torch import save_file
 from sweeps import figures, journal_at, planned
 
+from glsweep import __version__
 from glsweep.config.space import NoStopping
 from glsweep.config.trial import TrialParameters
 from glsweep.files import read_json, write_json
-from glsweep.nets.member import load_member
+from glsweep.nets.member import load_card_of, load_member
+from glsweep.nets.published import digest
 from glsweep.patches.arrays import PatchArrays
 from glsweep.patches.store import open_patches, store_folder
-from glsweep.retrain import plan_member, retrain
+from glsweep.retrain import plan_member, plan_members, retrain, retraining_job, write_members
+from glsweep.spaces.plan import PlannedTrial
 from glsweep.study import Study, create_study
+from glsweep.sweep.checkpoints import CheckpointStore
+from glsweep.sweep.journal import Journal
+from glsweep.sweep.records import read_records
 from glsweep.sweep.winners import winners
 from glsweep.training.fit import Schedule, fit
-from glsweep.training.state import fresh_state
+from glsweep.training.state import Progress, fresh_state, save_state
 
 SIZE_PX, SEED, KEY = 32, 11, "unet-32"
 EPOCHS = 5
@@ -49,17 +56,21 @@ def write_patches(study: Study) -> None:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study whose sweep is over; what the retraining asks for differs from what the winner had."""
-    folder = tmp_path_factory.mktemp("retrained")
+    return swept(tmp_path_factory.mktemp("retrained"), "unet")
+
+
+def swept(folder: Path, *architectures: str) -> Study:
     settings = {**OPTIMISER, "epochs": EPOCHS, "patience": 4, "monitor": "val_loss"}
     study = create_study(folder / "study", study_config(retraining=settings))
     write_patches(study)
     journal = journal_at(folder / "ledger.jsonl", epochs=1, stopping=NoStopping())
-    trial = planned(SEED, patch_size_px=SIZE_PX)
-    parameters = trial.parameters.model_copy(
-        update={"base_width": 2, "augmentation": ("dihedral",), "precision": "float32"}
-    )
-    journal.start(trial.model_copy(update={"parameters": parameters}))
-    journal.report(trial.trial_id, 1, figures(0.5), last=True)
+    for number, architecture in enumerate(architectures):
+        trial = planned(SEED + number, architecture, SIZE_PX)
+        parameters = trial.parameters.model_copy(
+            update={"base_width": 2, "augmentation": ("dihedral",), "precision": "float32"}
+        )
+        journal.start(trial.model_copy(update={"parameters": parameters}))
+        journal.report(trial.trial_id, 1, figures(0.5), last=True)
     write_json(study.winners_json, winners(journal.records, "relaxed_f1"))
     return study
 
@@ -98,3 +109,219 @@ def test_a_member_is_the_best_epoch_of_the_plain_loop_with_the_winners_seed(stud
     assert list(history["epoch"]) == [report.epoch for report in told]
     for figure in ("train_loss", "val_loss", "relaxed_f1"):
         assert list(history[figure]) == pytest.approx([dataclasses.asdict(r)[figure] for r in told], rel=1e-6)
+
+
+STRATA = ["attention_unet-32", "unet-32", "unetpp-32"]
+BEST_EPOCH = 2
+
+
+@dataclasses.dataclass
+class Retraining:
+    """A retraining whose epochs are played, and its checkpoints are written, without Ray."""
+
+    study: Study
+    checkpoints: CheckpointStore
+
+    @classmethod
+    def of(cls, study: Study) -> "Retraining":
+        return cls(study, CheckpointStore(study.checkpoints(None, "members")))
+
+    @property
+    def won(self) -> dict:
+        return read_json(self.study.winners_json)
+
+    def plan(self) -> list[PlannedTrial]:
+        return plan_members(self.study, self.won, self.checkpoints)
+
+    def journal(self) -> Journal:
+        path = self.study.members_ledger_jsonl
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return journal_at(path, epochs=EPOCHS, stopping=NoStopping(), figure="val_loss")
+
+    def train(self, member: PlannedTrial, *, epochs: int = EPOCHS) -> None:
+        journal = self.journal()
+        journal.start(member)
+        for epoch in range(1, epochs + 1):
+            journal.report(member.trial_id, epoch, figures(epoch / 10), last=epoch == EPOCHS)
+
+    def keep_checkpoint(self, member: PlannedTrial) -> dict[str, torch.Tensor]:
+        """Write a checkpoint whose newest weights are not its best; return the best."""
+        state = fresh_state(member.parameters, seed=member.seed, device=torch.device("cpu"))
+        state.progress = Progress(epoch=EPOCHS, best_epoch=BEST_EPOCH, best_value=0.1)
+        state.best_weights = {name: tensor + 1 for name, tensor in state.network.state_dict().items()}
+        file = self.study.directory / "state.safetensors"
+        save_state(state, file)
+        self.checkpoints.save(member.trial_id, file)
+        return state.best_weights
+
+    def write(self, members: list[PlannedTrial]) -> dict:
+        records = read_records(self.study.members_ledger_jsonl)
+        return write_members(self.study, members, records, self.won, self.checkpoints)
+
+
+@pytest.fixture
+def retraining(tmp_path: Path) -> Retraining:
+    return Retraining.of(swept(tmp_path, "unetpp", "unet", "attention_unet"))
+
+
+def strata(members: list[PlannedTrial]) -> list[str]:
+    return [member.stratum.key for member in members]
+
+
+def test_every_winner_is_planned_in_the_order_of_the_strata(retraining: Retraining) -> None:
+    members = retraining.plan()
+    assert strata(members) == STRATA
+    assert [member.index for member in members] == [0, 1, 2]
+    assert [member.seed for member in members] == [SEED + 2, SEED + 1, SEED]
+    assert [member.trial_id.rpartition("-")[0] for member in members] == [f"member-{key}" for key in STRATA]
+
+
+def test_what_stands_keeps_its_place_in_the_ledger_and_the_rest_follows(retraining: Retraining) -> None:
+    _, second, third = retraining.plan()
+    retraining.train(third)
+    retraining.keep_checkpoint(third)
+    retraining.train(second, epochs=1)
+    assert strata(retraining.plan()) == [STRATA[2], STRATA[1], STRATA[0]]
+    assert [member.index for member in retraining.plan()] == [0, 1, 2]
+    assert list(read_records(retraining.study.members_ledger_jsonl).trials) == [
+        third.trial_id,
+        second.trial_id,
+    ]
+
+
+def test_a_member_that_failed_is_struck_from_the_ledger_and_trained_anew(retraining: Retraining) -> None:
+    first, second, _ = retraining.plan()
+    retraining.train(first, epochs=1)
+    retraining.keep_checkpoint(first)
+    retraining.journal().fail(first.trial_id, "a worker died")
+    retraining.train(second, epochs=1)
+    assert strata(retraining.plan()) == [STRATA[1], STRATA[0], STRATA[2]]
+    assert list(read_records(retraining.study.members_ledger_jsonl).trials) == [second.trial_id]
+
+
+def test_a_member_of_another_winner_is_struck_from_the_ledger(retraining: Retraining) -> None:
+    retraining.train(retraining.plan()[0], epochs=1)
+    changed = retraining.won
+    changed[STRATA[0]]["seed"] += 1
+    write_json(retraining.study.winners_json, changed)
+    assert strata(retraining.plan()) == STRATA
+    assert not read_records(retraining.study.members_ledger_jsonl).trials
+
+
+def test_a_trained_member_stands_while_its_checkpoint_or_its_folder_does(retraining: Retraining) -> None:
+    first, second, _ = members = retraining.plan()
+    for member in (second, first):
+        retraining.train(member)
+        retraining.keep_checkpoint(member)
+    retraining.write([first])
+    retraining.checkpoints.discard(first.trial_id)
+    assert strata(retraining.plan()) == [STRATA[1], STRATA[0], STRATA[2]]
+    retraining.checkpoints.clear()
+    assert strata(retraining.plan()) == STRATA
+    records = read_records(retraining.study.members_ledger_jsonl)
+    assert list(records.trials) == [members[0].trial_id]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"search__tolerance_m": 300.0},
+        {"retraining__patience": 7},
+        {"retraining__monitor": "dice"},
+        {"retraining__annealing": "cosine"},
+    ],
+)
+def test_a_member_is_another_once_anything_that_decides_its_weights_changes(
+    retraining: Retraining, tmp_path: Path, change: dict[str, object]
+) -> None:
+    won = retraining.won[STRATA[0]]
+    plain = create_study(tmp_path / "plain", study_config())
+    other = create_study(tmp_path / "other", study_config(**change))
+    assert plan_member(plain, 3, STRATA[0], won) == plan_member(plain, 3, STRATA[0], won)
+    assert plan_member(plain, 3, STRATA[0], won).index == 3
+    ids = {
+        plan_member(plain, 0, STRATA[0], won).trial_id,
+        plan_member(other, 0, STRATA[0], won).trial_id,
+        plan_member(plain, 0, STRATA[0], {**won, "seed": 99}).trial_id,
+        plan_member(plain, 0, STRATA[0], {**won, "parameters": {**won["parameters"], "gamma": 1.5}}).trial_id,
+    }
+    assert len(ids) == 4
+
+
+def test_members_train_in_full_by_the_settings_of_retraining(tmp_path: Path) -> None:
+    asked = {"epochs": 9, "patience": 4, "monitor": "dice", "annealing": "cosine"}
+    config = study_config(retraining=asked, search__tolerance_m=300.0, resources={"cpus": 2, "gpus": 0})
+    study = create_study(tmp_path / "study", config)
+    checkpoints = CheckpointStore(study.checkpoints(None, "members"))
+    members = [planned(0, patch_size_px=SIZE_PX)]
+    job = retraining_job(study, members, checkpoints)
+    assert job.plan.trials == tuple(members)
+    assert job.schedule == Schedule(9, 300.0, "dice", patience=4, keep_best=True, annealing="cosine")
+    assert job.stopping == NoStopping()
+    assert job.resources == config.space.resources
+    assert (job.ledger_jsonl, job.storage) == (study.members_ledger_jsonl, checkpoints.root)
+    assert job.keep_checkpoints
+    assert not job.budget.is_limited
+    assert job.start == {}
+
+
+def test_members_begin_from_the_weights_from_which_their_trials_began(retraining: Retraining) -> None:
+    study, weights = retraining.study, {"first": torch.arange(3.0)}
+    study.start("unet").parent.mkdir()
+    save_file(weights, study.start("unet"))
+    started = study.config.space.model_copy(update={"start": {"unet": f"sha256:{digest(weights)}"}})
+    config = study.config.model_copy(update={"space": started})
+    job = retraining_job(dataclasses.replace(study, config=config), [], retraining.checkpoints)
+    torch.testing.assert_close(job.start["unet"]["first"], weights["first"])
+
+
+def test_a_members_folder_holds_its_best_weights_and_all_that_is_known_of_them(
+    retraining: Retraining,
+) -> None:
+    (member,) = (one for one in retraining.plan() if one.stratum.key == KEY)
+    retraining.train(member)
+    best = retraining.keep_checkpoint(member)
+    assert retraining.write([member]) == {}
+    folder, config = retraining.study.member(member.stratum), retraining.study.config
+    network, card = load_member(folder)
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(tensor, best[name])
+    assert (card.architecture, card.patch_size_px, card.base_width) == ("unet", SIZE_PX, 2)
+    assert (card.channels, card.amplitude_scale, card.posting_m) == (("real", "imag"), 0.7, 100.0)
+    assert (card.wavelength_m, card.trained_on) == (config.card.wavelength_m, config.card.trained_on)
+    assert card.data_card_hash == config.card.content_hash()
+    assert (card.seed, card.trial_id) == (member.seed, retraining.won[KEY]["trial_id"])
+    assert TrialParameters.model_validate(card.parameters) == member.parameters
+    assert set(card.changed_since_trial) == set(OPTIMISER)
+    assert (card.best_epoch, card.figures) == (BEST_EPOCH, figures(BEST_EPOCH / 10))
+    assert card.glsweep_version == __version__
+    history = pd.read_csv(folder / "history.csv")
+    assert list(history["epoch"]) == list(range(1, EPOCHS + 1))
+    assert list(history["dice"]) == pytest.approx([epoch / 10 for epoch in range(1, EPOCHS + 1)])
+    assert set(history.columns) == {"epoch", *figures(0)}
+
+
+def test_a_member_that_fails_leaves_no_card_of_an_earlier_one_and_stops_no_other(
+    retraining: Retraining,
+) -> None:
+    first, second, third = members = retraining.plan()
+    for member in members:
+        retraining.train(member)
+        retraining.keep_checkpoint(member)
+    assert retraining.write(members) == {}
+    retraining.checkpoints.discard(third.trial_id)
+    was = load_card_of(retraining.study.member(third.stratum))
+    retraining.study.members_ledger_jsonl.unlink()
+    (retraining.study.member(second.stratum) / "card.json").unlink()
+    retraining.train(first, epochs=1)
+    retraining.journal().fail(first.trial_id, "epoch 2: val_loss is nan")
+    retraining.train(second)
+    retraining.train(third)
+    failed = retraining.write(members)
+    assert list(failed) == [STRATA[0]]
+    assert (failed[STRATA[0]].stage, failed[STRATA[0]].reason) == ("retrain", "epoch 2: val_loss is nan")
+    assert not (retraining.study.member(first.stratum) / "card.json").exists()
+    assert load_card_of(retraining.study.member(second.stratum)).seed == second.seed
+    assert load_card_of(retraining.study.member(third.stratum)) == was
+    # Once more, though nothing is left to be removed.
+    assert list(retraining.write([first])) == [STRATA[0]]

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
+from pyproj import CRS
 from scipy.ndimage import gaussian_filter
 from shapely import LineString, MultiLineString, Point
 
 from glsweep.config.simulation import Simulation
+from glsweep.geodesy import lengths_m
 from glsweep.metrics.lines import line_distances
 from glsweep.scenes.rasterize import line_mask
 from glsweep.scenes.simulator import simulate_scene
@@ -117,6 +119,21 @@ def test_short_lines_are_left_out_and_the_longest_comes_first():
     lines = [on_map([(10, 10), (18, 10)]), on_map([(10, 40), (60, 40)]), on_map([(10, 70), (140, 70)])]
     found = drawn_from(rasterised(lines), shortest_m=2_000)
     assert [round(one.length_m, -3) for one in found] == [13_000, 5_000]
+
+
+def test_lengths_are_those_on_the_ground_of_the_map():
+    line = on_map([(10, 40), (60, 47), (130, 40)])
+    (flat,) = drawn_from(rasterised([line]))
+    crs = CRS.from_epsg(3031)
+    (found,) = drawn_from(rasterised([line]), crs=crs)
+    assert found.line == flat.line
+    assert found.length_m == pytest.approx(float(lengths_m([found.line], crs)[0]))
+    # Here the map is a few percent too small, and so are a band's widths on it.
+    assert 1.01 < found.length_m / flat.length_m < 1.05
+    assert found.half_width_m / flat.half_width_m == pytest.approx(found.length_m / flat.length_m)
+    between_m = (found.length_m + flat.length_m) / 2
+    assert drawn_from(rasterised([line]), shortest_m=between_m) == []
+    assert len(drawn_from(rasterised([line]), shortest_m=between_m, crs=crs)) == 1
 
 
 def test_no_line_is_drawn_where_there_is_none():

@@ -81,6 +81,21 @@ def test_a_curved_band_leaves_in_its_middle_too(width_px, data):
     assert_ends_as(found, shapely.intersection(curved(), shapely.intersection(data, SCENE)))
 
 
+@pytest.mark.parametrize("width_px", [3, 6, 12])
+@pytest.mark.parametrize("data", [SCENE, COLLAR])
+def test_a_scene_that_is_turned_or_mirrored_is_drawn_alike(width_px, data):
+    probability = without_data(band(curved(), width_px), data)
+    (upright,) = drawn(probability)
+    rows, cols = SHAPE
+    for other, back in (
+        (probability.T, lambda xy: xy[:, ::-1]),
+        (probability[::-1], lambda xy: xy * [1, -1] + [0, rows]),
+        (probability[:, ::-1], lambda xy: xy * [-1, 1] + [cols, 0]),
+    ):
+        (found,) = drawn(np.ascontiguousarray(other))
+        assert shapely.hausdorff_distance(shapely.transform(found, back), upright, densify=0.05) < 0.5
+
+
 @pytest.mark.parametrize("angle", [0, 20, 45])
 @pytest.mark.parametrize("width_px", [3, 12, 20])
 def test_a_round_end_is_that_of_a_line_drawn_with_a_round_pen(angle, width_px):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from glsweep.vectorize.grid import ArrayGrid
-from glsweep.vectorize.outlines import outlines
+from glsweep.vectorize.outlines import BEYOND_PX, MARGIN_PX, outlines
 
 
 def smooth(shape, seed, deviation=3.0):
@@ -34,6 +34,37 @@ def test_a_pixel_is_inside_where_it_reaches_the_threshold(seed, tau):
     inside = shapely.contains_xy(shapely.union_all(outlines(ArrayGrid(probability), tau)), col, row)
     clear = np.abs(probability - tau) > 1e-3
     np.testing.assert_array_equal(inside[clear], (probability >= tau)[clear])
+
+
+class Watched(ArrayGrid):
+    """Remembers how much was read at once."""
+
+    most_px = 0
+
+    def read(self, tile):
+        self.most_px = max(self.most_px, tile.rows, tile.cols)
+        return super().read(tile)
+
+
+def test_no_more_than_a_tile_and_its_margin_is_read_at_a_time():
+    grid = Watched(smooth((50, 70), 0))
+    outlines(grid, 0.5, 20)
+    assert 20 <= grid.most_px <= 20 + 2 * (BEYOND_PX + MARGIN_PX)
+
+
+@pytest.mark.parametrize("tile_px", [1024, 7])
+def test_what_reaches_the_border_goes_beyond_it_on_every_side(tile_px):
+    (found,) = outlines(ArrayGrid(np.full((13, 19), 0.8, np.float32)), 0.5, tile_px)
+    assert found.equals(shapely.box(-BEYOND_PX, -BEYOND_PX, 19 + BEYOND_PX, 13 + BEYOND_PX))
+
+
+def test_a_single_pixel_and_one_that_just_reaches_the_threshold_are_no_fault():
+    probability = np.zeros((9, 9), np.float32)
+    probability[4, 4] = 0.5
+    assert outlines(ArrayGrid(probability), 0.5) == []
+    probability[4, 4] = 0.9
+    (found,) = outlines(ArrayGrid(probability), 0.5)
+    assert found.centroid.coords[0] == pytest.approx((4.5, 4.5))
 
 
 def test_members_are_averaged():
