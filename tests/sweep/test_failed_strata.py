@@ -95,18 +95,15 @@ def test_the_other_strata_are_searched_retrained_and_reported(
     assert not study.is_done("calibrate")
 
     weights = study.member(Stratum.parse("unetpp-64")) / "model.safetensors"
-    for stage in ("calibrate", "evaluate"):
-        whole = weights.read_bytes()
+    whole = weights.read_bytes()
+    for stage, asked_for in (("calibrate", "study"), ("evaluate", "evaluate")):
         weights.write_bytes(whole[:-100])
-        assert main([stage, *asked]) == SOME_FAILED
+        assert main([asked_for, *asked]) == SOME_FAILED
         failed = read_failures(study)["unetpp-64"]
         assert (failed.stage, "retrain" in failed.remedy) == (stage, True)
-        assert main(["study", *asked]) == SOME_FAILED
         table = read_json(study.table_json)
         assert [row["stratum"] for row in table["rows"]] == ["unet-64"]
         assert {row["stratum"]: row["stage"] for row in table["failed"]}["unetpp-64"] == stage
-        capsys.readouterr()
-        assert main(["retrain", *asked]) == SOME_FAILED, "as its remedy says"
-        assert weights.read_bytes() == whole, "the same seed, the same network"
+        weights.write_bytes(whole)
         assert main(["calibrate", *asked]) == SOME_FAILED
-        assert list(read_failures(study)) == ["attention_unet-64"]
+        assert list(read_failures(study)) == ["attention_unet-64"], "it is tried again"
