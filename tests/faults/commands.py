@@ -68,7 +68,10 @@ def happen(fault: str, process: "subprocess.Popen[str]", directory: Path) -> Non
         case "terminal closed":
             os.killpg(process.pid, signal.SIGHUP)
         case "disk full":
-            fill(directory.parent)
+            # Again and again: checkpoints that the sweep deletes make room for its last epochs.
+            while process.poll() is None:
+                fill(directory.parent)
+                time.sleep(0.05)
 
 
 def start(directory: Path, stage: str) -> "subprocess.Popen[str]":
