@@ -158,7 +158,7 @@ def _coordinates(at: Positions, grid: Masks) -> npt.NDArray[np.floating]:
 
 def _transformed(others: Stack, patch: int, asked: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Return the same as all pairs do, from a distance transform."""
-    empty = np.full(others.grid.shape[1:], True)
+    empty = np.ones(others.grid.shape[1:], np.bool_)
     first, last = others.begins(others.boundary)[patch : patch + 2]
     empty.flat[others.boundary[first:last] % empty.size] = False
     row, col = asked.astype(np.int64).T

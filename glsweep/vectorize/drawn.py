@@ -85,8 +85,12 @@ def _within(lines: Sequence[LineString], rows: int, cols: int) -> list[LineStrin
     scene = shapely.box(0, 0, cols, rows)
     kept: list[LineString] = []
     for line in lines:
+        # What lies inside is left as it is: a cut would part a line where a bridge makes it cross itself.
         # Merged, for a cut opens a loop where it begins.
-        parts = shapely.get_parts(shapely.line_merge(shapely.intersection(line, scene))).tolist()
+        inside = (
+            line if shapely.contains(scene, line) else shapely.line_merge(shapely.intersection(line, scene))
+        )
+        parts = shapely.get_parts(inside).tolist()
         # One that touches the border from outside leaves a point.
         kept += [part for part in parts if part.length > 0]
     return kept

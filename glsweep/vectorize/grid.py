@@ -79,7 +79,8 @@ def read_around(grid: Grid, tile: Tile, margin_px: int) -> Floats:
     before = (top - tile.row + margin_px, left - tile.col + margin_px)
     after = (tile.row + tile.rows + margin_px - bottom, tile.col + tile.cols + margin_px - right)
     padding = ((0, 0), (before[0], after[0]), (before[1], after[1]))
-    return np.pad(values, padding, mode="edge")
+    # Most tiles of a large scene have nothing to pad, and need no copy.
+    return np.pad(values, padding, mode="edge") if any(map(any, padding)) else values
 
 
 def at_edge_of_data(grid: Grid, points: Points) -> npt.NDArray[np.bool_]:

@@ -93,3 +93,12 @@ def test_loops_take_no_part_in_bridges():
     joined, loop = sorted(drawn([ring, *parts], 12), key=lambda line: line.is_closed)
     assert loop.length == pytest.approx(ring.length, rel=0.06)
     assert joined.length == pytest.approx(50, abs=3)
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_line_that_a_bridge_makes_cross_itself_stays_one(quarters):
+    tail = turned([(10, 55), (47, 55)], quarters)
+    loop = turned([(63, 55), (92, 55), (92, 18), (55, 18), (55, 100)], quarters)
+    (found,) = drawn([tail, loop], 18)
+    assert not found.is_simple
+    assert found.length == pytest.approx(tail.length + 16 + loop.length, rel=0.03)
