@@ -66,8 +66,10 @@ class LineRow:
         stated, near = self.bands["uncertainty"], counted(self.bands["scenes"], "scene")
         if stated is None:
             band = self.bands["band"]
+            # Members that were calibrated before reasons were kept have none.
+            why = ": ".join(filter(None, ("uncert_m is empty", self.bands["unknown_because"])))
             return (
-                f"uncert_m is empty: {self.bands['unknown_because']}. Within half the band's width, "
+                f"{why}. Within half the band's width, "
                 f"{band['mean_m']:.0f} m on average, lies {_share(band)} of the drawn line ({near})"
             )
         return (

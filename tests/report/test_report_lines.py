@@ -53,6 +53,8 @@ def test_of_few_scenes_or_none_no_more_is_said_than_is_known(make_study):
     study = add_lines(make_study("few", strata=STRATA[:1], repeats=1), STRATA[:1], scenes=2)
     (row,) = line_rows(read_results(study).lines)
     assert row.uncertainty().endswith("hold 100% of the drawn line (2 scenes)"), "no interval"
+    without_reason = replace(row, bands={**row.bands, "uncertainty": None, "unknown_because": ""})
+    assert without_reason.uncertainty().startswith("uncert_m is empty. Within half the band's width, ")
     nothing = replace(row, bands=bands_held([], LEARNT, unknown_because="", seed=0))
     assert nothing.uncertainty() == "no line was drawn near a true one"
 
