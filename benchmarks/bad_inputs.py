@@ -24,7 +24,7 @@ from bad_cases.case import Case, Cases, good, known_scenes
 from rich.console import Console
 from rich.table import Table
 
-from glsweep.config.shipped import DEMO_SPACE
+from glsweep.config import DEMO_SPACE
 from glsweep.run import main
 
 KINDS: dict[str, Cases] = {

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from glsweep.patches.store import open_patches
-from glsweep.spaces.plan import PlannedTrial
-from glsweep.spaces.samplers import plan_trials
+from glsweep.search import plan_trials
+from glsweep.search.plan import PlannedTrial
 from glsweep.study import open_study
 from glsweep.training.fit import Schedule, fit
 from glsweep.training.state import fresh_state

@@ -19,8 +19,8 @@ from torch import nn
 
 from glsweep.config.trial import TrialParameters
 from glsweep.losses import GroundingLineLoss
-from glsweep.nets.cohort import group
-from glsweep.training.cohort_optimizer import CohortOptimizer
+from glsweep.nets.grouped import group
+from glsweep.training.cohort import CohortOptimizer
 from glsweep.training.state import TrainingState, fresh_state
 
 CASES = tuple(

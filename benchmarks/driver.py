@@ -25,14 +25,14 @@ from ray import tune
 from rich.console import Console
 
 import glsweep.sweep  # noqa: F401  sets what Ray reads when it is imported
+from glsweep.config import DEMO_SPACE
 from glsweep.config.data_card import DataCard
-from glsweep.config.shipped import DEMO_SPACE
 from glsweep.config.space import NoStopping, Resources, load_space
-from glsweep.config.study import StudyConfig
 from glsweep.config.trial import TrialParameters
-from glsweep.spaces.plan import ListedPlan, PlannedTrial
+from glsweep.doctor.connection import connected
+from glsweep.search.plan import ListedPlan, PlannedTrial
 from glsweep.study import create_study
-from glsweep.sweep.cluster import connected
+from glsweep.study.configuration import StudyConfig
 from glsweep.sweep.engine import Job, run_trials
 from glsweep.sweep.mirror import mirrored
 from glsweep.training.fit import Schedule

@@ -34,7 +34,8 @@ from rich.console import Console
 from rich.table import Table
 
 from glsweep.files import read_json
-from glsweep.study import Study, open_study
+from glsweep.study import Study
+from glsweep.study import open_study
 
 SPACE = Path(__file__).with_suffix(".yaml")
 CARD = {

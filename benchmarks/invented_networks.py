@@ -15,7 +15,7 @@ import numpy as np
 
 from glsweep.config.trial import Stratum, TrialParameters
 from glsweep.randomness import generator_for
-from glsweep.spaces.plan import PlannedTrial
+from glsweep.search.plan import PlannedTrial
 
 FLOOR = 0.08
 SEED_SD, EPOCH_SD = 0.015, 0.01

@@ -9,14 +9,11 @@ from invented_networks import World, curve_of, figures
 
 from glsweep.config.space import Search, SearchSpace
 from glsweep.randomness import generator_for
-from glsweep.spaces.plan import Plan
-from glsweep.spaces.samplers import make_plan
-from glsweep.sweep.cohorts import Cohort
-from glsweep.sweep.events import Event
+from glsweep.search import make_plan
+from glsweep.search.plan import Plan
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.ledger import Ledger
-from glsweep.sweep.queue import TrialQueue
-from glsweep.sweep.records import SweepRecords, TrialRecord
+from glsweep.sweep.queue import Cohort, TrialQueue
+from glsweep.sweep.records import Event, Ledger, SweepRecords, TrialRecord
 
 
 class UnwrittenLedger(Ledger):

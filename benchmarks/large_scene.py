@@ -28,13 +28,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from glsweep.config.simulation import Simulation
-from glsweep.predict.blend import predict_strips
-from glsweep.predict.input import fit_to
-from glsweep.predict.members import EMBEDDED, open_members
+from glsweep.config.data_card import Simulation
+from glsweep.prediction.blend import EMBEDDED, fit_to, open_members, predict_strips
 from glsweep.scenes.probability import probability_raster
 from glsweep.scenes.raster import read_header
-from glsweep.scenes.simulator import simulate_scene
+from glsweep.simulation import simulate_scene
 
 PIECE_PX = 1000
 

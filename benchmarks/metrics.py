@@ -30,12 +30,12 @@ from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import binary_dilation, shift
 
-from glsweep.config.simulation import Simulation
-from glsweep.evaluate.held_out import HeldOut
-from glsweep.metrics.boundary import hd95, hd95_union
-from glsweep.patches.arrays import PatchArrays
-from glsweep.scenes.rasterize import line_mask
-from glsweep.scenes.simulator import simulate_scene
+from glsweep.config.data_card import Simulation
+from glsweep.evaluate.patches import HeldOut
+from glsweep.metrics.single_patch import hd95, hd95_union
+from glsweep.patches.store import PatchArrays
+from glsweep.scenes.masks import line_mask
+from glsweep.simulation import simulate_scene
 
 Masks = npt.NDArray[np.bool_]
 

@@ -18,14 +18,12 @@ import torch
 from training_ceiling import finish
 from training_plain_loop import PlainLoop, write_files
 
-from glsweep.patches.arrays import PatchArrays
-from glsweep.patches.store import open_patches
+from glsweep.patches.store import PatchArrays, open_patches
 from glsweep.randomness import seed_for
-from glsweep.spaces.plan import PlannedTrial
-from glsweep.spaces.samplers import plan_trials
+from glsweep.search import plan_trials
+from glsweep.search.plan import PlannedTrial
 from glsweep.study import open_study
-from glsweep.training.epoch import Task, validate
-from glsweep.training.fit import Schedule, make_task
+from glsweep.training.fit import EpochTask, Schedule, make_task, validate
 
 
 def scaled(arrays: PatchArrays) -> PatchArrays:
@@ -34,7 +32,7 @@ def scaled(arrays: PatchArrays) -> PatchArrays:
 
 
 def train(
-    trial: PlannedTrial, folder: Path, task: Task, epochs: int, device: torch.device
+    trial: PlannedTrial, folder: Path, task: EpochTask, epochs: int, device: torch.device
 ) -> tuple[float, float]:
     """Return the seconds that a trial took, and its best relaxed F1."""
     np.random.seed(trial.seed % 2**32)  # noqa: NPY002  as is usual

@@ -21,11 +21,11 @@ from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import distance_transform_edt
 
-from glsweep.config.simulation import Simulation
-from glsweep.scenes.rasterize import line_mask
+from glsweep.config.data_card import Simulation
+from glsweep.scenes.masks import line_mask
+from glsweep.scenes.resample import local_coherence
 from glsweep.scenes.scene import Scene
-from glsweep.scenes.simulator import simulate_scene
-from glsweep.scenes.statistics import local_coherence
+from glsweep.simulation import simulate_scene
 
 PERCENTILES = (5, 25, 50, 75, 95)
 REAL_PERCENTILES = (0.07, 0.19, 0.40, 0.82, 0.96)

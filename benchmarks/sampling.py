@@ -25,16 +25,13 @@ from measured import Measured, MeasuredFile, add
 from rich.console import Console
 from rich.table import Table
 
-from glsweep.config.card_files import card_for_folder
-from glsweep.config.data_card import DataCard
-from glsweep.config.patches import PatchSettings
-from glsweep.config.simulation import Simulation
-from glsweep.patches.index import draw_index
-from glsweep.patches.overlap import largest_overlap
+from glsweep.config.data_card import DataCard, PatchSettings, Simulation
+from glsweep.patches.index import draw_index, largest_overlap
 from glsweep.patches.split import split_ground
+from glsweep.scenes.cards import card_for_folder
 from glsweep.scenes.catalogue import open_catalogue
-from glsweep.scenes.scene_entry import SceneEntry
-from glsweep.scenes.simulator.dataset import simulate_data
+from glsweep.scenes.scene import SceneEntry
+from glsweep.simulation import simulate_data
 
 PUBLISHED = {"box_px": 31, "box_coverage": 200, "fresh_share": 0.4, "fresh_coverage": 3}
 

@@ -10,7 +10,7 @@ from invented_networks import Learner, curve, grid_world
 from invented_sweeps import altered, sweep
 
 from glsweep.config.space import Asha, NoStopping, load_space
-from glsweep.sweep.winners import winners
+from glsweep.sweep.outcomes import winners
 
 GRID = Path(__file__).resolve().parents[1] / "search_spaces" / "seed_asha.yaml"
 OTHER_RULES = [

@@ -35,9 +35,9 @@ from training_ceiling import finish
 from training_contender import TOLERANCE_M, noise
 
 from glsweep.config.trial import TrialParameters
-from glsweep.training.cohort import Member, fit_cohort
+from glsweep.training.cohort import CohortTrial, fit_cohort
 from glsweep.training.fit import Schedule, fit
-from glsweep.training.host_memory import keep_freed_memory
+from glsweep.training.memory import keep_freed_memory
 from glsweep.training.state import fresh_state
 
 MPS = "nvidia-cuda-mps-control"
@@ -132,7 +132,8 @@ def train_share(told: dict[str, Any]) -> None:
     device, count = torch.device(told["device"]), told["networks"]
     train, val = (noise(told["batches"] * int(batch) // part, int(size_px), part) for part in (1, 4))
     members = {
-        str(n): Member(fresh_state(parameters, seed=n, device=device), parameters, n) for n in range(count)
+        str(n): CohortTrial(fresh_state(parameters, seed=n, device=device), parameters, n)
+        for n in range(count)
     }
     # Never over, as long as it is asked for epochs.
     schedule = Schedule(10**9, TOLERANCE_M, "relaxed_f1")

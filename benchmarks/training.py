@@ -41,9 +41,8 @@ from training_ceiling import copy_rate, matrix_rate
 from training_rivals import RIVALS, installed
 
 from glsweep.config.trial import ARCHITECTURE_TITLES, Architecture
-from glsweep.training.epoch import RANKING_THRESHOLDS
-from glsweep.training.precision import bits, resolve
-from glsweep.training.step import WARM_UP_STEPS
+from glsweep.training.fit import RANKING_THRESHOLDS
+from glsweep.training.step import WARM_UP_STEPS, bits, resolve
 
 CONTENDER = Path(__file__).with_name("training_contender.py")
 # As many as rank a trial, as calibrate a member, and one.

@@ -22,11 +22,11 @@ from training_plain_loop import PlainLoop, write_files
 from training_rivals import as_ours, build_rival
 
 from glsweep.config.trial import TrialParameters
-from glsweep.nets.build import count_parameters
-from glsweep.patches.arrays import PatchArrays
-from glsweep.training import epoch
+from glsweep.nets import count_parameters
+from glsweep.patches.store import PatchArrays
+from glsweep.training import fit as epoch
 from glsweep.training.fit import Schedule, make_task
-from glsweep.training.host_memory import keep_freed_memory
+from glsweep.training.memory import keep_freed_memory
 from glsweep.training.state import TrainingState, fresh_state
 from glsweep.training.step import CapturedStep
 

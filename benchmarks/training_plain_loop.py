@@ -14,9 +14,9 @@ from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader, Dataset
 
 from glsweep.config.trial import TrialParameters
-from glsweep.nets import attention_unet, blocks, unet, unetpp
-from glsweep.nets.build import build_network
-from glsweep.patches.arrays import PatchArrays
+from glsweep.nets import attention_unet, build_network, unet, unetpp
+from glsweep.nets import unet as blocks
+from glsweep.patches.store import PatchArrays
 from glsweep.training.fit import loss_of
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from glsweep.nets.blocks import DoubleConv
+from glsweep.nets.unet import DoubleConv
 
 RIVALS = {"MONAI": "monai", "SMP": "segmentation_models_pytorch"}
 

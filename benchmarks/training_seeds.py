@@ -21,10 +21,10 @@ from rich.table import Table
 from training_contender import POSTING_M, noise
 
 from glsweep.config.trial import ARCHITECTURE_TITLES, Architecture, TrialParameters
-from glsweep.patches.arrays import PatchArrays
-from glsweep.training.cohort import Member, fit_cohort
+from glsweep.patches.store import PatchArrays
+from glsweep.training import EpochReport
+from glsweep.training.cohort import CohortTrial, fit_cohort
 from glsweep.training.fit import Schedule, fit
-from glsweep.training.report import EpochReport
 from glsweep.training.state import fresh_state
 
 # Arithmetic, and how many seeds train as one network.
@@ -79,7 +79,9 @@ def best_f1(network: Architecture, precision: str, seeds: Sequence[int], options
     train, val = (with_bright_lines(options.patches // part, options, part) for part in (1, 3))
     schedule = Schedule(options.epochs, options.tolerance_m, "relaxed_f1")
     members = {
-        str(seed): Member(fresh_state(parameters, seed=seed, device=torch.device("cpu")), parameters, seed)
+        str(seed): CohortTrial(
+            fresh_state(parameters, seed=seed, device=torch.device("cpu")), parameters, seed
+        )
         for seed in seeds
     }
     if len(members) == 1:

@@ -22,9 +22,9 @@ from rich.table import Table
 from shapely import LineString
 
 from glsweep.metrics.lines import LineDistances, line_distances
-from glsweep.predict.asked import open_drawing
-from glsweep.predict.options import DrawingOptions
-from glsweep.predict.scene import predict_scene
+from glsweep.prediction import DrawingOptions
+from glsweep.prediction.command import open_drawing
+from glsweep.prediction.scene import predict_scene
 from glsweep.scenes.raster import read_header
 
 BORDER_PX = 64

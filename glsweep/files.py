@@ -1,12 +1,17 @@
-"""Whole files or none: write beside the target, then rename."""
+"""Files written whole or not at all, and a look at where results go before any work is done."""
 
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from glsweep.errors import ConfigError
+
+# --- Whole files or none: write beside the target, then rename
 
 
 @contextmanager
@@ -53,3 +58,70 @@ def write_json(target: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read one JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+# --- Where results go is looked at before any work is done: a file in a folder's place costs nothing
+#     then
+
+
+def check_output_folder(option: str, path: Path) -> None:
+    """Make sure that a folder is there, or can be made.
+
+    Parameters
+    ----------
+    option : str
+        What the user calls it, such as `--out`.
+    path : Path
+        The folder.
+
+    Raises
+    ------
+    ConfigError
+        When a file is in its place or in that of a folder above it, or nothing may be written there.
+    """
+    if path.is_file():
+        raise ConfigError(f"{option} {path}: is a file, and results go into a folder; name another")
+    _check_above(option, path, path)
+
+
+def check_output_file(option: str, path: Path, inputs: Iterable[Path] = ()) -> None:
+    """Make sure that a file can be written; one that is there will be replaced.
+
+    Raises
+    ------
+    ConfigError
+        When it is a folder or one of the inputs, a file is in the place of a folder above it, or nothing may
+        be written there.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{option} {path}: is a folder, and the result is one file; name a file in it")
+    if path.exists() and any(source.exists() and path.samefile(source) for source in inputs):
+        raise ConfigError(f"{option} {path}: is the file of lines itself; name another")
+    _check_above(option, path, path.parent)
+
+
+def check_output_storage(option: str, storage: str | None) -> None:
+    """Make sure the same of a folder that may also be an address such as `s3://bucket/folder`.
+
+    Raises
+    ------
+    ConfigError
+        As `check_output_folder`.
+    """
+    if storage is not None and "://" not in storage:
+        check_output_folder(option, Path(storage))
+
+
+def _check_above(option: str, path: Path, folder: Path) -> None:
+    """Make sure that what there is of a folder, or above it, is a folder that can be written to."""
+    nearest = next(
+        above for above in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(above)
+    )
+    if nearest.is_symlink() and not nearest.exists():
+        raise ConfigError(
+            f"{option} {path}: {nearest} is a link to nothing; remove it or name another folder"
+        )
+    if not nearest.is_dir():
+        raise ConfigError(f"{option} {path}: {nearest} is a file, so no folder can be below it; name another")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(f"{option} {path}: nothing may be written to {nearest}; name another folder")

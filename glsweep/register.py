@@ -13,17 +13,14 @@ import torch
 from glsweep.config.trial import Stratum
 from glsweep.errors import GlsweepError
 from glsweep.files import read_json
+from glsweep.metrics.counts import TrivialBaseline, best_trivial, is_better_than_trivial
 from glsweep.metrics.thresholds import count_at_thresholds
-from glsweep.metrics.trivial import Trivial, best_trivial, is_better_than_trivial
 from glsweep.nets.member import CARD, WEIGHTS, ModelCard, load_card_of, load_member
-from glsweep.patches.arrays import PatchArrays
-from glsweep.patches.store import open_patches
+from glsweep.patches.store import PatchArrays, open_patches
 from glsweep.study import Study
-from glsweep.tracking.members import track_members
 from glsweep.tracking.registry import Registry
-from glsweep.tracking.tracker import Tracker
-from glsweep.training.inference import predict_patches
-from glsweep.training.patches_on_device import truth_of
+from glsweep.tracking.tracker import Tracker, track_members
+from glsweep.training.memory import predict_patches, truth_of
 
 EXAMPLE_PATCHES = 2
 EXAMPLE_SIZE_PX = 32
@@ -40,7 +37,7 @@ def register_members(study: Study) -> dict[str, dict[str, Any]]:
 
     The alias `champion` goes to a member when there is no champion, or when it beats the champion
     on the relaxed F1 over this study's test patches, each at its own threshold. It goes to none that
-    does not beat what needs no training on these patches, see `glsweep.metrics.trivial`.
+    does not beat what needs no training on these patches, see `glsweep.metrics.counts`.
 
     Returns
     -------
@@ -89,7 +86,7 @@ def _register(
     return {"model": registry.model, "version": version, "is_champion": is_better, "why": why}
 
 
-def _worthless(row: dict[str, Any], trivial: Trivial | None) -> str:
+def _worthless(row: dict[str, Any], trivial: TrivialBaseline | None) -> str:
     """Return why a member is worth no alias, whoever else there is; nothing where it is worth one."""
     if is_better_than_trivial(row, trivial):
         return ""

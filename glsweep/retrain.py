@@ -1,4 +1,4 @@
-"""The stage `retrain`: each stratum's winner is trained in full, and its best epoch is kept."""
+"""The stages `retrain` and `calibrate`: each stratum's winner is trained in full and gets its threshold."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,29 +10,38 @@ from rich.console import Console
 
 from glsweep import __version__
 from glsweep.config.space import NoStopping
-from glsweep.config.trial import TrialParameters
+from glsweep.config.trial import Stratum, TrialParameters
+from glsweep.doctor.connection import connected
 from glsweep.errors import GlsweepError
-from glsweep.files import read_json, replacing
-from glsweep.nets.build import build_network
-from glsweep.nets.member import CARD, ModelCard, load_member, save_member
+from glsweep.files import read_json, replacing, write_json
+from glsweep.nets import build_network
+from glsweep.nets.member import CARD, ModelCard, load_member, save_member, write_card
 from glsweep.patches.store import open_patches
-from glsweep.spaces.plan import ListedPlan, PlannedTrial
+from glsweep.prediction.blend import Member
+from glsweep.prediction.split_scenes import SplitScene, learn_uncertainty, split_scenes
+from glsweep.search.plan import ListedPlan, PlannedTrial
 from glsweep.study import Study
 from glsweep.sweep.checkpoints import CheckpointStore
-from glsweep.sweep.cluster import connected
-from glsweep.sweep.console import ConsoleListener
-from glsweep.sweep.engine import Job, run_trials
-from glsweep.sweep.failures import Failures, failure_in_retraining, told
-from glsweep.sweep.ledger import Ledger
-from glsweep.sweep.records import SweepRecords, TrialRecord, read_records
-from glsweep.sweep.stage import split_arrays
-from glsweep.sweep.terms import Terms
-from glsweep.sweep.winners import changes_in_full, changes_told
-from glsweep.tracking.away import without_stopping
-from glsweep.tracking.members import track_members
+from glsweep.sweep.engine import Job, run_trials, split_arrays
+from glsweep.sweep.outcomes import (
+    Failures,
+    changes_in_full,
+    changes_told,
+    failure_in_retraining,
+    kept_apart,
+    surviving,
+    told,
+)
+from glsweep.sweep.overview import SweepTerms
+from glsweep.sweep.records import Ledger, SweepRecords, TrialRecord, read_records
+from glsweep.sweep.status import ConsoleListener
+from glsweep.tracking.address import without_stopping
+from glsweep.tracking.tracker import track_members
 from glsweep.training.fit import Schedule
-from glsweep.training.start import load_start
-from glsweep.training.state import best_weights
+from glsweep.training.memory import calibrate_on
+from glsweep.training.state import best_weights, load_start
+
+# --- The stage `retrain`: each stratum's winner is trained in full, and its best epoch is kept
 
 
 def retrain(study: Study, *, address: str | None, storage: str | None, console: Console) -> dict[str, Any]:
@@ -49,7 +58,7 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
     changed = {m.stratum.title: changes_in_full(won[m.stratum.key], m.parameters) for m in members}
     for text in changes_told(changed):
         console.print(f"  trained in full with {text}", highlight=False, markup=False)
-    terms = Terms.of_retraining(job.plan.strata, study.config.space)
+    terms = SweepTerms.of_retraining(job.plan.strata, study.config.space)
     table = ConsoleListener(console, terms, title="Retraining of the winners")
     with connected(address), table:
         records = run_trials(job, split_arrays(study, job.plan), [table])
@@ -197,3 +206,42 @@ def _write_member(
     with replacing(folder / "history.csv") as beside:
         history.to_csv(beside, index=False)
     save_member(folder, network, card)
+
+
+# --- The stage `calibrate`: on validation, the probability from which a pixel is line, and how far
+#     lines err
+
+
+def calibrate(study: Study) -> dict[str, Any]:
+    """Choose every member's threshold, learn its lines' uncertainty, and write both into its card.
+
+    Thresholds are written into `calibration.json` too.
+
+    Returns
+    -------
+    dict
+        `chosen`, from a stratum's key `tau` and `on_grid_edge`; `failed`, the members that have none.
+    """
+    scenes = split_scenes(study, "val")
+    curves: dict[str, dict[str, Any]] = {}
+    failed: Failures = {}
+    for key in surviving(study, read_json(study.winners_json)):
+        with kept_apart(failed, study, "calibrate", key):
+            curves[key] = _calibrated(study, Stratum.parse(key), scenes)
+    write_json(study.calibration_json, curves)
+    chosen = {key: {name: curve[name] for name in ("tau", "on_grid_edge")} for key, curve in curves.items()}
+    return {"chosen": chosen, "failed": told(failed)}
+
+
+def _calibrated(study: Study, stratum: Stratum, scenes: Sequence[SplitScene]) -> dict[str, Any]:
+    settings, tolerance_m = study.config.space.calibration, study.config.space.search.tolerance_m
+    network, card = load_member(study.member(stratum))
+    val = open_patches(study, stratum.patch_size_px).arrays("val")
+    curve = calibrate_on(val, network, card.channels, settings, tolerance_m=tolerance_m)
+    card = card.model_copy(update={"tau": curve["tau"]})
+    uncertainty, why_not = learn_uncertainty(
+        Member(stratum.key, network, card), scenes, study.member(stratum)
+    )
+    learnt = {"uncertainty": uncertainty, "uncertainty_unknown": why_not}
+    write_card(study.member(stratum), card.model_copy(update=learnt))
+    return curve

@@ -1,4 +1,8 @@
-"""The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`."""
+"""The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`.
+
+To add one, write a function whose parameters are its options and whose first line of docstring is
+its help, and enter it in `COMMANDS`.
+"""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -11,33 +15,46 @@ import tyro
 from rich.console import Console
 from rich.text import Text
 
-from glsweep.commands import COMMANDS, keep_ray_on_loopback
-from glsweep.commands.of_studies import report_elsewhere
-from glsweep.config.card_files import join_further, load_data, moved_to
+from glsweep.cli import keep_ray_on_loopback
+from glsweep.cli.lines import compare, predict, score, zone
+from glsweep.cli.preparation import check, difference, doctor, import_weights
+from glsweep.cli.studies import replay, report_elsewhere, status, track
+from glsweep.config import DEMO_CARD, DEMO_SPACE, DEMO_SPACE_NAME
 from glsweep.config.data_card import DataCard
-from glsweep.config.identity import changes_between
-from glsweep.config.output_paths import check_output_folder, check_output_storage
-from glsweep.config.shipped import DEMO_CARD, DEMO_SPACE, DEMO_SPACE_NAME
 from glsweep.config.space import SearchSpace, load_space
-from glsweep.config.study import StudyConfig
 from glsweep.errors import ConfigError, GlsweepError, StudyError
-from glsweep.spaces.plan import Plan, patch_sizes_px
-from glsweep.spaces.samplers import make_plan
-from glsweep.study import (
-    STAGES,
-    Stage,
-    Study,
-    check_extension,
-    create_study,
-    extend_study,
-    held,
-    is_study,
-    open_study,
-)
-from glsweep.sweep.signals import Ending, ending_in_order, ignore_further_signals
+from glsweep.files import check_output_folder, check_output_storage
+from glsweep.scenes.cards import join_further, load_data, moved_to
+from glsweep.search import make_plan
+from glsweep.search.plan import Plan, patch_sizes_px
+from glsweep.signals import Ending, ending_in_order, ignore_further_signals
+from glsweep.study import Study, check_extension, create_study, extend_study, held, is_study, open_study
+from glsweep.study.configuration import STAGES, Stage, StudyConfig, changes_between
 
 if TYPE_CHECKING:
     from glsweep.nets.published import PublishedWeights
+
+
+# --- The commands that are not stages; heavy imports wait inside them
+
+
+COMMANDS: dict[str, Callable[..., int | None]] = {
+    "predict": predict,
+    "score": score,
+    "compare": compare,
+    "zone": zone,
+    "check": check,
+    "difference": difference,
+    "import-weights": import_weights,
+    "doctor": doctor,
+    "status": status,
+    "replay": replay,
+    "track": track,
+}
+
+
+# --- The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`
+
 
 _Path = Path | None
 _Paths = tuple[Path, ...]
@@ -164,7 +181,7 @@ def _report(options: Annotated[ReportOptions, tyro.conf.arg(name="")]) -> int:
 def _run(stages: Sequence[Stage], options: Options) -> int:
     from glsweep.report.console import print_failures, print_results
     from glsweep.stages import Context, run_stages
-    from glsweep.sweep.failures import read_failures
+    from glsweep.sweep.outcomes import read_failures
 
     keep_ray_on_loopback(options.address)
     check_output_storage("--storage", options.storage)
@@ -207,7 +224,7 @@ def _open(options: Options, first: Stage, stack: ExitStack, console: Console) ->
     asked = StudyConfig(name=directory.resolve().name, seed=seed, card=card, space=space)
     plan = make_plan(space, seed=seed, source=source)
     if start:
-        from glsweep.training.start import check_start, keep_start
+        from glsweep.training.state import check_start, keep_start
 
         check_start(space, plan, source)
     study = _make(directory, asked, plan, first) if known is None else known
@@ -230,7 +247,7 @@ def _card(options: Options, known: Study | None) -> DataCard:
 
 
 def _make(directory: Path, config: StudyConfig, plan: Plan, first: Stage) -> Study:
-    from glsweep.patches.survey import check_data
+    from glsweep.patches.prepare import check_data
 
     check_output_folder("--study", directory)
     _check_is_first(first, directory)
@@ -240,9 +257,8 @@ def _make(directory: Path, config: StudyConfig, plan: Plan, first: Stage) -> Stu
 
 def _extend(study: Study, asked: StudyConfig, source: Path, console: Console) -> tuple[Study, Plan]:
     """Make the study what is asked for, and tell how it differs from what it was."""
-    from glsweep.patches.prepare import check_extended_data
+    from glsweep.patches.prepare import check_data, check_extended_data
     from glsweep.patches.store import sizes_lacking
-    from glsweep.patches.survey import check_data
     from glsweep.sweep.records import read_records
 
     changes = check_extension(study, asked)
@@ -270,7 +286,7 @@ def _with_start(space: SearchSpace, source: Path) -> "tuple[SearchSpace, list[Pu
     """Read the weights to begin with, if there are any: only then is torch needed here."""
     if not space.start:
         return space, []
-    from glsweep.training.start import read_start
+    from glsweep.training.state import read_start
 
     return read_start(space, source)
 

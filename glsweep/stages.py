@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import Console
 
 from glsweep.files import read_json
-from glsweep.spaces.plan import Plan, patch_sizes_px
-from glsweep.study import STAGES, Stage, Study
-from glsweep.sweep.failures import check_some_survive, read_failures
+from glsweep.search.plan import Plan, patch_sizes_px
+from glsweep.study import Study
+from glsweep.study.configuration import STAGES, Stage
+from glsweep.sweep.outcomes import check_some_survive, read_failures
 
 TRIED_AGAIN: tuple[Stage, ...] = ("retrain", "calibrate", "evaluate")
 """Stages in which another try may help. What failed in the sweep, others have been judged by."""
@@ -81,7 +82,7 @@ def _simulate(study: Study, _context: Context) -> Mapping[str, Any]:
     simulated = [(n, c, c.simulation) for n, c in data_sets if c.simulation is not None]
     if not simulated:
         return {"skipped": f"the scenes of {study.config.card.name} are there"}
-    from glsweep.scenes.simulator.dataset import simulate_data
+    from glsweep.simulation import simulate_data
 
     for number, card, simulation in simulated:
         simulate_data(simulation, study.scene_root(card), seed=study.config.seed, number=number)
@@ -98,7 +99,7 @@ def _prepare(study: Study, context: Context) -> Mapping[str, Any]:
 
 
 def _sweep(study: Study, context: Context) -> Mapping[str, Any]:
-    from glsweep.sweep.stage import sweep
+    from glsweep.sweep.engine import sweep
 
     return sweep(
         study, context.plan, address=context.address, storage=context.storage, console=context.console
@@ -112,7 +113,7 @@ def _retrain(study: Study, context: Context) -> Mapping[str, Any]:
 
 
 def _calibrate(study: Study, context: Context) -> Mapping[str, Any]:
-    from glsweep.calibrate import calibrate
+    from glsweep.retrain import calibrate
 
     summary = calibrate(study)
     for key, choice in summary["chosen"].items():
@@ -134,8 +135,8 @@ def _evaluate(study: Study, _context: Context) -> Mapping[str, Any]:
 def _report(study: Study, context: Context) -> Mapping[str, Any]:
     from glsweep.register import register_members
     from glsweep.report.page import write_report
-    from glsweep.sweep.tracked import track_study
-    from glsweep.tracking.away import without_stopping
+    from glsweep.sweep.mirror import track_study
+    from glsweep.tracking.address import without_stopping
 
     summary = write_report(study)
     with without_stopping(study, context.console):

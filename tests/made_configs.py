@@ -7,7 +7,7 @@ import yaml
 
 from glsweep.config.data_card import DataCard
 from glsweep.config.space import SearchSpace
-from glsweep.config.study import StudyConfig
+from glsweep.study.configuration import StudyConfig
 
 SPACE = {
     "name": "small",

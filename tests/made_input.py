@@ -8,10 +8,10 @@ from rasterio.crs import CRS
 from shapely import LineString
 from torch import nn
 
-from glsweep.nets.build import build_network
+from glsweep.nets import build_network
 from glsweep.nets.member import ModelCard, save_member
-from glsweep.predict.network import Member
-from glsweep.scenes.rasterize import line_mask
+from glsweep.prediction.blend import Member
+from glsweep.scenes.masks import line_mask
 
 POLAR = CRS.from_epsg(3031)
 NORTH_UP = Affine(100, 0, -1_000_000, 0, -100, 500_000)

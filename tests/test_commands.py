@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from made_configs import study_config
 
-from glsweep.commands import COMMANDS
 from glsweep.errors import StudyError
-from glsweep.run import main
+from glsweep.run import COMMANDS, main
 from glsweep.study import create_study
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glsweep.config.output_paths import check_output_file, check_output_folder
 from glsweep.errors import ConfigError
+from glsweep.files import check_output_file, check_output_folder
 from glsweep.run import main
 
 # The inputs are not there: if the place of the results were not looked at first, that would be told.

@@ -14,12 +14,13 @@ from made_configs import CARD, SPACE, changed, study_config, write_yaml
 from rasterio.crs import CRS
 from shapely import LineString
 
-from glsweep.commands import COMMANDS
-from glsweep.config.simulation import Simulation
-from glsweep.run import DEMO_CARD, DEMO_SPACE, main
+from glsweep.config import DEMO_CARD, DEMO_SPACE
+from glsweep.config.data_card import Simulation
+from glsweep.run import COMMANDS, main
 from glsweep.scenes.raster import write_interferogram
-from glsweep.scenes.simulator.dataset import simulate_data
-from glsweep.study import STAGES, create_study, open_study
+from glsweep.simulation import simulate_data
+from glsweep.study import create_study, open_study
+from glsweep.study.configuration import STAGES
 
 POLAR = CRS.from_epsg(3031)
 NORTH_UP = Affine(100, 0, -1_000_000, 0, -100, 500_000)

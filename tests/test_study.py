@@ -2,7 +2,8 @@ import pytest
 from made_configs import CARD, changed, study_config
 
 from glsweep.errors import StudyError
-from glsweep.study import STAGES, create_study, extend_study, open_study
+from glsweep.study import create_study, extend_study, open_study
+from glsweep.study.configuration import STAGES
 
 
 def begun(study):

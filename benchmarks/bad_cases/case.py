@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from scipy.ndimage import gaussian_filter
 from shapely import LineString
 
-from glsweep.config.card_files import load_card
+from glsweep.scenes.cards import load_card
 from glsweep.scenes.catalogue import open_catalogue
 from glsweep.scenes.raster import write_interferogram
 

@@ -24,7 +24,7 @@ from bad_cases.case import (
     values,
     write,
 )
-from glsweep.config.card_files import load_card
+from glsweep.scenes.cards import load_card
 from glsweep.scenes.catalogue import open_catalogue
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21{}\nsize 12345\n".format("0" * 58)

@@ -24,7 +24,8 @@ from bad_cases.case import (
     right,
     values,
 )
-from glsweep.scenes.raster import Window, read_header
+from glsweep.scenes.raster import read_header
+from glsweep.scenes.source import Window
 
 REAL, IMAGINARY = parts()
 

@@ -36,7 +36,7 @@ from bad_cases.case import (
     right,
     says,
 )
-from glsweep.config.card_files import load_card
+from glsweep.scenes.cards import load_card
 from glsweep.scenes.catalogue import open_catalogue
 
 ALL = lines_of_all()

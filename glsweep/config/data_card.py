@@ -1,16 +1,173 @@
-"""A data card: where the scenes and the lines are, and what must be known of them."""
+"""A data card: where scenes and lines are, what must be known of them, how they are split and cut."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from glsweep.config.bands import Bands, NoData
-from glsweep.config.base import Settings
-from glsweep.config.simulation import C_BAND_WAVELENGTH_M, Simulation
-from glsweep.config.split import Split
+from glsweep.config.settings import Settings
+
+# --- Scenes to be simulated: how many, of what size, and as which radar would see them
+
+
+C_BAND_WAVELENGTH_M = 0.0555
+
+Tides = Literal["gauges", "resolved"]
+Disturbances = Literal["as_real", "wide"]
+
+
+class Simulation(Settings):
+    """Scenes to be simulated, from the elastic-beam model (see `scenes.simulator`).
+
+    `lines` is a file of closed grounding lines from which outlines are cut; without it they are
+    random. `tides` are as strong as at Antarctic gauges, where many a belt is finer than the posting
+    resolves, or only as strong as it does resolve. `noise` 1 is as noisy as real scenes are, 0 is
+    the flexure's phase alone. `disturbances` are as strong as in real scenes, or drawn
+    more widely, to train on. Of the scenes with noise `filtered_share` are filtered as processors
+    filter them.
+    """
+
+    scenes: int = Field(default=8, ge=1)
+    rows: int = Field(default=512, ge=64)
+    cols: int = Field(default=512, ge=64)
+    posting_m: float = Field(default=100.0, gt=0)
+    wavelength_m: float = Field(default=C_BAND_WAVELENGTH_M, gt=0)
+    looks: int = Field(default=12, ge=1)
+    crs: str = "EPSG:3031"
+    lines: Path | None = None
+    tides: Tides = "gauges"
+    noise: float = Field(default=1.0, ge=0, le=1)
+    disturbances: Disturbances = "as_real"
+    filtered_share: float = Field(default=0.0, ge=0, le=1)
+
+
+# --- How ground is shared out between training, validation and test
+
+
+SplitName = Literal["train", "val", "test"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+
+SPLIT_WORDS: dict[str, SplitName] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+"""What a column of lines may call the splits, in lower case."""
+
+
+class Region(Settings):
+    """Ground that is held out: scenes by name, or whatever lies within polygons.
+
+    `scenes` are shell patterns of scene names. `polygons` is a file of polygons, of which `names`
+    (values of `column`) choose some; without `names` all count.
+    """
+
+    split: Literal["val", "test"]
+    scenes: tuple[str, ...] = ()
+    polygons: Path | None = None
+    column: str = "name"
+    names: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_ground(self) -> Self:
+        if bool(self.scenes) == (self.polygons is not None):
+            raise ValueError("name either `scenes` or a file of `polygons`, not both")
+        if self.names and self.polygons is None:
+            raise ValueError("`names` choose among `polygons`; name their file")
+        return self
+
+
+class Split(Settings):
+    """How ground is shared out between training, validation and test.
+
+    `scene` keeps scenes that share ground together and cuts the ground into blocks only where
+    there are too few groups; `block` always cuts it, and leaves a strip of `buffer_px` (the
+    largest patch, unless given) unused at each cut; `region` holds out the ground of `regions` and
+    shares the rest out by scene; `column` takes each scene's split from `column` of the file of
+    lines, and ground that several splits claim goes to test before validation before training;
+    `patch` repeats the published protocol, in which overlapping patches leak from one split to
+    another.
+    """
+
+    rule: Literal["scene", "block", "region", "column", "patch"] = "scene"
+    train: float = Field(default=0.70, gt=0, lt=1)
+    val: float = Field(default=0.15, gt=0, lt=1)
+    test: float = Field(default=0.15, gt=0, lt=1)
+    buffer_px: int | None = Field(default=None, ge=0)
+    regions: tuple[Region, ...] = ()
+    column: str | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if abs(self.train + self.val + self.test - 1) > 1e-6:
+            raise ValueError("train, val and test must sum to 1")
+        if (self.rule == "region") != bool(self.regions):
+            raise ValueError("`regions` go with `rule: region`, and only with it")
+        if (self.rule == "column") != (self.column is not None):
+            raise ValueError("`column` goes with `rule: column`, and only with it")
+        return self
+
+
+# --- How patches are drawn from scenes
+
+
+COVERAGE_KEYS = ("box_px", "box_coverage", "fresh_share", "fresh_coverage")
+
+
+class PatchSettings(Settings):
+    """How many patches are drawn, and from where.
+
+    `published` draws positions uniformly and keeps one if the coverage summed over the `box_px` x
+    `box_px` box at its centre is at most `box_coverage`, or, of those with a line, if at least
+    `fresh_share` of its pixels were covered fewer than `fresh_coverage` times. Patches with a line and
+    without are counted apart. `balanced` spreads them evenly along the line; of those without a line,
+    `near_share` lie within one patch of it and the others farther away.
+    Both keep only positions of which at least `valid_share` holds data. `tries_without_line` is how
+    many positions without a line `published` tries in each scene; left out, thirty for each patch
+    that is asked for.
+    """
+
+    rule: Literal["published", "balanced"] = "published"
+    with_line: int = Field(gt=0, description="most patches with a line, over all scenes")
+    without_line: int = Field(ge=0, description="most patches without a line, over all scenes")
+    valid_share: float = Field(ge=0, le=1)
+    box_px: int | None = Field(default=None, ge=1)
+    box_coverage: int | None = Field(default=None, ge=0)
+    fresh_share: float | None = Field(default=None, ge=0, le=1)
+    fresh_coverage: int | None = Field(default=None, ge=1)
+    tries_without_line: int | None = Field(default=None, ge=1)
+    near_share: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _has_the_keys_of_its_rule(self) -> Self:
+        published = {key: getattr(self, key) is not None for key in COVERAGE_KEYS}
+        if self.rule == "published" and not all(published.values()):
+            missing = next(key for key, given in published.items() if not given)
+            raise ValueError(f"`rule: published` needs `{missing}`")
+        if self.rule == "balanced" and (any(published.values()) or self.near_share is None):
+            raise ValueError(f"`rule: balanced` needs `near_share`, and none of {', '.join(COVERAGE_KEYS)}")
+        if self.rule == "balanced" and self.tries_without_line is not None:
+            raise ValueError("`tries_without_line` goes with `rule: published`, and only with it")
+        if self.rule == "published" and self.near_share is not None:
+            raise ValueError("`near_share` goes with `rule: balanced`, and only with it")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_left_out(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Patches are named after what is written: those of before there was this key stay.
+        values: dict[str, Any] = serialise(self)
+        return {k: v for k, v in values.items() if (k, v) != ("tries_without_line", None)}
+
+
+# --- A data card: where the scenes and the lines are, and what must be known of them
+
 
 LineRule = Literal["all_touched", "bresenham"]
 LabelRule = Literal["all_touched", "bresenham", "buffered", "soft"]

@@ -1,13 +1,24 @@
-"""One dimension of a search space: what a parameter, or a tuple of tied ones, may be."""
+"""One dimension of a search space: the values it can take, and beside which others it exists.
 
-from collections.abc import Mapping
+A range has a lattice where a `step` is given, and where its parameter is counted (`batch_size`,
+`base_width`, `patch_size_px`): then its values are whole, and multiples of what the parameter must be
+a multiple of. Both ends belong to it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache, lru_cache
 from itertools import permutations
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from glsweep.config.base import Settings, misfit
-from glsweep.config.trial import canonical
+from glsweep.config.settings import Settings, misfit
+from glsweep.config.trial import TrialParameters, canonical
+
+# --- One dimension of a search space: what a parameter, or a tuple of tied ones, may be
+
 
 MOST_PERMUTED = 6
 """Values of which all orders are tried: 720 of six, and 5,040 of seven."""
@@ -19,7 +30,7 @@ class Dimension(Settings):
     Either `choices` (with `labels` for people, and `keys` when each choice is a tuple that sets
     several parameters), or a range `low`..`high` with both ends (with `log`, with the `step` between
     two values, and with `grid` for enumeration). A range of a parameter that is counted, such as
-    `batch_size`, holds whole numbers, see `glsweep.config.span`. `when` lists the values of other
+    `batch_size`, holds whole numbers, see `glsweep.config.dimension`. `when` lists the values of other
     dimensions under which this one exists.
 
     `value`, or a plain value in place of all keys, is short for a single choice; `permutations` for
@@ -125,3 +136,212 @@ def as_list(value: Any) -> list[Any]:
 def as_tuples(value: Any) -> Any:
     """Return a list, and lists in it, as tuples: values then compare however they were read, and hash."""
     return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
+
+
+# --- What can be picked in a range: every number between its ends, or the points of a lattice
+
+
+MOST_ENUMERATED = 1000
+"""Points of a lattice that a grid takes without being told which."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The values of one range.
+
+    A lattice is counted in whole numbers of steps, from `first` to `last`: from the lower end, or
+    from 0 where it is logarithmic, so that the numbers are as far apart as the values are.
+
+    Attributes
+    ----------
+    low, high : float
+        Both ends.
+    log : bool
+        Whether values are drawn evenly in their logarithm.
+    step : Decimal or None
+        Between two neighbours; None where every number in between belongs to the range. In decimals
+        .1 + 2 x .1 is .3.
+    is_whole : bool
+        Whether values are integers.
+    """
+
+    low: float
+    high: float
+    log: bool
+    step: Decimal | None
+    is_whole: bool
+
+    @property
+    def first(self) -> int:
+        """Number of the lower end."""
+        return self._number(self.low)
+
+    @property
+    def last(self) -> int:
+        """Number of the upper end, or of the last point below it."""
+        return self._number(self.high)
+
+    @property
+    def is_enumerable(self) -> bool:
+        """Whether there are few enough values for a grid."""
+        return self.step is not None and self.last - self.first < MOST_ENUMERATED
+
+    def at(self, number: int) -> int | float:
+        """Return the value with this number on the lattice."""
+        assert self.step is not None
+        value = self._origin + number * self.step
+        return int(value) if self.is_whole else float(value)
+
+    def number_of(self, value: float) -> int:
+        """Return the number of a value on the lattice, or of the point nearest to it."""
+        assert self.step is not None
+        return round((_decimal(value) - self._origin) / self.step)
+
+    def holds(self, value: float) -> bool:
+        """Return whether `value` is one of the range's."""
+        if not self.low <= value <= self.high:
+            return False
+        return self.step is None or self.at(self._number(value)) == value
+
+    @property
+    def highest(self) -> int | float:
+        """The largest value."""
+        return self.high if self.step is None else self.at(self.last)
+
+    def as_picked(self, value: float) -> int | float:
+        """Return a value of the range as it is picked: an integer where values are whole."""
+        return int(value) if self.is_whole else value
+
+    def values(self) -> tuple[int | float, ...]:
+        """Return every value of a lattice, ascending."""
+        return _values(self)
+
+    def beside(self, value: float) -> tuple[int | float, int | float]:
+        """Return the points of the lattice, continued beyond its ends, around a value off it."""
+        below = self._number(value)
+        return self.at(below), self.at(below + 1)
+
+    @property
+    def _origin(self) -> Decimal:
+        return Decimal(0) if self.log else _decimal(self.low)
+
+    def _number(self, value: float) -> int:
+        assert self.step is not None
+        return int((_decimal(value) - self._origin) // self.step)
+
+
+@lru_cache
+def _values(span: Span) -> tuple[int | float, ...]:
+    return tuple(map(span.at, range(span.first, span.last + 1)))
+
+
+def span_of(name: str, dimension: Dimension) -> Span:
+    """Return what can be picked in a range; `dimension` is one, and `name` what it is called."""
+    assert dimension.low is not None and dimension.high is not None
+    unit = unit_of(canonical(name))
+    step = dimension.step if dimension.step is not None else unit
+    return Span(
+        dimension.low,
+        dimension.high,
+        dimension.log,
+        None if step is None else _decimal(step),
+        is_whole=unit is not None,
+    )
+
+
+@cache
+def unit_of(parameter: str) -> int | None:
+    """Return what a counted parameter is a multiple of; None for one that may be any number."""
+    field = TrialParameters.model_fields.get(parameter)
+    if field is None or field.annotation is not int:
+        return None
+    multiples: list[Any] = [getattr(rule, "multiple_of", None) for rule in field.metadata]
+    return next((int(multiple) for multiple in multiples if multiple is not None), 1)
+
+
+def _decimal(value: float) -> Decimal:
+    return Decimal(repr(value))
+
+
+# --- Which dimensions of a search space exist together, found by following their conditions
+
+
+class DimensionSetting(NamedTuple):
+    """What may be at once.
+
+    Attributes
+    ----------
+    names : frozenset of str
+        The dimensions that exist.
+    values : tuple of (str, Any)
+        By parameter, of those that conditions ask for and that a dimension sets, the value; lists are
+        tuples.
+    """
+
+    names: frozenset[str]
+    values: tuple[tuple[str, Any], ...]
+
+
+def dimension_settings(dimensions: Mapping[str, Dimension], *, enumerated: bool) -> set[DimensionSetting]:
+    """Return every situation that the conditions allow.
+
+    Of what no condition asks for nothing is enumerated, so that these are few in a large space.
+
+    Parameters
+    ----------
+    dimensions : mapping of str to Dimension
+        In the order in which they are decided.
+    enumerated : bool
+        Whether of ranges the values of their `grid` are taken alone, as a grid does. No condition is
+        met by a number drawn from a range without a lattice.
+    """
+    asked = {canonical(key) for dimension in dimensions.values() for key in dimension.when}
+    found = {DimensionSetting(frozenset(), ())}
+    for name, dimension in dimensions.items():
+        settings = set(_settings(name, dimension, asked & parameters_of(name, dimension), enumerated))
+        found = {
+            later
+            for situation in found
+            for later in (
+                _followed(situation, name, settings)
+                if exists_beside(_with_tuples(dimension), dict(situation.values))
+                else (situation,)
+            )
+        }
+    return found
+
+
+def _followed(
+    situation: DimensionSetting, name: str, settings: set[tuple[tuple[str, Any], ...]]
+) -> Iterator[DimensionSetting]:
+    for setting in settings:
+        values = {**dict(situation.values), **dict(setting)}
+        yield DimensionSetting(
+            situation.names | {name}, tuple(sorted(values.items(), key=lambda item: item[0]))
+        )
+
+
+def _settings(
+    name: str, dimension: Dimension, asked: set[str], enumerated: bool
+) -> Iterator[tuple[tuple[str, Any], ...]]:
+    """Yield what a dimension may set of the parameters that are asked for."""
+    for picked in _options(name, dimension, enumerated) if asked else (0,):
+        values = set_by(name, dimension, picked)
+        yield tuple((key, as_tuples(value)) for key, value in sorted(values.items()) if key in asked)
+
+
+def _options(name: str, dimension: Dimension, enumerated: bool) -> Iterator[Any]:
+    if dimension.choices is not None:
+        yield from range(len(dimension.choices))
+        return
+    span = span_of(name, dimension)
+    if enumerated and dimension.grid is not None:
+        yield from dimension.grid
+    elif span.is_enumerable:
+        yield from span.values()
+    else:
+        yield float("nan")  # equal to nothing
+
+
+def _with_tuples(dimension: Dimension) -> Dimension:
+    return dimension.model_copy(update={"when": {key: as_tuples(v) for key, v in dimension.when.items()}})

@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from glsweep.config.base import Settings, load_yaml, misfit
+from glsweep.config import find_shipped
+from glsweep.config.contradictions import check_meaning
+from glsweep.config.data_card import PatchSettings
 from glsweep.config.dimension import Dimension, parameters_of
-from glsweep.config.meaning import check_meaning
-from glsweep.config.patches import PatchSettings
-from glsweep.config.shipped import find_shipped
+from glsweep.config.settings import Settings, load_yaml, misfit
 from glsweep.config.trial import canonical
 
-Figure = Literal["relaxed_f1", "dice", "val_loss"]
+Metric = Literal["relaxed_f1", "dice", "val_loss"]
 Annealing = Literal["none", "cosine"]
 Criterion = Literal["dice", "relaxed_f1", "relaxed_f05"]
 
@@ -20,7 +20,7 @@ Startable = Literal["unet", "attention_unet", "whichever"]
 WHICHEVER: Startable = "whichever"
 """In place of an architecture: the one whose weights the file holds."""
 
-HIGHER_IS_BETTER: dict[Figure, bool] = {"relaxed_f1": True, "dice": True, "val_loss": False}
+HIGHER_IS_BETTER: dict[Metric, bool] = {"relaxed_f1": True, "dice": True, "val_loss": False}
 
 
 class Asha(Settings):
@@ -81,7 +81,7 @@ class Search(Settings):
     replicates: int = Field(default=1, ge=1)
     parallel: int | None = Field(default=None, ge=1)
     epochs: int = Field(ge=1, description="full budget of a trial")
-    rank_by: Figure
+    rank_by: Metric
     tolerance_m: float = Field(gt=0, description="tolerance of the relaxed F1")
     scheduler: Stopping = Field(discriminator="name")
 
@@ -122,7 +122,7 @@ class Retraining(Settings):
 
     epochs: int = Field(ge=1)
     patience: int = Field(ge=1)
-    monitor: Figure
+    monitor: Metric
     learning_rate: float | None = Field(default=None, gt=0)
     weight_decay: float | None = Field(default=None, ge=0)
     batch_size: int | None = Field(default=None, ge=1)
@@ -160,7 +160,7 @@ class SearchSpace(Settings):
     `start` names files of weights from which the trials of an architecture begin, in place of random
     ones: one file, told by what it holds, or one for each architecture. It may stand under `fixed`
     too. In a study's own file the weights' hashes are in place of the files, see
-    `glsweep.training.start`.
+    `glsweep.training.state`.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from glsweep.config.base import Settings, misfit
+from glsweep.config.settings import Settings, misfit
 
 Architecture = Literal["unet", "attention_unet", "unetpp"]
 Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude", "raw_magnitude"]

@@ -1,6 +1,265 @@
-"""The stage `evaluate`: members and baselines scored on patches that no network has seen."""
+"""The stage `evaluate`: the study's table, on patches that no network has seen."""
 
-from glsweep.evaluate.held_out import HeldOut
-from glsweep.evaluate.stage import evaluate
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["HeldOut", "evaluate"]
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from glsweep.config.trial import Stratum
+from glsweep.evaluate.patches import DataSets, HeldOut, member_curves, part_data_sets
+from glsweep.evaluate.scenes import evaluate_scenes
+from glsweep.files import read_json, replacing, write_json
+from glsweep.nets import build_network, count_parameters
+from glsweep.nets.member import load_card_of, load_member, write_card
+from glsweep.patches.store import PatchArrays, open_patches
+from glsweep.study import Study
+from glsweep.sweep.outcomes import Failure, Failures, kept_apart, read_failures, surviving, told
+from glsweep.training.memory import calibrate_on, predict_patches
+
+# --- What a member scored, written on its own card: whoever is handed the member sees how good it is
+
+
+PATCH_FIGURES = ("relaxed_f1", "dice", "bf")
+LINE_FIGURES = ("lines_km", "reference_km", "mean_m", "completeness_200", "completeness_500", "false_km_200")
+
+
+def write_on_cards(
+    study: Study, strata: Sequence[Stratum], table: Mapping[str, Any], lines: Mapping[str, Any] | None
+) -> None:
+    """Write each member's figures on test ground to its card, by data set.
+
+    Parameters
+    ----------
+    study : Study
+        Whose members were tested.
+    strata : sequence of Stratum
+        One a member.
+    table, lines : mapping
+        What `table.json` and `lines.json` hold; no `lines` without whole test scenes.
+    """
+    own = study.config.card.name
+    for stratum in strata:
+        tested: dict[str, dict[str, float]] = {}
+        rows = [row for row in table["by_data_set"] or table["rows"] if row["kind"] == "network"]
+        for row in rows:
+            if row["stratum"] == stratum.key:
+                tested[row.get("data_set", own)] = {name: row[name] for name in PATCH_FIGURES}
+        for group in _groups(lines, stratum):
+            pooled = {name: group["pooled"][name] for name in LINE_FIGURES}
+            known = {f"scenes.{name}": value for name, value in pooled.items() if value is not None}
+            tested.setdefault(group["data_set"], {}).update(known)
+        folder = study.member(stratum)
+        write_card(folder, load_card_of(folder).model_copy(update={"tested": tested}))
+
+
+def _groups(lines: Mapping[str, Any] | None, stratum: Stratum) -> list[Mapping[str, Any]]:
+    members = [] if lines is None else lines["members"]
+    return [group for one in members if one["stratum"] == stratum.key for group in one["data_sets"]]
+
+
+# --- The stage `evaluate`: the study's table, on patches that no network has seen
+
+
+EXAMPLES = 4
+
+Scored = tuple[dict[str, Any], list[dict[str, Any]]]
+"""A row of the table, and the same by data set."""
+
+
+@dataclass(frozen=True)
+class TestPatches:
+    """The test patches of one size.
+
+    Attributes
+    ----------
+    study : Study
+        Whose networks are tested.
+    every : HeldOut
+        All test patches.
+    is_own : bool array (N,)
+        Those of data sets that are trained on too: the table is about these.
+    own : HeldOut
+        The same patches.
+    data_sets : DataSets or None
+        All test patches parted, where there are several data sets.
+    """
+
+    study: Study
+    every: HeldOut
+    is_own: npt.NDArray[np.bool_]
+    own: HeldOut
+    data_sets: DataSets | None
+
+    def score(
+        self, identity: dict[str, Any], probability: npt.NDArray[np.float32], tau: float
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Return the table's row for probabilities (N, S, S), and its rows by data set."""
+        row = {**identity, **self.own.score(probability[self.is_own], tau)}
+        if self.data_sets is None:
+            return row, []
+        by_data_set = self.data_sets.score(probability, tau, self.study.config.space.calibration)
+        return row, [{**identity, "data_set": name, **scores} for name, scores in by_data_set.items()]
+
+
+def evaluate(study: Study) -> dict[str, Any]:
+    """Score members and baselines on the test split; write the table, curves and each member's examples.
+
+    Then each member draws every whole test scene (`evaluate_scenes`), and its card says how it did.
+    Strata that failed, here or in an earlier stage, stand under `failed` in the table.
+
+    With several data sets the table holds the figures on those that are trained on, and
+    `by_data_set` all figures on each apart, with `data_sets` telling how the data sets differ.
+    """
+    failed: Failures = {}
+    strata = [Stratum.parse(key) for key in surviving(study, read_json(study.winners_json))]
+    grounds = {size: _ground(study, size) for size in sorted({one.patch_size_px for one in strata})}
+    scored, curves = _scored(study, strata, grounds, failed)
+    lines = evaluate_scenes(study, [stratum for stratum in strata if stratum.key not in failed], failed)
+    scored = [(row, apart) for row, apart in scored if row["stratum"] not in failed]
+    table: dict[str, Any] = {
+        "tolerance_m": study.config.space.search.tolerance_m,
+        "posting_m": grounds[strata[0].patch_size_px].own.patches.posting_m,
+        "rows": [row for row, _ in scored if row["kind"] == "network"],
+        "baselines": [row for row, _ in scored if row["kind"] != "network"],
+        "failed": [_failed_row(failure) for _, failure in sorted({**read_failures(study), **failed}.items())],
+        "data_sets": [facts for size, ground in grounds.items() for facts in _data_sets(ground, size)],
+        "by_data_set": [row for _, by_data_set in scored for row in by_data_set],
+    }
+    write_json(study.table_json, table)
+    shown = [curve for curve in curves if curve["stratum"] not in failed]
+    write_json(study.curves_json, {"tolerance_m": table["tolerance_m"], "members": shown})
+    with replacing(study.table_csv) as beside:
+        rows = [*table["rows"], *table["baselines"], *table["failed"]]
+        pd.DataFrame(rows).to_csv(beside, index=False)
+    write_on_cards(study, [stratum for stratum in strata if stratum.key not in failed], table, lines)
+    return {
+        "figures": {
+            row["stratum"]: {name: row[name] for name in ("relaxed_f1", "dice")} for row in table["rows"]
+        },
+        "failed": told(failed),
+    }
+
+
+def _scored(
+    study: Study, strata: Sequence[Stratum], grounds: Mapping[int, TestPatches], failed: Failures
+) -> tuple[list[Scored], list[dict[str, Any]]]:
+    """Score what needs no training, then each member with its untrained self; return the curves beside."""
+    scored = [pair for size, ground in grounds.items() for pair in _trivial(ground, size)]
+    curves = []
+    for stratum in strata:
+        ground = grounds[stratum.patch_size_px]
+        with kept_apart(failed, study, "evaluate", stratum.key):
+            member, of_member = _member(study, stratum, ground)
+            scored += [member, _untrained(study, stratum, ground)]
+            curves.append(of_member)
+    return scored, curves
+
+
+def _failed_row(failure: Failure) -> dict[str, Any]:
+    stratum = Stratum.parse(failure.stratum)
+    why = {"stage": failure.stage, "reason": failure.reason, "remedy": failure.remedy}
+    return {**_identity(stratum, stratum.title, "failed"), **why}
+
+
+def _ground(study: Study, size_px: int) -> TestPatches:
+    patches = open_patches(study, size_px)
+    index = patches.index("test")
+    every = HeldOut(
+        patches.arrays("test"),
+        study.config.space.search.tolerance_m,
+        study.config.seed,
+        index["scene"].to_numpy(str),
+    )
+    cards = sorted(study.config.card.data_sets, key=lambda card: card.test_only)
+    of_patch = index["data_set"].to_numpy(str)
+    is_own = np.isin(of_patch, [card.name for card in cards if not card.test_only])
+    if len(cards) == 1:
+        return TestPatches(study, every, is_own, every, None)
+    data_sets = part_data_sets(every, of_patch, [card.name for card in cards])
+    return TestPatches(study, every, is_own, every.select(is_own), data_sets)
+
+
+def _data_sets(ground: TestPatches, size_px: int) -> list[dict[str, Any]]:
+    if ground.data_sets is None:
+        return []
+    test_only = {card.name: card.test_only for card in ground.study.config.card.data_sets}
+    return [
+        {"data_set": name, "patch_size_px": size_px, "test_only": test_only[name], **facts}
+        for name, facts in ground.data_sets.facts().items()
+    ]
+
+
+def _member(study: Study, stratum: Stratum, ground: TestPatches) -> tuple[Scored, dict[str, Any]]:
+    """Score a member, and return its curves beside."""
+    network, card = load_member(study.member(stratum))
+    probability = predict_patches(network, ground.every.patches, card.channels)
+    _keep_examples(study, stratum, ground.own.patches, probability[ground.is_own])
+    assert card.tau is not None, "calibrated before it is evaluated"
+    identity = _identity(stratum, stratum.title, "network")
+    row, by_data_set = ground.score(identity, probability, card.tau)
+    curves = member_curves(ground.own, probability[ground.is_own], card.tau)
+    scored = {**row, "tau": card.tau, "parameters": count_parameters(network)}, by_data_set
+    return scored, {**identity, **curves}
+
+
+def _untrained(study: Study, stratum: Stratum, ground: TestPatches) -> Scored:
+    """Score the network as it is before training, with a threshold chosen like any other."""
+    card = load_card_of(study.member(stratum))
+    network = build_network(
+        card.architecture, in_channels=len(card.channels), base_width=card.base_width, seed=card.seed
+    ).eval()
+    val = open_patches(study, stratum.patch_size_px).arrays("val")
+    settings = study.config.space.calibration
+    tau = calibrate_on(val, network, card.channels, settings, tolerance_m=ground.own.tolerance_m)["tau"]
+    probability = predict_patches(network, ground.every.patches, card.channels)
+    identity = _identity(stratum, f"untrained {stratum.title}", "untrained")
+    row, by_data_set = ground.score(identity, probability, tau)
+    return {**row, "tau": tau, "parameters": count_parameters(network)}, by_data_set
+
+
+def _trivial(ground: TestPatches, size_px: int) -> list[Scored]:
+    """Score the two predictors that look at nothing: a line everywhere, and a line nowhere."""
+    shape = ground.every.patches.mask.shape
+    scored = []
+    for kind, probability in (
+        ("all_line", np.ones(shape, np.float32)),
+        ("no_line", np.zeros(shape, np.float32)),
+    ):
+        identity = {
+            "stratum": None,
+            "title": f"{kind.replace('_', '-')} {size_px}",
+            "kind": kind,
+            "architecture": None,
+            "patch_size_px": size_px,
+        }
+        row, by_data_set = ground.score(identity, probability, 0.5)
+        scored.append(({**row, "tau": None, "parameters": 0}, by_data_set))
+    return scored
+
+
+def _identity(stratum: Stratum, title: str, kind: str) -> dict[str, Any]:
+    return {
+        "stratum": stratum.key,
+        "title": title,
+        "kind": kind,
+        "architecture": stratum.architecture,
+        "patch_size_px": stratum.patch_size_px,
+    }
+
+
+def _keep_examples(
+    study: Study, stratum: Stratum, patches: PatchArrays, probability: npt.NDArray[np.float32]
+) -> None:
+    """Keep patches spread evenly over those with a line, the same for every member of a size."""
+    with_line = np.flatnonzero(patches.has_line)
+    chosen = with_line[np.linspace(0, len(with_line) - 1, min(EXAMPLES, len(with_line))).round().astype(int)]
+    with replacing(study.member(stratum) / "examples.npz") as beside:
+        np.savez_compressed(
+            beside,
+            image=patches.image[chosen],
+            mask=patches.mask[chosen],
+            probability=probability[chosen],
+        )

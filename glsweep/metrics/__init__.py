@@ -1,1 +1,1 @@
-"""Figures of merit, at one threshold and at all of them."""
+"""Metrics, at one threshold and at all of them."""

@@ -1,12 +1,21 @@
-"""What was counted at each threshold, and the figures that follow from it."""
+"""What was counted at each threshold, the metrics that follow from it, and what needs no training.
 
-from collections.abc import Sequence
+A line everywhere, a line nowhere, and networks as they are before training know nothing of the data. They
+are judged on the same test patches, by the same figure, as the networks beside them in a study's table.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from glsweep.config.space import Criterion
+
+# --- What was counted at each threshold, and the figures that follow from it
 
 
 @dataclass(frozen=True)
@@ -161,3 +170,98 @@ def _share(part: Tensor, whole: Tensor, other: Tensor) -> Tensor:
 
 def _dice(true_positive: Tensor, predicted: Tensor, line: Tensor) -> Tensor:
     return _share(2 * true_positive, predicted + line, predicted + line)
+
+
+# --- Micro figures: of all pixels together, from sums of counts
+
+
+Counts = npt.NDArray[np.float64]
+
+
+def pooled_share(part: Counts, whole: Counts, other: Counts) -> Counts:
+    """Return part / whole; where whole is 0: 1 if the `other` mask is empty too, else 0.
+
+    The rule of `ThresholdCounts`, for arrays of any one shape.
+    """
+    return np.where(whole == 0, other == 0, part / np.maximum(whole, 1))
+
+
+def pooled_relaxed_f1(near: Counts, predicted: Counts, found: Counts, truth: Counts) -> Counts:
+    """Return the relaxed F1 of pooled pixels.
+
+    Parameters
+    ----------
+    near, predicted : array
+        Predicted pixels within the tolerance of true ones, and all predicted ones.
+    found, truth : array
+        True pixels within the tolerance of predicted ones, and all true ones.
+    """
+    precision = pooled_share(near, predicted, truth)
+    recall = pooled_share(found, truth, predicted)
+    total = precision + recall
+    return np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+
+
+# --- What needs no training: the figure that a network must beat before it may be called good
+
+
+WORDS = {"all_line": "drawing everything", "no_line": "drawing nothing", "untrained": "an untrained network"}
+
+
+@dataclass(frozen=True)
+class TrivialBaseline:
+    """The best of what needs no training on the test patches of one size.
+
+    Attributes
+    ----------
+    title : str
+        As in the table, such as `all-line 128`.
+    kind : str
+        `all_line`, `no_line` or `untrained`.
+    relaxed_f1 : float
+        What it reaches.
+    """
+
+    title: str
+    kind: str
+    relaxed_f1: float
+
+    @property
+    def words(self) -> str:
+        """What it does, such as `drawing everything`."""
+        return WORDS[self.kind]
+
+
+def best_trivial(table: Mapping[str, Any], patch_size_px: int) -> TrivialBaseline | None:
+    """Return the best of what needs no training with one patch size.
+
+    Parameters
+    ----------
+    table : mapping
+        What `table.json` holds.
+    patch_size_px : int
+        Figures of different sizes are of different patches.
+
+    Returns
+    -------
+    Trivial or None
+        None where the table holds none of that size.
+    """
+    return max(_trivial(table, patch_size_px), key=lambda one: one.relaxed_f1, default=None)
+
+
+def is_better_than_trivial(row: Mapping[str, Any], best: TrivialBaseline | None) -> bool:
+    """Whether a row's relaxed F1 is above that of the best of what needs no training.
+
+    The figure itself decides, not its interval. Where no test patch holds a line, whoever draws nothing is
+    right, and nobody is better.
+    """
+    if row.get("relaxed_f1") is None or row.get("patches_with_line") == 0:
+        return False
+    return best is None or bool(row["relaxed_f1"] > best.relaxed_f1)
+
+
+def _trivial(table: Mapping[str, Any], patch_size_px: int) -> Iterator[TrivialBaseline]:
+    for row in table.get("baselines", []):
+        if row["patch_size_px"] == patch_size_px and row.get("relaxed_f1") is not None:
+            yield TrivialBaseline(row["title"], row["kind"], row["relaxed_f1"])

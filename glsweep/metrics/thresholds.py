@@ -1,6 +1,8 @@
-"""Counts at all thresholds at once, on the device: the figures that rank trials and choose tau."""
+"""Counts at all thresholds at once, on the device: what ranks trials and chooses tau."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,11 +10,77 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from glsweep.metrics.binning import Bins
+from glsweep.config.space import Calibration
 from glsweep.metrics.counts import ThresholdCounts
-from glsweep.metrics.tolerance import disk_offsets, radius_px
+from glsweep.metrics.distances import disk_offsets, radius_px
 
-__all__ = ["ThresholdCounts", "Truth", "count_at_thresholds", "truth_within"]
+# --- Which bin between thresholds a value lies in, by a look into a table in place of a binary search
+
+
+# Beyond so many cells a table would not stay in the cache of a core.
+MOST_CELLS = 2**14
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Ascending edges, and equal cells of [0, 1] so narrow that none holds two different ones.
+
+    Attributes
+    ----------
+    edges : float32 Tensor (T,)
+    cells : int
+        A power of two, so that times it no value is rounded. 0 where edges are too close for a table.
+    below : int32 Tensor (cells + 1,)
+        How many edges lie in the cells before each.
+    within : int32 Tensor (cells + 1,)
+        How many edges lie in each.
+    edge : float32 Tensor (cells + 1,)
+        Which one that is.
+    """
+
+    edges: Tensor
+    cells: int
+    below: Tensor
+    within: Tensor
+    edge: Tensor
+
+    @classmethod
+    def between(cls, edges: Tensor, device: torch.device) -> "Bins":
+        """Build the table of ascending edges that lie on the CPU, and put it on `device`."""
+        cells = _cells(edges)
+        at = _cell(edges, cells)
+        within = torch.bincount(at, minlength=cells + 1)
+        below = within.cumsum(0) - within
+        edge = torch.zeros(cells + 1).index_put_((at.long(),), edges)
+        edges, *tables = (one.to(device) for one in (edges, below.int(), within.int(), edge))
+        return cls(edges, cells, *tables)
+
+    def find(self, values: Tensor) -> Tensor:
+        """Return how many edges each of the float32 `values` reaches, int32, of the same shape."""
+        if not self.cells:
+            return torch.bucketize(values, self.edges, right=True, out_int32=True)
+        flat = values.flatten()
+        at = _cell(flat, self.cells)
+        reached = self.edge.index_select(0, at) <= flat
+        found = self.below.index_select(0, at).addcmul_(self.within.index_select(0, at), reached.int())
+        return found.view(values.shape)
+
+
+def _cells(edges: Tensor) -> int:
+    """Return the least power of two that parts all different edges, or 0 if it is too large."""
+    if bool(((edges < 0) | (edges > 1)).any()):
+        return 0
+    gaps = edges.unique_consecutive().diff()
+    cells = 2 ** math.ceil(-math.log2(float(gaps.min()))) if len(gaps) else 1
+    return cells if cells <= MOST_CELLS else 0
+
+
+def _cell(values: Tensor, cells: int) -> Tensor:
+    return (values.clamp(0, 1) * cells).int()
+
+
+# --- Counts at all thresholds at once, on the device: the figures that rank trials and choose tau
+
 
 # Patches are counted in groups of about this many pixels, which bounds the memory for indices.
 _GROUP_PX = 2**22
@@ -221,3 +289,28 @@ def _disk(mask: Tensor, tolerance_m: float, posting_m: float) -> tuple[int, list
     radius = min(radius_px(tolerance_m, posting_m), float(np.hypot(*mask.shape[1:])))
     rim = int(radius)
     return rim, (disk_offsets(radius) @ [mask.shape[2] + 2 * rim, 1]).tolist()
+
+
+# --- The choice of a threshold on validation
+
+
+def choose_threshold(probability: torch.Tensor, truth: Truth, settings: Calibration) -> dict[str, Any]:
+    """Find the threshold with the best criterion, the lowest of equals, all in one pass.
+
+    Returns
+    -------
+    dict
+        `tau`, the criterion and its value at each of the `thresholds`, and `on_grid_edge`: whether
+        tau is the first or the last of them, so that a better one may lie outside.
+    """
+    thresholds = torch.linspace(settings.lowest, settings.highest, settings.count)
+    counts = count_at_thresholds(probability, truth, thresholds)
+    values = counts.curve(settings.criterion)
+    best = counts.best(settings.criterion)
+    return {
+        "criterion": settings.criterion,
+        "tau": round(float(thresholds[best]), 4),
+        "on_grid_edge": best in (0, settings.count - 1),
+        "thresholds": [round(float(tau), 4) for tau in thresholds],
+        "values": [float(value) for value in values],
+    }

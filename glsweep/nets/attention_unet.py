@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from glsweep.nets.normalisation import BatchNorm2d
+from glsweep.nets.cpu import BatchNorm2d
 from glsweep.nets.unet import DecoderStage, UNet
 
 

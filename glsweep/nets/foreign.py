@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from glsweep.nets.blocks import PUBLISHED_RATES
-from glsweep.nets.build import build_network, count_parameters
+from glsweep.nets import build_network, count_parameters
+from glsweep.nets.unet import PUBLISHED_RATES
 
 Shape = tuple[int, ...]
 

@@ -9,11 +9,11 @@ from pydantic import Field
 from safetensors import SafetensorError
 from torch import nn
 
-from glsweep.config.base import Settings, validate
+from glsweep.config.settings import Settings, validate
 from glsweep.config.trial import Architecture, Channel
 from glsweep.errors import StudyError
 from glsweep.files import read_json, replacing, write_json
-from glsweep.nets.build import build_network
+from glsweep.nets import build_network
 
 WEIGHTS = "model.safetensors"
 CARD = "card.json"

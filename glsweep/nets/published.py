@@ -14,10 +14,10 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from glsweep import __version__
-from glsweep.config.base import validate
+from glsweep.config.settings import validate
 from glsweep.config.trial import Architecture, Channel
 from glsweep.errors import ConfigError
-from glsweep.nets.build import build_network, count_parameters
+from glsweep.nets import build_network, count_parameters
 from glsweep.nets.foreign import CHANNELS, COUNTED, KNOWN, UnknownLayersError, convert, count_weights
 from glsweep.nets.member import CARD, ModelCard, save_member
 

@@ -4,9 +4,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from glsweep.nets.blocks import DoubleConv, check_size
-from glsweep.nets.concatenation import concatenated
-from glsweep.nets.upsampling import doubled
+from glsweep.nets.cpu import concatenated, doubled
+from glsweep.nets.unet import DoubleConv, check_size
 
 DEPTH = 4
 

@@ -1,7 +1,9 @@
-"""Where scenes and patches lie on the ground, in one map for all, and proof that splits share none."""
+"""Ground: where scenes and patches lie in one map for all, and which pieces of it a split may use."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,15 @@ import shapely
 from pyproj import CRS, Transformer
 from shapely import MultiPolygon, Polygon
 
+from glsweep.config.data_card import SPLITS, Region, Split, SplitName
 from glsweep.errors import DataError
-from glsweep.patches.strips import Strip
-from glsweep.patches.windows import SummedArea
-from glsweep.scenes.footprint import pixels_within
-from glsweep.scenes.scene_entry import SceneEntry
+from glsweep.geodesy import lengths_m
+from glsweep.patches.windows import GroundStrip, SummedArea
+from glsweep.scenes.polygons import pixels_within, read_region
+from glsweep.scenes.scene import SceneEntry
+
+# --- Where scenes and patches lie on the ground, in one map for all, and proof that splits share none
+
 
 Points = npt.NDArray[np.float64]
 Polygons = npt.NDArray[np.object_]
@@ -68,7 +74,7 @@ def window_origins(
     size_px: int,
     crs: CRS,
     *,
-    strip: Strip | None = None,
+    strip: GroundStrip | None = None,
     within: Polygon | MultiPolygon | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Tell at which upper left pixels a window lies wholly within `strip` and `within` (None: anywhere).
@@ -91,7 +97,7 @@ def window_origins(
     return origins
 
 
-def _origins_in_strip(entry: SceneEntry, size_px: int, crs: CRS, strip: Strip) -> npt.NDArray[np.bool_]:
+def _origins_in_strip(entry: SceneEntry, size_px: int, crs: CRS, strip: GroundStrip) -> npt.NDArray[np.bool_]:
     rows, cols = entry.shape
     row, col = np.indices((rows + 1, cols + 1)).reshape(2, -1)
     corners = _to_map(entry, np.column_stack([col, row]), crs)
@@ -181,3 +187,162 @@ def _mover(entry: SceneEntry, crs: CRS) -> Callable[[Any], Points] | None:
         return None
     transformer = Transformer.from_crs(source, crs, always_xy=True)
     return lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+
+
+# --- A piece of ground: the part of one scene from which one split draws its patches
+
+
+@dataclass(frozen=True)
+class PieceOfGround:
+    """The part of one scene from which one split draws its patches.
+
+    Attributes
+    ----------
+    entry : SceneEntry
+        The scene.
+    split : str or None
+        None when patches are shared out after drawing (rule `patch`).
+    outline : Polygon
+        The piece's ground, in the split's map.
+    strip : Strip or None
+        Within which a patch must lie wholly; None: anywhere in the scene.
+    within : Polygon or None
+        The same for ground of another form, in the split's map.
+    line_m : float
+        Length of line in the piece, in metres on the ground.
+    """
+
+    entry: SceneEntry
+    split: SplitName | None
+    outline: Polygon | MultiPolygon
+    strip: GroundStrip | None
+    line_m: float
+    within: Polygon | MultiPolygon | None = None
+
+    def on(self, outline: Polygon | MultiPolygon, crs: CRS) -> "PieceOfGround":
+        """Return the part of the piece whose patches lie within `outline`."""
+        return replace(self, outline=outline, within=outline, line_m=_line_m(self.entry, outline, crs))
+
+
+def whole_piece(
+    entry: SceneEntry,
+    split: SplitName | None,
+    outline: Polygon | MultiPolygon,
+    strip: GroundStrip | None,
+    crs: CRS,
+) -> PieceOfGround:
+    """Return a piece with the length of line in it."""
+    return PieceOfGround(entry, split, outline, strip, _line_m(entry, outline, crs))
+
+
+def _line_m(entry: SceneEntry, outline: Polygon | MultiPolygon, crs: CRS) -> float:
+    lines = lines_within(entry, outline, crs)
+    return float(lengths_m(lines, crs if entry.header.is_placed else None).sum())
+
+
+# --- Ground that is held out: scenes and polygons that a split claims, and what is left of the others
+
+
+PRECEDENCE: tuple[SplitName | None, ...] = ("test", "val", "train", None)
+"""Who keeps ground that several claim."""
+
+
+def hold_out(
+    own: Sequence[PieceOfGround], split: Split, crs: CRS
+) -> tuple[list[PieceOfGround], list[PieceOfGround], set[SplitName]]:
+    """Part the scenes into what regions or a column give to a split, and the rest.
+
+    Returns
+    -------
+    tuple
+        The pieces that are held out, with their split; those that are not; the splits that are
+        filled by the former.
+
+    Raises
+    ------
+    DataError
+        When a region holds no scene, or a scene has no split in the column.
+    """
+    if split.rule == "column":
+        return _by_column(own), [], set(SPLITS)
+    held: list[PieceOfGround] = []
+    rest = list(own)
+    # Each takes what those before it have left, so the order in which they were written must not matter.
+    for region in sorted(split.regions, key=lambda region: PRECEDENCE.index(region.split)):
+        chosen, rest = _take(region, rest, crs)
+        if not chosen:
+            left = " that others leave" if held else ""
+            raise DataError(
+                f"{own[0].entry.header.path.parent}: the region {_title(region)} holds no scene with a line"
+                f"{left}; mend split.regions in the data card"
+            )
+        held += chosen
+    return held, rest, {region.split for region in split.regions}
+
+
+def _take(
+    region: Region, rest: Sequence[PieceOfGround], crs: CRS
+) -> tuple[list[PieceOfGround], list[PieceOfGround]]:
+    """Return what of `rest` lies in the region, and what does not."""
+    if region.polygons is None:
+        named = {p.entry.name for p in rest if any(fnmatchcase(p.entry.name, s) for s in region.scenes)}
+        # Scenes of a group are never parted; ground that they share is settled by `apart`.
+        groups = {p.entry.group for p in rest if p.entry.name in named} - {None}
+
+        def is_taken(piece: PieceOfGround) -> bool:
+            return piece.entry.name in named or piece.entry.group in groups
+
+        taken = [replace(piece, split=region.split) for piece in rest if is_taken(piece)]
+        return taken, [piece for piece in rest if not is_taken(piece)]
+    ground = read_region(region, crs)
+    inside, outside = [], []
+    for piece in rest:
+        common = piece.outline.intersection(ground)
+        if common.area <= negligible_area_m2(piece.entry.posting_m):
+            outside.append(piece)
+            continue
+        inside.append(replace(piece.on(common, crs), split=region.split))
+        left = piece.outline.difference(ground)
+        if left.area > negligible_area_m2(piece.entry.posting_m):
+            outside.append(piece.on(left, crs))
+    return inside, outside
+
+
+def _by_column(own: Sequence[PieceOfGround]) -> list[PieceOfGround]:
+    without = [piece.entry.name for piece in own if piece.entry.split is None]
+    if without:
+        raise DataError(
+            f"{own[0].entry.header.path.parent}: the file of lines names no split for scene {without[0]} "
+            f"(and {len(without) - 1} more); fill the column or use `rule: scene`"
+        )
+    return [replace(piece, split=piece.entry.split) for piece in own]
+
+
+def apart(pieces: Sequence[PieceOfGround], crs: CRS) -> list[PieceOfGround]:
+    """Take from each piece the ground that a split of higher precedence claims.
+
+    Patches of what is left lie wholly in it, so that no two splits share ground.
+    """
+    ordered = sorted(pieces, key=lambda piece: PRECEDENCE.index(piece.split))
+    outlines = np.array([piece.outline for piece in ordered], dtype=object)
+    tree = shapely.STRtree(outlines)
+    kept = []
+    for number, piece in enumerate(ordered):
+        over = [
+            int(i)
+            for i in tree.query(piece.outline, predicate="intersects")
+            if i < number and ordered[int(i)].split != piece.split
+        ]
+        negligible_m2 = negligible_area_m2(piece.entry.posting_m)
+        claimed = shapely.union_all(outlines[over])
+        if claimed.intersection(piece.outline).area <= negligible_m2:
+            kept.append(piece)
+            continue
+        left = piece.outline.difference(claimed)
+        if left.area > negligible_m2:
+            kept.append(piece.on(left, crs))
+    return kept
+
+
+def _title(region: Region) -> str:
+    return ", ".join(region.scenes) if region.polygons is None else f"{region.polygons}"

@@ -1,23 +1,30 @@
-"""Which windows become patches: one row a patch, before any pixel is copied."""
+"""Which windows become patches, and proof on the map that splits share no ground."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.data_card import DataCard
-from glsweep.config.patches import PatchSettings
-from glsweep.config.split import SPLITS, Split
+from glsweep.config.data_card import SPLITS, DataCard, PatchSettings, Split
 from glsweep.errors import DataError
-from glsweep.patches.assignment import share_count
-from glsweep.patches.ground import window_origins
-from glsweep.patches.piece import Piece
+from glsweep.patches.ground import (
+    PieceOfGround,
+    Polygons,
+    assert_no_shared_ground,
+    negligible_area_m2,
+    shared_pairs,
+    window_origins,
+    window_outlines,
+)
 from glsweep.patches.sampler import sample_positions
-from glsweep.patches.split import GroundSplit
+from glsweep.patches.split import GroundSplit, share_count
 from glsweep.randomness import generator_for
+from glsweep.scenes.scene import SceneEntry
+
+# --- Which windows become patches: one row a patch, before any pixel is copied
 
 
 class Quota(NamedTuple):
@@ -118,7 +125,7 @@ def counts_by_split(index: pd.DataFrame) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _quotas(pieces: Sequence[Piece], settings: PatchSettings, size_px: int) -> list[Quota]:
+def _quotas(pieces: Sequence[PieceOfGround], settings: PatchSettings, size_px: int) -> list[Quota]:
     fits = np.array([size_px <= min(piece.entry.shape) for piece in pieces])
     away = np.array([piece.entry.test_only for piece in pieces])
     line = fits * np.array([piece.line_m for piece in pieces])
@@ -147,3 +154,102 @@ def _check_lines(index: pd.DataFrame, size_px: int, ground: GroundSplit) -> None
                 f"{folder}: split {name} (rule {ground.rule}) has no patch of {size_px} px with a line; "
                 "use smaller patches, a smaller valid_share or more scenes"
             )
+
+
+# --- Proof, on the map, of what patches of different splits have in common
+
+
+def prove_ground(
+    entries: Sequence[SceneEntry],
+    ground: GroundSplit,
+    indices: Mapping[int, pd.DataFrame],
+    posting_m: float,
+) -> dict[str, Any]:
+    """Prove that no ground is shared, over all sizes at once; for rule `patch` measure how much is.
+
+    Returns
+    -------
+    dict
+        `shared_ground` with `pairs_checked`, or `leak`: by size and split the share of patches that
+        share ground with a training patch.
+
+    Raises
+    ------
+    DataError
+        When patches of different splits share ground though the rule says that none do.
+    """
+    outlined = {size: _outlined(entries, ground, index, size) for size, index in indices.items()}
+    if ground.rule == "patch":
+        return {"leak": {str(size): _leak(index, posting_m) for size, index in outlined.items()}}
+    every = pd.concat(outlined.values(), ignore_index=True)
+    parts = {name: every[every["split"] == name] for name in SPLITS}
+    pairs = assert_no_shared_ground(
+        {name: _polygons(part) for name, part in parts.items()},
+        {name: list(part["label"]) for name, part in parts.items()},
+        posting_m=posting_m,
+    )
+    return {"shared_ground": {"pairs_checked": pairs}}
+
+
+def _outlined(
+    entries: Sequence[SceneEntry], ground: GroundSplit, index: pd.DataFrame, size_px: int
+) -> pd.DataFrame:
+    """Return split, outline and label of each patch."""
+    parts = []
+    for entry in entries:
+        rows = index[index["scene"] == entry.name]
+        outlines = window_outlines(entry, rows["row"], rows["col"], size_px, ground.crs)
+        labels = [f"{entry.name} row {r} col {c}" for r, c in zip(rows["row"], rows["col"], strict=True)]
+        parts.append(pd.DataFrame({"split": rows["split"].to_numpy(), "outline": outlines, "label": labels}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _leak(outlined: pd.DataFrame, posting_m: float) -> dict[str, float]:
+    by_split = {name: _polygons(outlined[outlined["split"] == name]) for name in SPLITS}
+    shares = {}
+    for name in ("val", "test"):
+        pairs = shared_pairs(by_split[name], by_split["train"], negligible_area_m2(posting_m))
+        shares[name] = round(len(np.unique(pairs[:, 0])) / max(1, len(by_split[name])), 4)
+    return shares
+
+
+def _polygons(outlined: pd.DataFrame) -> Polygons:
+    return np.asarray(outlined["outline"].to_numpy(dtype=object))
+
+
+# --- How much two patches have in common at most
+
+
+ROWS_AT_ONCE = 512
+
+
+def largest_overlap(index: pd.DataFrame, size_px: int) -> dict[str, float]:
+    """Return for each split the largest share of pixels that any two of its patches have in common.
+
+    Patches of different scenes are compared on the map where splits are proved (`patches.proof`);
+    here those of one scene are.
+
+    Parameters
+    ----------
+    index : DataFrame
+        Columns scene, row, col, split.
+    size_px : int
+        Side of a patch.
+    """
+    shares: dict[str, float] = {}
+    for (split, _scene), rows in index.groupby(["split", "scene"], sort=True):
+        found = _largest(rows[["row", "col"]].to_numpy(np.int64), size_px)
+        shares[str(split)] = max(shares.get(str(split), 0.0), found)
+    return {split: round(share, 4) for split, share in shares.items()}
+
+
+def _largest(corners: npt.NDArray[np.int64], size_px: int) -> float:
+    """Compare all pairs of `corners` (N, 2), a few rows at once."""
+    largest = 0
+    for start in range(0, len(corners), ROWS_AT_ONCE):
+        apart = np.abs(corners[start : start + ROWS_AT_ONCE, None] - corners[None, start + 1 :])
+        common = np.clip(size_px - apart, 0, None).prod(axis=2)
+        # Only pairs with a later patch; a patch has all pixels in common with itself.
+        later = np.triu(np.ones(common.shape, bool))
+        largest = max(largest, int((common * later).max(initial=0)))
+    return largest / size_px**2

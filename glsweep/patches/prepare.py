@@ -1,15 +1,131 @@
-"""The stage `prepare`: from scenes and lines to patches, with a summary of both."""
+"""The stage `prepare`: a first look at a study's data, then its patches and a summary of both."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from glsweep.config.data_card import DataCard, Simulation
+from glsweep.errors import ConfigError, DataError
 from glsweep.files import write_json
-from glsweep.patches.index import counts_by_split, draw_index
-from glsweep.patches.overlap import largest_overlap
-from glsweep.patches.proof import prove_ground
+from glsweep.patches.index import counts_by_split, draw_index, largest_overlap, prove_ground
+from glsweep.patches.split import GroundSplit, split_ground
 from glsweep.patches.store import check_trained_on, remove_others, sizes_lacking, write_stores
-from glsweep.patches.survey import check_data, survey
+from glsweep.scenes.catalogue import Catalogue, open_catalogue, open_data
+from glsweep.scenes.scene import SceneEntry
+from glsweep.simulation import projected_crs
 from glsweep.study import Study
+
+# --- A first look at a study's data: which scenes can be used, and how their ground is split
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of a study's data before a pixel is read.
+
+    Attributes
+    ----------
+    catalogue : Catalogue
+        All scenes of all data sets.
+    entries : list of SceneEntry
+        Scenes with a line.
+    left_out : dict of str to str
+        Why each other scene is left out.
+    ground : GroundSplit
+        Which ground belongs to which split.
+    """
+
+    catalogue: Catalogue
+    entries: list[SceneEntry]
+    left_out: dict[str, str]
+    ground: GroundSplit
+
+
+def survey(study: Study, sizes_px: Sequence[int]) -> Survey:
+    """Read headers and lines, and split the ground.
+
+    Scenes without a line are left out: ground on which nobody has drawn is not known to be free
+    of lines.
+
+    Parameters
+    ----------
+    study : Study
+        Its card names the scenes, which are there.
+    sizes_px : sequence of int
+        Patch sizes, ascending.
+
+    Raises
+    ------
+    DataError
+        When the scenes cannot be used or split.
+    """
+    card = study.config.card
+    catalogue = open_data(card, {part.name: study.scene_root(part) for part in card.data_sets})
+    entries, left_out = annotated(catalogue)
+    ground = split_ground(entries, card.split, largest_patch_px=sizes_px[-1], seed=study.config.seed)
+    return Survey(catalogue, entries, left_out, ground)
+
+
+def check_data(study: Study, patch_sizes_px: Sequence[int]) -> None:
+    """Make sure, before anything is written, that patches of these sizes can be drawn.
+
+    Reads the headers of the scenes, the lines, and a sample of each scene's pixels. Scenes that are
+    yet to be simulated are checked by their size.
+
+    Raises
+    ------
+    DataError
+        When the scenes cannot be used or split, or a patch is larger than every scene.
+    ConfigError
+        When simulated scenes would have no projected CRS.
+    """
+    sizes_px = sorted(set(patch_sizes_px))
+    data_sets = study.config.card.data_sets
+    if all(data_set.root is not None for data_set in data_sets):
+        survey(study, sizes_px)
+        return
+    for data_set in data_sets:
+        if data_set.root is not None:
+            annotated(open_catalogue(data_set.root, data_set))
+        elif data_set.simulation is not None:
+            _check_simulation(data_set, data_set.simulation, sizes_px[-1])
+
+
+def _check_simulation(card: DataCard, simulation: Simulation, largest_px: int) -> None:
+    try:
+        projected_crs(simulation)
+    except ConfigError as error:
+        raise ConfigError(f"data card {card.name}: {error}") from error
+    if largest_px > min(simulation.rows, simulation.cols):
+        raise DataError(
+            f"data card {card.name}: patch_size_px {largest_px} is larger than a simulated scene "
+            f"({simulation.rows} x {simulation.cols}); lower it in the search space, or raise "
+            "`simulation.rows` and `simulation.cols`"
+        )
+
+
+def annotated(catalogue: Catalogue) -> tuple[list[SceneEntry], dict[str, str]]:
+    """Return the scenes with a line, and why each other scene is left out.
+
+    Raises
+    ------
+    DataError
+        When no scene has a line.
+    """
+    left_out = {}
+    for entry in catalogue.entries:
+        if not entry.has_row:
+            left_out[entry.name] = "no row in the file of lines"
+        elif not entry.lines:
+            left_out[entry.name] = "only rows without a geometry"
+        elif entry.line_km == 0:
+            left_out[entry.name] = "all its lines lie outside"
+    entries = [entry for entry in catalogue.entries if entry.name not in left_out]
+    if not entries:
+        raise DataError(f"{catalogue.root}: no scene has a line; add lines or mend layout.scene_column")
+    return entries, left_out
+
+
+# --- The stage `prepare`: from scenes and lines to patches, with a summary of both
 
 
 def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> dict[str, Any]:

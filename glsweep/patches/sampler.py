@@ -1,14 +1,279 @@
-"""Where patches are cut from a scene, by either rule."""
+"""Where patches are cut from a scene: spread evenly along the line, or by the published rule."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from glsweep.config.patches import PatchSettings
-from glsweep.patches.balanced import draw_balanced
-from glsweep.patches.coverage import draw_published
-from glsweep.patches.windows import Position, survey_ground
+from glsweep.config.data_card import PatchSettings
+from glsweep.patches.windows import Places, Position, SummedArea, WindowCounts, survey_ground
+
+# --- The published way of drawing patches: uniform positions, held apart by a coverage map
+
+
+CANDIDATES_PER_PATCH = 30
+"""Windows tried for each patch asked for; what is not found by then is not there to be found."""
+
+
+def draw_published(
+    ground: WindowCounts,
+    settings: PatchSettings,
+    *,
+    limit_with_line: int,
+    limit_without_line: int,
+    generator: np.random.Generator,
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Draw windows with a line, then windows without, by the published rule.
+
+    Candidates are drawn uniformly from the usable windows of each kind, which is what is left of
+    uniform positions when those of the wrong kind are thrown away; each is kept or dropped by the
+    coverage rule of `PatchSettings`. Windows without a line have a coverage map of their own, and by
+    the box alone: however fresh the rest of one is, where the box is full it is dropped. Of positions
+    without a line only so many are tried as the settings say.
+
+    Returns
+    -------
+    tuple of list
+        The (row, col) of windows with and without a line, in the order in which they were kept.
+    """
+    holds_line = SummedArea(ground.line).in_windows(ground.size_px) > 0
+    line_free = SummedArea(ground.drawn).in_windows(ground.size_px) == 0
+    with_line = _draw(ground.usable & holds_line, limit_with_line * CANDIDATES_PER_PATCH, generator)
+    kept_with_line = Coverage(ground.line.shape, ground.size_px, settings).keep(with_line, limit_with_line)
+    tries = settings.tries_without_line or limit_without_line * CANDIDATES_PER_PATCH
+    without_line = _draw(ground.usable & line_free, tries if limit_without_line else 0, generator)
+    by_box = Coverage(ground.line.shape, ground.size_px, settings, by_box_alone=True)
+    return kept_with_line, by_box.keep(without_line, limit_without_line)
+
+
+class Coverage:
+    """How often each pixel of a scene has been covered by a patch of one kind.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the scene.
+    size_px : int
+        Side of a patch.
+    settings : PatchSettings
+        The coverage rule.
+    by_box_alone : bool
+        Whether a window whose box is full is dropped however few of its other pixels are covered.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], size_px: int, settings: PatchSettings, *, by_box_alone: bool = False
+    ) -> None:
+        assert settings.box_px is not None and settings.box_coverage is not None
+        assert settings.fresh_share is not None and settings.fresh_coverage is not None
+        self._times = np.zeros(shape, np.int32)
+        self._size_px = size_px
+        self._box_px, self._box_coverage = settings.box_px, settings.box_coverage
+        self._fresh_share, self._fresh_coverage = settings.fresh_share, settings.fresh_coverage
+        self._by_box_alone = by_box_alone
+        self._taken: set[tuple[int, int]] = set()
+
+    def keep(self, candidates: npt.NDArray[np.int64], limit: int) -> list[tuple[int, int]]:
+        """Return those of `candidates` (N, 2) that the rule keeps, up to `limit`, and cover them."""
+        kept: list[tuple[int, int]] = []
+        for row, col in candidates.tolist():
+            if len(kept) == limit:
+                break
+            if self._is_kept(row, col):
+                self._times[row : row + self._size_px, col : col + self._size_px] += 1
+                self._taken.add((row, col))
+                kept.append((row, col))
+        return kept
+
+    def _is_kept(self, row: int, col: int) -> bool:
+        if (row, col) in self._taken:
+            return False
+        size, box_px = self._size_px, self._box_px
+        top, left = (max(0, corner + size // 2 - box_px // 2) for corner in (row, col))
+        box = self._times[top : top + box_px, left : left + box_px]
+        if box.sum() <= self._box_coverage:
+            return True
+        if self._by_box_alone:
+            return False
+        window = self._times[row : row + size, col : col + size]
+        return bool(np.mean(window < self._fresh_coverage) >= self._fresh_share)
+
+
+def _draw(
+    windows: npt.NDArray[np.bool_], count: int, generator: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Draw `count` of the true places of `windows` (rows, cols), with repetition: (count, 2)."""
+    places = np.flatnonzero(windows)
+    if count == 0 or len(places) == 0:
+        return np.empty((0, 2), np.int64)
+    return np.column_stack(np.unravel_index(generator.choice(places, count), windows.shape))
+
+
+# --- Patches spread evenly along the line, and stated shares of them near it and far from it
+
+
+TRIES = 24
+"""Windows tried at once around each chosen pixel before all that hold it are looked at."""
+ROUNDS = 6
+"""Rounds in which windows that were drawn twice are replaced."""
+
+
+PLACES_PER_WINDOW = 64
+"""Places that are looked at, a line or not, for each window without a line."""
+
+
+def draw_balanced(
+    ground: WindowCounts, *, with_line: int, near: int, far: int, generator: np.random.Generator
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Draw windows in one pass, without a coverage map.
+
+    With a line: pixels of the line are drawn at even steps of a weight that falls with the amount
+    of line around them, which is the coverage that they will get from their neighbours' windows,
+    counted in a summed-area table. Each gets a window in which it lies at a random place. So every
+    stretch of line is covered about equally often, however tangled.
+
+    Without: windows at even steps over the scene, near the line (a line pixel within one patch of
+    the window's edge) and far from it. What one of the two cannot give, the other does.
+
+    Returns
+    -------
+    tuple of list
+        The (row, col) of windows with and without a line; as many as asked for, unless there are
+        fewer.
+    """
+    line = SummedArea(ground.line)
+    drawn = line if np.array_equal(ground.line, ground.drawn) else SummedArea(ground.drawn)
+    with_windows = _along_the_line(ground, line, with_line, generator)
+    return with_windows, _off_the_line(ground, line, drawn, near=near, far=far, generator=generator)
+
+
+def _along_the_line(
+    ground: WindowCounts, line: SummedArea, count: int, generator: np.random.Generator
+) -> list[tuple[int, int]]:
+    size = ground.size_px
+    rows, cols = np.nonzero(ground.line)
+    if not ground.usable.all():
+        # A pixel can be covered where some usable window holds it.
+        coverable = SummedArea(ground.usable).in_boxes(rows - size + 1, cols - size + 1, size) > 0
+        rows, cols = rows[coverable], cols[coverable]
+    if len(rows) == 0 or count == 0:
+        return []
+    order = np.argsort(_morton(rows, cols), kind="stable")
+    rows, cols = rows[order], cols[order]
+    weight = 1.0 / line.in_boxes(rows - size // 2, cols - size // 2, size)
+    taken: dict[tuple[int, int], None] = {}
+    for _ in range(ROUNDS):
+        missing = count - len(taken)
+        if missing == 0:
+            break
+        chosen = _even_steps(weight, missing, generator)
+        for window in _windows_around(ground, rows[chosen], cols[chosen], generator).tolist():
+            taken.setdefault((window[0], window[1]), None)
+    return list(taken)
+
+
+def _off_the_line(
+    ground: WindowCounts,
+    line: SummedArea,
+    drawn: SummedArea,
+    *,
+    near: int,
+    far: int,
+    generator: np.random.Generator,
+) -> list[tuple[int, int]]:
+    count = near + far
+    if count == 0:
+        return []
+    size = ground.size_px
+    # A lattice with a random start is as good as every place, and looked through in no time.
+    stride = max(1, int((ground.usable.size / (PLACES_PER_WINDOW * count)) ** 0.5))
+    rows, cols = _line_free(ground, drawn, stride, generator)
+    if len(rows) < count:
+        rows, cols = _line_free(ground, drawn, 1, generator)
+    is_near = line.in_boxes(rows - size, cols - size, 3 * size) > 0
+    spare_near, spare_far = int(is_near.sum()) - near, int((~is_near).sum()) - far
+    return [
+        *_over_the_ground(rows[is_near], cols[is_near], near + max(0, -spare_far), size, generator),
+        *_over_the_ground(rows[~is_near], cols[~is_near], far + max(0, -spare_near), size, generator),
+    ]
+
+
+def _line_free(
+    ground: WindowCounts, drawn: SummedArea, stride: int, generator: np.random.Generator
+) -> tuple[Places, Places]:
+    """Return the rows and columns of usable windows without a line, on a lattice."""
+    start_row, start_col = generator.integers(stride, size=2)
+    rows, cols = np.nonzero(ground.usable[start_row::stride, start_col::stride])
+    rows, cols = rows * stride + start_row, cols * stride + start_col
+    free = drawn.in_boxes(rows, cols, ground.size_px) == 0
+    return rows[free], cols[free]
+
+
+def _windows_around(
+    ground: WindowCounts, rows: Places, cols: Places, generator: np.random.Generator
+) -> Places:
+    """Return for each pixel a usable window that holds it at a random place, (N, 2)."""
+    size = ground.size_px
+    height, width = ground.usable.shape
+    down, across = generator.integers(size, size=(2, len(rows), TRIES))
+    top, left = rows[:, None] - down, cols[:, None] - across
+    inside = (top >= 0) & (top < height) & (left >= 0) & (left < width)
+    works = inside & ground.usable[np.clip(top, 0, height - 1), np.clip(left, 0, width - 1)]
+    first = works.argmax(axis=1)
+    each = np.arange(len(rows))
+    windows = np.column_stack([top[each, first], left[each, first]])
+    for number in np.flatnonzero(~works.any(axis=1)):
+        row, col = int(rows[number]), int(cols[number])
+        corner_row, corner_col = max(0, row - size + 1), max(0, col - size + 1)
+        around = np.argwhere(ground.usable[corner_row : row + 1, corner_col : col + 1])
+        windows[number] = around[generator.integers(len(around))] + (corner_row, corner_col)
+    return windows
+
+
+def _over_the_ground(
+    rows: Places, cols: Places, count: int, size_px: int, generator: np.random.Generator
+) -> list[tuple[int, int]]:
+    """Draw `count` of the windows at `rows`, `cols`, evenly over cells half a patch wide."""
+    count = min(count, len(rows))
+    if count == 0:
+        return []
+    cell = max(1, size_px // 2)
+    # Within a cell the order is random, so that even steps meet any of its places.
+    order = np.lexsort((generator.random(len(rows), np.float32), _morton(rows // cell, cols // cell)))
+    chosen = order[_even_steps(np.ones(len(rows)), count, generator)]
+    return list(zip(rows[chosen].tolist(), cols[chosen].tolist(), strict=True))
+
+
+def _even_steps(weight: npt.NDArray[np.float64], count: int, generator: np.random.Generator) -> Places:
+    """Draw `count` indices in proportion to `weight` at even steps from a random start.
+
+    Systematic sampling: the number of draws in any stretch differs by less than one from its share.
+    """
+    cumulated = weight.cumsum()
+    steps = (np.arange(count) + generator.random()) * (cumulated[-1] / count)
+    return np.asarray(np.minimum(np.searchsorted(cumulated, steps, side="right"), len(weight) - 1))
+
+
+def _morton(rows: Places, cols: Places) -> Places:
+    """Number places so that neighbours in number are neighbours on the ground (Morton 1966)."""
+    return (_spread(rows) << 1) | _spread(cols)
+
+
+def _spread(values: Places) -> Places:
+    """Put a zero between all bits of numbers below 2**32."""
+    spread = values.astype(np.int64)
+    for shift, kept in (
+        (16, 0x0000FFFF0000FFFF),
+        (8, 0x00FF00FF00FF00FF),
+        (4, 0x0F0F0F0F0F0F0F0F),
+        (2, 0x3333333333333333),
+        (1, 0x5555555555555555),
+    ):
+        spread = (spread | (spread << shift)) & kept
+    return spread
+
+
+# --- Where patches are cut from a scene, by either rule
 
 
 def sample_positions(

@@ -10,15 +10,99 @@ import shapely
 from pyproj import CRS
 from shapely import Polygon
 
-from glsweep.config.split import SPLITS, Split, SplitName
+from glsweep.config.data_card import SPLITS, Split, SplitName
 from glsweep.errors import DataError
-from glsweep.patches.assignment import share_groups
-from glsweep.patches.ground import common_map, footprint, lines_within
-from glsweep.patches.piece import Piece, whole_piece
-from glsweep.patches.regions import apart, hold_out
-from glsweep.patches.strips import Strip, cut_at_quantiles
+from glsweep.patches.ground import (
+    PieceOfGround,
+    apart,
+    common_map,
+    footprint,
+    hold_out,
+    lines_within,
+    whole_piece,
+)
+from glsweep.patches.windows import GroundStrip, cut_at_quantiles
 from glsweep.randomness import generator_for
-from glsweep.scenes.scene_entry import SceneEntry
+from glsweep.scenes.scene import SceneEntry
+
+# --- Sharing a whole out by fractions: groups of scenes between splits, and counts between pieces
+
+
+EXACT_GROUPS = 10
+ORDERS = 64
+"""Random orders tried where the assignments are too many to be searched."""
+
+
+def share_groups(
+    lengths: npt.NDArray[np.float64], fractions: npt.NDArray[np.float64], generator: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Assign groups to splits so that the shares of length come closest to `fractions`.
+
+    Closest by the sum of squared differences, among the assignments that give every split a
+    group with a line. All are searched up to ten groups; beyond, the best of several greedy
+    assignments in random order is taken. Ties are broken by `generator`.
+
+    Parameters
+    ----------
+    lengths : float array (groups,)
+        Length of line in each group; at least as many are above 0 as there are splits.
+    fractions : float array (splits,)
+        Shares to be approached; they sum to 1.
+    generator : numpy Generator
+        Source of randomness.
+
+    Returns
+    -------
+    int array (groups,)
+        The index of each group's split.
+    """
+    count, splits = len(lengths), len(fractions)
+    if count <= EXACT_GROUPS:
+        assignments = np.indices((splits,) * count).reshape(count, -1).T
+    else:
+        assignments = np.stack([_greedy(lengths, fractions, generator) for _ in range(ORDERS)])
+    loads = np.stack([(assignments == split) @ lengths for split in range(splits)], axis=1)
+    misfit = ((loads / lengths.sum() - fractions) ** 2).sum(axis=1)
+    misfit[(loads == 0).any(axis=1)] = np.inf
+    best = np.flatnonzero(misfit <= misfit.min() + 1e-12)
+    return np.asarray(assignments[generator.choice(best)])
+
+
+def _greedy(
+    lengths: npt.NDArray[np.float64], fractions: npt.NDArray[np.float64], generator: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Give each group, in random order, to the split that lacks most; no split stays empty."""
+    lacking = fractions * lengths.sum()
+    empty = np.ones(len(fractions), np.bool_)
+    assigned = np.zeros(len(lengths), np.int64)
+    order = generator.permutation(len(lengths))
+    left_with_line = np.count_nonzero(lengths)
+    for group in order:
+        must_fill = lengths[group] > 0 and left_with_line == np.count_nonzero(empty)
+        split = int(np.argmax(np.where(empty, lacking, -np.inf) if must_fill else lacking))
+        assigned[group] = split
+        lacking[split] -= lengths[group]
+        if lengths[group] > 0:
+            empty[split] = False
+            left_with_line -= 1
+    return assigned
+
+
+def share_count(total: int, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Share `total` out in proportion to `weights` (N,) by largest remainders; the parts sum to it.
+
+    All zero weights get nothing.
+    """
+    if weights.sum() == 0:
+        return np.zeros(len(weights), np.int64)
+    exact = total * weights / weights.sum()
+    parts = np.floor(exact).astype(np.int64)
+    largest = np.argsort(parts - exact, kind="stable")[: total - parts.sum()]
+    parts[largest] += 1
+    return np.asarray(parts)
+
+
+# --- Leak-proof splits: ground is shared out first, and patches are drawn within it
 
 
 @dataclass(frozen=True)
@@ -40,7 +124,7 @@ class GroundSplit:
     rule: Literal["scene", "block", "region", "column", "patch"]
     reason: str
     crs: CRS
-    pieces: tuple[Piece, ...]
+    pieces: tuple[PieceOfGround, ...]
 
     def findings(self) -> dict[str, object]:
         """Return the split as a summary that JSON can hold."""
@@ -52,7 +136,7 @@ class GroundSplit:
             "line_km": {s: round(sum(p.line_m for p in self._of(s)) / 1e3, 3) for s in SPLITS},
         }
 
-    def _of(self, split: SplitName) -> list[Piece]:
+    def _of(self, split: SplitName) -> list[PieceOfGround]:
         return [piece for piece in self.pieces if piece.split in (split, None)]
 
 
@@ -115,13 +199,13 @@ _REASONS = {
 class _Shared(NamedTuple):
     """Pieces that were shared out, by which rule and why."""
 
-    pieces: list[Piece]
+    pieces: list[PieceOfGround]
     rule: Literal["scene", "block"]
     reason: str
 
 
 def _share(
-    whole: Sequence[Piece],
+    whole: Sequence[PieceOfGround],
     split: Split,
     shares: Mapping[SplitName, float],
     crs: CRS,
@@ -158,7 +242,7 @@ def _few_groups(with_line: int, needed: int) -> str:
     return f"rule `scene` needs {needed} groups of scenes that share no ground, there are {with_line}"
 
 
-def group_scenes(whole: Sequence[Piece]) -> npt.NDArray[np.int64]:
+def group_scenes(whole: Sequence[PieceOfGround]) -> npt.NDArray[np.int64]:
     """Number the scenes that must stay together, (N,): they share ground, or belong to one group."""
     groups = group_overlapping([piece.outline for piece in whole])
     first: dict[str, int] = {}
@@ -185,7 +269,9 @@ def group_overlapping(outlines: Sequence[Polygon]) -> npt.NDArray[np.int64]:
     return np.asarray(np.unique([root(i) for i in range(len(polygons))], return_inverse=True)[1])
 
 
-def _cut(whole: Sequence[Piece], strips: Mapping[SplitName, Strip], crs: CRS) -> list[Piece]:
+def _cut(
+    whole: Sequence[PieceOfGround], strips: Mapping[SplitName, GroundStrip], crs: CRS
+) -> list[PieceOfGround]:
     pieces = []
     for name in strips:
         for piece in whole:
@@ -205,7 +291,9 @@ def _check_size(entries: Sequence[SceneEntry], largest_patch_px: int) -> None:
         )
 
 
-def _check_strips(strips: Mapping[SplitName, Strip], whole: Sequence[Piece], largest_patch_px: int) -> None:
+def _check_strips(
+    strips: Mapping[SplitName, GroundStrip], whole: Sequence[PieceOfGround], largest_patch_px: int
+) -> None:
     first = whole[0].entry
     patch_m = largest_patch_px * first.posting_m
     for name, strip in strips.items():
@@ -218,7 +306,7 @@ def _check_strips(strips: Mapping[SplitName, Strip], whole: Sequence[Piece], lar
             )
 
 
-def _check_every_split(pieces: Sequence[Piece], rule: str) -> None:
+def _check_every_split(pieces: Sequence[PieceOfGround], rule: str) -> None:
     """Make sure that each split has a line, unless patches are shared out later."""
     for name in SPLITS if rule != "patch" else ():
         if not any(piece.line_m > 0 for piece in pieces if piece.split == name):

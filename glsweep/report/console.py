@@ -1,20 +1,34 @@
-"""What is printed between and after the stages."""
+"""What is printed of a study: results after a stage, its status, and other stopping rules replayed."""
 
-from collections.abc import Iterable, Mapping
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from rich.console import Console
+import pandas as pd
+from rich.console import Console, Group
+from rich.table import Table
 from rich.text import Text
 
-from glsweep.files import read_json
-from glsweep.report.data_facts import data_facts
-from glsweep.report.data_sets import data_set_lines
-from glsweep.report.line_tables import console_line_table, line_rows
+from glsweep.errors import ConfigError, StudyError
+from glsweep.files import read_json, replacing
+from glsweep.report import DASH, FIGURE_WORDS, counted, duration, joined
+from glsweep.report.figures import house_style, png_bytes
+from glsweep.report.figures.stopping import draw_replay
+from glsweep.report.scene_tables import console_line_table, data_set_lines, line_rows
+from glsweep.report.study_facts import data_facts
 from glsweep.report.table import console_table
-from glsweep.report.words import counted, joined
 from glsweep.study import Study
-from glsweep.sweep.failures import Failure
+from glsweep.study.configuration import STAGES
+from glsweep.sweep.outcomes import Failure, read_failures
+from glsweep.sweep.records import read_records
+from glsweep.sweep.replay import RuleSummary, Spread, replay, summarise
+from glsweep.sweep.rungs import parse_rules, rule_name
+from glsweep.sweep.status import Status, sweep_table
 from glsweep.tracking.address import browse_command, tracking_uri, trials_page
+
+# --- What is printed between and after the stages
 
 
 def print_data(findings: Mapping[str, Any], console: Console) -> None:
@@ -65,7 +79,7 @@ def print_failures(failed: Iterable[Failure], console: Console) -> None:
 def _print_where_to_compare(study: Study, console: Console) -> None:
     """Print the command and the page with which the trials are compared in a browser."""
     # Importing MLflow takes seconds, which what is printed before the end need not wait for.
-    from glsweep.tracking.away import without_stopping  # noqa: PLC0415
+    from glsweep.tracking.address import without_stopping  # noqa: PLC0415
     from glsweep.tracking.store import connect  # noqa: PLC0415
 
     uri = tracking_uri(study)
@@ -77,3 +91,198 @@ def _print_where_to_compare(study: Study, console: Console) -> None:
         page = trials_page(uri, store.experiment_id, study.id, study.config.space.search.rank_by)
         shown = "compare:" if command is None else "   then:"
         console.print(f"{shown} {page}", soft_wrap=True, highlight=False, markup=False)
+
+
+# --- The command `status`: how a study stands, for a terminal
+
+
+def print_status(study: Study, status: Status, console: Console) -> None:
+    """Print whether a study runs, its stages, and the trials of sweep and retraining."""
+    console.print(
+        Text.assemble("study ", (str(study.directory), "bold"), f": {_state(study, status)}"), soft_wrap=True
+    )
+    stages = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
+    for stage in STAGES:
+        if stage in status.done:
+            stages.add_row(stage, f"done in {duration(status.done[stage])}")
+        elif stage == status.current:
+            stages.add_row(Text(stage, style="bold"), "running" if status.is_running else "not done")
+        else:
+            stages.add_row(Text(stage, style="dim"), Text("to come", style="dim"))
+    console.print(stages)
+    print_failures(read_failures(study).values(), console)
+    for part in status.parts:
+        now_unix_s = time.time() if part is status.training else None
+        console.print()
+        console.print(sweep_table(part.records, part.terms, title=part.title, now_unix_s=now_unix_s))
+
+
+def _state(study: Study, status: Status) -> str:
+    if status.current is None and not status.is_running:
+        return "complete"
+    if status.is_running is False:
+        return f"not running; `python -m glsweep.run --study {study.directory}` continues it"
+    words = "running" if status.is_running else "running or not (its lock cannot be opened)"
+    if status.training is not None and status.training.records.trials:
+        records = status.training.records
+        begun = datetime.fromtimestamp(records.begun_unix_s).astimezone()
+        since_s = max(time.time() - records.last_unix_s, 0.0)
+        words += f" since {begun:%Y-%m-%d %H:%M}, last event {duration(since_s)} ago"
+    return words
+
+
+# --- What other stopping rules would have done, as a table for a terminal
+
+
+LEAST = "\N{GREATER-THAN OR EQUAL TO}"
+
+
+def replay_table(summaries: Sequence[RuleSummary], *, figure: str, recorded: str, orders: int) -> Group:
+    """Return one row a rule, the cheapest first; those that nothing beats are bold.
+
+    Parameters
+    ----------
+    summaries : sequence of RuleSummary
+        Rules of which the curves say enough.
+    figure : str
+        What ranks.
+    recorded : str
+        Name of the sweep's own rule, which is marked.
+    orders : int
+        Shuffled orders that were played besides the plan's.
+    """
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    table.title_justify = "left"
+    table.title = f"Stopping rules replayed, by {FIGURE_WORDS[figure]}"
+    table.add_column("rule", no_wrap=True)
+    for heading in ("epochs", "of full", "winners kept", "worst regret", "median regret"):
+        table.add_column(Text(heading.replace(" ", "\n", 1), justify="right"), justify="right", no_wrap=True)
+        if orders and heading in ("of full", "winners kept", "worst regret"):
+            table.add_column(Text("10-90 %", style="dim"), justify="right", style="dim", no_wrap=True)
+    is_cut = any(summary.unknown for summary in summaries)
+    if is_cut:
+        table.add_column(Text("not\nknown", justify="right"), justify="right")
+    for summary in summaries:
+        cells = _cells(summary, with_spread=orders > 0) + [str(summary.unknown or DASH)] * is_cut
+        name = f"{summary.rule} *" if summary.rule == recorded else summary.rule
+        table.add_row(name, *cells, style="bold" if summary.is_efficient else "")
+    return Group(table, *(Text(remark, style="dim") for remark in _remarks(summaries, orders)))
+
+
+def _cells(summary: RuleSummary, *, with_spread: bool) -> list[str]:
+    least = LEAST if summary.unknown else ""
+    share, kept, worst = summary.share, summary.kept, summary.worst_regret
+    texts = [
+        f"{least}{summary.epochs:,}",
+        f"{least}{share.planned:.0%}",
+        _range(share, lambda value: f"{100 * value:.0f}"),
+        f"{kept.planned:.0f} of {summary.strata}",
+        _range(kept, lambda value: f"{value:.0f}"),
+        _number(worst.planned),
+        _range(worst, _number),
+        _number(summary.median_regret.planned),
+    ]
+    return texts if with_spread else [texts[place] for place in (0, 1, 3, 5, 7)]
+
+
+def _range(spread: Spread, text: Callable[[float], str]) -> str:
+    return f"{text(spread.low)}{DASH}{text(spread.high)}"
+
+
+def _number(value: float) -> str:
+    return "?" if math.isnan(value) else f"{value:.3f}"
+
+
+def _remarks(summaries: Sequence[RuleSummary], orders: int) -> list[str]:
+    remarks = ["*: this study's rule. Bold: no other one is both cheaper and loses less."]
+    remarks.append("Regret: how much worse than the sweep's a stratum's winner is.")
+    if orders:
+        remarks.append(f"First columns: the plan's order; 10-90 %: over it and {orders} shuffled ones.")
+    if any(summary.unknown for summary in summaries):
+        remarks.append(
+            f"Not known: how many trials would have gone on where the sweep stopped them; {LEAST}: at least."
+        )
+    return remarks
+
+
+# --- The command `replay`: table, rows and figure of what other stopping rules would have done
+
+
+def replay_study(study: Study, names: Sequence[str], *, orders: int, console: Console) -> None:
+    """Replay rules, print a table, and write `replay/replay.csv` and `replay/replay.png`.
+
+    Parameters
+    ----------
+    study : Study
+        Its sweep must be over.
+    names : sequence of str
+        Short names of rules; empty for all that are sensible.
+    orders : int
+        Shuffled orders that are played besides the plan's.
+    console : Console
+        Where to.
+
+    Raises
+    ------
+    ConfigError
+        When a rule cannot be read.
+    StudyError
+        When the sweep is not over, or says too little about every rule.
+    """
+    if orders < 0:
+        raise ConfigError(f"--orders {orders}: must not be negative")
+    study.record("sweep")
+    search = study.config.space.search
+    rules = parse_rules(names, epochs=search.epochs)
+    if not names and search.scheduler not in rules:
+        rules.append(search.scheduler)
+    records = read_records(study.ledger_jsonl)
+    plays = replay(
+        records, rules, figure=search.rank_by, epochs=search.epochs, orders=orders, seed=study.config.seed
+    )
+    summaries = summarise(plays)
+    told = [summary for summary in summaries if summary.is_told]
+    untold = [summary for summary in summaries if not summary.is_told]
+    recorded = rule_name(search.scheduler)
+    if not told:
+        raise StudyError(f"{study.directory}: {_untold(untold)}; {_remedy(recorded)}")
+    console.print(replay_table(told, figure=search.rank_by, recorded=recorded, orders=orders))
+    if untold:
+        console.print(Text(f"not shown: {_untold(untold)}; {_remedy(recorded)}", style="yellow"))
+    if search.sampler == "tpe":
+        text = "mind: another rule would have led tpe to other configurations; here they are as they came"
+        console.print(Text(text, style="yellow"))
+    with house_style():
+        _write(plays[plays["rule"].isin([summary.rule for summary in told])], study, recorded, console)
+
+
+def _write(plays: pd.DataFrame, study: Study, recorded: str, console: Console) -> None:
+    """Write rows and figure, or say that a study that can only be read holds neither."""
+    plate = draw_replay(plays, study.config.space.search.rank_by, recorded=recorded)
+    try:
+        with replacing(study.replay) as folder:
+            folder.mkdir()
+            plays.to_csv(folder / "replay.csv", index=False)
+            (folder / "replay.png").write_bytes(png_bytes(plate.figure))
+    except OSError as error:
+        text = f"rows and figure were not written to {study.replay}: {error.strerror}"
+        console.print(Text(text, style="yellow"), soft_wrap=True)
+        return
+    console.print(f"figure: {study.replay / 'replay.png'}", soft_wrap=True, highlight=False)
+    console.print(f"rows:   {study.replay / 'replay.csv'}", soft_wrap=True, highlight=False)
+
+
+def _untold(untold: Sequence[RuleSummary]) -> str:
+    names = ", ".join(summary.rule for summary in untold)
+    unknown, trials = max((summary.unknown, summary.trials) for summary in untold)
+    return (
+        f"too little is known of {names}, under which up to {unknown} of {trials} trials would have trained "
+        "on where the sweep stopped them"
+    )
+
+
+def _remedy(recorded: str) -> str:
+    return (
+        f"replay rules that stop earlier than this study's {recorded}, or a study with "
+        "`scheduler: {name: none}`"
+    )

@@ -1,4 +1,4 @@
-"""How much each dimension decides a trial's figure, and how sure that is: fANOVA on bootstrap draws.
+"""How much each dimension decides a trial's metric, and how sure that is: fANOVA on bootstrap draws.
 
 Functional analysis of variance (Hutter, Hoos & Leyton-Brown 2014, ICML) fits a random forest to the
 figures and splits its variance over the dimensions. Optuna's implementation does the work. Drawn
@@ -7,15 +7,122 @@ answer is chance; and a shuffled copy of each dimension, which cannot matter, te
 to a dimension without effect.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import optuna
-from optuna.distributions import BaseDistribution
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.importance import FanovaImportanceEvaluator
+
+from glsweep.config.dimension import Dimension, as_list
+from glsweep.config.space import HIGHER_IS_BETTER, SearchSpace
+from glsweep.config.trial import ARCHITECTURE_TITLES, canonical
+from glsweep.randomness import generator_for
+from glsweep.report import counted, short
+from glsweep.report.results import Results
+from glsweep.tracking.address import parameter_label
+
+# --- The dimensions that trials differ in, as axes for figures and columns for tables
+
+
+MOST_CATEGORIES = 9
+SHOWN_AS_STRATUM = {"architecture", "patch_size_px"}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the parallel coordinates, from 0 (bottom) to 1 (top).
+
+    Attributes
+    ----------
+    title : str
+        Name of the dimension.
+    positions : float array (N,)
+        Where each trial crosses it.
+    ticks : tuple of (float, str)
+        Positions with their labels.
+    room : float
+        Height over which trials of one position may be spread; 0 on a continuous axis.
+    """
+
+    title: str
+    positions: npt.NDArray[np.float64]
+    ticks: tuple[tuple[float, str], ...]
+    room: float
+
+
+def parameters_of(name: str, dimension: Dimension) -> list[str]:
+    """Return the parameters that a dimension sets, under their own names."""
+    return [canonical(key) for key in dimension.keys or (name,)]
+
+
+def title_of(name: str, dimension: Dimension) -> str:
+    """Return what a dimension is called: its own name where it ties parameters, else the parameter's.
+
+    So several dimensions that set one parameter, under different conditions, are one axis.
+    """
+    parameters = parameters_of(name, dimension)
+    return parameters[0] if len(parameters) == 1 else name
+
+
+def tied_columns(space: SearchSpace, columns: Sequence[str]) -> dict[str, list[str]]:
+    """Group parameter columns into dimensions: tied parameters make one, named by their dimension."""
+    groups: dict[str, list[str]] = {}
+    for name, dimension in space.dimensions.items():
+        present = [key for key in parameters_of(name, dimension) if key in columns]
+        if present:
+            groups[title_of(name, dimension)] = present
+    grouped = {column for group in groups.values() for column in group}
+    return {**groups, **{column: [column] for column in columns if column not in grouped}}
+
+
+def varying(trials: pd.DataFrame, groups: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return the groups in which `trials` differ."""
+    return {name: group for name, group in groups.items() if len(trials[group].drop_duplicates()) > 1}
+
+
+def labels_of(trials: pd.DataFrame, group: Sequence[str]) -> pd.Series:
+    """Return one label a trial, such as `0.7 / 0.3 / 1.33` for tied parameters."""
+    return trials[list(group)].astype(str).map(short).agg(" / ".join, axis=1)
+
+
+def axis_for(title: str, labels: pd.Series, *, log: bool) -> Axis:
+    """Place labels on an axis: few or wordy ones as categories, many numbers on a scale."""
+    numbers = pd.to_numeric(labels, errors="coerce")
+    distinct = labels.nunique()
+    if numbers.notna().all() and distinct > MOST_CATEGORIES:
+        return _scale(title, numbers.to_numpy(dtype=float), log=log)
+    return _categories(title, labels)
+
+
+def _scale(title: str, numbers: npt.NDArray[np.float64], *, log: bool) -> Axis:
+    values = np.log10(numbers) if log and (numbers > 0).all() else numbers
+    low, high = values.min(), values.max()
+    positions = (values - low) / (high - low)
+    nearest = [int(np.abs(positions - place).argmin()) for place in (0, 0.5, 1)]
+    ticks = tuple((float(positions[i]), f"{numbers[i]:.2g}") for i in dict.fromkeys(nearest))
+    return Axis(title, positions, ticks, room=0.0)
+
+
+def _categories(title: str, labels: pd.Series) -> Axis:
+    names = sorted(labels.unique(), key=_numeric_first)
+    places = (np.arange(len(names)) + 0.5) / len(names)
+    position_of = dict(zip(names, places, strict=True))
+    positions = labels.map(position_of).to_numpy(dtype=float)
+    return Axis(title, positions, tuple(zip(map(float, places), names, strict=True)), room=0.6 / len(names))
+
+
+def _numeric_first(label: str) -> tuple[bool, float, str]:
+    number = pd.to_numeric(label, errors="coerce")
+    return (bool(pd.isna(number)), 0.0 if pd.isna(number) else float(number), label)
+
+
+# --- How much each dimension decides a trial's figure, and how sure that is: fANOVA on bootstrap draws
+
 
 DRAWS = 30
 TREES = 8
@@ -25,7 +132,7 @@ SHUFFLED = "shuffled "
 
 
 @dataclass(frozen=True)
-class Coordinate:
+class TrialDimension:
     """One dimension: each trial's place in it (a label or a number), and what there is to choose from."""
 
     places: npt.NDArray[np.object_]
@@ -33,7 +140,7 @@ class Coordinate:
 
 
 @dataclass(frozen=True)
-class Share:
+class ImportanceShare:
     """The share of the variance between trials that one dimension explains by itself.
 
     `low`, `median` and `high` are the 10th, 50th and 90th percentile over the draws; `chance` is
@@ -48,8 +155,10 @@ class Share:
 
 
 def shares(
-    coordinates: Mapping[str, Coordinate], figures: npt.NDArray[np.float64], generator: np.random.Generator
-) -> list[Share]:
+    coordinates: Mapping[str, TrialDimension],
+    figures: npt.NDArray[np.float64],
+    generator: np.random.Generator,
+) -> list[ImportanceShare]:
     """Return the share of each dimension, in the order of `coordinates`.
 
     Parameters
@@ -71,7 +180,7 @@ def shares(
 
 
 def _draw(
-    coordinates: Mapping[str, Coordinate],
+    coordinates: Mapping[str, TrialDimension],
     figures: npt.NDArray[np.float64],
     drawn: npt.NDArray[np.int64],
     generator: np.random.Generator,
@@ -98,10 +207,10 @@ def _draw(
     return FanovaImportanceEvaluator(n_trees=TREES, max_depth=DEPTH, seed=forest_seed).evaluate(study)
 
 
-def _summary(name: str, draws: list[dict[str, float]]) -> Share:
+def _summary(name: str, draws: list[dict[str, float]]) -> ImportanceShare:
     low, median, high = np.percentile([draw[name] for draw in draws], [10, 50, 90])
     chance = np.percentile([draw[SHUFFLED + name] for draw in draws], 90)
-    return Share(name, float(low), float(median), float(high), float(chance))
+    return ImportanceShare(name, float(low), float(median), float(high), float(chance))
 
 
 @contextmanager
@@ -113,3 +222,127 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(before)
+
+
+# --- Which trials and dimensions importance is asked of: all of a patch size, then each stratum
+
+
+FEWEST_TRIALS = 12
+TRIALS_A_DIMENSION = 2
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Importance among the trials of one patch size, or of one stratum.
+
+    `architecture` is None where all of them are taken together. `epoch` is that until which
+    figures count. `remark` says why there are no `shares`.
+    """
+
+    patch_size_px: int
+    architecture: str | None
+    trials: int
+    epoch: int
+    shares: tuple[ImportanceShare, ...]
+    remark: str = ""
+
+    @property
+    def title(self) -> str:
+        """Name for people."""
+        name = "All networks" if self.architecture is None else ARCHITECTURE_TITLES[self.architecture]
+        return f"{name} {self.patch_size_px}"
+
+
+def importance_panels(results: Results) -> list[Panel]:
+    """Ask for the importance within each patch size, and within each of its strata."""
+    panels = []
+    for size in sorted({stratum.patch_size_px for stratum in results.trial_strata}):
+        strata = [stratum for stratum in results.trial_strata if stratum.patch_size_px == size]
+        names = [stratum.architecture for stratum in strata]
+        for architecture in [None, *names] if len(names) > 1 else names:
+            panels.append(_panel(results, size, architecture))
+    return panels
+
+
+def _panel(results: Results, size: int, architecture: str | None) -> Panel:
+    first = results.first_seeds
+    here = (first["patch_size_px"] == size) & (architecture is None or first["architecture"] == architecture)
+    trials, epoch = _reached(results, first[here])
+    coordinates = _coordinates(results, trials)
+    figures = trials["figure"].to_numpy(dtype=float)
+    remark = _remark(figures, len(coordinates))
+    if remark:
+        return Panel(size, architecture, len(trials), epoch, (), remark)
+    generator = generator_for(results.config.seed, "importance", size, architecture or "all")
+    return Panel(size, architecture, len(trials), epoch, tuple(shares(coordinates, figures, generator)))
+
+
+def _reached(results: Results, trials: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return the trials with their best `figure` until the last epoch that all of them reached.
+
+    Those that failed before are left out, instead of setting that epoch.
+    """
+    ended_well = trials[trials["outcome"].isin(("completed", "stopped"))]
+    epoch = int(ended_well["epochs"].min()) if len(ended_well) else 0
+    epochs = results.history.epochs
+    reached = epochs.loc[epochs["epoch"] == epoch, "trial_id"]
+    until = epochs[(epochs["epoch"] <= epoch) & epochs["trial_id"].isin(reached)]
+    better = "max" if HIGHER_IS_BETTER[results.config.space.search.rank_by] else "min"
+    best = until.groupby("trial_id")["figure"].agg(better)
+    figures = trials["trial_id"].map(best)
+    return trials.assign(figure=figures)[figures.notna()], epoch
+
+
+def _remark(figures: npt.NDArray[np.float64], dimensions: int) -> str:
+    fewest = max(FEWEST_TRIALS, TRIALS_A_DIMENSION * dimensions)
+    if not dimensions:
+        return "trials do not differ"
+    if len(figures) < fewest:
+        return f"{counted(len(figures), 'trial')}, {fewest} needed"
+    return "" if np.ptp(figures) > 0 else "all trials are equal"
+
+
+def _coordinates(results: Results, trials: pd.DataFrame) -> dict[str, TrialDimension]:
+    """Return the dimensions that exist for each of these trials and in which they differ."""
+    space = results.config.space
+    groups = varying(trials, tied_columns(space, ["architecture", *results.parameter_columns]))
+    coordinates = {}
+    for name, dimension in space.dimensions.items():
+        title = title_of(name, dimension)
+        if title in groups and _exists_for_all(dimension, trials):
+            searched = dimension.choices is None and space.search.sampler != "grid"
+            coordinates[title] = (
+                _measured(trials[groups[title][0]], log=dimension.log)
+                if searched
+                else _labelled(labels_of(trials, groups[title]))
+            )
+    return coordinates
+
+
+def _exists_for_all(dimension: Dimension, trials: pd.DataFrame) -> bool:
+    return all(
+        trials[canonical(key)].map(parameter_label).isin(list(map(parameter_label, as_list(wanted)))).all()
+        for key, wanted in dimension.when.items()
+    )
+
+
+def _measured(column: pd.Series, *, log: bool) -> TrialDimension:
+    """Measure a range as it was searched: in logarithms where it was."""
+    numbers = pd.to_numeric(column).to_numpy(dtype=float)
+    places = np.log10(numbers) if log else numbers
+    bounds = FloatDistribution(float(places.min()), float(places.max()))
+    return TrialDimension(places.astype(object), bounds)
+
+
+def _labelled(labels: pd.Series) -> TrialDimension:
+    """Give labels a place each: in a row where they have an order (numbers, or just two of them).
+
+    Optuna codes categories by a column each, and underrates those that one column could tell apart.
+    """
+    names = sorted(labels.unique())
+    numbers = pd.to_numeric(pd.Series(names), errors="coerce")
+    if numbers.notna().all() or len(names) == 2:
+        ranks = dict(zip(names, numbers.rank() - 1 if numbers.notna().all() else (0.0, 1.0), strict=True))
+        places = labels.map(ranks).to_numpy(dtype=object)
+        return TrialDimension(places, FloatDistribution(-0.5, len(names) - 0.5))
+    return TrialDimension(labels.to_numpy(dtype=object), CategoricalDistribution(names))

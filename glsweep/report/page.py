@@ -13,39 +13,39 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from glsweep.files import replacing, write_text
+from glsweep.report import FIGURE_WORDS, duration, sentence
 from glsweep.report import table as tables
-from glsweep.report.calibration_curves import draw_calibration
-from glsweep.report.cautions import cautions
-from glsweep.report.citations import CITATIONS, IMPORTANCE, PROPOSING, SIMULATION, STOPPING, Citation
-from glsweep.report.data_facts import data_facts
-from glsweep.report.data_set_figure import draw_data_sets
-from glsweep.report.data_sets import data_set_tables
-from glsweep.report.definitions import Definition, definitions
-from glsweep.report.figures_apart import groups_of
-from glsweep.report.importance_intervals import draw_importance, missing_importance
-from glsweep.report.importance_panels import Panel, importance_panels
-from glsweep.report.line_curves import draw_line_curves
-from glsweep.report.line_maps import draw_line_maps
-from glsweep.report.line_tables import line_rows
-from glsweep.report.member_curves import draw_losses, draw_scores
-from glsweep.report.metric_bars import draw_distance_bars, draw_metric_bars
-from glsweep.report.parallel_coordinates import draw_parallel_coordinates
-from glsweep.report.precision_recall_curves import draw_precision_recall
-from glsweep.report.reliability_curves import draw_reliability
+from glsweep.report.definitions import (
+    CITATIONS,
+    IMPORTANCE,
+    PROPOSING,
+    SIMULATION,
+    STOPPING,
+    Citation,
+    Definition,
+    definitions,
+)
+from glsweep.report.figures import DOTS_PER_INCH, CaptionedFigure, house_style, png_bytes
+from glsweep.report.figures.learning_curves import draw_losses, draw_progress, draw_scores, draw_seeds
+from glsweep.report.figures.maps import draw_line_maps, draw_samples
+from glsweep.report.figures.parameters import draw_importance, draw_parallel_coordinates, missing_importance
+from glsweep.report.figures.scores import draw_data_sets, draw_distance_bars, draw_metric_bars
+from glsweep.report.figures.stopping import draw_rungs
+from glsweep.report.figures.thresholds import (
+    draw_calibration,
+    draw_line_curves,
+    draw_precision_recall,
+    draw_reliability,
+)
+from glsweep.report.importance import Panel, importance_panels
 from glsweep.report.results import Results, read_results
-from glsweep.report.rung_figure import draw_rungs
-from glsweep.report.rungs import rung_rows
-from glsweep.report.sample_patches import draw_samples
-from glsweep.report.seed_spread import draw_seeds
-from glsweep.report.setup_facts import setup_facts
-from glsweep.report.style import DOTS_PER_INCH, Plate, house_style, png_bytes
-from glsweep.report.sweep_facts import common_parameters, outcome_rows, saving_words, winner_rows
-from glsweep.report.sweep_progress import draw_progress
-from glsweep.report.table import best_value
-from glsweep.report.verdict import verdicts
-from glsweep.report.words import FIGURE_WORDS, duration, sentence
+from glsweep.report.scene_tables import data_set_tables, line_rows
+from glsweep.report.study_facts import data_facts, setup_facts
+from glsweep.report.sweep_facts import common_parameters, outcome_rows, rung_rows, saving_words, winner_rows
+from glsweep.report.table import best_value, groups_of
+from glsweep.report.verdict import cautions, verdicts
 from glsweep.study import Study
-from glsweep.sweep.winners import changes_told
+from glsweep.sweep.outcomes import changes_told
 
 HERE = Path(__file__).parent
 PACKAGES = ("glsweep", "torch", "ray", "mlflow", "numpy")
@@ -85,7 +85,7 @@ def write_report(study: Study, out: Path | None = None) -> dict[str, Any]:
     }
 
 
-def draw_all(results: Results, panels: list[Panel]) -> Iterator[Plate]:
+def draw_all(results: Results, panels: list[Panel]) -> Iterator[CaptionedFigure]:
     """Draw every figure of the report for which there is something to draw, one at a time."""
     yield draw_metric_bars(results)
     yield draw_distance_bars(results)
@@ -104,7 +104,7 @@ def draw_all(results: Results, panels: list[Panel]) -> Iterator[Plate]:
     yield from _draw_sweep(results, panels)
 
 
-def _draw_sweep(results: Results, panels: list[Panel]) -> Iterator[Plate]:
+def _draw_sweep(results: Results, panels: list[Panel]) -> Iterator[CaptionedFigure]:
     plates = (
         draw_data_sets(results),
         draw_rungs(results),
@@ -121,7 +121,7 @@ def _definitions(results: Results) -> list[Definition]:
     return definitions(table["tolerance_m"], table["posting_m"], tables.interval_over(table))
 
 
-def _picture(plate: Plate, png: bytes, defined: list[Definition]) -> dict[str, Any]:
+def _picture(plate: CaptionedFigure, png: bytes, defined: list[Definition]) -> dict[str, Any]:
     width_in, height_in = plate.figure.get_size_inches()
     return {
         "name": plate.name,

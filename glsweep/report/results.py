@@ -1,5 +1,6 @@
 """Everything a study has left on disk, read once for the report."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,68 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.study import StudyConfig
 from glsweep.config.trial import ARCHITECTURE_TITLES, Stratum, TrialParameters
 from glsweep.errors import StudyError
 from glsweep.files import read_json
-from glsweep.report.history import History, read_history
-from glsweep.study import STAGES, Study
+from glsweep.study import Study
+from glsweep.study.configuration import STAGES, StudyConfig
+
+# --- The sweep's ledger as tables: what each trial reported, and how it was judged
+
+
+JUDGED = ("trial_id", "rung_epoch", "value", "rank", "of", "kept", "cutoff")
+EPOCH_NUMBERS = ("figure", "epoch_s", "micro_batch")
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened in a sweep.
+
+    Attributes
+    ----------
+    epochs : DataFrame
+        One row an epoch that was reported, in the order in which they came: trial_id, epoch,
+        figure (the one that ranks), epoch_s, micro_batch (patches at once; NaN where not told).
+    judged : DataFrame
+        One row a judgement, with the fields of the sweep's event.
+    """
+
+    epochs: pd.DataFrame
+    judged: pd.DataFrame
+
+
+def read_history(ledger_jsonl: Path, rank_by: str) -> History:
+    """Read the ledger of a sweep that has ended."""
+    epochs: list[dict[str, Any]] = []
+    judged: list[dict[str, Any]] = []
+    with ledger_jsonl.open(encoding="utf-8") as lines:
+        for line in lines:
+            event = json.loads(line)
+            if event["event"] == "epoch":
+                epochs.append(_epoch_row(event, rank_by))
+            elif event["event"] == "rung":
+                judged.append({name: event[name] for name in JUDGED})
+    return History(
+        pd.DataFrame(epochs, columns=["trial_id", "epoch", *EPOCH_NUMBERS]).astype(
+            dict.fromkeys(EPOCH_NUMBERS, float)
+        ),
+        pd.DataFrame(judged, columns=list(JUDGED)),
+    )
+
+
+def _epoch_row(event: dict[str, Any], rank_by: str) -> dict[str, Any]:
+    figures = event["figures"]
+    return {
+        "trial_id": event["trial_id"],
+        "epoch": event["epoch"],
+        "figure": figures.get(rank_by),
+        "epoch_s": figures.get("epoch_s"),
+        "micro_batch": figures.get("micro_batch"),
+    }
+
+
+# --- Everything a study has left on disk, read once for the report
+
 
 TRIAL_NUMBERS = (
     "index",
@@ -49,7 +106,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Member:
+class MemberResults:
     """A retrained winner: its card, its history (one row an epoch) and its example patches."""
 
     card: dict[str, Any]
@@ -86,7 +143,7 @@ class Results:
     trials: pd.DataFrame
     history: History
     winners: dict[str, dict[str, Any]]
-    members: dict[Stratum, Member]
+    members: dict[Stratum, MemberResults]
     calibration: dict[str, dict[str, Any]]
     table: dict[str, Any]
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -191,7 +248,7 @@ def read_trials(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _read_member(folder: Path) -> Member:
+def _read_member(folder: Path) -> MemberResults:
     with np.load(folder / "examples.npz", allow_pickle=False) as arrays:
         examples = Examples(arrays["image"], arrays["mask"], arrays["probability"])
-    return Member(read_json(folder / "card.json"), pd.read_csv(folder / "history.csv"), examples)
+    return MemberResults(read_json(folder / "card.json"), pd.read_csv(folder / "history.csv"), examples)

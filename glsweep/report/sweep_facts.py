@@ -1,13 +1,159 @@
-"""How the sweep's trials ended, what stopping saved and which won, as rows for the page."""
+"""What the report says of the sweep: outcomes, rungs, winners, and the spread over seeds."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from glsweep.config.space import HIGHER_IS_BETTER, Asha, Median, Stopping
 from glsweep.config.trial import Stratum
-from glsweep.report.dimensions import tied_columns, varying
+from glsweep.report import DASH, counted, duration, short
+from glsweep.report.importance import tied_columns, varying
 from glsweep.report.results import Results
-from glsweep.report.words import DASH, counted, duration, short
+
+# --- The spread over seeds: what the same configuration reaches when only its seed differs
+
+
+CLEAR = 2.0  # standard errors that a lead must exceed to count as one
+
+
+@dataclass(frozen=True)
+class SeedRow:
+    """One configuration with the best figures of its seeds that ran in full."""
+
+    configuration: str
+    values: npt.NDArray[np.float64]
+
+    @property
+    def mean(self) -> float:
+        """Mean over seeds, which ranks the configuration."""
+        return float(self.values.mean())
+
+    @property
+    def spread(self) -> float | None:
+        """Sample standard deviation over seeds; None with one."""
+        return float(self.values.std(ddof=1)) if len(self.values) > 1 else None
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How far a stratum's winner is ahead of the next configuration.
+
+    `difference` is that of the means, positive, in the figure that ranks; `error` its standard
+    error from the spread over seeds, pooled over all configurations of the stratum.
+    """
+
+    stratum: Stratum
+    winner: str
+    second: str
+    difference: float
+    error: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the lead exceeds what seeds alone bring about."""
+        return self.difference > CLEAR * self.error
+
+
+def seed_rows(results: Results, stratum: Stratum) -> list[SeedRow]:
+    """Return the configurations of a stratum that ran in full, the best first."""
+    trials = results.trials_of(stratum)
+    completed = trials[trials["outcome"] == "completed"].sort_values(["index", "replicate"])
+    rows = [
+        SeedRow(str(name), mine["best"].to_numpy(dtype=float))
+        for name, mine in completed.groupby("configuration", sort=False)
+    ]
+    sign = -1.0 if HIGHER_IS_BETTER[results.config.space.search.rank_by] else 1.0
+    return sorted(rows, key=lambda row: sign * row.mean)
+
+
+def pooled_spread(rows: list[SeedRow]) -> float | None:
+    """Return the standard deviation over seeds, pooled over configurations; None without any repeated."""
+    repeated = [row.values for row in rows if len(row.values) > 1]
+    if not repeated:
+        return None
+    squares = sum(float(((values - values.mean()) ** 2).sum()) for values in repeated)
+    return float(np.sqrt(squares / sum(len(values) - 1 for values in repeated)))
+
+
+def leads(results: Results) -> Iterator[Lead]:
+    """Yield the lead of each stratum in which two configurations ran in full and seeds were repeated."""
+    for stratum in results.trial_strata:
+        rows = seed_rows(results, stratum)
+        spread = pooled_spread(rows)
+        if len(rows) < 2 or spread is None:
+            continue
+        first, second = rows[:2]
+        error = spread * float(np.sqrt(1 / len(first.values) + 1 / len(second.values)))
+        difference = abs(first.mean - second.mean)
+        yield Lead(stratum, first.configuration, second.configuration, difference, error)
+
+
+# --- What happened at each rung: who was judged, who went on, and against what cut-off
+
+
+@dataclass(frozen=True)
+class RungRow:
+    """One rung of one stratum in numbers; `cutoff` is that of its last judgement."""
+
+    title: str
+    epoch: int
+    judged: int
+    went_on: int
+    cutoff: float
+
+    @property
+    def stopped(self) -> int:
+        """Trials that were stopped here."""
+        return self.judged - self.went_on
+
+
+def judgements(results: Results, stratum: Stratum) -> pd.DataFrame:
+    """Return the judgements of a stratum, rung by rung in the plan's order, with `went_on` for each."""
+    places = results.trials_of(stratum)[["trial_id", "index"]]
+    mine = results.history.judged.merge(places, on="trial_id")
+    mine["went_on"] = mine["rank"] <= mine["kept"]
+    return mine.sort_values(["rung_epoch", "index"], ignore_index=True)
+
+
+def ran_in_full(results: Results, stratum: Stratum) -> pd.DataFrame:
+    """Return the first seeds that ran their full budget in the plan's order, with `won` for each."""
+    trials = results.trials_of(stratum)
+    full = trials[(trials["outcome"] == "completed") & (trials["replicate"] == 0)].sort_values("index")
+    return full.assign(won=full["trial_id"] == results.winners.get(stratum.key, {}).get("trial_id"))
+
+
+def rung_rows(results: Results) -> list[RungRow]:
+    """Return one row for each stratum and rung at which a trial was judged."""
+    return [row for stratum in results.trial_strata for row in _rows_of(results, stratum)]
+
+
+def rule_words(stopping: Stopping) -> str:
+    """Return who goes on at a rung, as the end of a sentence; nothing where nobody is judged."""
+    match stopping:
+        case Asha():
+            return f"the best 1 in {stopping.reduction_factor} (at least one) go on"
+        case Median():
+            return "the better half goes on"
+        case _:
+            return ""
+
+
+def _rows_of(results: Results, stratum: Stratum) -> Iterator[RungRow]:
+    for epoch, mine in judgements(results, stratum).groupby("rung_epoch"):
+        yield RungRow(
+            title=stratum.title,
+            epoch=int(str(epoch)),
+            judged=len(mine),
+            went_on=int(mine["went_on"].sum()),
+            cutoff=float(mine["cutoff"].iloc[-1]),
+        )
+
+
+# --- How the sweep's trials ended, what stopping saved and which won, as rows for the page
+
 
 MOST_RUNGS_NAMED = 3
 

@@ -1,1 +1,1 @@
-"""Rasters and lines in, arrays out; the only user of rasterio."""
+"""Rasters and lines in, arrays out; with the simulation the only user of rasterio."""

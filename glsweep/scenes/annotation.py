@@ -8,16 +8,15 @@ from typing import NamedTuple
 
 import shapely
 
-from glsweep.config.data_card import DataCard
-from glsweep.config.raster_files import matching
-from glsweep.config.split import SPLIT_WORDS, SplitName
+from glsweep.config.data_card import SPLIT_WORDS, DataCard, SplitName
 from glsweep.errors import ConfigError, DataError
 from glsweep.scenes.lines import LineFile, read_lines
 from glsweep.scenes.masks import lines_through, mask_path, read_mask
-from glsweep.scenes.names import cell_text, difference_of, scene_name
+from glsweep.scenes.names import cell_text, name_mismatch, scene_name
 from glsweep.scenes.npz_scene import NpzHeader
 from glsweep.scenes.raster import RasterHeader
-from glsweep.scenes.scene_entry import SceneEntry
+from glsweep.scenes.raster_files import matching
+from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.vector_file import LAYER_MARK
 
 ANY = "*"
@@ -262,7 +261,7 @@ def _check_names(file: LineFile, names: set[str], card: DataCard) -> None:
         told = f"its column {column} is empty" if file.rows_by_scene else "holds no rows"
         remedy = "name the right column as layout.scene_column in a data card"
         if named:
-            near = difference_of(names, named, column)
+            near = name_mismatch(names, named, column)
             one, other = (near.one, near.other) if near else (min(names), named[0])
             told = f"its column {column} holds {other!r}, a scene is named {one!r}"
             remedy = near.told if near else remedy
@@ -273,7 +272,7 @@ def _check_names(file: LineFile, names: set[str], card: DataCard) -> None:
 
 def _near_names(file: LineFile, names: set[str], column: str) -> list[str]:
     """Tell of scenes that have no line because they are spelt otherwise."""
-    near = difference_of(names - set(file.rows_by_scene), set(file.rows_by_scene) - names, column)
+    near = name_mismatch(names - set(file.rows_by_scene), set(file.rows_by_scene) - names, column)
     if near is None:
         return []
     return [f"{file.path.name}: {near.other!r} names no scene, though there is {near.one!r}: {near.told}"]

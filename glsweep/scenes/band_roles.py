@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from glsweep.config.bands import PHASES, STRENGTHS, Role
+from glsweep.config.bands import PHASES, STRENGTHS, Named, Role, meaning
 from glsweep.errors import DataError
-from glsweep.scenes.band_names import Named, meaning
-from glsweep.scenes.band_values import NEAR_END, Look, Values, fill_a_square, look_at
+from glsweep.scenes.band_values import NEAR_END, BandValues, Values, fill_a_square, look_at
 from glsweep.scenes.reading import RADIANS, SETTLE
 from glsweep.scenes.source import BandFacts
 
@@ -64,9 +63,9 @@ class Candidate:
     facts: BandFacts
     named: Named | None
     windows: list[Values]
-    look: Look
+    look: BandValues
     factor: float = 1.0
-    imaginary: Look | None = None
+    imaginary: BandValues | None = None
 
     @property
     def title(self) -> str:
@@ -132,7 +131,7 @@ def _check_asked_phase(path: Path, one: Candidate, role: Role) -> None:
         raise _ambiguous(path, told, f"`{turned}={one.number}`, as which it looks")
 
 
-def _wraps(look: Look, half_turn: float) -> bool:
+def _wraps(look: BandValues, half_turn: float) -> bool:
     """Whether values end at half turns and are common there, as those of a phase are."""
     from_zero = half_turn > 1 and look.wraps_from_zero(2 * half_turn)
     return from_zero or (look.wraps_at(half_turn) and look.end_share >= LEAST_END_SHARE)
@@ -284,7 +283,7 @@ def _check_quadrants(path: Path, parts: Sequence[Candidate]) -> None:
         raise _ambiguous(path, told, "what the bands are")
 
 
-def _can_be_phase(look: Look) -> bool:
+def _can_be_phase(look: BandValues) -> bool:
     """Whether a band that is named a phase can be one, though it does not wrap."""
     if look.wraps_from_zero(2 * pi):
         return True
@@ -293,7 +292,7 @@ def _can_be_phase(look: Look) -> bool:
     return look.is_within_pi and look.has_both_signs and max(-look.low, look.high) > LEAST_PHASE_RAD
 
 
-def _likely(look: Look, *, is_named_phase: bool = False) -> tuple[str, Role]:
+def _likely(look: BandValues, *, is_named_phase: bool = False) -> tuple[str, Role]:
     """Return between what values lie and what that looks like, and what the band would be then."""
     for half_turn, role, told in TURNS:
         # From 0 to 1 or 2 may also go a coherence or an amplitude, which noise lets jump as well.
@@ -322,7 +321,7 @@ def _named_likely(number: int, role: Role) -> str:
     return f"`{role}={number}`{condition.get(role, ', if that is what it is')}"
 
 
-def _guess_pair(first: Look, second: Look) -> str:
+def _guess_pair(first: BandValues, second: BandValues) -> str:
     """Return what two unnamed bands most likely are."""
     guesses = [_guess(first), _guess(second)]
     if guesses[0] == guesses[1] and not first.is_never_negative:
@@ -334,7 +333,7 @@ def _guess_pair(first: Look, second: Look) -> str:
     return "phase=1, magnitude=2" if both_phases else ", ".join(guesses)
 
 
-def _guess(look: Look) -> Role:
+def _guess(look: BandValues) -> Role:
     """Return what an unnamed band of two most likely is."""
     if look.is_never_negative and look.high <= 1:
         return "coherence"

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from glsweep.config.bands import PHASES, BandTerm, NoData, Role, parse_bands
+from glsweep.config.bands import PHASES, BandTerm, NoData, Role, meaning, parse_bands
 from glsweep.errors import DataError
-from glsweep.scenes.band_names import meaning
 from glsweep.scenes.band_roles import Candidate, check_asked, recognise
 from glsweep.scenes.band_values import ENOUGH_PX, in_zero_areas, look_at, windows_to_look_at
-from glsweep.scenes.reading import SETTLE, Part, Reading, Zeros, holds_data, refuse_flat, scaled
+from glsweep.scenes.reading import SETTLE, Reading, UsedBand, Zeros, holds_data, refuse_flat, scaled
 from glsweep.scenes.source import BandFacts, Mask, Source
 
 MOST_ZEROS_SHARE = 5e-3
@@ -25,7 +24,7 @@ FAR_BEYOND = 100.0
 """So many times the greatest magnitude that was looked at is no measurement either."""
 
 
-class Looked(NamedTuple):
+class SampleWindow(NamedTuple):
     """A window that was looked at: stored numbers (B, rows, cols), and where the file has data."""
 
     bands: npt.NDArray[Any]
@@ -57,7 +56,7 @@ def find_reading(source: Source, asked: str = "auto", nodata: NoData = None) -> 
     """
     terms = parse_bands(asked)
     untagged = nodata if isinstance(nodata, int | float) else None
-    masks = tuple(Part(n, "mask", facts) for n, facts in enumerate(source.bands, 1) if facts.is_alpha)
+    masks = tuple(UsedBand(n, "mask", facts) for n, facts in enumerate(source.bands, 1) if facts.is_alpha)
     chosen = _chosen(source, terms) if terms else _usable(source)
     looked = _looked_at(source, list(chosen), masks, untagged)
     candidates = [
@@ -75,7 +74,7 @@ def find_reading(source: Source, asked: str = "auto", nodata: NoData = None) -> 
         check_asked(source.path, candidates, roles)
     else:
         roles = recognise(source.path, candidates)
-    parts = tuple(Part(number, role, source.bands[number - 1]) for number, role in roles.items())
+    parts = tuple(UsedBand(number, role, source.bands[number - 1]) for number, role in roles.items())
     reading = Reading(parts, untagged)
     phase = next((one for one in candidates if roles.get(one.number) in PHASES), None)
     if phase is not None:
@@ -159,8 +158,8 @@ def _listed(source: Source) -> str:
 
 
 def _looked_at(
-    source: Source, numbers: Sequence[int], masks: Sequence[Part], nodata: float | None
-) -> list[Looked]:
+    source: Source, numbers: Sequence[int], masks: Sequence[UsedBand], nodata: float | None
+) -> list[SampleWindow]:
     """Read windows at full resolution until there are enough pixels with data, or none is left.
 
     Raises
@@ -180,7 +179,7 @@ def _looked_at(
         for number, band in zip(numbers, bands, strict=True):
             known = known & holds_data(band, source.bands[number - 1], nodata)
         known_px += int(known.sum())
-        looked.append(Looked(bands, mask))
+        looked.append(SampleWindow(bands, mask))
         if known_px >= ENOUGH_PX:
             break
     if not known_px:
@@ -198,7 +197,7 @@ def _candidate(
 ) -> Candidate:
     named = meaning(facts.name, facts.unit)
     known = role or named
-    factor = Part(number, known, facts).radians if known in PHASES else 1.0
+    factor = UsedBand(number, known, facts).radians if known in PHASES else 1.0
     windows, imaginary = [], []
     for band, mask in stored:
         has_data = holds_data(band, facts, nodata)
@@ -260,7 +259,12 @@ def _zeros(reading: Reading, phase: Candidate, *, as_tagged: bool) -> Zeros:
 
 
 def _tried(
-    source: Source, reading: Reading, places: Sequence[int], looked: Sequence[Looked], *, may_be_flat: bool
+    source: Source,
+    reading: Reading,
+    places: Sequence[int],
+    looked: Sequence[SampleWindow],
+    *,
+    may_be_flat: bool,
 ) -> Reading:
     """Join what was looked at, so that what cannot be read is refused before anything is done with it.
 
@@ -284,7 +288,7 @@ def _tried(
     return replace(reading, largest=largest, may_be_flat=may_be_flat)
 
 
-def _clipped_share(reading: Reading, places: Sequence[int], looked: Sequence[Looked]) -> float:
+def _clipped_share(reading: Reading, places: Sequence[int], looked: Sequence[SampleWindow]) -> float:
     """Return the share of the coherence's values that lie beyond 0 and 1."""
     for part, place in zip(reading.parts, places, strict=True):
         if part.role == "coherence":

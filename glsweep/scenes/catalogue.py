@@ -1,17 +1,21 @@
-"""The scenes of a data card, joined to their lines; pixels are read when asked for."""
+"""The scenes of one or several data cards, joined to their lines; pixels are read when asked for."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from glsweep.config.data_card import DataCard
-from glsweep.config.raster_files import Choice, distinct, rasters_of_card, refuse_nothing
 from glsweep.errors import DataError
 from glsweep.scenes.annotation import Annotation, draw_from_pixels, draw_from_vectors
 from glsweep.scenes.npz_scene import read_npz_headers
 from glsweep.scenes.raster import RasterHeader, laid_apart, read_header
-from glsweep.scenes.scene_entry import SceneEntry
+from glsweep.scenes.raster_files import SceneFiles, distinct, rasters_of_card, refuse_nothing
+from glsweep.scenes.scene import SceneEntry
+
+# --- The scenes of a data card, joined to their lines; pixels are read when asked for
+
 
 POSTING_TOLERANCE = 0.01
 
@@ -97,7 +101,7 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: boo
     return Catalogue(root, tuple(drawn.entries), drawn.rows, drawn.strangers, remarks)
 
 
-def choose_rasters(root: Path, card: DataCard) -> Choice:
+def choose_rasters(root: Path, card: DataCard) -> SceneFiles:
     """Return the scenes that the card's layout names, masks left out, and the rasters that are none.
 
     Raises
@@ -116,7 +120,7 @@ def choose_rasters(root: Path, card: DataCard) -> Choice:
     return choice
 
 
-def _headers(choice: Choice, card: DataCard) -> list[RasterHeader]:
+def _headers(choice: SceneFiles, card: DataCard) -> list[RasterHeader]:
     paths = distinct(choice.taken, "rename all but one")
     layout = card.layout
     if layout.holds_npz:
@@ -156,3 +160,45 @@ def _facts(entry: SceneEntry) -> dict[str, Any]:
         "lines": len(entry.lines),
         "line_km": round(entry.line_km, 3),
     }
+
+
+# --- Several data sets as one: the scenes of a study, wherever they are from
+
+
+def open_data(card: DataCard, roots: Mapping[str, Path], *, any_posting: bool = False) -> Catalogue:
+    """Open every data set of a card, and join their scenes.
+
+    Where there are several, a scene's name begins with its data set's: `getz/scene_001`.
+
+    Parameters
+    ----------
+    card : DataCard
+        One data set, or several parts.
+    roots : mapping of str to Path
+        Where the scenes of each data set are, by its name.
+    any_posting : bool
+        Whether scenes may differ in posting.
+
+    Raises
+    ------
+    DataError
+        When a data set cannot be used, or postings differ between them.
+    """
+    catalogues = [
+        open_catalogue(roots[part.name], part, row=row, any_posting=any_posting)
+        for row, part in enumerate(card.data_sets)
+    ]
+    if not card.parts:
+        return catalogues[0]
+    entries = tuple(
+        replace(entry, prefix=f"{part.name}/", test_only=part.test_only)
+        for part, catalogue in zip(card.parts, catalogues, strict=True)
+        for entry in catalogue.entries
+    )
+    if not any_posting:
+        check_postings([entry.header for entry in entries], card.posting_m)
+    strangers = Counter[str]()
+    for catalogue in catalogues:
+        strangers.update(catalogue.rows_without_scene)
+    rows, remarks = sum(c.line_rows for c in catalogues), tuple(r for c in catalogues for r in c.remarks)
+    return Catalogue(catalogues[0].root, entries, rows, dict(strangers), remarks)

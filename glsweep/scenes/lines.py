@@ -6,18 +6,105 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyproj
 import shapely
+from affine import Affine
 from rasterio.crs import CRS
+from scipy.ndimage import binary_dilation
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from glsweep.errors import DataError
 from glsweep.geodesy import moved
 from glsweep.scenes.names import cell_text, group_name, scene_name
-from glsweep.scenes.polygon_edges import outlines_of
-from glsweep.scenes.repeated_lines import without_repeats
+from glsweep.scenes.polygons import outlines_of
 from glsweep.scenes.vector_file import VectorLayer, open_layer
+
+# --- Lines that a file holds more than once: twice the same row, reversed, or as a part of another
+
+
+TOLERANCE = 1e-6
+"""Of the CRS's unit: vertices within it are one."""
+
+
+def without_repeats(lines: Sequence[LineString]) -> list[LineString]:
+    """Return the lines of which some stretch between two vertices is in no other that is kept.
+
+    So a line counts once, whichever way it runs, wherever a closed one begins, and however many
+    parts it comes in; vertices may differ by rounding.
+    """
+    if len(lines) < 2:
+        return list(lines)
+    points, line_of = shapely.get_coordinates(lines, return_index=True)
+    vertices = _numbered(points)
+    within = line_of[:-1] == line_of[1:]
+    stretches = np.sort(np.stack([vertices[:-1], vertices[1:]], axis=1)[within], axis=1)
+    number_of = np.unique(stretches, axis=0, return_inverse=True)[1].reshape(-1)
+    starts = np.searchsorted(line_of[:-1][within], np.arange(len(lines) + 1))
+    seen = np.zeros(len(stretches), bool)
+    kept = []
+    # The longest first, so that a line goes before its parts.
+    for line in sorted(range(len(lines)), key=lambda line: starts[line] - starts[line + 1]):
+        own = number_of[starts[line] : starts[line + 1]]
+        if not seen[own].all():
+            seen[own] = True
+            kept.append(line)
+    return [lines[line] for line in sorted(kept)]
+
+
+def _numbered(points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Number the points, (N,); those that lie within the tolerance have one number."""
+    distinct, number_of = np.unique(points, axis=0, return_inverse=True)
+    pairs = cKDTree(distinct).query_pairs(TOLERANCE, output_type="ndarray")
+    near = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(distinct), len(distinct)))
+    groups = connected_components(near, directed=False)[1]
+    return np.asarray(groups[number_of.reshape(-1)], dtype=np.int64)
+
+
+# --- The parts of lines that lie where there is data: no network can see the rest
+
+
+ROUNDING_PX = 1e-6
+"""What is no farther outside of the scene lies on its edge: map coordinates are rounded."""
+
+
+def lines_on_data(
+    lines: Sequence[LineString], valid: npt.NDArray[np.bool_], transform: Affine
+) -> list[LineString]:
+    """Cut away what lies farther than a pixel from all data, or outside of the scene, whose edge is inside.
+
+    Parameters
+    ----------
+    lines : sequence of LineString
+        In the scene's map.
+    valid : bool array (rows, cols)
+        Pixels that hold data.
+    transform : Affine
+        From (col, row) pixel corners to map coordinates.
+    """
+    near = np.asarray(binary_dilation(valid, np.ones((3, 3), np.bool_)))
+    posting_m = float(np.hypot(transform.a, transform.d))
+    fine = shapely.segmentize(np.array(lines, dtype=object), posting_m / 2)
+    xy, line = shapely.get_coordinates(fine, return_index=True)
+    joined = line[1:] == line[:-1]
+    start, end = xy[:-1][joined], xy[1:][joined]
+    middle = (start + end) / 2
+    col_row = np.column_stack(~transform @ (middle[:, 0], middle[:, 1]))
+    size = np.array(valid.shape[::-1])
+    kept = np.all((col_row >= -ROUNDING_PX) & (col_row <= size + ROUNDING_PX), axis=1)
+    # A pixel begins at its near edges; what lies on the scene's far ones belongs to the last pixel.
+    col, row = np.clip(np.floor(col_row[kept]).astype(np.int64), 0, size - 1).T
+    kept[kept] = near[row, col]
+    segments = shapely.linestrings(np.stack([start[kept], end[kept]], axis=1))
+    merged = shapely.line_merge(shapely.multilinestrings(segments))
+    return [part for part in shapely.get_parts(merged).tolist() if part.length > 0]
+
+
+# --- Grounding lines as analysts draw them: a vector file with one row a line
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
-"""Lines that come as rasters: a mask beside each scene, and the line that runs through it."""
+"""Lines as pixels: drawn from vectors, widened for training, read from masks and traced back to lines."""
 
 import fnmatch
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,116 @@ import shapely
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
+from rasterio.features import rasterize
+from scipy.ndimage import distance_transform_edt
 from shapely import LineString
+from skimage.draw import line as bresenham_pixels
 from skimage.morphology import skeletonize
 
+from glsweep.config.data_card import LabelRule, LineRule
 from glsweep.errors import DataError
-from glsweep.scenes.raster import RasterHeader
-from glsweep.scenes.raster_checks import Grid, has_place
-from glsweep.scenes.source import opened
+from glsweep.scenes.formats.gdal import opened
+from glsweep.scenes.raster import RasterHeader, SquareGrid, has_place
+
+# --- Lines into pixels, by the rule that the data card names
+
+
+def line_mask(
+    lines: Sequence[LineString], shape: tuple[int, int], transform: Affine, rule: LineRule
+) -> npt.NDArray[np.uint8]:
+    """Draw lines one pixel wide; what lies outside the scene is cut off.
+
+    Parameters
+    ----------
+    lines : sequence of LineString
+        In map coordinates.
+    shape : tuple of int
+        Rows and columns.
+    transform : Affine
+        From (col, row) pixel corners to map coordinates.
+    rule : {"all_touched", "bresenham"}
+        Every pixel that a line crosses (4-connected), or the pixels of Bresenham's algorithm
+        between the pixels that hold the vertices (8-connected, thinner).
+
+    Returns
+    -------
+    uint8 array (rows, cols)
+        1 on a line, 0 elsewhere.
+    """
+    mask = np.zeros(shape, dtype=np.uint8)
+    parts = _in_pixels(lines, shape, transform)
+    if not parts:
+        return mask
+    if rule == "all_touched":
+        rasterize([(part, 1) for part in parts], out=mask, all_touched=True)
+        return mask
+    for part in parts:
+        _draw_bresenham(mask, part)
+    return mask
+
+
+def _in_pixels(lines: Sequence[LineString], shape: tuple[int, int], transform: Affine) -> list[LineString]:
+    """Lines in (col, row) pixel coordinates, cut a little outside the scene.
+
+    Cutting first makes the cost independent of how far lines reach; the margin keeps the ends of
+    the cut out of sight.
+    """
+    rows, cols = shape
+    to_pixels = ~transform
+    moved = [
+        shapely.transform(one, lambda xy: np.column_stack(to_pixels @ (xy[:, 0], xy[:, 1]))) for one in lines
+    ]
+    cut = shapely.clip_by_rect(np.asarray(moved, dtype=object), -1, -1, cols + 1, rows + 1)
+    parts = shapely.get_parts(shapely.get_parts(cut))
+    return [part for part in parts if part.geom_type == "LineString" and part.length > 0]
+
+
+def _draw_bresenham(mask: npt.NDArray[np.uint8], part: LineString) -> None:
+    vertices = np.floor(shapely.get_coordinates(part)).astype(int)
+    for (col, row), (next_col, next_row) in pairwise(vertices):
+        rows, cols = bresenham_pixels(row, col, next_row, next_col)  # type: ignore[no-untyped-call]
+        inside = (rows >= 0) & (rows < mask.shape[0]) & (cols >= 0) & (cols < mask.shape[1])
+        mask[rows[inside], cols[inside]] = 1
+
+
+# --- What a network is trained on where that is wider or softer than the line itself
+
+
+FULL = 255
+"""The value of a training target on the line."""
+
+
+def training_target(
+    mask: npt.NDArray[np.uint8], rule: LabelRule, width_m: float, posting_m: float
+) -> npt.NDArray[np.uint8]:
+    """Return a line's neighbourhood as a target for training; the line itself is what is scored.
+
+    Parameters
+    ----------
+    mask : uint8 array (rows, cols)
+        1 on the line, 0 elsewhere.
+    rule : {"buffered", "soft"}
+        `buffered`: 1 within `width_m` of a line pixel's centre. `soft`: exp(-d^2 / 2 width_m^2) at
+        the distance d, a label smoothed across the line.
+    width_m : float
+        Reach of the buffer, or standard deviation of the smoothing, in metres.
+    posting_m : float
+        Side of a pixel in metres.
+
+    Returns
+    -------
+    uint8 array (rows, cols)
+        `FULL` for 1.
+    """
+    if not mask.any():
+        return np.zeros(mask.shape, np.uint8)
+    distance_m = np.asarray(distance_transform_edt(mask == 0)) * posting_m
+    share = distance_m <= width_m if rule == "buffered" else np.exp(-(distance_m**2) / (2 * width_m**2))
+    return np.asarray(np.rint(FULL * share), np.uint8)
+
+
+# --- Lines that come as rasters: a mask beside each scene, and the line that runs through it
+
 
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 MOST_LINE_SHARE = 0.5
@@ -105,7 +210,7 @@ def on_line(values: npt.NDArray[Any], size_px: int, path: Path) -> npt.NDArray[n
     return mask
 
 
-def _check_place(path: Path, mask: Grid, scene: RasterHeader) -> None:
+def _check_place(path: Path, mask: SquareGrid, scene: RasterHeader) -> None:
     """Make sure that a mask which says where it lies does so where its scene does."""
     if mask.crs is None or not (scene.is_placed and has_place(mask)):
         return

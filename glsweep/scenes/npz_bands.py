@@ -14,19 +14,20 @@ import numpy.typing as npt
 
 from glsweep.config.bands import LOOK, PHASES, STRENGTHS, NoData, Role, parse_bands
 from glsweep.errors import DataError
-from glsweep.scenes.band_values import flat_value, look_at
-from glsweep.scenes.npz_values import (
+from glsweep.scenes.band_values import (
     SLACK,
     UNITS,
     Values,
     are_parts,
     are_phase_and_strength,
     ends_at,
+    flat_value,
     has_both_signs,
     is_bounded_alone,
+    look_at,
     turn_of,
 )
-from glsweep.scenes.reading import Part, Reading, holds_data
+from glsweep.scenes.reading import Reading, UsedBand, holds_data
 from glsweep.scenes.source import BandFacts
 
 Image = npt.NDArray[np.float32]
@@ -128,7 +129,7 @@ def to_complex(
     """Join two bands (2, rows, cols) of the patch at `path` to one complex value a pixel, 0 without data."""
     used = [(band, role) for band, role in enumerate(roles) if role is not None]
     facts = _facts(image)
-    parts = tuple(Part(band + 1, role, facts) for band, role in used)
+    parts = tuple(UsedBand(band + 1, role, facts) for band, role in used)
     # Beside a magnitude of its own a pixel holds data also where its phase is 0.
     is_measured = len(parts) > 1 or nodata == "as_tagged"
     reading = Reading(parts, _number(nodata), zeros="measured" if is_measured else "missing")

@@ -1,18 +1,134 @@
-"""Probabilities as rasters: written strip by strip, read tile by tile, kept cloud-optimised."""
+"""Probabilities as rasters, written strip by strip, and a raster's outline on the globe."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyproj
 import rasterio
 import rasterio.shutil
+import shapely
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.windows import Window
+from shapely import MultiPolygon, Polygon
 
 from glsweep.files import replacing
+
+# --- A raster's outline as GeoJSON wants it: in degrees, cut at the antimeridian, closed over a pole
+
+
+POINTS_A_SIDE = 32
+"""Of the longest side at first: what is straight on the map is curved in degrees."""
+INEXACT_PX = 0.25
+MOST_HALVINGS = 12
+DEGREES = 4326
+
+
+class GeoJsonOutline(NamedTuple):
+    """An outline in degrees (EPSG:4326, longitude first).
+
+    Attributes
+    ----------
+    geometry : dict
+        A Polygon, or a MultiPolygon where the antimeridian cuts it (RFC 7946, 3.1.9).
+    bbox : list of float
+        West, south, east, north; west is greater than east across the antimeridian (RFC 7946, 5.2).
+    """
+
+    geometry: dict[str, Any]
+    bbox: list[float]
+
+
+def geojson_outline(shape: tuple[int, int], transform: Affine, crs: CRS) -> GeoJsonOutline | None:
+    """Return the outline of a raster's pixels; None where a part of it has no place on Earth."""
+    rows, cols = shape
+    corners = [transform @ corner for corner in [(0, 0), (cols, 0), (cols, rows), (0, rows)]]
+    to_degrees = pyproj.Transformer.from_crs(pyproj.CRS.from_wkt(crs.to_wkt()), DEGREES, always_xy=True)
+    posting = abs(transform.determinant) ** 0.5
+    outline, pole_within = _around_poles(Polygon(corners), to_degrees, posting)
+    dense = shapely.segmentize(outline, max(rows, cols) * posting / POINTS_A_SIDE)
+    on_map = _dense_enough(shapely.get_coordinates(dense.exterior), to_degrees, posting)
+    degrees = np.column_stack(to_degrees.transform(*on_map.T))
+    # Some maps go around the Earth again and again: what comes back elsewhere has no place on it.
+    again = np.column_stack(to_degrees.transform(degrees[:, 0], degrees[:, 1], direction="INVERSE"))
+    if not (np.hypot(*(again - on_map).T) < posting).all():
+        return None
+    ring = np.column_stack([np.unwrap(degrees[:, 0], period=360), degrees[:, 1]])
+    if pole_within is not None:
+        ring = np.vstack([ring, [[ring[-1, 0], pole_within], [ring[0, 0], pole_within]]])
+    else:
+        # The last point is the first one but for its rounding, which would make a spike.
+        ring = ring[:-1]
+    parts = _cut(Polygon(ring))
+    west, south, east, north = shapely.bounds(shapely.union_all(parts)).tolist()
+    if pole_within is None and len(parts) > 1:
+        west, east = (_wrapped(float(edge)) for edge in (ring[:, 0].min(), ring[:, 0].max()))
+    # Around a pole the two sides of the cut are one polygon again.
+    merged = shapely.get_parts(shapely.union_all(parts))
+    oriented = [shapely.geometry.polygon.orient(part) for part in merged]
+    geometry = oriented[0] if len(oriented) == 1 else MultiPolygon(oriented)
+    return GeoJsonOutline(shapely.geometry.mapping(geometry), [west, south, east, north])
+
+
+def _dense_enough(
+    on_map: npt.NDArray[np.float64], to_degrees: pyproj.Transformer, posting: float
+) -> npt.NDArray[np.float64]:
+    """Halve what is longer than a pixel until its middle in degrees is its middle on the map."""
+    for _ in range(MOST_HALVINGS):
+        longitude, latitude = to_degrees.transform(*on_map.T)
+        if not np.isfinite([longitude, latitude]).all():
+            break
+        ring = np.column_stack([np.unwrap(longitude, period=360), latitude])
+        halfway = (ring[1:] + ring[:-1]) / 2
+        straight = to_degrees.transform(halfway[:, 0], halfway[:, 1], direction="INVERSE")
+        middle = (on_map[1:] + on_map[:-1]) / 2
+        is_inexact = np.hypot(*(np.column_stack(straight) - middle).T) > INEXACT_PX * posting
+        is_inexact &= np.hypot(*np.diff(on_map, axis=0).T) > posting
+        if not is_inexact.any():
+            break
+        on_map = np.insert(on_map, np.flatnonzero(is_inexact) + 1, middle[is_inexact], axis=0)
+    return on_map
+
+
+def _around_poles(
+    outline: Polygon, to_degrees: pyproj.Transformer, posting: float
+) -> tuple[Polygon, float | None]:
+    """Return an outline that passes no pole closer than a pixel, and the latitude of a pole within."""
+    for latitude in (-90.0, 90.0):
+        x, y = to_degrees.transform(0, latitude, direction="INVERSE")
+        if not np.isfinite([x, y]).all():
+            continue
+        pole = shapely.Point(x, y)
+        if outline.exterior.distance(pole) < posting:
+            # At the pole itself there is no longitude.
+            rest = shapely.get_parts(outline.difference(pole.buffer(posting)))
+            return max(rest, key=lambda part: part.area), None
+        if outline.contains(pole):
+            return outline, latitude
+    return outline, None
+
+
+def _cut(polygon: Polygon) -> list[Polygon]:
+    """Cut a polygon with unwrapped longitudes at each antimeridian, and move the pieces to -180 to 180."""
+    first, last = (int((bound + 180) // 360) for bound in (polygon.bounds[0], polygon.bounds[2]))
+    pieces = []
+    for turn in range(first, last + 1):
+        piece = polygon.intersection(shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90))
+        moved = shapely.transform(piece, lambda xy, turn=turn: xy - [360 * turn, 0])
+        pieces += [part for part in shapely.get_parts(moved) if part.area > 0]
+    return pieces
+
+
+def _wrapped(longitude: float) -> float:
+    return (longitude + 180) % 360 - 180
+
+
+# --- Probabilities as rasters: written strip by strip, read tile by tile, kept cloud-optimised
+
 
 BLOCK_PX = 512
 LONG_NAMES = {

@@ -9,9 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from glsweep.config.bands import PHASES, STRENGTHS, Role
+from glsweep.config.bands import PHASES, STRENGTHS, Role, unit_of_phase
 from glsweep.errors import DataError
-from glsweep.scenes.band_names import unit_of_phase
 from glsweep.scenes.band_values import AREA_PX, OVERSHOOT, SLACK_RAD, flat_value, in_zero_areas
 from glsweep.scenes.source import BandFacts, Mask, Source, Window
 
@@ -30,7 +29,7 @@ RADIANS: dict[Role, float] = {
 }
 
 
-class Part(NamedTuple):
+class UsedBand(NamedTuple):
     """One band that is used: its number, from 1, what it is, and what the file says of it."""
 
     number: int
@@ -64,7 +63,7 @@ class Reading:
         Whether areas of one value are data. In a raster of which all was looked at there are none.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[UsedBand, ...]
     nodata: float | None = None
     zeros: Zeros = "missing"
     clipped_share: float = 0.0
@@ -72,7 +71,7 @@ class Reading:
     may_be_flat: bool = True
 
     @property
-    def signal(self) -> tuple[Part, ...]:
+    def signal(self) -> tuple[UsedBand, ...]:
         """The bands that hold values, masks aside."""
         return tuple(part for part in self.parts if part.role != "mask")
 
@@ -231,7 +230,7 @@ def _equals(band: npt.NDArray[Any], tag: float, dtype: str) -> Mask:
     return np.asarray(band == tag)
 
 
-def _refuse_one_excess(values: npt.NDArray[Any], part: Part, path: Path) -> None:
+def _refuse_one_excess(values: npt.NDArray[Any], part: UsedBand, path: Path) -> None:
     """Refuse values out of range by name where they are one number: it stands for no data."""
     if len(values) > 1 and values.min() == values.max():
         stored = (float(values[0]) - part.facts.offset) / part.facts.scale
@@ -242,7 +241,7 @@ def _refuse_one_excess(values: npt.NDArray[Any], part: Part, path: Path) -> None
         )
 
 
-def _magnitude(strength: npt.NDArray[Any], part: Part, has_data: Mask, path: Path) -> npt.NDArray[Any]:
+def _magnitude(strength: npt.NDArray[Any], part: UsedBand, has_data: Mask, path: Path) -> npt.NDArray[Any]:
     if part.role == "coherence":
         known = strength[has_data]
         _refuse_one_excess(known[(known < -OVERSHOOT) | (known > 1 + OVERSHOOT)], part, path)
@@ -261,7 +260,7 @@ def _magnitude(strength: npt.NDArray[Any], part: Part, has_data: Mask, path: Pat
     return np.asarray(np.sqrt(np.abs(strength)) if part.role == "intensity" else strength)
 
 
-def _check_phase(phase_rad: npt.NDArray[Any], part: Part, path: Path) -> None:
+def _check_phase(phase_rad: npt.NDArray[Any], part: UsedBand, path: Path) -> None:
     if not len(phase_rad):
         return
     low, high = float(phase_rad.min()), float(phase_rad.max())

@@ -1,12 +1,25 @@
-"""A scene: one double-difference interferogram, where it lies, and its lines."""
+"""A scene: one double-difference interferogram and its lines, in memory and on disk."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyproj
+import shapely
 from affine import Affine
 from rasterio.crs import CRS
 from shapely import LineString, Polygon
+
+from glsweep.config.data_card import LineRule, SplitName
+from glsweep.errors import DataError
+from glsweep.geodesy import lengths_m
+from glsweep.scenes.masks import line_mask, read_mask
+from glsweep.scenes.npz_scene import NpzHeader
+from glsweep.scenes.raster import RasterHeader
+from glsweep.scenes.source import Window
+
+# --- A scene: one double-difference interferogram, where it lies, and its lines
 
 
 @dataclass(frozen=True)
@@ -53,3 +66,119 @@ class Scene:
         """Return the window's outline in map coordinates."""
         corners = [(col, row), (col + cols, row), (col + cols, row + rows), (col, row + rows)]
         return Polygon([self.transform @ corner for corner in corners])
+
+
+# --- One scene on disk: its header and its lines, and its pixels when they are asked for
+
+
+BAND_PX = 2**23
+"""Pixels that are read at once where a whole scene might not fit the memory."""
+
+
+@dataclass(frozen=True)
+class SceneEntry:
+    """One scene on disk, with its lines but without its pixels.
+
+    Attributes
+    ----------
+    header : RasterHeader
+        The raster.
+    lines : tuple of LineString
+        Lines in the raster's CRS; they may leave its footprint.
+    rows_without_geometry : int
+        Rows of the line file that name this scene and hold no line.
+    has_row : bool
+        Whether the line file names this scene at all.
+    data_set : str
+        Name of the data card that the scene is from.
+    test_only : bool
+        Whether the scene must not be trained on.
+    group : str or None
+        Scenes of one group are never parted, such as the tiles of one interferogram.
+    split : str or None
+        The split that the file of lines names, where the card says that it does.
+    prefix : str
+        Put before the scene's name where several data sets are joined.
+    mask_path : Path or None
+        A raster of the lines, where they come as one.
+    """
+
+    header: RasterHeader
+    lines: tuple[LineString, ...]
+    rows_without_geometry: int
+    has_row: bool
+    data_set: str = ""
+    test_only: bool = False
+    group: str | None = None
+    split: SplitName | None = None
+    prefix: str = ""
+    mask_path: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The raster's stem, after the data set's name where several are joined."""
+        return self.prefix + self.header.name
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.header.shape
+
+    @property
+    def posting_m(self) -> float:
+        """Side of a pixel in metres."""
+        return self.header.posting_m
+
+    @property
+    def map_crs(self) -> pyproj.CRS | None:
+        """The scene's map, by which lengths are measured; None where its place on Earth is unknown."""
+        return pyproj.CRS.from_wkt(self.header.crs.to_wkt()) if self.header.is_placed else None
+
+    @property
+    def line_km(self) -> float:
+        """Length of line within the footprint, in kilometres on the ground."""
+        within = shapely.get_parts(shapely.intersection(list(self.lines), self.ground()))
+        return float(lengths_m(within[shapely.length(within) > 0], self.map_crs).sum()) / 1000
+
+    def ground(self) -> Polygon:
+        """Return the whole footprint in the scene's own CRS."""
+        return self.header.footprint
+
+    def read_pixels(self, window: Window | None = None) -> npt.NDArray[np.complex64]:
+        """Read one window, or the whole, as complex64 (rows, cols); 0 where there is no data."""
+        return self.header.read(window)
+
+    def valid(self) -> npt.NDArray[np.bool_]:
+        """Return the pixels that hold data, (rows, cols), without holding all values at once.
+
+        Raises
+        ------
+        DataError
+            When there is none, or the raster cannot be read.
+        """
+        rows, cols = self.shape
+        height = max(1, BAND_PX // cols)
+        bands = [Window(top, 0, min(height, rows - top), cols) for top in range(0, rows, height)]
+        valid = np.concatenate([self.read_pixels(band) != 0 for band in bands])
+        if not valid.any():
+            raise DataError(f"{self.header.path}: all {valid.size} pixels are without data; remove the file")
+        return valid
+
+    def line_mask(self, rule: LineRule) -> npt.NDArray[np.uint8]:
+        """Return 1 on the line and 0 elsewhere, (rows, cols); a mask that was given is taken as it is."""
+        if isinstance(self.header, NpzHeader):
+            return self.header.read_mask()
+        if self.mask_path is not None:
+            return read_mask(self.mask_path, self.header)
+        return line_mask(self.lines, self.shape, self.header.transform, rule)
+
+    def read(self) -> Scene:
+        """Read the pixels.
+
+        Raises
+        ------
+        DataError
+            When the raster cannot be read or holds no data.
+        """
+        interferogram = self.read_pixels()
+        return Scene(self.name, interferogram, self.header.transform, self.header.crs, self.lines)

@@ -1,4 +1,4 @@
-"""Where a sweep's checkpoints lie: a folder, or any store that every node reaches."""
+"""Where checkpoints lie, in a folder or a shared store, and when they are deleted."""
 
 import os
 import tempfile
@@ -12,6 +12,10 @@ from pyarrow.fs import FileSystem, FileType
 from safetensors import SafetensorError, safe_open
 
 from glsweep.errors import ResourceError
+from glsweep.sweep.records import Ended, Reopened, SweepRecords, TrialEvent, TrialRecord
+
+# --- Where a sweep's checkpoints lie: a folder, or any store that every node reaches
+
 
 CHECKPOINT_FILE = "state.safetensors"
 EARLIER_FILE = "earlier.safetensors"
@@ -144,3 +148,39 @@ def _is_whole(file: Path) -> bool:
             return True
     except (SafetensorError, OSError):
         return False
+
+
+# --- The listener that deletes the checkpoints of trials that will never go on
+
+
+class CheckpointCleaner:
+    """Keeps a long sweep from filling the store. What cannot be deleted now is tried again later.
+
+    A trial that ran in full keeps its newest checkpoint: with more epochs it goes on from there.
+    """
+
+    def __init__(self, checkpoints: CheckpointStore) -> None:
+        self._checkpoints = checkpoints
+        self._over: dict[str, bool] = {}
+
+    def catch_up(self, records: SweepRecords) -> None:
+        """Find what an earlier run was to delete, and may not have come to."""
+        ended = (record for record in records.trials.values() if record.outcome is not None)
+        self._over |= {record.trial.trial_id: record.outcome == "completed" for record in ended}
+
+    def hear(self, event: TrialEvent, record: TrialRecord) -> None:
+        """Delete the checkpoint of a trial that has ended."""
+        if isinstance(event, Ended):
+            self._over[record.trial.trial_id] = event.outcome == "completed"
+            for trial_id in sorted(self._over):
+                if self._discard(trial_id, keeps_newest=self._over[trial_id]):
+                    del self._over[trial_id]
+        elif isinstance(event, Reopened):
+            self._over.pop(record.trial.trial_id, None)
+
+    def _discard(self, trial_id: str, *, keeps_newest: bool) -> bool:
+        try:
+            self._checkpoints.discard(trial_id, keeps_newest=keeps_newest)
+        except OSError:
+            return False
+        return True

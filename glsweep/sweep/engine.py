@@ -1,35 +1,45 @@
-"""The engine: runs a plan's trials through Ray Tune until each is over, however often it is begun."""
+"""The stage `sweep`, and the engine that runs a plan's trials through Ray Tune until each is over."""
 
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray import tune
 from ray.tune import TuneError
+from rich.console import Console
 
 from glsweep.config.space import Budget, Resources, Stopping
+from glsweep.doctor.connection import connected, trial_request, trials_at_once
+from glsweep.doctor.examine import check_before_sweep
+from glsweep.doctor.memory import requirements_of
 from glsweep.errors import ResourceError
-from glsweep.patches.arrays import PatchArrays
-from glsweep.spaces.plan import Plan
-from glsweep.sweep.checkpoints import CheckpointStore
-from glsweep.sweep.cleaner import CheckpointCleaner
-from glsweep.sweep.cluster import trial_request, trials_at_once
-from glsweep.sweep.cohorts import alike_strata, cohort_sizes
-from glsweep.sweep.halt import HaltStopper
+from glsweep.files import write_json
+from glsweep.patches.store import PatchArrays, keep_trained_on, open_patches
+from glsweep.search.plan import Plan, patch_sizes_px
+from glsweep.signals import kept_handlers
+from glsweep.study import Study
+from glsweep.sweep.checkpoints import CheckpointCleaner, CheckpointStore
 from glsweep.sweep.journal import Journal, Listener
-from glsweep.sweep.ledger import Ledger
-from glsweep.sweep.queue import TrialQueue
-from glsweep.sweep.records import SweepRecords
-from glsweep.sweep.scheduler import JournalScheduler
-from glsweep.sweep.searcher import QueueSearcher
-from glsweep.sweep.signals import kept_handlers
+from glsweep.sweep.mirror import mirrored
+from glsweep.sweep.outcomes import failure_in_sweep, told, winners, write_trials
+from glsweep.sweep.overview import SweepTerms
+from glsweep.sweep.queue import TrialQueue, alike_strata, cohort_sizes
+from glsweep.sweep.records import Ledger, SweepRecords, read_records
+from glsweep.sweep.status import ConsoleListener
 from glsweep.sweep.trainable import SplitRefs, train_cohort
+from glsweep.sweep.tune import HaltStopper, JournalScheduler, QueueSearcher
 from glsweep.training.fit import Schedule
-from glsweep.training.start import Start
+from glsweep.training.state import Start, load_start
+
+# --- The engine: runs a plan's trials through Ray Tune until each is over, however often it is begun
+
 
 # Workers that may be starting up, or wait for a place on a cluster: an autoscaler starts nodes for them.
 WORKERS_IN_WAITING = 32
@@ -161,3 +171,75 @@ def _tune(
         except (TuneError, ResourceError):
             if journal.halted is None:
                 raise
+
+
+# --- The stage `sweep`: every trial of the search space, and the winner of each stratum
+
+
+def sweep(
+    study: Study, plan: Plan, *, address: str | None, storage: str | None, console: Console
+) -> dict[str, Any]:
+    """Run the trials, write `sweep/trials.csv` and `sweep/winners.json`, and return a summary.
+
+    A stratum without a winner stands under `failed` in the summary, see `glsweep.sweep.outcomes`.
+    """
+    search = study.config.space.search
+    job = Job(
+        plan=plan,
+        schedule=Schedule(search.epochs, search.tolerance_m, search.rank_by),
+        stopping=search.scheduler,
+        resources=study.config.space.resources,
+        ledger_jsonl=study.ledger_jsonl,
+        storage=study.checkpoints(storage, "sweep"),
+        budget=search.budget,
+        replicates=search.replicates,
+        start=load_start(study),
+    )
+    table = ConsoleListener(console, SweepTerms.of_search(plan, study.config.space), title="Sweep")
+    with mirrored(study, console) as mirror:
+        with connected(address):
+            need = requirements_of(study.config.space, study.config_yaml)
+            check_before_sweep(need, storage_root=job.storage, console=console)
+            keep_trained_on(study, patch_sizes_px(plan.strata))
+            with table, tabled(study):
+                records = run_trials(job, split_arrays(study, plan), [mirror, table])
+        best = winners(records, search.rank_by)
+        write_json(study.winners_json, best)
+    failed = {
+        stratum.key: failure_in_sweep(stratum, records.strata.get(stratum.key, []), study.config.space)
+        for stratum in plan.strata
+        if stratum.key not in best
+    }
+    outcomes = Counter(str(record.outcome) for record in records.trials.values())
+    return {
+        "trials": len(records.trials),
+        "outcomes": dict(outcomes),
+        "epochs": sum(len(record.epochs) for record in records.trials.values()),
+        "winners": {key: won["trial_id"] for key, won in best.items()},
+        "failed": told(failed),
+    }
+
+
+@contextmanager
+def tabled(study: Study) -> Iterator[None]:
+    """Write the table of all trials when this block ends, however it ends."""
+    try:
+        yield
+    except BaseException:
+        # The disk may be what failed, and then the error to be told is the one that said so.
+        with suppress(OSError):
+            _write_table(study)
+        raise
+    _write_table(study)
+
+
+def _write_table(study: Study) -> None:
+    records = read_records(study.ledger_jsonl)
+    write_trials(records, study.config.space.search.rank_by, study.trials_csv)
+
+
+def split_arrays(study: Study, plan: Plan) -> dict[int, Any]:
+    """Return training and validation patches of every size that the plan's trials need."""
+    sizes = patch_sizes_px(plan.strata)
+    stores = {size: open_patches(study, size) for size in sizes}
+    return {size: (store.arrays("train"), store.arrays("val")) for size, store in stores.items()}

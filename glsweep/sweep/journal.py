@@ -7,12 +7,23 @@ from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
-from glsweep.config.space import Figure, Stopping
+from glsweep.config.space import Metric, Stopping
 from glsweep.errors import ResourceError
-from glsweep.spaces.plan import PlannedTrial
-from glsweep.sweep.events import Began, Crashed, Ended, Event, Placed, Reopened, Reported, Started, TrialEvent
-from glsweep.sweep.ledger import Ledger
-from glsweep.sweep.records import SweepRecords, TrialRecord
+from glsweep.search.plan import PlannedTrial
+from glsweep.sweep.records import (
+    Began,
+    Crashed,
+    Ended,
+    Event,
+    Ledger,
+    Placed,
+    Reopened,
+    Reported,
+    Started,
+    SweepRecords,
+    TrialEvent,
+    TrialRecord,
+)
 from glsweep.sweep.rungs import Rung, rung_epochs
 
 # A worker that dies, or cannot write, is tried again from its checkpoint; so many times without an
@@ -55,7 +66,7 @@ class Journal:
         *,
         stopping: Stopping,
         epochs: int,
-        figure: Figure,
+        figure: Metric,
         listeners: Sequence[Listener] = (),
         may_end_early: bool = False,
     ) -> None:

@@ -1,18 +1,196 @@
-"""How a sweep stands: a row for each stratum, told from its records."""
+"""How a sweep stands: what there is to do, what is done, and how long the rest will take."""
 
 import bisect
 import math
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from glsweep.config.space import Figure
+from glsweep.config.space import Budget, Metric, NoStopping, Resources, SearchSpace, Stopping
 from glsweep.config.trial import Stratum
+from glsweep.search.plan import ListedPlan, Plan
 from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.sweep.rungs import rung_epochs
-from glsweep.sweep.terms import Terms
-from glsweep.tracking.labels import parameter_label
-from glsweep.training.report import is_better
+from glsweep.tracking.address import parameter_label
+from glsweep.training import is_better
+
+# --- What a sweep was begun with, as far as it says how much there is to do
+
+
+@dataclass(frozen=True)
+class SweepTerms:
+    """What is planned, and by which rules.
+
+    Attributes
+    ----------
+    planned : dict
+        Configurations of each stratum; None where they are drawn as the sweep goes.
+    size : int or None
+        Configurations in all; None where only a budget of epochs or hours ends the sweep.
+    figure : Figure
+        What ranks.
+    epochs : int
+        A trial's full budget.
+    resources : Resources
+        What one trial takes.
+    stopping, budget, replicates
+        As in the search settings.
+    """
+
+    planned: Mapping[Stratum, int | None]
+    size: int | None
+    figure: Metric
+    epochs: int
+    resources: Resources
+    stopping: Stopping
+    budget: Budget
+    replicates: int
+
+    @classmethod
+    def of_search(cls, plan: Plan, space: SearchSpace) -> Self:
+        """Return the terms of the sweep over `space`."""
+        search = space.search
+        return cls(
+            planned=_planned(plan),
+            size=plan.size,
+            figure=search.rank_by,
+            epochs=search.epochs,
+            resources=space.resources,
+            stopping=search.scheduler,
+            budget=search.budget,
+            replicates=search.replicates,
+        )
+
+    @classmethod
+    def of_retraining(cls, strata: Sequence[Stratum], space: SearchSpace) -> Self:
+        """Return the terms of retraining one winner of each of `strata`."""
+        return cls(
+            planned=dict.fromkeys(strata, 1),
+            size=len(strata),
+            figure=space.retraining.monitor,
+            epochs=space.retraining.epochs,
+            resources=space.resources,
+            stopping=NoStopping(),
+            budget=Budget(),
+            replicates=1,
+        )
+
+    @property
+    def may_end_early(self) -> bool:
+        """Whether a budget may end the sweep before its plan does."""
+        return self.budget.epochs is not None or self.budget.hours is not None
+
+
+def _planned(plan: Plan) -> dict[Stratum, int | None]:
+    if isinstance(plan, ListedPlan):
+        return dict(sorted(Counter(trial.stratum for trial in plan.trials).items()))
+    return dict.fromkeys(plan.strata, None)
+
+
+# --- How long a sweep will still take, judged by what its trials have taken so far
+
+
+SECONDS_PER_HOUR = 3600.0
+
+
+def seconds_left(records: SweepRecords, terms: SweepTerms, *, now_unix_s: float) -> float | None:
+    """Estimate the time until every trial is over, or None before anything is known.
+
+    A trial that is not over is expected to train as many epochs as the ended ones of its stratum
+    did on average, each as long as an epoch of its stratum, and to run its other seeds as often
+    as those did; trials run side by side as they have since the sweep was last begun. A budget
+    may end it earlier.
+    """
+    elapsed_s = now_unix_s - records.begun_unix_s
+    side_by_side = (records.trained_s - records.begun_trained_s) / elapsed_s if elapsed_s > 0 else 0.0
+    trials = list(records.trials.values())
+    whole = _course(trials, terms)
+    if side_by_side <= 0 or whole is None:
+        return None
+    begun_s = _seconds_to_finish(trials, whole, terms)
+    to_come_s = _seconds_to_come(trials, whole, terms)
+    ends_s = [] if to_come_s is None else [(begun_s + to_come_s) / side_by_side]
+    if terms.budget.epochs is not None:
+        ends_s.append((terms.budget.epochs - records.epochs) * whole.epoch_s / side_by_side)
+    if terms.budget.hours is not None:
+        ran_s = records.ran_s + max(now_unix_s - records.last_unix_s, 0.0)
+        ends_s.append(max(terms.budget.hours * SECONDS_PER_HOUR - ran_s, 0.0) + begun_s / side_by_side)
+    return max(min(ends_s), 0.0) if ends_s else None
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What is expected of a configuration: the epochs of its first seed, and how often it runs in full."""
+
+    epoch_s: float
+    epochs: float
+    completes: float
+
+    def configuration_s(self, terms: SweepTerms) -> float:
+        """Return how long a configuration trains with all its seeds."""
+        return self.epochs * self.epoch_s + self.other_seeds_s(terms)
+
+    def other_seeds_s(self, terms: SweepTerms) -> float:
+        """Return how long the other seeds train of a configuration that is not over."""
+        return self.completes * (terms.replicates - 1) * terms.epochs * self.epoch_s
+
+
+def _course(records: Sequence[TrialRecord], terms: SweepTerms) -> _Course | None:
+    epochs = sum(len(record.epochs) for record in records)
+    if not epochs:
+        return None
+    epoch_s = sum(record.trained_s for record in records) / epochs
+    ended = [r for r in records if r.trial.replicate == 0 and r.outcome in ("completed", "stopped")]
+    if not ended:
+        return _Course(epoch_s, terms.epochs, 1.0)
+    completes = sum(record.outcome == "completed" for record in ended) / len(ended)
+    return _Course(epoch_s, sum(len(record.epochs) for record in ended) / len(ended), completes)
+
+
+def _by_stratum(records: Sequence[TrialRecord]) -> dict[Stratum, list[TrialRecord]]:
+    strata: dict[Stratum, list[TrialRecord]] = {}
+    for record in records:
+        strata.setdefault(record.trial.stratum, []).append(record)
+    return strata
+
+
+def _seconds_to_finish(records: Sequence[TrialRecord], whole: _Course, terms: SweepTerms) -> float:
+    """Return how long the configurations train on that were begun, with all their seeds."""
+    left_s = 0.0
+    for mine in _by_stratum(records).values():
+        course = _course(mine, terms) or whole
+        for record in mine:
+            if record.trial.replicate:
+                # A full run was counted when its configuration completed.
+                over = record.outcome is not None
+                left_s -= (terms.epochs if over else len(record.epochs)) * course.epoch_s
+            elif record.outcome is None:
+                left_s += max(course.epochs - len(record.epochs), 1.0) * course.epoch_s
+                left_s += course.other_seeds_s(terms)
+            elif record.outcome == "completed":
+                left_s += (terms.replicates - 1) * terms.epochs * course.epoch_s
+    return max(left_s, 0.0)
+
+
+def _seconds_to_come(records: Sequence[TrialRecord], whole: _Course, terms: SweepTerms) -> float | None:
+    """Return how long those configurations train that were not begun, None where their number is unknown."""
+    begun = {
+        stratum: [r for r in mine if r.trial.replicate == 0] for stratum, mine in _by_stratum(records).items()
+    }
+    planned = {stratum: number for stratum, number in terms.planned.items() if number is not None}
+    if len(planned) == len(terms.planned):
+        return sum(
+            max(number - len(begun.get(stratum, [])), 0)
+            * (_course(begun.get(stratum, []), terms) or whole).configuration_s(terms)
+            for stratum, number in planned.items()
+        )
+    if terms.size is None:
+        return None
+    return max(terms.size - sum(map(len, begun.values())), 0) * whole.configuration_s(terms)
+
+
+# --- How a sweep stands: a row for each stratum, told from its records
 
 
 @dataclass(frozen=True)
@@ -88,7 +266,7 @@ class Overview:
         return sum(row.over for row in self.rows)
 
 
-def overview(records: SweepRecords, terms: Terms, *, now_unix_s: float | None = None) -> Overview:
+def overview(records: SweepRecords, terms: SweepTerms, *, now_unix_s: float | None = None) -> Overview:
     """Return how a sweep stands; `now_unix_s` is given while it runs, so that its last hours count."""
     # A list, since the sweep goes on while a table is drawn.
     trials = list(records.trials.values())
@@ -106,7 +284,9 @@ def overview(records: SweepRecords, terms: Terms, *, now_unix_s: float | None = 
     )
 
 
-def _row(stratum: Stratum, records: list[TrialRecord], terms: Terms, rungs: tuple[int, ...]) -> StratumRow:
+def _row(
+    stratum: Stratum, records: list[TrialRecord], terms: SweepTerms, rungs: tuple[int, ...]
+) -> StratumRow:
     counts: dict[str, int] = defaultdict(int)
     for record in records:
         counts[_state(record, rungs)] += 1
@@ -145,7 +325,7 @@ def _to_come(records: list[TrialRecord], planned: int | None, replicates: int) -
     return planned - len(firsts) + max(seeds_due - (len(records) - len(firsts)), 0)
 
 
-def _leader(records: list[TrialRecord], figure: Figure) -> Leader | None:
+def _leader(records: list[TrialRecord], figure: Metric) -> Leader | None:
     """Return the best configuration: by the mean over its seeds that ran in full, else by its best so far."""
     firsts: dict[str, TrialRecord] = {}
     completed: dict[str, list[float]] = defaultdict(list)

@@ -1,15 +1,184 @@
-"""What is known of each trial, folded from the events."""
+"""What happens in a sweep (events, kept in the ledger), and what is known of each trial from them."""
 
 import bisect
+import os
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Literal
 
-from glsweep.config.space import Figure
+from pydantic import Field, TypeAdapter, ValidationError
+
+from glsweep.config.settings import Settings
+from glsweep.config.space import HIGHER_IS_BETTER, Metric
 from glsweep.config.trial import Outcome
-from glsweep.spaces.plan import PlannedTrial
-from glsweep.sweep.events import Began, Crashed, Ended, Event, Judged, Placed, Reopened, Reported, Started
-from glsweep.sweep.ledger import Ledger
-from glsweep.training.report import HIGHER_IS_BETTER, is_better
+from glsweep.errors import StudyError
+from glsweep.files import write_text
+from glsweep.search.plan import PlannedTrial
+from glsweep.training import is_better
+
+# --- What can happen in a sweep; the ledger is a list of these, and everything else follows from it
+
+
+class Began(Settings):
+    """The sweep was begun, or taken up again; whatever ran before runs no more.
+
+    `cohorts` says how many trials of a stratum train together, by its key; those of others train alone.
+    """
+
+    event: Literal["began"] = "began"
+    unix_s: float
+    cohorts: dict[str, int] = Field(default_factory=dict)
+
+
+class Started(Settings):
+    """A trial was handed out, for the first time or again after an interruption."""
+
+    event: Literal["started"] = "started"
+    unix_s: float
+    trial: PlannedTrial
+
+
+class Placed(Settings):
+    """A trial found a place: a worker on `node` trains it from now on, on `device` (cpu or cuda)."""
+
+    event: Literal["placed"] = "placed"
+    unix_s: float
+    trial_id: str
+    node: str
+    device: str = "cpu"
+
+
+class Reported(Settings):
+    """A trial finished an epoch."""
+
+    event: Literal["epoch"] = "epoch"
+    unix_s: float
+    trial_id: str
+    epoch: int
+    figures: dict[str, float]
+    last: bool
+
+
+class Judged(Settings):
+    """A trial was compared at a rung with the earlier trials of its stratum.
+
+    `rank` counts from 1 among `of` trials; the best `kept` go on. `cutoff` is the value of the
+    last of these.
+    """
+
+    event: Literal["rung"] = "rung"
+    unix_s: float
+    trial_id: str
+    rung_epoch: int
+    value: float
+    rank: int
+    of: int
+    kept: int
+    cutoff: float
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the trial is among the best that train on."""
+        return self.rank <= self.kept
+
+
+class Crashed(Settings):
+    """A trial's worker died; it is tried again from its checkpoint."""
+
+    event: Literal["crashed"] = "crashed"
+    unix_s: float
+    trial_id: str
+    reason: str
+
+
+class Reopened(Settings):
+    """A trial that had run in full goes on, since the budget of epochs was raised."""
+
+    event: Literal["reopened"] = "reopened"
+    unix_s: float
+    trial_id: str
+
+
+class Ended(Settings):
+    """A trial is over: it ran in full, was stopped at a rung, or failed for a reason."""
+
+    event: Literal["ended"] = "ended"
+    unix_s: float
+    trial_id: str
+    outcome: Outcome
+    rung_epoch: int | None = None
+    reason: str = ""
+
+
+TrialEvent = Started | Placed | Reported | Judged | Crashed | Reopened | Ended
+Event = Began | TrialEvent
+EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+
+
+# --- The ledger: every event of a sweep, one JSON object a line, appended and not changed after
+
+
+class Ledger:
+    """Appends events to a file so that each survives the death of the process, or is absent."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, event: Event) -> None:
+        """Write one event through to the disk."""
+        with self.path.open("ab") as file:
+            file.write(event.model_dump_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def replay(self) -> Iterator[Event]:
+        """Cut off a last line that was not written whole, and yield every event.
+
+        Only for the one process that appends: see `read`.
+        """
+        if self.path.is_file():
+            text = self.path.read_bytes()
+            whole = text.rfind(b"\n") + 1
+            if whole < len(text):
+                os.truncate(self.path, whole)
+        yield from self.read()
+
+    def keep(self, trial_ids: Collection[str]) -> None:
+        """Leave out what became of all other trials; those that stay are counted from 0 again."""
+        kept: list[Event] = []
+        places: dict[str, int] = {}
+        for event in self.replay():
+            if isinstance(event, Started) and event.trial.trial_id in trial_ids:
+                place = places.setdefault(event.trial.trial_id, len(places))
+                trial = event.trial.model_copy(update={"index": place})
+                kept.append(event.model_copy(update={"trial": trial}))
+            elif isinstance(event, Began) or (not isinstance(event, Started) and event.trial_id in trial_ids):
+                kept.append(event)
+        write_text(self.path, "".join(f"{event.model_dump_json()}\n" for event in kept))
+
+    def read(self) -> Iterator[Event]:
+        """Yield every event that was written whole, and leave the file as it is.
+
+        Raises
+        ------
+        StudyError
+            When a whole line is no event.
+        """
+        if not self.path.is_file():
+            return
+        text = self.path.read_bytes()
+        for number, line in enumerate(text[: text.rfind(b"\n") + 1].splitlines(), start=1):
+            try:
+                yield EVENT.validate_json(line)
+            except ValidationError as error:
+                raise StudyError(
+                    f"{self.path}: line {number} is no event of a sweep; "
+                    "delete the file's folder to sweep anew"
+                ) from error
+
+
+# --- What is known of each trial, folded from the events
 
 
 @dataclass
@@ -36,9 +205,9 @@ class TrialRecord:
     reason: str = ""
     reported_unix_s: dict[int, float] = field(default_factory=dict)
     ended_unix_s: float | None = None
-    bests: dict[Figure, tuple[int, float]] = field(default_factory=dict)
+    bests: dict[Metric, tuple[int, float]] = field(default_factory=dict)
 
-    def best(self, figure: Figure, *, until_epoch: int | None = None) -> tuple[int, float] | None:
+    def best(self, figure: Metric, *, until_epoch: int | None = None) -> tuple[int, float] | None:
         """Return the epoch and the value of the best `figure` so far, or None before the first report."""
         if until_epoch is None:
             return self.bests.get(figure)

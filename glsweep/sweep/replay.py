@@ -6,19 +6,20 @@ the sweep has a curve that ends there: what it would have done afterwards is not
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
 
-from glsweep.config.space import Figure, Stopping
+from glsweep.config.space import HIGHER_IS_BETTER, Metric, Stopping
 from glsweep.config.trial import Outcome, Stratum
 from glsweep.randomness import generator_for
 from glsweep.sweep.records import SweepRecords, TrialRecord
-from glsweep.sweep.rungs import Rung, rung_epochs
-from glsweep.sweep.stopping_rules import rule_name
-from glsweep.training.report import HIGHER_IS_BETTER, is_better
+from glsweep.sweep.rungs import Rung, rule_name, rung_epochs
+from glsweep.training import is_better
+
+# --- What other stopping rules would have done, played over the learning curves of a finished sweep
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Configuration:
     first: TrialRecord
     others: tuple[TrialRecord, ...] = ()
 
-    def value(self, figure: Figure) -> float:
+    def value(self, figure: Metric) -> float:
         """Return the mean of the best `figure` over the seeds; NaN where the first did not run in full."""
         if self.first.outcome != "completed":
             return math.nan
@@ -43,7 +44,7 @@ class Configuration:
 
 
 @dataclass(frozen=True)
-class Play:
+class ReplayedStratum:
     """One stratum under one rule in one order.
 
     Attributes
@@ -88,7 +89,7 @@ def replay(
     records: SweepRecords,
     rules: Sequence[Stopping],
     *,
-    figure: Figure,
+    figure: Metric,
     epochs: int,
     orders: int,
     seed: int,
@@ -115,10 +116,10 @@ def play(
     ordered: Sequence[Configuration],
     rule: Stopping,
     *,
-    figure: Figure,
+    figure: Metric,
     epochs: int,
     order: int = 0,
-) -> Play:
+) -> ReplayedStratum:
     """Play one rule over one stratum in the order given."""
     values = {configuration.first.trial.trial_id: configuration.value(figure) for configuration in ordered}
     best, winner, spent, unknown = _best(values, figure), "", 0, 0
@@ -130,7 +131,7 @@ def play(
             if is_better(figure, values[ending.trial_id], values.get(winner)):
                 winner = ending.trial_id
     sign = 1.0 if HIGHER_IS_BETTER[figure] else -1.0
-    return Play(
+    return ReplayedStratum(
         rule=rule_name(rule),
         stratum=stratum.key,
         order=order,
@@ -143,7 +144,7 @@ def play(
     )
 
 
-class Ending(NamedTuple):
+class ReplayedTrial(NamedTuple):
     """How a trial would have ended, as far as its curve says: the outcome is None where that does not."""
 
     trial_id: str
@@ -152,8 +153,8 @@ class Ending(NamedTuple):
 
 
 def endings(
-    ordered: Sequence[Configuration], rule: Stopping, figure: Figure, epochs: int
-) -> Iterator[Ending]:
+    ordered: Sequence[Configuration], rule: Stopping, figure: Metric, epochs: int
+) -> Iterator[ReplayedTrial]:
     """Judge the trials of a stratum one after another."""
     rungs = [Rung(epoch, rule, figure) for epoch in rung_epochs(rule, epochs)]
     stratum: list[TrialRecord] = []
@@ -172,10 +173,10 @@ def endings(
             # Whatever would have become of it, later trials must not wait for it.
             record.reached, record.outcome = recorded.reached, recorded.outcome
         is_known = was_stopped or recorded.outcome != "stopped"
-        yield Ending(recorded.trial.trial_id, record.reached, record.outcome if is_known else None)
+        yield ReplayedTrial(recorded.trial.trial_id, record.reached, record.outcome if is_known else None)
 
 
-def _best(values: dict[str, float], figure: Figure) -> float:
+def _best(values: dict[str, float], figure: Metric) -> float:
     found = [value for value in values.values() if not math.isnan(value)]
     return (max if HIGHER_IS_BETTER[figure] else min)(found, default=math.nan)
 
@@ -187,3 +188,123 @@ def _shuffled(
         return ordered
     places = generator_for(seed, "replay", order, stratum.key).permutation(len(ordered))
     return [ordered[place] for place in places]
+
+
+# --- Replayed rules in numbers, one row a rule
+
+
+# A rule is not told of when more of the trials than this would have trained on beyond their curves.
+LARGEST_UNKNOWN_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number in the plan's order, and its 10, 50 and 90 % quantiles over all orders."""
+
+    planned: float
+    low: float
+    median: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RuleSummary:
+    """What a rule costs and loses, over all strata.
+
+    Attributes
+    ----------
+    epochs : int
+        Spent in the plan's order; at least so many where `unknown` is not 0.
+    share : Spread
+        Epochs spent, of those without early stopping.
+    kept : Spread
+        Strata whose winner is the sweep's, or as good.
+    worst_regret, median_regret : Spread
+        Over strata, how much worse their winner is than the sweep's; NaN where one is not known.
+    trials, unknown : int
+        Configurations; those that, in the plan's order, would have trained on where their curve ends.
+    is_efficient : bool
+        Whether no other rule is cheaper and loses less, by the means over all orders.
+    """
+
+    rule: str
+    epochs: int
+    share: Spread
+    strata: int
+    kept: Spread
+    worst_regret: Spread
+    median_regret: Spread
+    trials: int
+    unknown: int
+    is_efficient: bool
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the curves say enough about this rule."""
+        return self.unknown <= LARGEST_UNKNOWN_SHARE * self.trials
+
+
+def summarise(plays: pd.DataFrame) -> list[RuleSummary]:
+    """Return a row for each rule, the cheapest first.
+
+    Parameters
+    ----------
+    plays : DataFrame
+        As `replay` returns it.
+    """
+    grouped = plays.groupby(["rule", "order"], sort=False)
+    orders = pd.DataFrame(
+        {
+            "epochs": grouped["epochs"].sum(),
+            "share": grouped["epochs"].sum() / grouped["full_epochs"].sum(),
+            "strata": grouped.size(),
+            "kept": grouped["regret"].agg(lambda regret: (regret <= 0).sum()),
+            "worst_regret": grouped["regret"].agg(lambda regret: regret.max(skipna=False)),
+            "median_regret": grouped["regret"].agg(lambda regret: regret.median(skipna=False)),
+            "trials": grouped["trials"].sum(),
+            "unknown": grouped["unknown"].sum(),
+        }
+    )
+    efficient = _efficient(orders)
+    rules = [(str(rule), mine) for rule, mine in orders.groupby(level="rule")]
+    found = [_summary(rule, mine, is_efficient=rule in efficient) for rule, mine in rules]
+    return sorted(found, key=lambda summary: (summary.share.median, summary.rule))
+
+
+def _summary(rule: str, orders: pd.DataFrame, *, is_efficient: bool) -> RuleSummary:
+    planned = orders.xs(0, level="order").iloc[0]
+    return RuleSummary(
+        rule=rule,
+        epochs=int(planned["epochs"]),
+        share=_spread(orders["share"]),
+        strata=int(planned["strata"]),
+        kept=_spread(orders["kept"]),
+        worst_regret=_spread(orders["worst_regret"]),
+        median_regret=_spread(orders["median_regret"]),
+        trials=int(planned["trials"]),
+        unknown=int(planned["unknown"]),
+        is_efficient=is_efficient,
+    )
+
+
+def _spread(values: pd.Series) -> Spread:
+    """Return quantiles; NaN is worse than any number, and makes those above it NaN."""
+    low, median, high = values.fillna(math.inf).quantile([0.1, 0.5, 0.9], interpolation="higher")
+    return Spread(float(values.xs(0, level="order").iloc[0]), *map(_finite, (low, median, high)))
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else math.nan
+
+
+def _efficient(orders: pd.DataFrame) -> set[str]:
+    """Return the rules that no other one beats in cost and loss, by the means over all orders."""
+    told = orders[orders["unknown"] <= LARGEST_UNKNOWN_SHARE * orders["trials"]]
+    means = told.fillna(math.inf)[["share", "worst_regret"]].groupby(level="rule").mean().reset_index()
+    rows = means.to_numpy().tolist()
+    return {rule for rule, share, regret in rows if not any(_beats(r[1:], (share, regret)) for r in rows)}
+
+
+def _beats(one: Iterable[float], other: Iterable[float]) -> bool:
+    pairs = list(zip(one, other, strict=True))
+    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)

@@ -1,26 +1,257 @@
-"""How a study stands, read from what it has written; nothing is changed, and the study may run meanwhile."""
+"""How a sweep stands, shown: the live table in the terminal, and the command `status`."""
 
 import fcntl
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from glsweep.config.space import NoStopping
 from glsweep.config.trial import Stratum
 from glsweep.files import read_json
-from glsweep.spaces.samplers import make_plan
-from glsweep.study import STAGES, Stage, Study
-from glsweep.sweep.events import Began
-from glsweep.sweep.records import SweepRecords, read_records
-from glsweep.sweep.terms import Terms
+from glsweep.search import make_plan
+from glsweep.study import Study
+from glsweep.study.configuration import STAGES, Stage
+from glsweep.sweep.journal import CRASHES_IN_A_ROW
+from glsweep.sweep.overview import SECONDS_PER_HOUR, Overview, StratumRow, SweepTerms, overview, seconds_left
+from glsweep.sweep.records import (
+    Began,
+    Crashed,
+    Ended,
+    Reported,
+    SweepRecords,
+    TrialEvent,
+    TrialRecord,
+    read_records,
+)
+
+# --- How a sweep stands, as a table for a terminal
+
+
+Cell = Callable[[StratumRow], str]
+
+
+def sweep_table(
+    records: SweepRecords, terms: SweepTerms, *, title: str, now_unix_s: float | None = None
+) -> RenderableType:
+    """Return a table with a row for each stratum, and a line on the whole.
+
+    Parameters
+    ----------
+    records : SweepRecords
+        What has happened.
+    terms : Terms
+        What is planned.
+    title : str
+        Stands above the table.
+    now_unix_s : float, optional
+        The time, while the sweep runs.
+    """
+    seen = overview(records, terms, now_unix_s=now_unix_s)
+    table = Table(title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.title = Text.assemble((title, "bold"), (f", best by {terms.figure}", "dim"))
+    table.add_column("stratum", no_wrap=True, vertical="bottom")
+    columns = _columns(seen, terms)
+    for name in columns:
+        table.add_column(Text(name, justify="right"), justify="right", no_wrap=True)
+    table.add_column("by trial")
+    for row in seen.rows:
+        by = f"{row.leader.trial_id} {row.leader.parameters}".rstrip() if row.leader else ""
+        table.add_row(
+            row.stratum.title,
+            *(cell(row) for cell in columns.values()),
+            Text(by, no_wrap=True, overflow="ellipsis"),
+        )
+    lines = [state_line(records, terms, seen, now_unix_s=now_unix_s), _waiting_line(seen)]
+    return Group(table, *(Text(line, style="dim") for line in lines if line))
+
+
+def state_line(
+    records: SweepRecords, terms: SweepTerms, seen: Overview | None = None, *, now_unix_s: float | None = None
+) -> str:
+    """Return one line on the whole sweep: what is over, what runs where, and the time left."""
+    seen = seen or overview(records, terms, now_unix_s=now_unix_s)
+    is_certain = terms.size is not None and terms.replicates == 1 and not terms.may_end_early
+    size = f" of {terms.size}" if is_certain else ""
+    text = f"{seen.over}{size} trials over, {records.epochs} epochs in {clock(seen.ran_s)}"
+    if now_unix_s is None:
+        return text
+    running = sum(row.running for row in seen.rows)
+    where = f" on {len(seen.nodes)} nodes" if len(seen.nodes) > 1 else ""
+    text += f", {running} running{where}" if running else ""
+    left_s = seconds_left(records, terms, now_unix_s=now_unix_s)
+    return f"{text}, about {clock(left_s)} left" if left_s else text
+
+
+def _waiting_line(seen: Overview) -> str:
+    """Return what the waiting trials wait for."""
+    for_what = {
+        "for a place to train": sum(row.in_line for row in seen.rows),
+        "at a rung for earlier trials": sum(row.at_rung for row in seen.rows),
+        "to be tried again after a crash": sum(row.crashed for row in seen.rows),
+    }
+    waits = [f"{number} {reason}" for reason, number in for_what.items() if number]
+    return f"waiting: {', '.join(waits)}" if waits else ""
+
+
+def clock(seconds: float) -> str:
+    """Return a time as `4:05`, `1:23:45` or `3 d 4:05:06`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours}:{minutes:02d}:{rest:02d}"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _columns(seen: Overview, terms: SweepTerms) -> dict[str, Cell]:
+    """Return what is shown of each stratum; what no trial can be, or none is, takes no room."""
+    columns: dict[str, Cell] = {
+        "to\ncome": lambda row: "?" if row.to_come is None else _count(row.to_come),
+        "waiting": lambda row: _count(row.waiting),
+        "running": lambda row: _count(row.running),
+        "stopped": lambda row: _count(row.stopped),
+        "done": lambda row: _count(row.done),
+        "failed": lambda row: _count(row.failed),
+        "best": lambda row: f"{row.leader.value:.3f}" if row.leader else "-",
+        "GPU\nhours" if seen.is_on_gpu else "CPU\nhours": lambda row: _hours(row, seen, terms),
+    }
+    hidden = {"failed"} if not any(row.failed for row in seen.rows) else set()
+    hidden |= {"stopped"} if isinstance(terms.stopping, NoStopping) else set()
+    hidden |= {"to\ncome"} if all(row.to_come is None for row in seen.rows) else set()
+    return {name: cell for name, cell in columns.items() if name not in hidden}
+
+
+def _count(number: int) -> str:
+    return str(number) if number else "-"
+
+
+def _hours(row: StratumRow, seen: Overview, terms: SweepTerms) -> str:
+    share = terms.resources.gpus if seen.is_on_gpu else terms.resources.cpus
+    hours = row.trained_s * share / SECONDS_PER_HOUR
+    return f"{hours:.2f}" if hours < 10 else f"{hours:.1f}" if hours < 100 else f"{hours:.0f}"
+
+
+# --- What a person sees while a sweep runs: a table, and a line for what went wrong
+
+
+LINE_INTERVAL_S = 30.0
+# Drawing the table of a large sweep must not slow the sweep down.
+LARGEST_SHARE_OF_TIME = 0.05
+
+
+class ConsoleListener:
+    """Shows how a sweep stands: on a terminal one live table, in a log a line now and then.
+
+    Parameters
+    ----------
+    console : Console
+        Where to.
+    terms : Terms
+        What is planned.
+    title : str
+        Stands above the table.
+    """
+
+    def __init__(self, console: Console, terms: SweepTerms, *, title: str) -> None:
+        self._console = console
+        self._terms = terms
+        self._title = title
+        self._records = SweepRecords()
+        self._has_heard = False
+        self._micro_batches: dict[str, int] = {}
+        self._line_s = time.monotonic()
+        self._redraw_s = 0.0
+        self._drawn: RenderableType = ""
+        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=2, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+        self._console.print(sweep_table(self._records, self._terms, title=self._title))
+
+    def catch_up(self, records: SweepRecords) -> None:
+        """Show what earlier runs of the sweep did."""
+        self._records = records
+        self._redraw_s = 0.0
+        for trial_id, record in records.trials.items():
+            if record.reached:
+                self._micro_batches[trial_id] = _micro_batch(record.epochs[record.reached], record)
+
+    def hear(self, event: TrialEvent, record: TrialRecord) -> None:
+        """Tell of what went wrong; in a log, print a line if the last one is old enough."""
+        self._has_heard = True
+        notice = self._notice(event, record)
+        if notice:
+            self._console.print(Text(f"trial {record.trial.trial_id}: {notice}", style="yellow"))
+        is_time = time.monotonic() - self._line_s > LINE_INTERVAL_S
+        if is_time and not self._console.is_terminal and isinstance(event, Reported | Ended):
+            self._line_s = time.monotonic()
+            line = state_line(self._records, self._terms, now_unix_s=event.unix_s)
+            self._console.print(line, highlight=False)
+
+    def _notice(self, event: TrialEvent, record: TrialRecord) -> str | None:
+        match event:
+            case Crashed() if record.crashes < CRASHES_IN_A_ROW:
+                return f"crashed ({event.reason}), tried again ({record.crashes} of {CRASHES_IN_A_ROW - 1})"
+            case Ended(outcome="failed"):
+                return f"failed: {event.reason}"
+            case Reported():
+                return self._memory_notice(event, record)
+            case _:
+                return None
+
+    def _memory_notice(self, event: Reported, record: TrialRecord) -> str | None:
+        used = _micro_batch(event.figures, record)
+        if used >= self._micro_batches.get(event.trial_id, record.trial.parameters.batch_size):
+            return None
+        self._micro_batches[event.trial_id] = used
+        return f"trains in micro-batches of {used} since the device ran out of memory"
+
+    def _table(self) -> RenderableType:
+        """Return the table, drawn anew if that took little of the time since."""
+        start_s = time.monotonic()
+        if start_s >= self._redraw_s:
+            # Until something happens, no time passes in the sweep, however long ago it was cut off.
+            now_unix_s = time.time() if self._has_heard else None
+            self._drawn = sweep_table(self._records, self._terms, title=self._title, now_unix_s=now_unix_s)
+            spent_s = time.monotonic() - start_s
+            self._redraw_s = start_s + spent_s / LARGEST_SHARE_OF_TIME
+        return self._drawn
+
+
+def _micro_batch(figures: Mapping[str, float], record: TrialRecord) -> int:
+    """Return how many patches passed through the network at once."""
+    return int(figures.get("micro_batch", record.trial.parameters.batch_size))
+
+
+# --- How a study stands, read from what it has written; nothing is changed, and the study may run
+#     meanwhile
 
 
 @dataclass(frozen=True)
-class Part:
+class TrialCounts:
     """The trials of a stage that trains."""
 
     stage: Literal["sweep", "retrain"]
     title: str
     records: SweepRecords
-    terms: Terms
+    terms: SweepTerms
 
 
 @dataclass(frozen=True)
@@ -42,10 +273,10 @@ class Status:
     is_running: bool | None
     done: dict[Stage, float]
     current: Stage | None
-    parts: tuple[Part, ...]
+    parts: tuple[TrialCounts, ...]
 
     @property
-    def training(self) -> Part | None:
+    def training(self) -> TrialCounts | None:
         """The part whose trials may be training now."""
         mine = (part for part in self.parts if part.stage == self.current)
         return next(mine, None) if self.is_running is not False else None
@@ -85,14 +316,16 @@ def is_locked(study: Study) -> bool | None:
     return False
 
 
-def _sweep(study: Study) -> Part:
+def _sweep(study: Study) -> TrialCounts:
     space = study.config.space
     records = read_records(study.ledger_jsonl)
     plan = make_plan(space, seed=study.config.seed, source=study.config_yaml, begun=records.configurations)
-    return Part("sweep", "Sweep", records, Terms.of_search(plan, space))
+    return TrialCounts("sweep", "Sweep", records, SweepTerms.of_search(plan, space))
 
 
-def _retraining(study: Study) -> Part:
+def _retraining(study: Study) -> TrialCounts:
     strata = [Stratum.parse(key) for key in sorted(read_json(study.winners_json))]
-    terms = Terms.of_retraining(strata, study.config.space)
-    return Part("retrain", "Retraining of the winners", read_records(study.members_ledger_jsonl), terms)
+    terms = SweepTerms.of_retraining(strata, study.config.space)
+    return TrialCounts(
+        "retrain", "Retraining of the winners", read_records(study.members_ledger_jsonl), terms
+    )

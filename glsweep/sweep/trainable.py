@@ -12,15 +12,22 @@ import ray
 import torch
 from ray import tune
 
-from glsweep.patches.arrays import PatchArrays
+from glsweep.patches.store import PatchArrays
 from glsweep.sweep.checkpoints import CHECKPOINT_FILE, CheckpointStore, StorageError
-from glsweep.sweep.cohorts import Cohort
-from glsweep.training.cohort import Failure, Member, fit_cohort
-from glsweep.training.fit import OutOfDeviceMemoryError, Schedule, TrainingDivergedError, fit, is_over
-from glsweep.training.host_memory import keep_freed_memory
-from glsweep.training.report import EpochReport
-from glsweep.training.start import Start, begin_from
-from glsweep.training.state import TrainingState, fresh_state, load_state, read_progress, save_state
+from glsweep.sweep.queue import Cohort
+from glsweep.training import EpochReport
+from glsweep.training.cohort import CohortTrial, Failure, fit_cohort
+from glsweep.training.fit import Schedule, TrainingDivergedError, fit, is_over
+from glsweep.training.memory import OutOfDeviceMemoryError, keep_freed_memory
+from glsweep.training.state import (
+    Start,
+    TrainingState,
+    begin_from,
+    fresh_state,
+    load_state,
+    read_progress,
+    save_state,
+)
 
 Told = Mapping[str, EpochReport | Failure]
 
@@ -77,7 +84,7 @@ def train_cohort(
         tune.report({"unwritable": f"{error} on {platform.node()}"})
 
 
-def _members(cohort: Cohort, checkpoints: CheckpointStore, start: Start) -> dict[str, Member]:
+def _members(cohort: Cohort, checkpoints: CheckpointStore, start: Start) -> dict[str, CohortTrial]:
     """Return everyone at the last epoch that all have come to, so that they go on as they would have."""
     members = {}
     with ExitStack() as stack:
@@ -93,18 +100,18 @@ def _members(cohort: Cohort, checkpoints: CheckpointStore, start: Start) -> dict
                 load_state(state, files[own.index(common) if common in own else 0])
             else:
                 begin_from(state, trial.parameters, start)
-            members[trial.trial_id] = Member(state, trial.parameters, trial.seed)
+            members[trial.trial_id] = CohortTrial(state, trial.parameters, trial.seed)
     return members
 
 
-def _repeat(members: Mapping[str, Member], schedule: Schedule) -> None:
+def _repeat(members: Mapping[str, CohortTrial], schedule: Schedule) -> None:
     """Tell everyone's last report again: the one who was to hear it may have died before it did."""
     begun = {name: member.state for name, member in members.items() if member.state.progress.report}
     if begun:
         tune.report({"told": [_words(name, state, schedule) for name, state in begun.items()]})
 
 
-def _part(members: dict[str, Member], cohort: Cohort) -> None:
+def _part(members: dict[str, CohortTrial], cohort: Cohort) -> None:
     """Take those out who have come to where the cohort comes apart."""
     if cohort.until_epoch is not None:
         for name in [n for n, m in members.items() if m.state.progress.epoch >= cohort.until_epoch]:
@@ -112,7 +119,12 @@ def _part(members: dict[str, Member], cohort: Cohort) -> None:
 
 
 def _epochs(
-    members: dict[str, Member], train: PatchArrays, val: PatchArrays, schedule: Schedule, *, capture: bool
+    members: dict[str, CohortTrial],
+    train: PatchArrays,
+    val: PatchArrays,
+    schedule: Schedule,
+    *,
+    capture: bool,
 ) -> Iterator[Told]:
     """Yield everyone's reports after each epoch."""
     if len(members) != 1:

@@ -1,17 +1,90 @@
-"""The address of MLflow's store: from a path to a URI and back, and the page on which runs are compared."""
+"""MLflow's address: its URI, its pages, the names of things in it, and what is done when it fails."""
 
+import math
 import os
 import re
 import shlex
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
+from mlflow.exceptions import MlflowException
+from rich.console import Console
+from rich.text import Text
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from glsweep.errors import StudyError
+from glsweep.errors import GlsweepError, StudyError
 from glsweep.study import Study
-from glsweep.tracking.labels import metric_name
+
+# --- What a value or a name is called in MLflow
+
+
+def parameter_label(value: object) -> str:
+    """Return the text under which a parameter's value is shown.
+
+    MLflow's parallel coordinates drop a run that lacks a selected parameter, so that None has
+    a label too.
+
+    Parameters
+    ----------
+    value : object
+        None, a number, a string, or a tuple or list of them.
+
+    Returns
+    -------
+    str
+        `none`, `true`, `0.0001`, `unet`, or `0.1,0.2,0.3,0.4` for a tuple.
+    """
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case float():
+            return format(value, ".12g")
+        case Enum():
+            return parameter_label(value.value)
+        case tuple() | list():
+            return ",".join(map(parameter_label, value)) or "none"
+        case _:
+            return str(value)
+
+
+def metric_name(name: str) -> str:
+    """Return `name` as MLflow accepts it: `@` becomes `_at_`, any other strange sign `_`."""
+    return re.sub(r"[^\w\-. :/]", "_", name.replace("@", "_at_"), flags=re.ASCII)
+
+
+def metric_value(value: float) -> float:
+    """Return `value`, or NaN where it is infinite.
+
+    MLflow's SQL stores keep an infinity as 1.8e308, which ruins the scale of every chart;
+    NaN they keep as such.
+    """
+    return float(value) if math.isfinite(value) else math.nan
+
+
+def metrics(figures: Mapping[str, float]) -> dict[str, float]:
+    """Return `figures` with names and values as MLflow takes them."""
+    return {metric_name(name): metric_value(value) for name, value in figures.items()}
+
+
+def tags(values: Mapping[str, object]) -> dict[str, str]:
+    """Return `values` as tags: a name without a dot goes under `glsweep.`."""
+    return {
+        name if "." in name else f"glsweep.{name}": parameter_label(value) for name, value in values.items()
+    }
+
+
+# --- The address of MLflow's store: from a path to a URI and back, and the page on which runs are
+#     compared
+
 
 SERVERS = ("http://", "https://")
 PAGES = "http://127.0.0.1:5000"
@@ -87,3 +160,95 @@ def _pages(uri: str) -> str:
         return PAGES
     parts = urlsplit(uri)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
+# --- What is done when MLflow fails: the study goes on, and one line tells what to do
+
+
+LONGEST_REASON = 200
+EXPECTED = (MlflowException, SQLAlchemyError, OSError, ImportError)
+"""What MLflow raises when it says itself what is wrong; of anything else the kind is told too."""
+
+
+class StoreError(StudyError):
+    """MLflow's store cannot be reached or used; no figure is lost, for the ledger has them all."""
+
+
+@contextmanager
+def reached(uri: str) -> Iterator[None]:
+    """Turn any failure of MLflow or its store into one line that names `uri` and the remedy.
+
+    Whatever it is: MLflow lets errors of databases, of servers and of its own through as they are.
+    """
+    try:
+        yield
+    except GlsweepError:
+        raise
+    except Exception as error:
+        first_line = str(error).strip().partition("\n")[0]
+        reason = without_password(first_line.rpartition("Caused by ")[2])
+        if not isinstance(error, EXPECTED):
+            reason = f"{type(error).__name__}: {reason}"
+        raise StoreError(
+            f"{without_password(uri)}: MLflow cannot use this store "
+            f"({reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 3] + '...'}); "
+            f"{_remedy(uri)}"
+        ) from error
+
+
+@contextmanager
+def without_stopping(study: Study, console: Console) -> Iterator[None]:
+    """Turn a failure within this block, MLflow's or of what it is told, into a line with the remedy."""
+    try:
+        with reached(tracking_uri(study)):
+            yield
+    except GlsweepError as error:
+        remedy = f"`python -m glsweep.run track {shlex.quote(str(study.directory))}` sends what is held back"
+        console.print(Text(f"{error}; {remedy}", style="yellow"), soft_wrap=True)
+
+
+def _remedy(uri: str) -> str:
+    if "MLFLOW_TRACKING_URI" in os.environ:
+        return "start or mend it, or unset MLFLOW_TRACKING_URI to keep the runs within the study"
+    return f"make its folder writable, or move {Path(sqlite_path(uri) or uri).name} away"
+
+
+# --- Whether MLflow answers, without touching anything in it
+
+
+ANSWER_S = 8.0
+SERVER_ERROR = 500
+
+
+def reach(uri: str) -> None:
+    """Ask the server or open the database at `uri`; a server that wants a password has answered.
+
+    Raises
+    ------
+    StoreError
+        When nothing answers there within seconds, or a SQLite file could not be written.
+    """
+    with reached(uri):
+        path = sqlite_path(uri)
+        if uri.startswith(SERVERS):
+            _ask(f"{uri.rstrip('/')}/health")
+        elif path is not None and not path.exists():
+            # Opening it would make it.
+            folder = next(parent for parent in path.parents if parent.exists())
+            if not (folder.is_dir() and os.access(folder, os.W_OK)):
+                raise PermissionError(f"{folder} is no folder that can be written")
+        else:
+            engine = create_engine(uri)
+            try:
+                engine.connect().close()
+            finally:
+                engine.dispose()
+
+
+def _ask(address: str) -> None:
+    try:
+        urllib.request.urlopen(address, timeout=ANSWER_S).close()
+    except HTTPError as error:
+        error.close()
+        if error.code >= SERVER_ERROR:
+            raise

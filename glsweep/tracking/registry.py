@@ -1,11 +1,12 @@
-"""MLflow's model registry: a member is a version of `glsweep-<architecture>-<patch size>`."""
+"""MLflow's model registry: members put in as versions, and fetched by their address."""
 
 import os
+import re
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,10 +18,15 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from glsweep import __version__
+from glsweep.errors import StudyError
 from glsweep.nets.member import CARD, WEIGHTS
-from glsweep.tracking import labels
-from glsweep.tracking.away import reached
+from glsweep.tracking import address as labels
+from glsweep.tracking.address import reached, sqlite_path
+from glsweep.tracking.sqlite_file import readable
 from glsweep.tracking.store import Store
+
+# --- MLflow's model registry: a member is a version of `glsweep-<architecture>-<patch size>`
+
 
 CHAMPION = "champion"
 CONTENT_TAG = "glsweep.content"
@@ -179,3 +185,48 @@ def _save(target: Path, member: Path, example: npt.NDArray[np.float32], model: M
             *(f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS),
         ],
     )
+
+
+# --- A member out of MLflow's model registry, by its address
+
+
+ADDRESS = re.compile(r"models:/[^/@]+(@[^/@]+|/[0-9]+)")
+
+
+@contextmanager
+def fetched_member(address: str) -> Iterator[Path]:
+    """Yield a temporary copy of the folder of a registered member.
+
+    Parameters
+    ----------
+    address : str
+        `models:/NAME@ALIAS` or `models:/NAME/VERSION`, looked for where `MLFLOW_TRACKING_URI` says.
+
+    Raises
+    ------
+    StudyError
+        When the address is none, the variable is not set, or there is no such member.
+    """
+    if not ADDRESS.fullmatch(address):
+        raise StudyError(
+            f"{address}: is no registered model's address; write models:/NAME@ALIAS or models:/NAME/VERSION"
+        )
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        raise StudyError(
+            f"{address}: MLFLOW_TRACKING_URI is not set; set it to the store, such as "
+            "sqlite:////path/to/study/mlflow.db, or name the member's folder"
+        )
+    path = sqlite_path(uri)
+    with tempfile.TemporaryDirectory() as temporary:
+        with reached(uri), nullcontext(uri) if path is None else readable(path) as store:
+            fetched = mlflow.artifacts.download_artifacts(
+                artifact_uri=address,
+                dst_path=temporary,
+                tracking_uri=store,
+                registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or store,
+            )
+        folder = Path(fetched) / "artifacts" / MEMBER_FOLDER
+        if not folder.is_dir():
+            raise StudyError(f"{address}: is no member of glsweep; name one that a study has registered")
+        yield folder

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from mlflow.entities import Metric, Param, RunTag
 
 from glsweep.config.trial import Outcome
-from glsweep.tracking import labels
+from glsweep.tracking import address as labels
 from glsweep.tracking.store import Store
 
 Kind = Literal["sweep", "trial", "member"]

@@ -11,7 +11,7 @@ import torch
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from glsweep.nets.channels import derive_channels, has_data
+from glsweep.nets import derive_channels, has_data
 from glsweep.nets.member import load_member
 
 MEMBER = "member"

@@ -1,5 +1,8 @@
 """An MLflow store that is one SQLite file: whole, of today's schema, and at home where it lies.
 
+MLflow keeps absolute addresses in its tables. After a move it would not find what came along, and
+would write to the old place; here its tables are told of the new one.
+
 MLflow makes and migrates its tables in some seventy steps, none of which can be taken back: a
 process killed between two of them leaves a file that MLflow never opens again, and two processes
 that begin at once disturb each other. Here a file is made and migrated beside its place, under a
@@ -10,12 +13,13 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 from alembic.script import ScriptDirectory
 from filelock import FileLock
@@ -25,12 +29,78 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Regi
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
 from rich.console import Console
 from rich.text import Text
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import (
+    ColumnClause,
+    Connection,
+    NullPool,
+    String,
+    column,
+    create_engine,
+    func,
+    literal,
+    or_,
+    table,
+    text,
+    update,
+)
 
 from glsweep.files import replacing
-from glsweep.tracking.address import sqlite_uri
-from glsweep.tracking.artifacts import ARTIFACTS, bring_home
-from glsweep.tracking.away import StoreError
+from glsweep.tracking.address import StoreError, sqlite_uri
+
+# --- Where MLflow looks for the artifacts of a store without a server: beside a SQLite file, or in the
+#     study
+
+
+ARTIFACTS = "mlartifacts"
+"""The name of every folder in which a study lets MLflow keep artifacts."""
+LOCATIONS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""The tables and columns in which MLflow keeps addresses of artifacts."""
+
+
+def bring_home(connection: Connection, locations: Iterable[str], here: Path, *, always: bool) -> None:
+    """Let a store look for its artifacts in `here`, as part of the connection's transaction.
+
+    Parameters
+    ----------
+    connection : Connection
+        To a database with MLflow's tables.
+    locations : iterable of str
+        Those of the experiments that are ours to move.
+    here : Path
+        Where their artifacts lie now.
+    always : bool
+        Whether a copy of the artifacts at the old place is somebody else's. Without it, the
+        store goes on there for as long as they are there.
+    """
+    folders = {folder for location in locations if (folder := _folder(location)) is not None}
+    for old in sorted(folders - {here.as_uri()}):
+        if always or not Path(unquote(urlsplit(old).path)).exists():
+            _replace_beginning(connection, old, here.as_uri())
+
+
+def _replace_beginning(connection: Connection, old: str, new: str) -> None:
+    for name, of in LOCATIONS:
+        location: ColumnClause[str] = column(of, String)
+        is_within = func.substr(location, 1, len(old) + 1) == f"{old}/"
+        statement = update(table(name, location)).where(or_(location == old, is_within))
+        rest = func.substr(location, len(old) + 1)
+        connection.execute(statement.values({of: literal(new).concat(rest)}))
+
+
+def _folder(location: str) -> str | None:
+    """Return the folder of artifacts within which a location lies, as a URI."""
+    before, found, after = location.rpartition(f"/{ARTIFACTS}")
+    return before + found if found and after[:1] in ("", "/") and location.startswith("file:") else None
+
+
+# --- An MLflow store that is one SQLite file: whole, of today's schema, and at home where it lies
+
 
 PATIENCE_S = 120.0
 """How long another process may take to make or change the file."""

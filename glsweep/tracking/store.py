@@ -1,4 +1,4 @@
-"""The store that was reached, and the study's experiment in it."""
+"""The store that was reached, the study's experiment in it, and the machine's own metrics."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -8,14 +8,16 @@ from typing import ParamSpec, TypeVar
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, ViewType
+from mlflow.environment_variables import MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING
 from mlflow.exceptions import MlflowException
 from sqlalchemy import NullPool, create_engine, func, select
 
 from glsweep.study import Study
-from glsweep.tracking.address import SERVERS, sqlite_path, tracking_uri
-from glsweep.tracking.artifacts import ARTIFACTS, bring_home
-from glsweep.tracking.away import reached
-from glsweep.tracking.sqlite_file import ready
+from glsweep.tracking.address import SERVERS, StoreError, reached, sqlite_path, tracking_uri
+from glsweep.tracking.sqlite_file import ARTIFACTS, bring_home, ready
+
+# --- The store that was reached, and the study's experiment in it
+
 
 # MLflow's pages then open on runs and charts instead of on tools for language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
@@ -156,3 +158,44 @@ def _artifact_location(uri: str, study: Study) -> str | None:
     if path is not None:
         return (path.parent / ARTIFACTS).as_uri()
     return None if uri.startswith(SERVERS) else study.mlflow_artifacts.resolve().as_uri()
+
+
+# --- CPU, memory, disk, network and GPU of the driver's machine as figures of a run, when MLflow is
+#     told to
+
+
+class SystemMetrics:
+    """MLflow's own monitor, which a user turns on with `MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=true`.
+
+    It samples in a thread of its own, and ends when the run does or the store fails.
+    """
+
+    def __init__(self) -> None:
+        self._stop: Callable[[], None] | None = None
+
+    def start(self, store: Store, run_id: str) -> None:
+        """Begin or continue to log for a run that is RUNNING.
+
+        Raises
+        ------
+        StoreError
+            When psutil, which the monitor reads, is not installed.
+        """
+        if not MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING.get():
+            return
+        self.stop()
+        try:
+            from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor  # noqa: PLC0415
+        except ImportError as error:
+            raise StoreError(
+                f"MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING: {error}; `pip install psutil`, or unset it"
+            ) from error
+        monitor = store.ask(SystemMetricsMonitor, run_id, resume_logging=True, tracking_uri=store.uri)
+        monitor.start()
+        self._stop = monitor.finish
+
+    def stop(self) -> None:
+        """End the monitor and send what it has collected."""
+        if self._stop is not None:
+            self._stop()
+            self._stop = None

@@ -1,16 +1,81 @@
-"""What a study tells MLflow, in the study's own words."""
+"""What a study tells MLflow in its own words: trials, members, and where they come from."""
 
 import hashlib
+import os
+import platform
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Self
 
 import pandas as pd
 
+from glsweep import __version__
+from glsweep.files import read_json
 from glsweep.study import Study
 from glsweep.tracking.runs import PARENT_TAG, TITLE_TAG, Epoch, Runs, RunState, TrackedRun
 from glsweep.tracking.store import Store, connect
+
+# --- Where a sweep's results come from: versions, the code's commit, the machine
+
+
+PACKAGES = ("torch", "ray", "mlflow", "optuna")
+
+
+def origin_tags() -> dict[str, object]:
+    """Return versions, git state and machine of this process as tags of an MLflow run."""
+    return {**_versions(), **_git_state(), **_machine()}
+
+
+def _versions() -> dict[str, object]:
+    found: dict[str, object] = {"version.glsweep": __version__, "version.python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[f"version.{package}"] = version(package)
+        except PackageNotFoundError:
+            found[f"version.{package}"] = "none"
+    return {f"glsweep.{name}": value for name, value in found.items()}
+
+
+def _git_state() -> dict[str, object]:
+    """Return the commit and whether files differ from it; nothing when this package is not under git.
+
+    A package that is installed within somebody's work tree is no part of it, hence `ls-files`.
+    """
+    package = Path(__file__).resolve().parents[1]
+    if _output("git", "-C", str(package), "ls-files", "--error-unmatch", "__init__.py") is None:
+        return {}
+    commit = _output("git", "-C", str(package), "rev-parse", "HEAD")
+    if commit is None:
+        return {}
+    changes = _output("git", "-C", str(package), "status", "--porcelain", "--untracked-files=no")
+    # MLflow's own tag for the commit, which its pages show.
+    return {"mlflow.source.git.commit": commit, "glsweep.git_dirty": bool(changes)}
+
+
+def _machine() -> dict[str, object]:
+    gpus = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    found: dict[str, object] = {"platform": platform.platform(), "cpus": os.cpu_count()}
+    if "SC_PHYS_PAGES" in os.sysconf_names:
+        memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        found["memory_gib"] = round(memory_bytes / 2**30, 1)
+    found["gpus"] = gpus.splitlines() if gpus else None
+    return {f"glsweep.machine.{name}": value for name, value in found.items()}
+
+
+def _output(*command: str) -> str | None:
+    """Return what a program prints, or None where it is missing or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+# --- What a study tells MLflow, in the study's own words
+
 
 STUDY_TAG = "glsweep.study"
 """The study's name, which may change."""
@@ -155,3 +220,50 @@ class Tracker:
         bare = RunState(title=f"sweep {self._study.config.name}", condition="completed")
         run = self._runs.get("sweep", self._study_id)
         return run or self._runs.sync("sweep", self._study_id, bare)
+
+
+# --- Retrained winners in MLflow: their history, their card, and what later stages add
+
+
+BY_DATA_SET = ("relaxed_f1", "dice", "bf")
+
+
+def track_members(study: Study) -> int:
+    """Log every member's run, or bring it up to date with the stages that were completed since.
+
+    After retraining a run has the history, the weights and the card; after the evaluation also
+    the threshold and the test figures; after the report the figures, the table and the page.
+    Returns the number of members.
+
+    Raises
+    ------
+    StoreError
+        When the store cannot be reached or used; see `without_stopping`.
+    """
+    tracker = Tracker.open(study)
+    table = read_json(study.table_json) if study.table_json.is_file() else {"rows": []}
+    tested = {row["stratum"]: dict(row) for row in table["rows"]}
+    for row in table.get("by_data_set", []):
+        if row["kind"] == "network":
+            tested[row["stratum"]] |= {f"{row['data_set']}.{name}": row[name] for name in BY_DATA_SET}
+    shared = [path for path in (study.table_csv, study.report_html) if path.is_file()]
+    drawn = [path for path in (study.figures,) if path.is_dir()]
+    cards = sorted((study.directory / "members").glob("*/card.json"))
+    for path in cards:
+        member, card = path.parent, read_json(path)
+        figures = {f"best_epoch.{name}": value for name, value in card["figures"].items()}
+        if card["tau"] is not None:
+            figures["tau"] = card["tau"]
+        numbers = {k: v for k, v in tested.get(member.name, {}).items() if isinstance(v, int | float)}
+        figures |= {f"test.{name}": float(value) for name, value in numbers.items()}
+        tracker.sync_member(
+            member.name,
+            parameters={**card["parameters"], "seed": card["seed"]},
+            history=pd.read_csv(member / "history.csv"),
+            figures=figures,
+            tags={"stratum": member.name, "trial_id": card["trial_id"]},
+            artifacts=[*sorted(p for p in member.iterdir() if p.is_file()), *drawn, *shared],
+        )
+    if shared:
+        tracker.log_study_artifacts([*shared, *drawn])
+    return len(cards)

@@ -5,22 +5,151 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
-from glsweep.config.space import Annealing, Figure
+from glsweep.config.space import Annealing, Metric
 from glsweep.config.trial import TrialParameters
 from glsweep.losses import GroundingLineLoss
-from glsweep.patches.arrays import PatchArrays
-from glsweep.randomness import seed_for
-from glsweep.training.epoch import EpochResult, Task, TrainingDivergedError, run_epoch
-from glsweep.training.memory import OutOfDeviceMemoryError, run_in_memory
-from glsweep.training.patches_on_device import place, truth_of
-from glsweep.training.report import EpochReport, is_better
+from glsweep.metrics.counts import ThresholdCounts
+from glsweep.metrics.thresholds import Truth, count_at_thresholds
+from glsweep.patches.augmentation import augment
+from glsweep.patches.store import PatchArrays
+from glsweep.randomness import generator_for, seed_for
+from glsweep.training import EpochReport, is_better
+from glsweep.training.memory import DevicePatches, place, run_in_memory, truth_of
 from glsweep.training.state import TrainingState
-from glsweep.training.step import CapturedStep
+from glsweep.training.step import CapturedStep, Step, bits, computing_in, count_parts, resolve, take_step
 
-__all__ = ["OutOfDeviceMemoryError", "Schedule", "TrainingDivergedError", "fit"]
+# --- One epoch: training on every patch of one split, then validation on every patch of the other
+
+
+# A trial is ranked at its own best threshold, which for a young network may lie anywhere: that of one
+# which is never sure of a line lies below .01, that of a saturated one above .99.
+_NEAR_0 = torch.cat([torch.arange(1, 10) / 10_000, torch.arange(1, 10) / 1_000])
+RANKING_THRESHOLDS = torch.cat([_NEAR_0, torch.linspace(0.01, 0.99, 99), 1 - _NEAR_0.flip(0)])
+
+
+class TrainingDivergedError(Exception):
+    """The loss is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class EpochTask:
+    """What every epoch of a run works with. `truth` is that of the validation patches.
+
+    `step` is how a batch is trained on: `take_step`, or a `CapturedStep` of this run alone.
+    """
+
+    parameters: TrialParameters
+    loss: GroundingLineLoss
+    train: DevicePatches
+    val: DevicePatches
+    truth: Truth
+    step: Step = take_step
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network's layers compute in."""
+        return resolve(self.parameters.precision, self.train.device)
+
+
+class EpochResult(NamedTuple):
+    """Mean losses over the splits, and the validation patches' counts at every ranking threshold.
+
+    `precision_bits` are those of the numbers that the network's layers computed with.
+    """
+
+    train_loss: float
+    val_loss: float
+    counts: ThresholdCounts
+    precision_bits: int = 32
+
+
+def run_epoch(state: TrainingState, task: EpochTask, seed: int, micro_batch: int) -> EpochResult:
+    """Train for one epoch, whose draws follow from `seed`, and validate.
+
+    At most `micro_batch` patches pass through the network at once; see `backward` for what that
+    changes.
+
+    Raises
+    ------
+    TrainingDivergedError
+        When a loss is not finite.
+    """
+    train_loss = train(state, task, seed, micro_batch)
+    val_loss, counts = validate(state.network, task, micro_batch)
+    return EpochResult(train_loss, val_loss, counts, bits(task.dtype))
+
+
+def train(state: TrainingState, task: EpochTask, seed: int, micro_batch: int) -> float:
+    """Train on every patch once, in an order that follows from `seed`, and return the mean loss.
+
+    Raises
+    ------
+    TrainingDivergedError
+        When the loss is not finite.
+    """
+    state.network.train()
+    total = torch.zeros((), device=task.train.device)
+    for inputs, label in batches(task, seed):
+        total += task.step(state, task, inputs, label, micro_batch) * len(inputs)
+    train_loss = float(total) / len(task.train)
+    if not math.isfinite(train_loss):
+        raise TrainingDivergedError(
+            f"the training loss became {train_loss} at learning rate {task.parameters.learning_rate}"
+        )
+    return train_loss
+
+
+def batches(task: EpochTask, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield input (B, C, S, S) and label (B, S, S) of every batch, whose draws follow from `seed`.
+
+    They are drawn for the whole batch, so that micro-batches of any size see the same patches.
+    """
+    patches, parameters = task.train, task.parameters
+    # Once to where the patches are: a device that must wait for each index falls behind.
+    order = torch.from_numpy(generator_for(seed, "order").permutation(len(patches))).to(patches.image.device)
+    generator = torch.Generator(device=patches.device).manual_seed(seed_for(seed, "augmentation"))
+    for index in order.split(parameters.batch_size):
+        image, label = augment(*patches.batch(index), parameters.augmentation, generator)
+        yield patches.channels(image, parameters.channels), label
+
+
+@torch.inference_mode()
+def validate(network: torch.nn.Module, task: EpochTask, micro_batch: int) -> tuple[float, ThresholdCounts]:
+    """Return the batches' mean loss, weighed by their size, and the counts, in one pass.
+
+    Neither depends on `micro_batch`.
+
+    Raises
+    ------
+    TrainingDivergedError
+        When the loss is not finite.
+    """
+    network.eval()
+    patches, dtype = task.val, task.dtype
+    total, counts = torch.zeros((), device=patches.device), []
+    for index in torch.arange(len(patches)).split(task.parameters.batch_size):
+        sums = torch.zeros((), device=patches.device)
+        for part in index.tensor_split(count_parts(len(index), micro_batch)):
+            image, label = patches.batch(part)
+            inputs = patches.channels(image, task.parameters.channels)
+            with computing_in(dtype, patches.device):
+                outputs: tuple[Tensor, ...] = network(inputs)
+            sums = sums + task.loss.sums(outputs, label)
+            batch_loss = task.loss.from_sums(sums)
+            if not bool(batch_loss.isfinite()):
+                raise TrainingDivergedError(f"the validation loss became {float(batch_loss)}")
+            probability = outputs[-1].squeeze(1).float().sigmoid()
+            counts.append(count_at_thresholds(probability, task.truth.select(part), RANKING_THRESHOLDS))
+        total += batch_loss * len(index)
+    return float(total) / len(patches), ThresholdCounts.concatenate(counts)
+
+
+# --- The training loop: it yields a report each epoch and does not know who listens
 
 
 @dataclass(frozen=True)
@@ -35,7 +164,7 @@ class Schedule:
 
     epochs: int
     tolerance_m: float
-    monitor: Figure
+    monitor: Metric
     patience: int | None = None
     keep_best: bool = False
     annealing: Annealing = "none"
@@ -114,10 +243,10 @@ def make_task(
     val: PatchArrays,
     schedule: Schedule,
     device: torch.device,
-) -> Task:
+) -> EpochTask:
     """Place the patches on the device, and find what lies near the true lines of validation."""
     truth = truth_of(val, schedule.tolerance_m, device)
-    return Task(parameters, loss_of(parameters), place(train, device), place(val, device), truth)
+    return EpochTask(parameters, loss_of(parameters), place(train, device), place(val, device), truth)
 
 
 def loss_of(parameters: TrialParameters) -> GroundingLineLoss:

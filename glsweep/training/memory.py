@@ -1,14 +1,74 @@
-"""What happens when a device runs out of memory: the epoch is done again in smaller parts."""
+"""Memory of device and host: where patches lie, and what is done when it runs out."""
 
-from collections.abc import Callable
+import ctypes
+import platform
+import warnings
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from torch import Tensor, nn
 
-from glsweep.config.trial import TrialParameters
-from glsweep.training.host_memory import give_freed_memory_back
+from glsweep.config.space import Calibration
+from glsweep.config.trial import Channel, TrialParameters
+from glsweep.losses import NO_DATA
+from glsweep.metrics.thresholds import Truth, choose_threshold, truth_within
+from glsweep.nets import derive_channels, has_data
+from glsweep.patches.store import PatchArrays
+from glsweep.scenes.masks import FULL
 from glsweep.training.state import TrainingState, copy_to_host, put_back
+
+# --- Memory that a process frees and needs again a moment later
+
+
+# Of glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+# Older versions take no more than the second.
+LARGEST_BYTES = (2**30, 2**25)
+SMALL_BYTES = 2**16
+NEVER = 2**31 - 1
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep what it frees for its next use, in place of giving it back to the system.
+
+    A training step on a CPU frees hundreds of megabytes and takes them again in the next; the system
+    clears each page that it hands out, which takes up to a quarter of the step. What the process
+    holds at most is the same. Does nothing where the C library is not glibc; where what a process may
+    ask for is limited (`ulimit -d`), so that pieces that lie idle count, all is given back at once.
+    """
+    if not _is_glibc():
+        return
+    import resource  # noqa: PLC0415  not on every system
+
+    limit_bytes, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    if limit_bytes != resource.RLIM_INFINITY:
+        give_freed_memory_back()
+        return
+    library = ctypes.CDLL(None)
+    any(library.mallopt(M_MMAP_THRESHOLD, size_bytes) for size_bytes in LARGEST_BYTES)
+    library.mallopt(M_TRIM_THRESHOLD, NEVER)
+
+
+def give_freed_memory_back() -> None:
+    """Give back what was kept, and from now on at once what is freed, as is best where memory ran out."""
+    if _is_glibc():
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, SMALL_BYTES)
+        library.mallopt(M_TRIM_THRESHOLD, SMALL_BYTES)
+        library.malloc_trim(0)
+
+
+def _is_glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"
+
+
+# --- What happens when a device runs out of memory: the epoch is done again in smaller parts
+
 
 # PyTorch has a type for the device's allocator alone; libraries below it, and the CPU's allocator,
 # tell in words. oneDNN says no more than that a primitive failed.
@@ -105,3 +165,117 @@ def _reason(device: torch.device, parameters: TrialParameters, error: Exception)
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+# --- Patches where the network can reach them: on the device when they fit, else batch by batch
+
+
+# Activations need room beside the patches; beyond this share of the free memory they stay on the host.
+STORE_SHARE_OF_DEVICE = 0.25
+
+
+@dataclass(frozen=True)
+class DevicePatches:
+    """One split's patches as tensors.
+
+    Attributes
+    ----------
+    image : float32 tensor (N, 2, S, S)
+    label : uint8 tensor (N, S, S)
+        What is trained on: the mask (1 on a line), or a target wider or softer (255 on a line).
+    full : int
+        The label's value on a line.
+    device : torch.device
+        Where batches are wanted; the tensors may lie on the host.
+    amplitude_scale : float
+        See `PatchArrays`.
+    """
+
+    image: Tensor
+    label: Tensor
+    full: int
+    device: torch.device
+    amplitude_scale: float
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Gather patches onto the device.
+
+        Returns
+        -------
+        tuple of Tensor
+            Image (B, 2, S, S), and float32 label (B, S, S): 0 to 1, `NO_DATA` where there is none.
+        """
+        index = index.to(self.image.device)
+        image, label = self.image[index].to(self.device), self.label[index].to(self.device)
+        return image, torch.where(has_data(image), label.float() / self.full, NO_DATA)
+
+    def channels(self, image: Tensor, channels: Sequence[Channel]) -> Tensor:
+        """Derive the network's input (B, C, S, S) from real and imaginary parts."""
+        return derive_channels(image, channels, self.amplitude_scale)
+
+
+def place(arrays: PatchArrays, device: torch.device) -> DevicePatches:
+    """Put a split's patches on `device` if they take a small part of its free memory."""
+    image = _shared(arrays.image)
+    label, full = (_shared(arrays.mask), 1) if arrays.target is None else (_shared(arrays.target), FULL)
+    if device.type == "cuda":
+        free_bytes, _ = torch.cuda.mem_get_info(device)
+        if image.nbytes + label.nbytes <= STORE_SHARE_OF_DEVICE * free_bytes:
+            image, label = image.to(device), label.to(device)
+    return DevicePatches(image, label, full, device, arrays.amplitude_scale)
+
+
+def truth_of(arrays: PatchArrays, tolerance_m: float, device: torch.device | str = "cpu") -> Truth:
+    """Return what networks are judged against on a split's patches, on `device`; see `truth_within`."""
+    seen = has_data(arrays.image)
+    return truth_within(arrays.mask, tolerance_m, arrays.posting_m, has_data=seen, device=device)
+
+
+def _shared(array: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Tensor:
+    """Wrap an array without copying it."""
+    with warnings.catch_warnings():
+        # Arrays shared between trials are read-only; batches are gathered copies, so nothing writes.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+# --- Probabilities of a trained network on patches, and the threshold that suits them
+
+
+BATCH_PATCHES = 16
+
+
+@torch.inference_mode()
+def predict_patches(
+    network: nn.Module, patches: PatchArrays, channels: tuple[Channel, ...]
+) -> npt.NDArray[np.float32]:
+    """Return the final head's probability for each pixel, (N, S, S), from the network in eval mode.
+
+    0 where there is no data, as in what `glsweep.prediction` draws.
+    """
+    device = next(network.parameters()).device
+    placed = place(patches, device)
+    network.eval()
+    probability = np.empty(patches.mask.shape, np.float32)
+    for index in torch.arange(len(patches)).split(BATCH_PATCHES):
+        image, _ = placed.batch(index)
+        logits = network(placed.channels(image, channels))[-1]
+        found = logits.squeeze(1).float().sigmoid() * has_data(image)
+        probability[index.numpy()] = found.cpu().numpy()
+    return probability
+
+
+def calibrate_on(
+    patches: PatchArrays,
+    network: nn.Module,
+    channels: tuple[Channel, ...],
+    settings: Calibration,
+    *,
+    tolerance_m: float,
+) -> dict[str, Any]:
+    """Choose the network's threshold on `patches`, those of validation; see `choose_threshold`."""
+    probability = torch.from_numpy(predict_patches(network, patches, channels))
+    return choose_threshold(probability, truth_of(patches, tolerance_m), settings)

@@ -1,1 +1,191 @@
-"""From a probability to lines: outlines at a threshold, their centre lines, what is known of each."""
+"""From a probability to lines on the map, each with what is known of it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from affine import Affine
+from pyproj import CRS
+from scipy.ndimage import map_coordinates
+from shapely import LineString
+
+from glsweep.geodesy import lengths_m
+from glsweep.vectorize.centre_lines import centre_lines
+from glsweep.vectorize.outlines import ProbabilityGrid, outlines, points_along, read_around, tiles
+
+# --- What a probability says across a line: how high it is, and over how many pixels
+
+
+Values = npt.NDArray[np.float64]
+
+REACH_PX = 12
+"""How far to either side of a line is looked."""
+STEP_PX = 0.5
+OFFSETS_PX = np.arange(-REACH_PX, REACH_PX + STEP_PX / 2, STEP_PX)
+
+
+class LineConfidence(NamedTuple):
+    """What is known of one line.
+
+    Attributes
+    ----------
+    probability : float
+        The members' mean probability, averaged along the line.
+    half_width_px : float
+        Root of the sum of two squares, averaged along the line: half the width of the band in which
+        the probability is at least half of its highest value (its slope), and the standard
+        deviation between the members of that band's centre (their spread).
+    """
+
+    probability: float
+    half_width_px: float
+
+
+def look_across(lines: Sequence[LineString], grid: ProbabilityGrid) -> list[LineConfidence]:
+    """Look at the probability along and across each line.
+
+    Parameters
+    ----------
+    lines : sequence of LineString
+        In (col, row) pixel coordinates from the scene's corner.
+    grid : Grid
+        The probability, one band a member.
+    """
+    points, normals, owner = _stations(lines)
+    probability, half_width = np.zeros(len(points)), np.zeros(len(points))
+    for tile in tiles(grid.shape):
+        col, row = points.T
+        here = (row >= tile.row) & (row < tile.row + tile.rows)
+        here &= (col >= tile.col) & (col < tile.col + tile.cols)
+        if here.any():
+            bands = read_around(grid, tile, REACH_PX + 2)
+            corner = (tile.col - REACH_PX - 2, tile.row - REACH_PX - 2)
+            profiles = _profiles(bands, points[here] - corner, normals[here])
+            probability[here], half_width[here] = _read_off(profiles)
+    count = np.maximum(np.bincount(owner, minlength=len(lines)), 1)
+    means = [np.bincount(owner, values, len(lines)) / count for values in (probability, half_width)]
+    return [LineConfidence(float(p), float(w)) for p, w in zip(*means, strict=True)]
+
+
+def _stations(lines: Sequence[LineString]) -> tuple[Values, Values, npt.NDArray[np.int64]]:
+    """Return points a pixel apart, the unit normals there, and the number of each point's line."""
+    points, normals, owner = [], [], []
+    for number, line in enumerate(lines):
+        at = np.linspace(0, line.length, max(2, round(line.length) + 1))
+        xy, ends = points_along(line, (at[1:] + at[:-1]) / 2), points_along(line, at)
+        along = ends[1:] - ends[:-1]
+        length = np.maximum(np.hypot(*along.T), 1e-12)
+        points.append(xy)
+        normals.append(np.column_stack([-along[:, 1], along[:, 0]]) / length[:, None])
+        owner.append(np.full(len(xy), number))
+    if not points:
+        return np.empty((0, 2)), np.empty((0, 2)), np.empty(0, np.int64)
+    return np.concatenate(points), np.concatenate(normals), np.concatenate(owner)
+
+
+def _profiles(bands: npt.NDArray[np.float32], points: Values, normals: Values) -> Values:
+    """Return the probability at `OFFSETS_PX` across each point, (members, points, offsets)."""
+    x, y = (points[:, i, None] + normals[:, i, None] * OFFSETS_PX for i in (0, 1))
+    where = [y - 0.5, x - 0.5]
+    return np.stack([map_coordinates(band, where, order=1) for band in bands])
+
+
+def _read_off(profiles: Values) -> tuple[Values, Values]:
+    mean = profiles.mean(axis=0)
+    middle = len(OFFSETS_PX) // 2
+    highest = mean[:, middle - 2 : middle + 3].max(axis=1)
+    belongs = mean >= highest[:, None] / 2
+    # The band is what hangs together around the middle.
+    right = np.logical_and.accumulate(belongs[:, middle:], axis=1)
+    left = np.logical_and.accumulate(belongs[:, middle::-1], axis=1)
+    half_width = (right.sum(axis=1) + left.sum(axis=1) - 1).clip(min=0) * STEP_PX / 2
+    band = np.concatenate([left[:, :0:-1], right], axis=1)
+    weight = profiles * band
+    total = weight.sum(axis=2)
+    centre = np.divide((weight * OFFSETS_PX).sum(axis=2), total, out=np.zeros_like(total), where=total > 0)
+    return mean[:, middle], np.hypot(half_width, centre.std(axis=0))
+
+
+# --- Lines on the map, each with what is known of it
+
+
+class DrawnLine(NamedTuple):
+    """One line that a network drew.
+
+    Attributes
+    ----------
+    line : LineString
+        In map coordinates.
+    length_m : float
+        On the ground.
+    probability : float
+        The members' mean probability, averaged along the line.
+    half_width_m : float
+        Half the width of its band, and how far the members' bands lie apart; see `profiles.Sureness`.
+    """
+
+    line: LineString
+    length_m: float
+    probability: float
+    half_width_m: float
+
+
+def draw_lines(
+    grid: ProbabilityGrid,
+    transform: Affine,
+    *,
+    crs: CRS | None = None,
+    tau: float,
+    shortest_m: float,
+    bridge_m: float,
+) -> list[DrawnLine]:
+    """Draw the lines of a scene's probability, the longest first.
+
+    Parameters
+    ----------
+    grid : Grid
+        The probability, one band a member.
+    transform : Affine
+        From (col, row) pixel corners to map coordinates in metres.
+    crs : CRS or None
+        The map, by which lengths are those on the ground; None for a flat one.
+    tau : float
+        Probability from which a pixel is line.
+    shortest_m : float
+        Shorter lines are left out.
+    bridge_m : float
+        Gaps up to this length are bridged where a line goes straight on.
+    """
+    posting_m = float(np.hypot(transform.a, transform.d))
+    rows, cols = grid.shape
+    middles = centre_lines(outlines(grid, tau), grid, bridge_px=bridge_m / posting_m)
+    within = np.array(_within(middles, rows, cols), dtype=object)
+    on_map = shapely.transform(within, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
+    length_m = lengths_m(on_map, crs)
+    long = np.flatnonzero(length_m >= shortest_m)
+    ground_posting_m = length_m / shapely.length(within)
+    drawn = [
+        DrawnLine(
+            on_map[at], float(length_m[at]), known.probability, known.half_width_px * ground_posting_m[at]
+        )
+        for at, known in zip(long, look_across(within[long].tolist(), grid), strict=True)
+    ]
+    return sorted(drawn, key=lambda one: -one.length_m)
+
+
+def _within(lines: Sequence[LineString], rows: int, cols: int) -> list[LineString]:
+    """Cut off what leaves the scene."""
+    scene = shapely.box(0, 0, cols, rows)
+    kept: list[LineString] = []
+    for line in lines:
+        # What lies inside is left as it is: a cut would part a line where a bridge makes it cross itself.
+        # Merged, for a cut opens a loop where it begins.
+        inside = (
+            line if shapely.contains(scene, line) else shapely.line_merge(shapely.intersection(line, scene))
+        )
+        parts = shapely.get_parts(inside).tolist()
+        # One that touches the border from outside leaves a point.
+        kept += [part for part in parts if part.length > 0]
+    return kept

@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from scipy.ndimage import gaussian_filter, uniform_filter, zoom
 
-from glsweep.check.between_scenes import compare_scenes, no_collar_at_all
-from glsweep.check.findings import SceneFindings
-from glsweep.check.pixels import describe_pixels
-from glsweep.check.scene_notes import scene_notes
-from glsweep.config.simulation import Simulation
+from glsweep.checks.findings import SceneFindings
+from glsweep.checks.notes import compare_scenes, no_collar_at_all, scene_notes
+from glsweep.checks.pixels import describe_pixels
+from glsweep.config.data_card import Simulation
 from glsweep.scenes.raster import read_header, write_interferogram
-from glsweep.scenes.simulator.phase_filter import filter_phase
-from glsweep.scenes.simulator.simulate import simulate_scene
+from glsweep.simulation import simulate_scene
+from glsweep.simulation.radar import filter_phase
 
 POLAR = CRS.from_epsg(3031)
 PLACE = Affine(100, 0, -1_000_000, 0, -100, 500_000)

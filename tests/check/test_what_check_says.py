@@ -10,11 +10,10 @@ from rasterio.enums import ColorInterp
 from scipy.ndimage import gaussian_filter
 from shapely import LineString
 
-from glsweep.check.band_words import SHORT, short_title
-from glsweep.check.contact_sheet import MINDED, REFUSED
+from glsweep.checks.messages import MINDED, REFUSED, SHORT, short_title
 from glsweep.config.bands import PHASES, STRENGTHS
 from glsweep.run import main
-from glsweep.scenes.reading import Part, Reading
+from glsweep.scenes.reading import Reading, UsedBand
 from glsweep.scenes.source import BandFacts
 
 SIDE = 160
@@ -130,7 +129,7 @@ def test_plain_bands_need_no_words(capsys, tmp_path):
 @pytest.mark.parametrize("phase", PHASES)
 def test_every_reading_has_a_short_title(phase, strength):
     roles = [phase, *([strength] if strength else [])]
-    title = short_title(Reading(tuple(Part(n, role, BandFacts()) for n, role in enumerate(roles, 1))))
+    title = short_title(Reading(tuple(UsedBand(n, role, BandFacts()) for n, role in enumerate(roles, 1))))
     assert len(title) <= 11
     assert strength is None or title.endswith(SHORT[strength])
 

@@ -16,7 +16,7 @@ import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from glsweep.config.space import load_space
-from glsweep.sweep.doctor.examine import examine_file
+from glsweep.doctor.examine import examine_file
 
 PROJECT = Path(__file__).parents[2]
 DOCS = PROJECT / "docs/cluster"

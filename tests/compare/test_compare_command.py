@@ -6,8 +6,7 @@ import pytest
 from geodesics import map_factor
 from shapely import LineString
 
-from glsweep.compare.pairs import read_pairs
-from glsweep.compare.told import measure
+from glsweep.comparison import measure, read_pairs
 from glsweep.errors import DataError
 from glsweep.run import main
 

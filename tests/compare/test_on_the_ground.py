@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from pyproj import CRS
 from shapely import LineString, MultiLineString, Polygon
 
-from glsweep.compare.pairs import read_pairs
-from glsweep.compare.told import measure
+from glsweep.comparison import measure, read_pairs
 from glsweep.metrics.lines import line_distances
 from glsweep.run import main
 

@@ -7,8 +7,8 @@ import shapely
 from geodesics import map_factor
 from shapely import LineString, box
 
-from glsweep.compare.envelope import envelope
-from glsweep.metrics.zone import measure_zone
+from glsweep.comparison.zone import envelope
+from glsweep.metrics.lines import measure_zone
 from glsweep.run import main
 
 

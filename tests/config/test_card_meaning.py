@@ -5,9 +5,9 @@ import re
 import pytest
 from made_configs import write_yaml
 
-from glsweep.config.card_files import join_cards, load_card
 from glsweep.config.data_card import DataCard
 from glsweep.errors import ConfigError
+from glsweep.scenes.cards import join_cards, load_card
 
 LINES = "layout:\n  rasters: '*.tif'\n  lines: lines.gpkg\n  scene_column: name\n"
 MASKS = "layout:\n  rasters: 'a*.tif'\n  lines: null\n  masks: 'b*.tif'\n"

@@ -2,10 +2,9 @@ import pytest
 import yaml
 from made_configs import CARD, changed, write_yaml
 
-from glsweep.config.card_files import load_card
-from glsweep.config.data_card import DataCard
-from glsweep.config.split import Split
+from glsweep.config.data_card import DataCard, Split
 from glsweep.errors import ConfigError, DataError
+from glsweep.scenes.cards import load_card
 
 
 def folder_with(root, *names):

@@ -6,8 +6,7 @@ import pytest
 from made_configs import CARD, REMOVED, SPACE, changed, study_config
 
 from glsweep.config.data_card import DataCard
-from glsweep.config.identity import changes_between, grown
-from glsweep.config.study import STAGES, StudyConfig
+from glsweep.study.configuration import STAGES, StudyConfig, changes_between, grown
 
 FROM_SWEEP = STAGES[STAGES.index("sweep") :]
 REAL = {"name": "real", "root": "/data/real"}

@@ -3,11 +3,11 @@ import re
 import pytest
 from made_configs import CARD, REMOVED, SPACE, changed, write_yaml
 
-from glsweep.config.base import load_yaml
-from glsweep.config.card_files import load_card
 from glsweep.config.data_card import DataCard
+from glsweep.config.settings import load_yaml
 from glsweep.config.space import SearchSpace, load_space
 from glsweep.errors import ConfigError
+from glsweep.scenes.cards import load_card
 
 
 def refusal(path, load=load_space):

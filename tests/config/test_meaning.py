@@ -5,12 +5,12 @@ import re
 import pytest
 from made_configs import SPACE, changed, write_yaml
 
-from glsweep.config.base import load_yaml
+from glsweep.config.settings import load_yaml
 from glsweep.config.space import load_space
-from glsweep.config.study import StudyConfig
 from glsweep.errors import ConfigError
 from glsweep.retrain import plan_member
 from glsweep.study import Study
+from glsweep.study.configuration import StudyConfig
 
 BASE = """\
 name: small

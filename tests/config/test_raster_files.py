@@ -4,16 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glsweep.config.card_files import load_card
-from glsweep.config.products import RASTER_SUFFIXES, scene_stem
-from glsweep.config.raster_files import (
-    choose,
-    distinct,
-    rasters_of_card,
-    rasters_of_folder,
-    refuse_nothing,
-)
 from glsweep.errors import DataError
+from glsweep.scenes.cards import load_card
+from glsweep.scenes.products import RASTER_SUFFIXES, scene_stem
+from glsweep.scenes.raster_files import choose, distinct, rasters_of_card, rasters_of_folder, refuse_nothing
 
 HYP3 = "S1BB_20201120T031407_20201202T031406_VVR012_INT80_G_ueF_9F3C"
 BURST = "S1_136231_IW2_20200604_20200616_VV_INT80_12E3"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from glsweep.config.card_files import load_card
-from glsweep.config.yaml_file import read_yaml
+from glsweep.config.settings import read_yaml
 from glsweep.errors import ConfigError
+from glsweep.scenes.cards import load_card
 
 FOLDER = Path(__file__).resolve().parents[2] / "datasets"
 CARDS = sorted(path for path in FOLDER.glob("*.yaml") if path.name != "joined.yaml")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from glsweep.config.card_files import load_data
-from glsweep.config.shipped import SHIPPED, find_shipped
+from glsweep.config import SHIPPED, find_shipped
 from glsweep.config.space import load_space
+from glsweep.scenes.cards import load_data
 
 PROJECT = Path(__file__).parents[2]
 FOLDERS = ("glsweep", "search_spaces", "datasets")

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from glsweep.config.settings import read_yaml
 from glsweep.config.space import Budget, load_space
-from glsweep.config.yaml_file import read_yaml
-from glsweep.evaluate import bootstrap
+from glsweep.evaluate import patches as bootstrap
 from glsweep.losses import SMALLEST_SHORTFALL, SMOOTH
-from glsweep.metrics.mask_pairs import IOU_TOLERANCE_PX
+from glsweep.metrics.patches import IOU_TOLERANCE_PX
 from glsweep.patches.augmentation import MOST_GAIN, MOST_SPECKLE
-from glsweep.patches.balanced import ROUNDS, TRIES
+from glsweep.patches.sampler import ROUNDS, TRIES
 from glsweep.sweep.journal import CRASHES_IN_A_ROW
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_configs import CARD, SPACE, changed, write_yaml
 
-from glsweep.config.card_files import load_card
+from glsweep.config.settings import line_of, read_yaml, write_as_yaml
 from glsweep.config.space import load_space
-from glsweep.config.yaml_file import line_of, read_yaml, write_as_yaml
 from glsweep.errors import ConfigError
+from glsweep.scenes.cards import load_card
 
 WORDS = [case(word) for word in ("y", "n", "yes", "no", "on", "off") for case in (str, str.title, str.upper)]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from glsweep import __version__
-from glsweep.difference.tide import TideDates, four_in
+from glsweep.difference import TideDates, four_in
 from glsweep.run import main
 from glsweep.scenes.raster import write_interferogram
 

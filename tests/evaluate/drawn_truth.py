@@ -7,20 +7,18 @@ import torch
 from made_configs import SPACE
 from made_input import card as model_card
 
-from glsweep.config.data_card import DataCard
-from glsweep.config.simulation import Simulation
+from glsweep.config.data_card import DataCard, Simulation, Split
 from glsweep.config.space import SearchSpace
-from glsweep.config.split import Split
-from glsweep.config.study import StudyConfig
 from glsweep.config.trial import Stratum
 from glsweep.files import write_json
-from glsweep.nets.build import build_network
+from glsweep.nets import build_network
 from glsweep.nets.member import save_member
 from glsweep.patches.prepare import prepare_patches
 from glsweep.patches.store import open_patches, store_folder
-from glsweep.scenes.simulator import simulate_data
+from glsweep.simulation import simulate_data
 from glsweep.study import Study, create_study
-from glsweep.training.inference import predict_patches
+from glsweep.study.configuration import StudyConfig
+from glsweep.training.memory import predict_patches
 
 STRATUM = Stratum("unet", 32)
 GRID = torch.linspace(0.1, 0.9, 17).tolist()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glsweep.evaluate.bootstrap import DRAWS, interval, resampled
+from glsweep.evaluate.patches import DRAWS, interval, resampled
 
 
 def test_sums_are_those_of_units_drawn_one_by_one():

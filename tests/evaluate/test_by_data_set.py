@@ -5,10 +5,15 @@ import pytest
 from scipy.ndimage import binary_dilation
 
 from glsweep.config.space import Calibration
-from glsweep.evaluate import HeldOut
-from glsweep.evaluate.by_data_set import part_data_sets
-from glsweep.evaluate.surroundings import COHERENCE_EDGES, data_facts_of, patch_coherence, recall_by_coherence
-from glsweep.patches.arrays import PatchArrays
+from glsweep.evaluate.patches import (
+    COHERENCE_EDGES,
+    HeldOut,
+    data_facts_of,
+    part_data_sets,
+    patch_coherence,
+    recall_by_coherence,
+)
+from glsweep.patches.store import PatchArrays
 
 SIZE_PX = 40
 SETTINGS = Calibration(lowest=0.1, highest=0.9, count=17, criterion="dice")

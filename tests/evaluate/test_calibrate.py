@@ -3,10 +3,10 @@
 import pytest
 from drawn_truth import DRAWN_AT, GRID, STRATUM, write_study
 
-from glsweep.calibrate import calibrate
 from glsweep.evaluate import evaluate
 from glsweep.files import read_json, write_json
 from glsweep.nets.member import load_card_of, write_card
+from glsweep.retrain import calibrate
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,9 @@ import pytest
 import torch
 
 from glsweep.config.space import Calibration
-from glsweep.evaluate import HeldOut
-from glsweep.evaluate.curves import member_curves
-from glsweep.metrics.calibration import choose_threshold
-from glsweep.metrics.thresholds import truth_within
-from glsweep.patches.arrays import PatchArrays
+from glsweep.evaluate.patches import HeldOut, member_curves
+from glsweep.metrics.thresholds import choose_threshold, truth_within
+from glsweep.patches.store import PatchArrays
 
 SIZE_PX = 48
 GRID = Calibration(lowest=0.1, highest=0.9, count=17, criterion="dice")

@@ -14,21 +14,18 @@ from made_configs import SPACE
 from made_input import card as model_card
 from shapely import LineString, box
 
-from glsweep.config.data_card import DataCard
-from glsweep.config.simulation import Simulation
+from glsweep.config.data_card import DataCard, Simulation, Split
 from glsweep.config.space import SearchSpace
-from glsweep.config.split import Split
-from glsweep.config.study import StudyConfig
 from glsweep.config.trial import Stratum
-from glsweep.evaluate.line_scores import intervals, line_scores
-from glsweep.evaluate.whole_scenes import evaluate_scenes
+from glsweep.evaluate.scenes import evaluate_scenes, intervals, line_scores
 from glsweep.files import read_json, write_json
 from glsweep.metrics.lines import LineDistances, line_distances
-from glsweep.nets.build import build_network
+from glsweep.nets import build_network
 from glsweep.nets.member import save_member
-from glsweep.scenes.lines_on_data import lines_on_data
-from glsweep.scenes.simulator import simulate_data
+from glsweep.scenes.lines import lines_on_data
+from glsweep.simulation import simulate_data
 from glsweep.study import create_study
+from glsweep.study.configuration import StudyConfig
 
 STRATUM = Stratum("unet", 32)
 

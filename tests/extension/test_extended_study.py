@@ -16,9 +16,9 @@ import pytest
 import yaml
 from made_configs import SPACE, changed, write_yaml
 
-from glsweep.config.simulation import Simulation
+from glsweep.config.data_card import Simulation
 from glsweep.run import main
-from glsweep.scenes.simulator.dataset import simulate_data
+from glsweep.simulation import simulate_data
 from glsweep.study import Study, open_study
 from glsweep.sweep.records import read_records
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from small_trials import undisturbed_results
 
-from glsweep.sweep.cluster import connected
+from glsweep.doctor.connection import connected
 
 
 @pytest.fixture(scope="module")

@@ -8,20 +8,17 @@ import torch
 
 from glsweep.config.space import Asha, Budget, Resources, Stopping
 from glsweep.config.trial import TrialParameters
-from glsweep.patches.arrays import PatchArrays
-from glsweep.spaces.plan import ListedPlan, Past, Plan, PlannedTrial
+from glsweep.patches.store import PatchArrays
+from glsweep.search.plan import EarlierTrial, ListedPlan, Plan, PlannedTrial
 from glsweep.sweep.checkpoints import CheckpointStore
-from glsweep.sweep.cohorts import Cohort
 from glsweep.sweep.engine import Job
-from glsweep.sweep.events import Reported
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.ledger import Ledger
-from glsweep.sweep.queue import TrialQueue
-from glsweep.sweep.records import SweepRecords
+from glsweep.sweep.queue import Cohort, TrialQueue
+from glsweep.sweep.records import Ledger, Reported, SweepRecords
 from glsweep.sweep.trainable import train_cohort
-from glsweep.training.cohort import Member, fit_cohort
+from glsweep.training import EpochReport
+from glsweep.training.cohort import CohortTrial, fit_cohort
 from glsweep.training.fit import Schedule, fit
-from glsweep.training.report import EpochReport
 from glsweep.training.state import fresh_state
 
 SIZE_PX = 32
@@ -144,7 +141,7 @@ def train_one_by_one(
         Ledger(ledger_jsonl), stopping=stopping, epochs=schedule.epochs, figure=schedule.monitor
     )
     for index in range(plan.size or 0):
-        trial = plan.propose(index, lambda past: Past(journal.records.firsts[past].trial, None, {}))
+        trial = plan.propose(index, lambda past: EarlierTrial(journal.records.firsts[past].trial, None, {}))
         assert isinstance(trial, PlannedTrial)
         journal.start(trial)
         train, val = arrays[trial.parameters.patch_size_px]
@@ -173,11 +170,11 @@ def train_cohorts_one_by_one(
     )
     journal.settle_cohorts(cohorts, alike=cohorts)
     queue = TrialQueue(plan, journal, budget=Budget(), replicates=1, epochs=schedule.epochs)
-    everyone: dict[str, Member] = {}
+    everyone: dict[str, CohortTrial] = {}
     while isinstance(cohort := queue.next(), Cohort):
         for trial in cohort.trials:
             state = fresh_state(trial.parameters, seed=trial.seed, device=torch.device("cpu"))
-            everyone.setdefault(trial.trial_id, Member(state, trial.parameters, trial.seed))
+            everyone.setdefault(trial.trial_id, CohortTrial(state, trial.parameters, trial.seed))
         members = {trial.trial_id: everyone[trial.trial_id] for trial in cohort.trials}
         train, val = arrays[cohort.trials[0].parameters.patch_size_px]
         for told in fit_cohort(members, train, val, schedule):

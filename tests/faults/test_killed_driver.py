@@ -15,11 +15,11 @@ from processes import all_gone
 from small_trials import train_cohorts_one_by_one
 
 from glsweep.files import read_json
-from glsweep.spaces.samplers import make_plan
+from glsweep.search import make_plan
 from glsweep.study import Study, open_study
+from glsweep.sweep.engine import split_arrays
+from glsweep.sweep.outcomes import trials_frame, winners
 from glsweep.sweep.records import SweepRecords
-from glsweep.sweep.stage import split_arrays
-from glsweep.sweep.winners import trials_frame, winners
 from glsweep.training.fit import Schedule
 
 # The disk last, since it stays full.

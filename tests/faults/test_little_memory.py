@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from small_trials import job, patches, trial
 
-from glsweep.sweep.cluster import connected
+from glsweep.doctor.connection import connected
 from glsweep.sweep.engine import run_trials
 from glsweep.sweep.trainable import train_cohort
 

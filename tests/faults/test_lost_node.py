@@ -8,7 +8,7 @@ from processes import descendants, kill
 from ray.cluster_utils import Cluster
 from small_trials import ARRAYS, TRIALS, AtEpoch, job, results
 
-from glsweep.sweep.cluster import connected
+from glsweep.doctor.connection import connected
 from glsweep.sweep.engine import run_trials
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from glsweep.metrics.binning import MOST_CELLS, Bins
+from glsweep.metrics.thresholds import MOST_CELLS, Bins
 
 CPU = torch.device("cpu")
 NUMBERS = st.one_of(

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.draw import line
 
-from glsweep.metrics.boundary import (
+from glsweep.metrics.distances import MaskStack, disk_offsets, radius_px
+from glsweep.metrics.single_patch import (
     BoundaryScores,
     bf_score,
     boundary_scores,
@@ -14,10 +15,8 @@ from glsweep.metrics.boundary import (
     hd95_union,
     iou_tol2_literal,
     iou_tolerance,
+    pixel_scores,
 )
-from glsweep.metrics.nearest import Stack
-from glsweep.metrics.pixel import pixel_scores
-from glsweep.metrics.tolerance import disk_offsets, radius_px
 
 PX = {"tolerance_m": 200.0, "posting_m": 100.0}
 
@@ -209,7 +208,7 @@ def test_a_missed_line_costs_the_diagonal_and_two_empty_masks_nothing():
 
 def test_a_solid_masks_boundary_includes_where_it_meets_the_patchs_edge():
     mask = np.ones((5, 6), bool)
-    assert Stack.of(mask[None], 0.0).boundary_px.tolist() == [5 * 6 - 3 * 4]
+    assert MaskStack.of(mask[None], 0.0).boundary_px.tolist() == [5 * 6 - 3 * 4]
 
 
 def test_a_tolerance_of_exactly_three_pixels_survives_rounding():

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString
 
-from glsweep.metrics.line_uncertainty import (
+from glsweep.metrics.lines import line_distances, piece_distances
+from glsweep.metrics.reliability import (
     FEWEST_SCENES,
     HELD_WITHIN,
     LARGEST_ERROR,
@@ -17,7 +18,6 @@ from glsweep.metrics.line_uncertainty import (
     factor_that_holds,
     share_error,
 )
-from glsweep.metrics.lines import line_distances, piece_distances
 from glsweep.randomness import generator_for
 
 

@@ -7,13 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation
 
-from glsweep.metrics.boundary import bf_score, boundary_scores
-from glsweep.metrics.mask_pairs import MaskPairs
-from glsweep.metrics.nearest import Stack, squared_distances
-from glsweep.metrics.patch_figures import MACRO, patch_figures
-from glsweep.metrics.percentiles import distance_percentiles
-from glsweep.metrics.pixel import pixel_scores
-from glsweep.metrics.pooled import pooled_relaxed_f1, pooled_share
+from glsweep.metrics.counts import pooled_relaxed_f1, pooled_share
+from glsweep.metrics.distances import MaskStack, distance_percentiles, squared_distances
+from glsweep.metrics.patches import MACRO, MaskPairs, patch_metrics
+from glsweep.metrics.single_patch import bf_score, boundary_scores, pixel_scores
 from glsweep.metrics.thresholds import count_at_thresholds, truth_within
 
 
@@ -30,7 +27,7 @@ def stacks(draw):
 
 def figures_of(predicted, truth, tolerance_m=200.0, posting_m=100.0, has_data=None):
     probability = np.where(predicted, 0.6, 0.4).astype(np.float32)
-    return patch_figures(
+    return patch_metrics(
         probability, 0.6, truth, tolerance_m=tolerance_m, posting_m=posting_m, has_data=has_data
     )
 
@@ -113,7 +110,7 @@ def test_pairs_and_distance_transforms_measure_the_same(stack):
     by_pairs = MaskPairs(*stack)
     expected = by_pairs.hd95(), by_pairs.hd95_union(), by_pairs.bf(500.0, 100.0)[0]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("glsweep.metrics.nearest.MOST_PAIRS", 0)
+        patched.setattr("glsweep.metrics.distances.MOST_PAIRS", 0)
         transformed = MaskPairs(*stack)
         found = transformed.hd95(), transformed.hd95_union(), transformed.bf(500.0, 100.0)[0]
     np.testing.assert_array_equal(found, expected)
@@ -123,7 +120,7 @@ def test_pairs_and_distance_transforms_measure_the_same(stack):
 def test_distances_are_held_in_the_shortest_numbers_that_are_exact_with_room_to_spare(side, dtype):
     masks = np.zeros((1, side, side), np.bool_)
     masks[0, 0, 0] = True
-    stack = Stack.of(masks, 0.0)
+    stack = MaskStack.of(masks, 0.0)
     assert squared_distances(stack, stack).dtype == dtype
 
 
@@ -131,7 +128,7 @@ def test_groups_of_patches_are_joined_in_order(monkeypatch):
     rng = np.random.default_rng(0)
     predicted, truth = rng.random((2, 7, 16, 16)) < 0.1
     whole = figures_of(predicted, truth)
-    monkeypatch.setattr("glsweep.metrics.patch_figures._GROUP_PX", 3 * 16 * 16)
+    monkeypatch.setattr("glsweep.metrics.patches._GROUP_PX", 3 * 16 * 16)
     for name, expected in figures_of(predicted, truth).items():
         np.testing.assert_array_equal(whole[name], expected, err_msg=name)
 

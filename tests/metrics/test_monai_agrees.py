@@ -9,9 +9,8 @@ from monai.metrics.confusion_matrix import compute_confusion_matrix_metric, get_
 from monai.metrics.hausdorff_distance import compute_hausdorff_distance
 from monai.metrics.surface_dice import compute_surface_dice
 
-from glsweep.metrics.boundary import boundary_scores, hd95
-from glsweep.metrics.nearest import Stack
-from glsweep.metrics.pixel import pixel_scores
+from glsweep.metrics.distances import MaskStack
+from glsweep.metrics.single_patch import boundary_scores, hd95, pixel_scores
 
 
 @st.composite
@@ -53,6 +52,6 @@ def test_the_surface_dice_of_monai_follows_from_our_boundary_precision_and_recal
     """It takes the boundary pixels of both masks together, where BF takes the mean of two shares."""
     theirs = compute_surface_dice(*as_batches(pair), [tolerance_px], include_background=True)
     ours = boundary_scores(*pair, tolerance_m=100 * tolerance_px, posting_m=100)
-    predicted_px, truth_px = (Stack.of(mask[None], 0.0).boundary_px[0] for mask in pair)
+    predicted_px, truth_px = (MaskStack.of(mask[None], 0.0).boundary_px[0] for mask in pair)
     near_px = ours.boundary_precision * predicted_px + ours.boundary_recall * truth_px
     assert near_px / (predicted_px + truth_px) == pytest.approx(float(theirs), abs=1e-6)

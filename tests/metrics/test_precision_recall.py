@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 from sklearn.metrics import average_precision_score
 
-from glsweep.metrics.precision_recall import relaxed_precision_recall
+from glsweep.metrics.reliability import relaxed_precision_recall
 from glsweep.metrics.thresholds import truth_within
 
 RADII_PX = (0, 1, 2, 2.3, 30)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glsweep.metrics.trivial import best_trivial, is_better_than_trivial
+from glsweep.metrics.counts import best_trivial, is_better_than_trivial
 
 shares = st.floats(0, 1)
 

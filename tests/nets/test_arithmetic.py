@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from glsweep.losses import GroundingLineLoss
-from glsweep.nets.build import NETWORKS, build_network
-from glsweep.training.gradients import backward
+from glsweep.nets import NETWORKS, build_network
+from glsweep.training.step import backward
 
 LOSS = GroundingLineLoss(fn_weight=0.7, fp_weight=0.3, gamma=4 / 3, bce_weight=0.3)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from glsweep.errors import ConfigError
-from glsweep.nets.channels import derive_channels
+from glsweep.nets import derive_channels
 
 ALL = ("real", "imag", "magnitude", "raw_magnitude", "phase", "cos", "sin")
 

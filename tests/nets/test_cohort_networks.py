@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from glsweep.errors import DataError
-from glsweep.nets.build import NETWORKS, build_network, count_parameters
-from glsweep.nets.cohort import group, ungroup
+from glsweep.nets import NETWORKS, build_network, count_parameters
+from glsweep.nets.grouped import group, ungroup
 
 every_architecture = pytest.mark.parametrize("architecture", sorted(NETWORKS))
 COUNT = 3

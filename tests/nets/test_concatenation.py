@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from glsweep.nets.concatenation import concatenated
+from glsweep.nets.cpu import concatenated
 
 LAYOUTS = {"channels last": torch.channels_last, "channels first": torch.contiguous_format}
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glsweep.nets import convolution
-from glsweep.nets.convolution import Conv2d
+from glsweep.nets import cpu as convolution
+from glsweep.nets.cpu import Conv2d
 
 # Any batch is large enough.
 SMALL = pytest.mark.usefixtures("_any_size")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from glsweep.errors import ConfigError, StudyError
-from glsweep.nets.build import build_network
+from glsweep.nets import build_network
 from glsweep.nets.member import ModelCard, load_card_of, load_member, save_member, write_card
 
 CARD = ModelCard(

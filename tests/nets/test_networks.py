@@ -5,9 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from glsweep.errors import ConfigError, DataError
-from glsweep.nets.blocks import ASPP
-from glsweep.nets.build import NETWORKS, build_network, count_parameters
-from glsweep.nets.unet import UNet
+from glsweep.nets import NETWORKS, build_network, count_parameters
+from glsweep.nets.unet import ASPP, UNet
 
 PUBLISHED = {"unet": 68_901, "attention_unet": 69_528, "unetpp": 9_163_140}
 HEADS = {"unet": 1, "attention_unet": 1, "unetpp": 4}

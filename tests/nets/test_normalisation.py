@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from glsweep.nets.normalisation import BatchNorm2d
+from glsweep.nets.cpu import BatchNorm2d
 
 
 def layers(channels, dtype):

@@ -7,7 +7,7 @@ from published_style import FlatBlock, FlatGate, ShuffledPyramid, SkipFirstGate,
 from torch import nn
 
 from glsweep.errors import ConfigError
-from glsweep.nets.build import build_network, count_parameters
+from glsweep.nets import build_network, count_parameters
 from glsweep.nets.published import read_published
 
 ARCHITECTURES = {"unet": False, "attention_unet": True}

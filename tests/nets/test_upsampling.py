@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import interpolate
 
-from glsweep.nets.upsampling import doubled
+from glsweep.nets.cpu import doubled
 
 
 def by_pytorch(features):

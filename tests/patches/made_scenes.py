@@ -8,14 +8,13 @@ from affine import Affine
 from rasterio.crs import CRS
 from shapely import LineString
 
-from glsweep.config.card_files import card_for_folder
-from glsweep.config.patches import PatchSettings
+from glsweep.config.data_card import PatchSettings, Split
 from glsweep.config.space import load_space
-from glsweep.config.split import Split
-from glsweep.config.study import StudyConfig
+from glsweep.scenes.cards import card_for_folder
 from glsweep.scenes.raster import RasterHeader, write_interferogram
-from glsweep.scenes.scene_entry import SceneEntry
+from glsweep.scenes.scene import SceneEntry
 from glsweep.study import Study, create_study
+from glsweep.study.configuration import StudyConfig
 
 POLAR = CRS.from_epsg(3031)
 POSTING_M = 100.0

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from rasterio.features import rasterize
 from shapely import Point, box
 
-from glsweep.config.patches import PatchSettings
-from glsweep.patches.overlap import largest_overlap
+from glsweep.config.data_card import PatchSettings
+from glsweep.patches.index import largest_overlap
 from glsweep.patches.sampler import sample_positions
-from glsweep.scenes.footprint import pixels_within
+from glsweep.scenes.polygons import pixels_within
 
 SIZE = 32
 

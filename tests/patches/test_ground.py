@@ -19,7 +19,7 @@ from glsweep.patches.ground import (
     window_origins,
     window_outlines,
 )
-from glsweep.patches.strips import Strip
+from glsweep.patches.windows import GroundStrip
 
 TURNED = CRS.from_string("+proj=laea +lat_0=-90 +lon_0=10 +datum=WGS84 +units=m")
 COMMON = common_map(entry_at("polar", 0, 0, (8, 8)))
@@ -106,7 +106,7 @@ def test_coordinates_are_x_before_y_also_where_the_map_names_north_first():
 @pytest.mark.parametrize("by", ["strip", "within", "both"])
 def test_windows_begin_where_they_lie_wholly_in_all_that_limits_them(by):
     scene = entry_at("s", 0, 0, (20, 30))
-    strip = None if by == "within" else Strip(0, 10 * POSTING_M, 22 * POSTING_M)
+    strip = None if by == "within" else GroundStrip(0, 10 * POSTING_M, 22 * POSTING_M)
     within = None if by == "strip" else box(0, -16 * POSTING_M, 18 * POSTING_M, -4 * POSTING_M)
     origins = window_origins(scene, 8, COMMON, strip=strip, within=within)
     rows, cols = np.nonzero(origins)
@@ -119,7 +119,7 @@ def test_windows_begin_where_they_lie_wholly_in_all_that_limits_them(by):
 def test_a_scene_as_large_as_a_window_holds_one_and_a_smaller_scene_none():
     just = entry_at("s", 0, 0, (8, 9))
     assert window_origins(just, 8, COMMON).tolist() == [[True, True]]
-    right = Strip(0, POSTING_M, 9 * POSTING_M)
+    right = GroundStrip(0, POSTING_M, 9 * POSTING_M)
     assert window_origins(just, 8, COMMON, strip=right).tolist() == [[False, True]]
     for limit in (None, right):
         assert window_origins(entry_at("s", 0, 0, (6, 9)), 8, COMMON, strip=limit).shape == (0, 2)

@@ -7,7 +7,7 @@ from affine import Affine
 from made_scenes import POSTING_M, numbered, numbered_folder, study_of, write_folder
 from shapely import LineString
 
-from glsweep.config.split import SPLITS, Split
+from glsweep.config.data_card import SPLITS, Split
 from glsweep.errors import DataError, StudyError
 from glsweep.patches.index import share_out
 from glsweep.patches.prepare import prepare_patches

@@ -10,7 +10,7 @@ import shapely
 from made_scenes import POSTING_M, entry_at
 from shapely import box
 
-from glsweep.config.split import Region, Split
+from glsweep.config.data_card import Region, Split
 from glsweep.errors import DataError
 from glsweep.patches.ground import window_origins, window_outlines
 from glsweep.patches.split import split_ground

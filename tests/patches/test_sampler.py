@@ -5,9 +5,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from made_scenes import settings
 
-from glsweep.config.patches import PatchSettings
-from glsweep.patches.coverage import Coverage
-from glsweep.patches.sampler import sample_positions
+from glsweep.config.data_card import PatchSettings
+from glsweep.patches.sampler import Coverage, sample_positions
 from glsweep.patches.windows import SummedArea
 
 

@@ -11,9 +11,8 @@ from made_scenes import POSTING_M, entry_at, settings
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 
-from glsweep.config.split import SPLITS, Region, Split
+from glsweep.config.data_card import SPLITS, Region, Split
 from glsweep.errors import DataError
-from glsweep.patches.assignment import share_count, share_groups
 from glsweep.patches.ground import (
     assert_no_shared_ground,
     common_map,
@@ -22,9 +21,9 @@ from glsweep.patches.ground import (
     window_outlines,
 )
 from glsweep.patches.sampler import sample_positions
-from glsweep.patches.split import group_overlapping, split_ground
-from glsweep.patches.strips import Strip, cut_at_quantiles
-from glsweep.scenes.rasterize import line_mask
+from glsweep.patches.split import group_overlapping, share_count, share_groups, split_ground
+from glsweep.patches.windows import GroundStrip, cut_at_quantiles
+from glsweep.scenes.masks import line_mask
 
 FRACTIONS = np.array([0.7, 0.15, 0.15])
 
@@ -234,7 +233,7 @@ def test_scenes_of_another_projection_are_compared_in_one_map():
     moved = footprint(there, crs)
     inside = window_outlines(there, [0, 44], [0, 44], 16, crs)
     assert (shapely.area(shapely.intersection(inside, moved)) > 0.999 * shapely.area(inside)).all()
-    strip = Strip(0, *np.quantile([moved.bounds[0], moved.bounds[2]], [0.3, 0.7]))
+    strip = GroundStrip(0, *np.quantile([moved.bounds[0], moved.bounds[2]], [0.3, 0.7]))
     origins = window_origins(there, 16, crs, strip=strip)
     row, col = np.nonzero(origins)
     assert 0 < len(row) < origins.size

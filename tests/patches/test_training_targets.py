@@ -8,11 +8,11 @@ import pytest
 import torch
 from made_scenes import numbered_folder, study_of
 
-from glsweep.config.split import SPLITS
+from glsweep.config.data_card import SPLITS
 from glsweep.patches.prepare import prepare_patches
 from glsweep.patches.store import open_patches, store_folder
-from glsweep.scenes.labels import training_target
-from glsweep.training.patches_on_device import place
+from glsweep.scenes.masks import training_target
+from glsweep.training.memory import place
 
 
 def nearest_m(mask, posting_m):

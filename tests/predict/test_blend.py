@@ -8,14 +8,20 @@ from hypothesis import strategies as st
 from made_input import card
 from torch import nn
 
-from glsweep.evaluate import HeldOut
+from glsweep.evaluate.patches import HeldOut
 from glsweep.metrics.thresholds import count_at_thresholds
-from glsweep.nets.build import build_network
-from glsweep.patches.arrays import PatchArrays
-from glsweep.predict.blend import predict_strips
-from glsweep.predict.network import Member, member_probability
-from glsweep.predict.windows import GRID_PX, blending_weight, starts, stride_of
-from glsweep.training.inference import predict_patches
+from glsweep.nets import build_network
+from glsweep.patches.store import PatchArrays
+from glsweep.prediction.blend import (
+    GRID_PX,
+    Member,
+    blending_weight,
+    member_probability,
+    predict_strips,
+    starts,
+    stride_of,
+)
+from glsweep.training.memory import predict_patches
 
 
 class Pointwise(nn.Module):

@@ -5,13 +5,13 @@ import pytest
 from affine import Affine
 from made_input import POLAR, write_bands
 
-from glsweep.config.simulation import Simulation
+from glsweep.config.data_card import Simulation
 from glsweep.metrics.lines import line_distances
 from glsweep.nets.member import load_card_of
-from glsweep.predict.members import EMBEDDED
+from glsweep.prediction.blend import EMBEDDED
 from glsweep.run import main
 from glsweep.scenes.lines import read_lines
-from glsweep.scenes.simulator import simulate_scene
+from glsweep.simulation import simulate_scene
 
 UNSEEN_SEED = 1_000_003
 PLACE = Affine(100, 0, -1_500_000, 0, -100, -700_000)

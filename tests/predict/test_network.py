@@ -6,8 +6,8 @@ import torch
 from made_input import card
 from torch import nn
 
-from glsweep.nets.build import build_network
-from glsweep.predict.network import Member, member_probability
+from glsweep.nets import build_network
+from glsweep.prediction.blend import Member, member_probability
 
 IMAGE = torch.randn(3, 2, 32, 32, generator=torch.Generator().manual_seed(0))
 

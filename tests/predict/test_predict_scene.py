@@ -18,9 +18,9 @@ from rio_cogeo.cogeo import cog_validate
 from glsweep.errors import DataError
 from glsweep.metrics.lines import line_distances
 from glsweep.nets.member import LineUncertainty
-from glsweep.predict.input import fit_to
-from glsweep.predict.scene import Drawing, predict_scene
-from glsweep.predict.uncertainty import uncertainty_of
+from glsweep.prediction.blend import fit_to
+from glsweep.prediction.scene import Drawing, predict_scene
+from glsweep.prediction.split_scenes import uncertainty_of
 from glsweep.scenes.raster import read_header
 from glsweep.scenes.resample import multilook
 

@@ -9,8 +9,8 @@ from made_input import NORTH_UP, POLAR, scene_lines, seeing_member_folder
 from made_products import add_gunw_grid, interferogram_bands, write_cf, write_dimap, write_grd, write_gunw
 
 from glsweep.run import main
+from glsweep.scenes.masks import line_mask
 from glsweep.scenes.raster import read_header
-from glsweep.scenes.rasterize import line_mask
 
 SHAPE = (160, 224)
 

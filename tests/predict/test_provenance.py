@@ -17,8 +17,8 @@ from rasterio.crs import CRS
 from rio_cogeo.cogeo import cog_validate
 
 from glsweep import __version__
-from glsweep.predict.members import open_members
-from glsweep.predict.scene import Drawing, predict_scene
+from glsweep.prediction.blend import open_members
+from glsweep.prediction.scene import Drawing, predict_scene
 from glsweep.run import main
 from glsweep.scenes.raster import laid_apart, read_header
 

@@ -8,17 +8,17 @@ from made_input import POLAR, seeing_member_folder, write_scene
 from shapely import LineString
 from shapely.affinity import translate
 
-from glsweep.calibrate import calibrate
 from glsweep.config.data_card import DataCard
 from glsweep.config.space import SearchSpace
-from glsweep.config.study import StudyConfig
 from glsweep.config.trial import Stratum
-from glsweep.evaluate.whole_scenes import evaluate_scenes
+from glsweep.evaluate.scenes import evaluate_scenes
 from glsweep.files import write_json
-from glsweep.metrics.line_uncertainty import FEWEST_SCENES
+from glsweep.metrics.reliability import FEWEST_SCENES
 from glsweep.nets.member import load_card_of, load_member, save_member
 from glsweep.patches.prepare import prepare_patches
+from glsweep.retrain import calibrate
 from glsweep.study import create_study
+from glsweep.study.configuration import StudyConfig
 
 STRATUM = Stratum("unet", 32)
 SHAPE = (64, 72)

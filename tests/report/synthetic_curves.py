@@ -5,10 +5,9 @@ import torch
 from synthetic_members import QUALITY
 
 from glsweep.config.trial import Stratum
-from glsweep.evaluate.curves import member_curves
-from glsweep.evaluate.held_out import HeldOut
+from glsweep.evaluate.patches import HeldOut, member_curves
 from glsweep.files import write_json
-from glsweep.patches.arrays import PatchArrays
+from glsweep.patches.store import PatchArrays
 from glsweep.study import Study
 
 SIZE_PX = 48

@@ -3,10 +3,10 @@
 import numpy as np
 from shapely import LineString
 
-from glsweep.evaluate.line_scores import bands_held, intervals, line_scores
+from glsweep.evaluate.scenes import bands_held, intervals, line_scores
 from glsweep.files import write_json
-from glsweep.metrics.line_uncertainty import PiecesInBand
 from glsweep.metrics.lines import LineDistances, line_distances
+from glsweep.metrics.reliability import PiecesInBand
 from glsweep.nets.member import LineUncertainty
 from glsweep.study import Study
 

@@ -12,10 +12,10 @@ from synthetic_sweep import FTL, make_sweep
 
 from glsweep.config.data_card import DataCard
 from glsweep.config.space import SearchSpace
-from glsweep.config.study import StudyConfig
 from glsweep.config.trial import Stratum
 from glsweep.files import write_json
-from glsweep.study import STAGES, Study, create_study
+from glsweep.study import Study, create_study
+from glsweep.study.configuration import STAGES, StudyConfig
 
 ALL_STRATA = tuple(Stratum(a, s) for s in (128, 256) for a in ("unet", "attention_unet", "unetpp"))
 WEIGHTS = {"unet": 68901, "attention_unet": 69528, "unetpp": 9163140}

@@ -4,12 +4,10 @@ import pytest
 
 from glsweep.config.trial import Stratum
 from glsweep.files import read_json, write_json
-from glsweep.report.figures_apart import GROUPS, groups_of
+from glsweep.report.figures.thresholds import draw_precision_recall, draw_reliability
 from glsweep.report.page import write_report
-from glsweep.report.precision_recall_curves import draw_precision_recall
-from glsweep.report.reliability_curves import draw_reliability
 from glsweep.report.results import read_results
-from glsweep.report.table import interval_over
+from glsweep.report.table import GROUPS, groups_of, interval_over
 
 STRATA = (Stratum("unet", 128), Stratum("unetpp", 128))
 

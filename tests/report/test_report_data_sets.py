@@ -4,9 +4,9 @@ import pytest
 from synthetic_data_sets import add_data_set
 
 from glsweep.config.trial import Stratum
-from glsweep.report.data_sets import data_set_tables, explain, standardised_recall
 from glsweep.report.page import write_report
 from glsweep.report.results import read_results
+from glsweep.report.scene_tables import data_set_tables, explain, standardised_recall
 
 
 def row(**changes):

@@ -9,16 +9,15 @@ from rich.console import Console
 
 from glsweep.config.trial import Stratum
 from glsweep.files import read_json
-from glsweep.report.cautions import cautions
-from glsweep.report.data_facts import data_facts
-from glsweep.report.dimensions import axis_for, labels_of, tied_columns
+from glsweep.report import counted, duration, joined, short
+from glsweep.report.figures.learning_curves import best_so_far
+from glsweep.report.figures.maps import agreement
+from glsweep.report.importance import axis_for, labels_of, tied_columns
 from glsweep.report.results import read_results, read_trials
-from glsweep.report.sample_patches import agreement
+from glsweep.report.study_facts import data_facts
 from glsweep.report.sweep_facts import outcome_rows, winner_rows
-from glsweep.report.sweep_progress import best_so_far
 from glsweep.report.table import FIGURES, best_value, console_table, table_frame
-from glsweep.report.verdict import verdicts
-from glsweep.report.words import counted, duration, joined, short
+from glsweep.report.verdict import cautions, verdicts
 
 masks = st.integers(0, 2**32 - 1).map(
     lambda seed: np.random.default_rng(seed).random((2, 12, 12)) < np.random.default_rng(seed).random() * 0.2

@@ -4,25 +4,26 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from synthetic_study import MEDIAN, NONE
 
 from glsweep.config.trial import Stratum
-from glsweep.report.importance import Coordinate, shares
-from glsweep.report.importance_intervals import draw_importance, missing_importance
-from glsweep.report.importance_panels import importance_panels
+from glsweep.report.figures import house_style
+from glsweep.report.figures.parameters import draw_importance, missing_importance
+from glsweep.report.importance import TrialDimension, importance_panels, shares
 from glsweep.report.results import read_results
-from glsweep.report.style import house_style
 
 UNETPP = (Stratum("unetpp", 128),)
 
 
 def labels(names, rng, count):
-    return Coordinate(rng.choice(list(names), count).astype(object), CategoricalDistribution(list(names)))
+    return TrialDimension(rng.choice(list(names), count).astype(object), CategoricalDistribution(list(names)))
 
 
 def numbers(rng, count):
-    return Coordinate(rng.uniform(0, 1, count).astype(object), FloatDistribution(0, 1))
+    return TrialDimension(rng.uniform(0, 1, count).astype(object), FloatDistribution(0, 1))
 
 
 def levels(count, rng, trials):
-    return Coordinate(rng.integers(count, size=trials).astype(object), FloatDistribution(-0.5, count - 0.5))
+    return TrialDimension(
+        rng.integers(count, size=trials).astype(object), FloatDistribution(-0.5, count - 0.5)
+    )
 
 
 def test_what_decides_comes_first_and_what_does_not_stays_at_chance():

@@ -9,10 +9,10 @@ from rich.console import Console
 from synthetic_lines import LEARNT, WHY_NOT, add_lines
 
 from glsweep.config.trial import Stratum
-from glsweep.evaluate.line_scores import bands_held
-from glsweep.report.line_tables import best_member, console_line_table, line_rows
+from glsweep.evaluate.scenes import bands_held
 from glsweep.report.page import write_report
 from glsweep.report.results import read_results
+from glsweep.report.scene_tables import best_member, console_line_table, line_rows
 
 STRATA = (Stratum("unet", 128), Stratum("unetpp", 128))
 

@@ -9,17 +9,25 @@ from synthetic_sweep import EPOCH_S
 from glsweep.config.space import Asha, Median, NoStopping
 from glsweep.config.trial import Stratum
 from glsweep.errors import StudyError
-from glsweep.report.cautions import cautions
-from glsweep.report.data_facts import data_facts
+from glsweep.report.figures import house_style
+from glsweep.report.figures.learning_curves import draw_seeds
+from glsweep.report.figures.stopping import draw_rungs
 from glsweep.report.page import write_report
 from glsweep.report.results import read_results
-from glsweep.report.rung_figure import draw_rungs
-from glsweep.report.rungs import judgements, rule_words, rung_rows
-from glsweep.report.seed_spread import draw_seeds
-from glsweep.report.seeds import SeedRow, leads, pooled_spread, seed_rows
-from glsweep.report.setup_facts import setup_facts
-from glsweep.report.style import house_style
-from glsweep.report.sweep_facts import outcome_rows, saving_words, winner_rows
+from glsweep.report.study_facts import data_facts, setup_facts
+from glsweep.report.sweep_facts import (
+    SeedRow,
+    judgements,
+    leads,
+    outcome_rows,
+    pooled_spread,
+    rule_words,
+    rung_rows,
+    saving_words,
+    seed_rows,
+    winner_rows,
+)
+from glsweep.report.verdict import cautions
 
 ONE = (Stratum("unet", 32),)
 TWO = (Stratum("unet", 32), Stratum("unetpp", 32))

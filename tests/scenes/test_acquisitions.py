@@ -2,7 +2,7 @@
 
 import pytest
 
-from glsweep.scenes.acquisitions import _SENSORS, sensor_of
+from glsweep.scenes.names import _SENSORS, sensor_of
 
 
 @pytest.mark.parametrize(

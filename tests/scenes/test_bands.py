@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 
-from glsweep.config.bands import parse_bands
+from glsweep.config.bands import meaning, parse_bands
 from glsweep.errors import DataError
-from glsweep.scenes.band_names import meaning
 from glsweep.scenes.band_values import windows_to_look_at
 from glsweep.scenes.raster import read_header
 from glsweep.scenes.source import Window

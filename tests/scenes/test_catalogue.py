@@ -11,9 +11,9 @@ from geodesics import geodesic_km, map_factor
 from rasterio.crs import CRS
 from shapely import LineString
 
-from glsweep.config.card_files import card_for_folder
 from glsweep.config.data_card import DataCard, Layout
 from glsweep.errors import DataError
+from glsweep.scenes.cards import card_for_folder
 from glsweep.scenes.catalogue import open_catalogue
 from glsweep.scenes.raster import write_interferogram
 

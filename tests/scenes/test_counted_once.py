@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from shapely import LineString, MultiLineString, MultiPolygon, Polygon, box
 from shapely.affinity import rotate, translate
 
-from glsweep.scenes.lines import read_groups, read_lines
-from glsweep.scenes.polygon_edges import outlines_of
-from glsweep.scenes.repeated_lines import without_repeats
+from glsweep.scenes.lines import read_groups, read_lines, without_repeats
+from glsweep.scenes.polygons import outlines_of
 
 POLAR, DEGREES = pyproj.CRS(3031), pyproj.CRS(4326)
 BAY = np.column_stack([np.linspace(0, 30_000, 61) - 1.3e6, 800 * np.sin(np.linspace(0, 20, 61)) - 9e5])

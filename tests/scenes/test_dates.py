@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glsweep.scenes.dates import dates_in, only_dates
+from glsweep.scenes.names import dates_in, only_dates
 
 DAYS = st.dates(date(1990, 1, 1), date(2099, 12, 31))
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

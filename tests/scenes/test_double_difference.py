@@ -12,14 +12,14 @@ from made_input import write_bands
 from rasterio.crs import CRS
 
 from glsweep.errors import DataError
-from glsweep.scenes.difference import Magnitude, double_difference, open_difference
+from glsweep.scenes.double_difference import Magnitude, double_difference, open_difference
 from glsweep.scenes.raster import read_header, write_interferogram
-from glsweep.scenes.resample import Grid, interpolate, multilook, resampled
-from glsweep.scenes.simulator.flexure import Beam
+from glsweep.scenes.resample import TargetGrid, interpolate, multilook, resampled
 from glsweep.scenes.source import Window
+from glsweep.simulation.phase import Beam
 
 POLAR, UTM = CRS.from_epsg(3031), CRS.from_epsg(32720)
-GRID = Grid((120, 160), Affine(100, 0, -1_000_000, 0, -100, 500_000), POLAR)
+GRID = TargetGrid((120, 160), Affine(100, 0, -1_000_000, 0, -100, 500_000), POLAR)
 TIDES_M = (0.31, 0.22, 0.22, 0.29)
 LINE_X_M = -996_000.0
 COHERENCE = {"A": 0.8, "B": 0.6}
@@ -30,24 +30,28 @@ def on_other_map(size_m):
     to_utm = pyproj.Transformer.from_crs(3031, 32720, always_xy=True)
     x, y = to_utm.transform(*(GRID.transform @ (80, 60)))
     side = round(24_000 / size_m)
-    return Grid((side, side), Affine(size_m, 0, round(x) - 12_000, 0, -size_m, round(y) + 12_000), UTM)
+    return TargetGrid((side, side), Affine(size_m, 0, round(x) - 12_000, 0, -size_m, round(y) + 12_000), UTM)
 
 
 OTHER_GRIDS = {
-    "half a pixel off": Grid((120, 160), GRID.transform @ Affine.translation(0.5, 0.5), POLAR),
-    "whole pixels off": Grid((120, 160), GRID.transform @ Affine.translation(-7, 12), POLAR),
-    "south up": Grid((120, 160), GRID.transform @ Affine.translation(0, 120) @ Affine.scale(1, -1), POLAR),
-    "turned": Grid((220, 220), GRID.transform @ Affine.translation(70, -60) @ Affine.rotation(30), POLAR),
-    "of half the posting": Grid((240, 320), GRID.transform @ Affine.scale(0.5), POLAR),
-    "of a third, not aligned": Grid(
+    "half a pixel off": TargetGrid((120, 160), GRID.transform @ Affine.translation(0.5, 0.5), POLAR),
+    "whole pixels off": TargetGrid((120, 160), GRID.transform @ Affine.translation(-7, 12), POLAR),
+    "south up": TargetGrid(
+        (120, 160), GRID.transform @ Affine.translation(0, 120) @ Affine.scale(1, -1), POLAR
+    ),
+    "turned": TargetGrid(
+        (220, 220), GRID.transform @ Affine.translation(70, -60) @ Affine.rotation(30), POLAR
+    ),
+    "of half the posting": TargetGrid((240, 320), GRID.transform @ Affine.scale(0.5), POLAR),
+    "of a third, not aligned": TargetGrid(
         (360, 480), GRID.transform @ Affine.translation(0.2, 0.4) @ Affine.scale(1 / 3), POLAR
     ),
-    "of an odd posting": Grid((330, 440), GRID.transform @ Affine.scale(0.37), POLAR),
-    "of twice the posting": Grid((60, 80), GRID.transform @ Affine.scale(2), POLAR),
-    "of twice the posting, not aligned": Grid(
+    "of an odd posting": TargetGrid((330, 440), GRID.transform @ Affine.scale(0.37), POLAR),
+    "of twice the posting": TargetGrid((60, 80), GRID.transform @ Affine.scale(2), POLAR),
+    "of twice the posting, not aligned": TargetGrid(
         (60, 80), GRID.transform @ Affine.translation(0.3, 0.3) @ Affine.scale(2), POLAR
     ),
-    "coarser by no whole factor": Grid((80, 107), GRID.transform @ Affine.scale(1.5), POLAR),
+    "coarser by no whole factor": TargetGrid((80, 107), GRID.transform @ Affine.scale(1.5), POLAR),
     "on another map": on_other_map(100),
     "on another map, finer": on_other_map(50),
     "on another map, coarser": on_other_map(200),
@@ -130,7 +134,7 @@ def test_one_grid_is_not_resampled(tmp_path):
         for _ in range(2)
     )
     a[:30, :20] = b[50:, 100:] = 0
-    shifted = Grid(GRID.shape, GRID.transform @ Affine.translation(9, -5), POLAR)
+    shifted = TargetGrid(GRID.shape, GRID.transform @ Affine.translation(9, -5), POLAR)
     for grid, mine, other in (
         (GRID, a, b),
         (shifted, a[: 120 - 5, 9:], b[5:, : 160 - 9]),
@@ -150,7 +154,7 @@ def test_one_grid_is_not_resampled(tmp_path):
 def test_phases_are_never_averaged_as_numbers(tmp_path):
     """Between 3.1 and -3.1 the mean is pi, not 0."""
     stripes = np.where(np.arange(160) % 2, 3.1, -3.1) * np.ones((120, 1))
-    shifted = Grid(GRID.shape, GRID.transform @ Affine.translation(0.5, 0), POLAR)
+    shifted = TargetGrid(GRID.shape, GRID.transform @ Affine.translation(0.5, 0), POLAR)
     first = write_phase(tmp_path / "a.tif", np.full(GRID.shape, -1e-3), GRID)
     second = write_phase(tmp_path / "b.tif", stripes, shifted)
     values = taken(first, second, tmp_path / "d.tif").values[:, 1:-1]
@@ -247,7 +251,7 @@ def test_tile_by_tile_it_is_the_same(tmp_path, grid):
 
 
 def test_aligned_pixels_are_averaged_and_nothing_else(tmp_path):
-    fine = Grid((243, 325), GRID.transform @ Affine.translation(-0.5, -1) @ Affine.scale(0.5), POLAR)
+    fine = TargetGrid((243, 325), GRID.transform @ Affine.translation(-0.5, -1) @ Affine.scale(0.5), POLAR)
     generator = np.random.default_rng(0)
     values = np.exp(1j * generator.uniform(-1, 1, fine.shape)).astype(np.complex64)
     write_interferogram(tmp_path / "b.tif", values, *fine[1:])
@@ -259,9 +263,9 @@ def test_aligned_pixels_are_averaged_and_nothing_else(tmp_path):
 @pytest.mark.parametrize(
     "grid",
     [
-        Grid((20, 20), GRID.transform @ Affine.translation(500, 0), POLAR),
-        Grid((20, 20), Affine(100, 0, 400_000, 0, -100, 2_000_000), UTM),
-        Grid((20, 20), Affine(100, 0, 0, 0, -100, 0), CRS.from_epsg(3413)),
+        TargetGrid((20, 20), GRID.transform @ Affine.translation(500, 0), POLAR),
+        TargetGrid((20, 20), Affine(100, 0, 400_000, 0, -100, 2_000_000), UTM),
+        TargetGrid((20, 20), Affine(100, 0, 0, 0, -100, 0), CRS.from_epsg(3413)),
     ],
 )
 def test_two_places_have_no_difference(tmp_path, grid):

@@ -6,7 +6,7 @@ import shapely
 from affine import Affine
 from shapely import LineString, box
 
-from glsweep.scenes.simulator.drawing import drawn_lines
+from glsweep.simulation.outlines import drawn_lines
 
 LINE = LineString([(0, 50), (2000, 60), (4000, 40)])
 FOOTPRINT = box(0, 0, 4000, 100)

@@ -11,7 +11,9 @@ from affine import Affine
 from layouts import NORTH_UP, Place, write_raster
 
 from glsweep.errors import DataError
-from glsweep.scenes.source import Window, open_source, opened
+from glsweep.scenes.formats import open_source
+from glsweep.scenes.formats.gdal import opened
+from glsweep.scenes.source import Window
 
 
 def zipped():

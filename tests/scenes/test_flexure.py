@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from glsweep.scenes.simulator.flexure import Beam, draw_beam, uplift_m
+from glsweep.simulation.phase import Beam, draw_beam, uplift_m
 
 RATE_PER_M = 7e-4
 

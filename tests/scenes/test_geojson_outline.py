@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 
-from glsweep.scenes.geojson_outline import geojson_outline
+from glsweep.scenes.probability import geojson_outline
 
 ROWS, COLS = 300, 400
 PLACES = {

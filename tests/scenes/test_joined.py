@@ -7,7 +7,7 @@ from layouts import LAYOUTS, NORTH_UP, Place, interferogram
 
 from glsweep.config.data_card import DataCard
 from glsweep.errors import DataError
-from glsweep.scenes.joined import open_data
+from glsweep.scenes.catalogue import open_data
 
 
 def joined(tmp_path, *places, layouts=("real and imaginary", "npz patches"), test_only=(False, True)):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from layouts import LAYOUTS, Place, interferogram
 
-from glsweep.patches.writer import PatchWriter, scene_labels
+from glsweep.patches.store import PatchWriter, scene_labels
 from glsweep.scenes.catalogue import open_catalogue
 
 SIZE = 16

@@ -6,7 +6,8 @@ from rasterio.crs import CRS
 from shapely import LineString, MultiLineString, MultiPolygon, Point, Polygon
 
 from glsweep.errors import DataError
-from glsweep.scenes.lines import read_lines, scene_name
+from glsweep.scenes.lines import read_lines
+from glsweep.scenes.names import scene_name
 
 POLAR = CRS.from_epsg(3031)
 LINE = LineString([(0, 0), (1000, 500), (1500, 2500)])

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.vrt import WarpedVRT
 
+from glsweep.checks.pixels import raster_facts
 from glsweep.errors import DataError
+from glsweep.geodesy import map_scale, told_place, true_map
 from glsweep.run import main
-from glsweep.scenes.map_scale import map_scale, told_place, true_map
 from glsweep.scenes.raster import read_header
-from glsweep.scenes.raster_facts import raster_facts
 
 SHAPE = (40, 60)
 

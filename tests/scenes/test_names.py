@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glsweep.scenes.names import cell_text, difference_of, group_name, scene_name
+from glsweep.scenes.names import cell_text, group_name, name_mismatch, scene_name
 
 
 @given(st.integers(-(2**53), 2**53))
@@ -79,7 +79,7 @@ def test_suffixes_of_rasters_and_lines_are_no_part_of_a_scenes_name(suffix, fold
     ],
 )
 def test_a_difference_is_named_with_an_example_of_both(scenes, values, told):
-    near = difference_of(scenes, values, "source")
+    near = name_mismatch(scenes, values, "source")
     assert told in near.told
     assert near.one in scenes
     assert near.other in values
@@ -97,9 +97,9 @@ def test_a_difference_is_named_with_an_example_of_both(scenes, values, told):
     ],
 )
 def test_names_that_have_nothing_in_common_are_not_explained(scenes, values):
-    assert difference_of(scenes, values) is None
+    assert name_mismatch(scenes, values) is None
 
 
 def test_what_most_names_have_added_is_told():
-    near = difference_of(["one_1", "two_2", "six_6"], ["one_1_old", "two_2_gl", "six_6_gl"])
+    near = name_mismatch(["one_1", "two_2", "six_6"], ["one_1_old", "two_2_gl", "six_6_gl"])
     assert "'_gl'" in near.told

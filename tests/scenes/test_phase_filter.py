@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from glsweep.config.simulation import Simulation
-from glsweep.scenes.simulator import simulate_scene
-from glsweep.scenes.simulator.phase_filter import STRIDE_PX, WINDOW_PX, filter_phase
+from glsweep.config.data_card import Simulation
+from glsweep.simulation import simulate_scene
+from glsweep.simulation.radar import STRIDE_PX, WINDOW_PX, filter_phase
 
 
 def speckled_fringes(shape=(100, 130), noise=0.9, seed=0):

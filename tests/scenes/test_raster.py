@@ -9,8 +9,9 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from glsweep.errors import DataError
 from glsweep.scenes.bands import find_reading
+from glsweep.scenes.formats import open_source
 from glsweep.scenes.raster import read_header, write_interferogram
-from glsweep.scenes.source import Window, open_source
+from glsweep.scenes.source import Window
 
 POLAR = CRS.from_epsg(3031)
 NORTH_UP = Affine(100, 0, -1_000_000, 0, -100, 500_000)

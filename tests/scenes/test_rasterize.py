@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import label
 from shapely import LineString
 
-from glsweep.scenes.rasterize import line_mask
+from glsweep.scenes.masks import line_mask
 
 NORTH_UP = Affine(100, 0, -5e5, 0, -100, 3e5)
 ROTATED = Affine.translation(1e6, 2e5) @ Affine.rotation(37) @ Affine.scale(100, -100)

@@ -5,12 +5,12 @@ import pytest
 import shapely
 from shapely import STRtree
 
-from glsweep.config.card_files import load_card
-from glsweep.config.simulation import Simulation
+from glsweep.config.data_card import Simulation
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
-from glsweep.scenes.simulator import simulate_data, simulate_scene
-from glsweep.scenes.simulator.real_outline import cut_outline
+from glsweep.scenes.cards import load_card
+from glsweep.simulation import simulate_data, simulate_scene
+from glsweep.simulation.outlines import cut_outline
 
 SHAPE = (160, 200)
 

@@ -2,10 +2,16 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from glsweep.scenes.simulator.acquisition import Track, draw_track, pixels_within, whole_footprint
-from glsweep.scenes.simulator.atmosphere import draw_atmosphere_rad, draw_bulls_eyes_rad
-from glsweep.scenes.simulator.noise import draw_coherence, speckled_interferogram
-from glsweep.scenes.simulator.spectrum import power_law_field
+from glsweep.randomness import power_law_field
+from glsweep.simulation.phase import draw_atmosphere_rad, draw_bulls_eyes_rad
+from glsweep.simulation.radar import (
+    FlightTrack,
+    draw_coherence,
+    draw_track,
+    pixels_within,
+    speckled_interferogram,
+    whole_footprint,
+)
 
 
 def mean_squared_coherence(coherence, looks):
@@ -90,7 +96,7 @@ def test_coherence_is_lost_where_fringes_are_narrow():
 
 
 def test_seams_are_straight_steps_across_the_flight():
-    track = Track((300, 400), heading_rad=0.0)
+    track = FlightTrack((300, 400), heading_rad=0.0)
     phase = track.draw_seams_rad(100, np.random.default_rng(0))
     # Flight along the rows: every row is even, and steps lie 20 km apart.
     assert np.ptp(phase, axis=1).max() < 1e-12

@@ -7,16 +7,14 @@ from scipy.ndimage import binary_erosion, distance_transform_edt, map_coordinate
 from scipy.optimize import least_squares
 from shapely import STRtree
 
-from glsweep.config.card_files import load_card
-from glsweep.config.data_card import DataCard
-from glsweep.config.simulation import Simulation
+from glsweep.config.data_card import DataCard, Simulation
 from glsweep.errors import ConfigError
 from glsweep.scenes import raster
+from glsweep.scenes.cards import load_card
 from glsweep.scenes.catalogue import open_catalogue
-from glsweep.scenes.rasterize import line_mask
-from glsweep.scenes.simulator import simulate_data, simulate_scene
-from glsweep.scenes.simulator.flexure import uplift_m
-from glsweep.scenes.simulator.simulate import scene_beam
+from glsweep.scenes.masks import line_mask
+from glsweep.simulation import scene_beam, simulate_data, simulate_scene
+from glsweep.simulation.phase import uplift_m
 
 SMALL = Simulation(rows=160, cols=224, tides="resolved")
 ORIGIN = (-1_500_000.0, -700_000.0)
@@ -210,7 +208,7 @@ def test_an_interrupted_simulation_leaves_nothing(tmp_path, monkeypatch):
         written.append(path)
         raster.write_interferogram(path, *args)
 
-    monkeypatch.setattr("glsweep.scenes.simulator.dataset.write_interferogram", write_one_then_stop)
+    monkeypatch.setattr("glsweep.simulation.write_interferogram", write_one_then_stop)
     with pytest.raises(KeyboardInterrupt):
         simulate_data(Simulation(scenes=2, rows=64, cols=64), tmp_path / "scenes", seed=0)
     assert written

@@ -25,7 +25,8 @@ from rasterio.crs import CRS
 from scipy.io import netcdf_file
 
 from glsweep.errors import DataError
-from glsweep.scenes.source import Window, open_source
+from glsweep.scenes.formats import open_source
+from glsweep.scenes.source import Window
 
 ROWS, COLS = SHAPE = (24, 36)
 DEGREES = Affine(0.002, 0, -110, 0, -0.001, -74)

@@ -14,12 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import GeometryCollection, LineString, MultiLineString, Polygon
 
-from glsweep.config.split import Region
+from glsweep.config.data_card import Region
 from glsweep.errors import DataError
-from glsweep.scenes.footprint import read_region
 from glsweep.scenes.lines import read_groups, read_lines
-from glsweep.scenes.vector_file import open_layer
-from glsweep.scenes.wkb import read_geometries
+from glsweep.scenes.polygons import read_region
+from glsweep.scenes.vector_file import open_layer, read_geometries
 
 LINE = LineString([(5_000, 0), (6_000, 500), (6_500, 2_500)])
 

@@ -13,12 +13,12 @@ from made_input import member_folder, scene_lines, seeing_member_folder, write_s
 from shapely import LineString, box
 from shapely.affinity import translate
 
-from glsweep.config.card_files import load_card
+from glsweep.comparison.scored_scenes import groups_of
 from glsweep.errors import ConfigError
 from glsweep.run import main
-from glsweep.scenes.joined import open_data
-from glsweep.scenes.rasterize import line_mask
-from glsweep.score.groups import groups_of
+from glsweep.scenes.cards import load_card
+from glsweep.scenes.catalogue import open_data
+from glsweep.scenes.masks import line_mask
 
 SHAPE = (150, 210)
 SHARED = ["lines_km", "reference_km", "mean_m", "median_m", "mad_m"] + [

@@ -10,8 +10,8 @@ from made_configs import SPACE, changed, space, write_yaml
 from glsweep.config.space import load_space
 from glsweep.config.trial import TrialParameters
 from glsweep.errors import ConfigError
-from glsweep.spaces.plan import Answer, patch_sizes_px
-from glsweep.spaces.samplers import make_plan
+from glsweep.search import make_plan
+from glsweep.search.plan import NoProposal, patch_sizes_px
 
 SPACES = Path(__file__).resolve().parents[2] / "search_spaces"
 SOURCE = Path("some/space.yaml")
@@ -36,7 +36,7 @@ def plan(of, seed=0):
     trials = []
     while len(trials) < (of.search.budget.trials or 10**6):
         trial = made.propose(len(trials), nothing)
-        if trial is Answer.END:
+        if trial is NoProposal.END:
             break
         trials.append(trial)
     return trials
@@ -66,7 +66,7 @@ def test_every_shipped_space_can_be_planned(path):
     trials = [made.propose(0, nothing), made.propose(1, nothing)]
     if shipped.search.sampler == "grid":
         trials = [made.propose(index, nothing) for index in range(made.size)]
-        assert made.propose(made.size, nothing) is Answer.END
+        assert made.propose(made.size, nothing) is NoProposal.END
     assert {trial.stratum for trial in trials} <= set(made.strata)
     assert [trial.index for trial in trials] == list(range(len(trials)))
     assert len(set(configurations(trials))) == len({trial.trial_id for trial in trials}) == len(trials)
@@ -108,7 +108,7 @@ def test_trial_ids_are_the_same_in_every_process(tmp_path):
     path = write_yaml(tmp_path / "space.yaml", SPACE)
     code = (
         "import sys; from pathlib import Path; from glsweep.config.space import load_space;"
-        "from glsweep.spaces.samplers import plan_trials; path = Path(sys.argv[1]);"
+        "from glsweep.search import plan_trials; path = Path(sys.argv[1]);"
         "print(*[t.trial_id for t in plan_trials(load_space(path), seed=3, source=path)])"
     )
     for hash_seed in ("1", "2"):

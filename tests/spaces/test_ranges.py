@@ -10,15 +10,14 @@ from made_configs import SPACE, changed, space, study_config, write_yaml
 from test_plan import SOURCE, plan
 from test_tpe import make, proposals, tpe_space
 
-from glsweep.config.dimension import Dimension
+from glsweep.config.dimension import Dimension, span_of
 from glsweep.config.space import load_space
-from glsweep.config.span import span_of
+from glsweep.doctor.memory import requirements_of
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
-from glsweep.report.setup_facts import setup_facts
-from glsweep.spaces.parzen import StratumStudy
-from glsweep.spaces.traversal import draw, enumerate_grid
-from glsweep.sweep.doctor.need import need_of
+from glsweep.report.study_facts import setup_facts
+from glsweep.search.tpe import StratumStudy
+from glsweep.search.traversal import draw, enumerate_grid
 
 PARAMETERS = {"batch_size": 1, "base_width": 2, "patch_size_px": 16, "gamma": None}
 
@@ -162,7 +161,7 @@ def test_what_is_tried_first_lies_on_the_lattice(entry, told):
 
 
 def test_the_doctor_asks_for_the_largest_of_each_patch_size():
-    need = need_of(whole(), SOURCE)
+    need = requirements_of(whole(), SOURCE)
     assert [(t.patch_size_px, t.base_width, t.batch_size) for t in need.trials] == [
         (size_px, 6, 5) for size_px in (32, 48, 64)
     ]

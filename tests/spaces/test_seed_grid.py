@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glsweep.config.card_files import load_card
-from glsweep.config.data_card import DataCard
+from glsweep.config.data_card import DataCard, Split
 from glsweep.config.space import NoStopping, load_space
-from glsweep.config.split import Split
 from glsweep.patches.index import share_out
-from glsweep.spaces.samplers import make_plan, plan_trials
+from glsweep.scenes.cards import load_card
+from glsweep.search import make_plan, plan_trials
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACES = ROOT / "search_spaces"

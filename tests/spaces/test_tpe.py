@@ -12,8 +12,8 @@ from test_plan import RANDOM, SOURCE
 
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
-from glsweep.spaces.plan import Answer, Past
-from glsweep.spaces.samplers import make_plan
+from glsweep.search import make_plan
+from glsweep.search.plan import EarlierTrial, NoProposal
 
 TWO_STRATA = {**RANDOM, "patch_size_px": {"choices": [32]}}
 
@@ -40,10 +40,10 @@ def past_of(trial):
     value = 1 - abs(p.fn_weight - 0.6) - abs(p.learning_rate - 3e-3) * 30 - abs(p.bce_weight - 0.2)
     draw = generator_for(trial.seed).random()
     if draw < 0.1:
-        return Past(trial, "failed", {})
+        return EarlierTrial(trial, "failed", {})
     if draw < 0.5:
-        return Past(trial, "stopped", {1: value / 2})
-    return Past(trial, "completed", {1: value / 2, 2: value})
+        return EarlierTrial(trial, "stopped", {1: value / 2})
+    return EarlierTrial(trial, "completed", {1: value / 2, 2: value})
 
 
 def proposals(plan, count, known=()):
@@ -51,7 +51,7 @@ def proposals(plan, count, known=()):
     trials = list(known)
     while len(trials) < count:
         trial = plan.propose(len(trials), lambda index: past_of(trials[index]))
-        if trial is Answer.END:
+        if trial is NoProposal.END:
             break
         trials.append(trial)
     return trials
@@ -118,7 +118,7 @@ def test_a_proposal_depends_on_no_later_result(seed, parallel):
     def barely(index):
         later = sum(t.stratum == trials[index].stratum for t in trials[index + 1 :])
         is_needed = later >= parallel - 1
-        return past_of(trials[index]) if is_needed else Past(trials[index], None, {})
+        return past_of(trials[index]) if is_needed else EarlierTrial(trials[index], None, {})
 
     while len(trials) < 40:
         trials.append(plan.propose(len(trials), barely))
@@ -128,8 +128,8 @@ def test_a_proposal_depends_on_no_later_result(seed, parallel):
 def test_a_proposal_waits_for_the_results_it_needs():
     plan, trials = make(tpe_space(parallel=2)), []
     for _ in range(8):
-        trials.append(plan.propose(len(trials), lambda index: Past(trials[index], None, {})))
-    assert plan.propose(8, lambda index: Past(trials[index], None, {})) is Answer.WAIT
+        trials.append(plan.propose(len(trials), lambda index: EarlierTrial(trials[index], None, {})))
+    assert plan.propose(8, lambda index: EarlierTrial(trials[index], None, {})) is NoProposal.WAIT
     trials.append(plan.propose(8, lambda index: past_of(trials[index])))
     assert trials == proposals(make(tpe_space(parallel=2)), 9)
 
@@ -149,7 +149,7 @@ def test_a_small_space_is_tried_out_each_configuration_once():
     grid = make(space()).trials
     assert {t.parameters for t in trials} == {t.parameters for t in grid}
     assert len(trials) == 6
-    assert plan.propose(6, lambda index: past_of(trials[index])) is Answer.END
+    assert plan.propose(6, lambda index: past_of(trials[index])) is NoProposal.END
 
 
 def test_those_named_first_are_learnt_from_too():

@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from glsweep.config.dimension import Dimension
-from glsweep.config.situations import situations_of
+from glsweep.config.dimension import Dimension, dimension_settings
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
-from glsweep.spaces.traversal import draw, enumerate_grid, grid_points, traverse
+from glsweep.search.traversal import draw, enumerate_grid, grid_points, traverse
 
 VALUES = st.lists(st.integers(0, 5), min_size=1, max_size=4, unique=True)
 
@@ -62,7 +61,7 @@ def test_a_conditional_grid_is_that_of_its_brute_force_twin_in_the_same_order(di
 @given(conditional_spaces())
 @settings(max_examples=150, deadline=None)
 def test_the_dimensions_that_may_exist_together_are_those_of_some_point_of_the_grid(dimensions):
-    situations = situations_of(dimensions, enumerated=True)
+    situations = dimension_settings(dimensions, enumerated=True)
     points = list(grid_points(dimensions))
     assert {s.names for s in situations} == {frozenset(point.picked) for point in points}
     asked = {key for dimension in dimensions.values() for key in dimension.when}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from glsweep.config.trial import TrialParameters
-from glsweep.sweep.doctor.nodes import Node
+from glsweep.doctor.nodes import Node
 
 NODE = Node("ab12", "192.0.2.7", {"CPU": 16.0, "GPU": 2.0, "memory": 32.0 * 2**30})
 

@@ -5,15 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from glsweep.config.space import Asha, Budget, Figure, Median, NoStopping
+from glsweep.config.space import Asha, Budget, Median, Metric, NoStopping
 from glsweep.config.trial import TrialParameters
-from glsweep.spaces.plan import Answer, ListedPlan, PlannedTrial
-from glsweep.sweep.cohorts import Cohort
-from glsweep.sweep.events import Event
+from glsweep.search.plan import ListedPlan, NoProposal, PlannedTrial
 from glsweep.sweep.journal import Decision, Journal, Listener
-from glsweep.sweep.ledger import Ledger
-from glsweep.sweep.queue import TrialQueue
-from glsweep.sweep.records import SweepRecords
+from glsweep.sweep.queue import Cohort, TrialQueue
+from glsweep.sweep.records import Event, Ledger, SweepRecords
 
 Curves = Mapping[str, Sequence[float]]
 
@@ -54,7 +51,7 @@ def journal_at(
     epochs: int,
     stopping: Asha | Median | NoStopping | None = None,
     listeners: Sequence[Listener] = (),
-    figure: Figure = "relaxed_f1",
+    figure: Metric = "relaxed_f1",
 ) -> Journal:
     """A journal that ranks by `figure`."""
     stopping = stopping or Asha(grace_epochs=1, reduction_factor=3)
@@ -98,7 +95,7 @@ def run(
             journal.start(trial)
             running.append(trial.trial_id)
         if not running:
-            assert queue.next() is Answer.END, "all wait, and for nobody"
+            assert queue.next() is NoProposal.END, "all wait, and for nobody"
             break
         name = running.pop(int(generator.integers(len(running))))
         # A trial that was cut off repeats the report of its checkpoint before it trains on.

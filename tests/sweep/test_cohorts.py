@@ -13,10 +13,9 @@ from sweeps import SCRATCH, QuickLedger, figures, planned
 
 from glsweep.config.space import Asha, Budget, Median, NoStopping, Resources, Stopping
 from glsweep.randomness import generator_for
-from glsweep.spaces.plan import Answer, ListedPlan, PlannedTrial
-from glsweep.sweep.cohorts import Cohort, cohort_sizes
+from glsweep.search.plan import ListedPlan, NoProposal, PlannedTrial
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.queue import TrialQueue
+from glsweep.sweep.queue import Cohort, TrialQueue, cohort_sizes
 from glsweep.sweep.records import SweepRecords
 
 EPOCHS = 5
@@ -114,7 +113,7 @@ def play(world: World, *, arrival: int, places: int = 4, steps: int | None = Non
         else:
             for trial in cohort.trials:
                 queue.release(trial.trial_id)
-    assert queue.next() is Answer.END
+    assert queue.next() is NoProposal.END
     return journal.records
 
 
@@ -186,7 +185,7 @@ def test_one_whose_worker_died_twice_has_its_last_chance_alone(tmp_path: Path) -
             queue.release(trial.trial_id)
     alone = [queue.next() for _ in range(3)]
     assert alone == [Cohort(trials=(trial,), until_epoch=EPOCHS) for trial in trials]
-    assert queue.next() is Answer.WAIT
+    assert queue.next() is NoProposal.WAIT
 
 
 def sized(

@@ -8,9 +8,9 @@ from rich.console import Console
 from sweeps import planned
 from told_sweeps import Telling, terms
 
-from glsweep.sweep import console as console_module
-from glsweep.sweep.console import ConsoleListener
-from glsweep.sweep.events import Crashed, Ended, Placed, Reported, Started
+from glsweep.sweep import status as console_module
+from glsweep.sweep.records import Crashed, Ended, Placed, Reported, Started
+from glsweep.sweep.status import ConsoleListener
 
 TRIAL = planned(0)
 

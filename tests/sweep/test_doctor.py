@@ -11,28 +11,26 @@ from made_configs import SPACE, changed
 from rich.console import Console
 
 from glsweep.config.space import Resources, SearchSpace, load_space
+from glsweep.doctor import error, warning
+from glsweep.doctor.examine import doctor, print_findings
+from glsweep.doctor.memory import SweepRequirements, largest_of_each_stratum, requirements_of
+from glsweep.doctor.nodes import differing, too_many
 from glsweep.errors import ConfigError
-from glsweep.sweep.doctor.command import doctor, print_findings
-from glsweep.sweep.doctor.finding import error, warning
-from glsweep.sweep.doctor.need import Need, largest_of_each_stratum, need_of
-from glsweep.sweep.doctor.threads import too_many
-from glsweep.sweep.doctor.versions import differing
-from glsweep.tracking.away import StoreError
-from glsweep.tracking.reach import reach
+from glsweep.tracking.address import StoreError, reach
 
 SEED_GRID = Path(__file__).parents[2] / "search_spaces" / "seed_grid.yaml"
 SOURCE = Path("space.yaml")
 
 
-def needed(**dimensions: object) -> Need:
+def needed(**dimensions: object) -> SweepRequirements:
     """The need of the small space with other dimensions."""
     space = changed(SPACE, "dimensions", {**SPACE["dimensions"], **dimensions})
     space["fixed"] = {key: value for key, value in space["fixed"].items() if key not in dimensions}
-    return need_of(SearchSpace.model_validate(space), SOURCE)
+    return requirements_of(SearchSpace.model_validate(space), SOURCE)
 
 
 def test_a_grid_needs_one_trial_of_each_stratum() -> None:
-    need = need_of(load_space(SEED_GRID), SEED_GRID)
+    need = requirements_of(load_space(SEED_GRID), SEED_GRID)
     keys = [trial.stratum.key for trial in need.trials]
     assert keys == sorted(
         f"{name}-{size}" for name in ("unet", "attention_unet", "unetpp") for size in (128, 256)
@@ -63,7 +61,7 @@ def test_tied_sizes_stay_tied() -> None:
     tied = {"keys": ["patch_size", "batch_size"], "choices": [[32, 8], [64, 2]]}
     space = changed(SPACE, "dimensions", {"architecture": {"choices": ["unet"]}, "sizes": tied})
     del space["fixed"]["batch_size"]
-    need = need_of(
+    need = requirements_of(
         SearchSpace.model_validate({**space, "fixed": {**space["fixed"], "bce_weight": 0.2}}), SOURCE
     )
     assert [(trial.patch_size_px, trial.batch_size) for trial in need.trials] == [(32, 8), (64, 2)]
@@ -124,7 +122,7 @@ def test_findings_are_printed_with_errors_first() -> None:
 
 def test_a_file_is_examined_without_a_cluster(tmp_path: Path) -> None:
     path, console = tmp_path / "cluster.yaml", Console(record=True, width=300)
-    need = Need(Resources(cpus=1, gpus=0), ())
+    need = SweepRequirements(Resources(cpus=1, gpus=0), ())
     path.write_text("cluster_name: x\nprovider: {type: moon}\n")
     assert doctor(cluster_yaml=path, address=None, need=need, storage=None, console=console) == 2
     assert "Unsupported node provider: moon" in console.export_text()
@@ -136,7 +134,7 @@ def test_this_machine_is_examined_and_mlflow_out_of_reach_is_no_error(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     console = Console(record=True, width=300)
-    need = Need(Resources(cpus=1, gpus=0.25), (parameters("unet", 32),))
+    need = SweepRequirements(Resources(cpus=1, gpus=0.25), (parameters("unet", 32),))
     assert doctor(cluster_yaml=None, address=None, need=need, storage=str(tmp_path), console=console) == 0
     text = console.export_text()
     assert "MLFLOW_TRACKING_URI" in text
@@ -146,7 +144,7 @@ def test_this_machine_is_examined_and_mlflow_out_of_reach_is_no_error(
 
 def test_a_cluster_that_does_not_answer_is_a_finding() -> None:
     console = Console(record=True, width=300)
-    need = Need(Resources(cpus=1, gpus=0), ())
+    need = SweepRequirements(Resources(cpus=1, gpus=0), ())
     assert doctor(cluster_yaml=None, address="127.0.0.1:1", need=need, storage=None, console=console) == 2
     assert "does not answer" in console.export_text()
 

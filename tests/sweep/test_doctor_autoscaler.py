@@ -8,10 +8,9 @@ import yaml
 from ray.cluster_utils import Cluster
 
 from glsweep.config.space import Resources
+from glsweep.doctor.connection import connected, trial_request
+from glsweep.doctor.nodes import Capacity, Node, NodeType, capacity, node_types, request_of, unmet
 from glsweep.errors import ResourceError
-from glsweep.sweep.cluster import connected, trial_request
-from glsweep.sweep.doctor.nodes import Capacity, Node, NodeType, capacity, node_types
-from glsweep.sweep.doctor.request import request_of, unmet
 
 HEAD = Node("h", "192.0.2.1", {"CPU": 2.0})
 GPU_TYPE = {"CPU": 4, "GPU": 1}

@@ -13,13 +13,13 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from rich.console import Console
 
 from glsweep.config.space import Resources
+from glsweep.doctor.examine import check_before_sweep, examine_cluster
+from glsweep.doctor.memory import SweepRequirements
+from glsweep.doctor.probe import answer_in, question_in, unshared
 from glsweep.errors import ResourceError
-from glsweep.sweep.doctor.examine import check_before_sweep, examine_cluster
-from glsweep.sweep.doctor.need import Need
-from glsweep.sweep.doctor.storage import answer_in, question_in, unshared
 
 pytestmark = pytest.mark.ray
-NEED = Need(Resources(cpus=1, gpus=0), (parameters("unet", 32, batch_size=2),))
+NEED = SweepRequirements(Resources(cpus=1, gpus=0), (parameters("unet", 32, batch_size=2),))
 # Each process sees its own working folder there, as nodes see their own disks.
 OWN_FOLDER = "/proc/self/cwd"
 
@@ -48,7 +48,9 @@ def odd_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         cluster.shutdown()
 
 
-def texts(storage_root: str | None = None, need: Need = NEED, answer_s: float = 60.0) -> list[str]:
+def texts(
+    storage_root: str | None = None, need: SweepRequirements = NEED, answer_s: float = 60.0
+) -> list[str]:
     findings = examine_cluster(need, storage_root=storage_root, answer_s=answer_s)
     return [f"{finding.severity} {finding}" for finding in findings]
 
@@ -110,7 +112,7 @@ def test_a_sweep_is_refused_in_one_line_and_warned_otherwise() -> None:
     ) as caught:
         check_before_sweep(NEED, storage_root=None, console=console)
     assert "\n" not in str(caught.value)
-    hungry = Need(Resources(cpus=10_000, gpus=0), ())
+    hungry = SweepRequirements(Resources(cpus=10_000, gpus=0), ())
     with pytest.raises(ResourceError, match=r"asks for 10000 CPUs .* lower `resources`"):
         check_before_sweep(hungry, storage_root=None, console=console)
 

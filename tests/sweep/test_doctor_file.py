@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from glsweep.config.space import Resources
-from glsweep.sweep.doctor.examine import FILE_RULES, examine_file
+from glsweep.doctor.examine import FILE_RULES, examine_file
 
 START_HEAD = (
     "ray start --head --port=6379 --dashboard-host=127.0.0.1 --autoscaling-config=~/ray_bootstrap_config.yaml"

@@ -9,12 +9,13 @@ import pytest
 from doctor_needs import NODE, parameters
 
 from glsweep.config.space import Resources
-from glsweep.sweep.doctor.finding import Finding
-from glsweep.sweep.doctor.footprint import footprint, step_bytes
-from glsweep.sweep.doctor.memory import (
+from glsweep.doctor import Finding
+from glsweep.doctor.memory import (
     CUDA_PROCESS_BYTES,
     GIB_BYTES,
     side_by_side,
+    step_bytes,
+    step_memory,
     too_big_for_device,
     too_big_for_node,
 )
@@ -55,7 +56,7 @@ def test_memory_grows_with_the_pixels_and_not_below_the_weights(architecture: st
     larger = step_bytes(parameters(architecture, 256), patches=1)
     assert larger == pytest.approx(four)
     assert one < four < 4 * one
-    weights = footprint(parameters(architecture, 128)).weight_bytes
+    weights = step_memory(parameters(architecture, 128)).weight_bytes
     assert step_bytes(parameters(architecture, 16), patches=1) > 6 * weights
 
 

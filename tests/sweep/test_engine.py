@@ -15,15 +15,15 @@ from safetensors.torch import load_file
 from sweeps import planned
 
 from glsweep.config.space import Asha, NoStopping, Resources
+from glsweep.doctor.connection import connected, trial_request
 from glsweep.errors import ResourceError
-from glsweep.nets.build import build_network
-from glsweep.patches.arrays import PatchArrays
-from glsweep.spaces.plan import ListedPlan, PlannedTrial
+from glsweep.nets import build_network
+from glsweep.patches.store import PatchArrays
+from glsweep.search.plan import ListedPlan, PlannedTrial
 from glsweep.sweep.checkpoints import CheckpointStore
-from glsweep.sweep.cluster import connected, trial_request
 from glsweep.sweep.engine import Job, run_trials
-from glsweep.sweep.events import EVENT
-from glsweep.sweep.winners import trials_frame, winners
+from glsweep.sweep.outcomes import trials_frame, winners
+from glsweep.sweep.records import EVENT
 from glsweep.training.fit import Schedule, fit
 from glsweep.training.state import fresh_state
 
@@ -185,7 +185,7 @@ def test_what_listens_at_the_address_and_is_not_ray_is_told_at_once(answer: byte
 
 def test_a_share_of_a_gpu_is_asked_for_where_ray_has_one() -> None:
     script = (
-        "from glsweep.sweep.cluster import trial_request\n"
+        "from glsweep.doctor.connection import trial_request\n"
         "from glsweep.config.space import Resources\n"
         "from glsweep.errors import ResourceError\n"
         "import ray\n"

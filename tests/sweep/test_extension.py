@@ -13,13 +13,11 @@ from made_configs import SPACE, space
 from sweeps import SCRATCH, QuickLedger, figures, outcomes, planned, run
 
 from glsweep.config.space import Asha, Budget, Median, NoStopping, SearchSpace
-from glsweep.spaces.plan import Answer, ListedPlan, Past, PlannedTrial
-from glsweep.spaces.samplers import make_plan
-from glsweep.sweep.checkpoints import CheckpointStore
-from glsweep.sweep.cleaner import CheckpointCleaner
-from glsweep.sweep.cohorts import Cohort, alike_strata
+from glsweep.search import make_plan
+from glsweep.search.plan import EarlierTrial, ListedPlan, NoProposal, PlannedTrial
+from glsweep.sweep.checkpoints import CheckpointCleaner, CheckpointStore
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.queue import TrialQueue
+from glsweep.sweep.queue import Cohort, TrialQueue, alike_strata
 from glsweep.sweep.records import SweepRecords, read_records
 
 RULES = st.sampled_from(
@@ -120,8 +118,8 @@ def tried(of: SearchSpace, begun: Sequence[PlannedTrial], count: int) -> list[Pl
     """The first `count` trials of a sweep that has begun some, all of which ended at .5."""
     plan, trials = make_plan(of, seed=3, source=SOURCE, begun=begun), list(begun)
 
-    def past(index: int) -> Past:
-        return Past(trials[index], "completed", {1: 0.5})
+    def past(index: int) -> EarlierTrial:
+        return EarlierTrial(trials[index], "completed", {1: 0.5})
 
     while len(trials) < count:
         upcoming = plan.propose(len(trials), past)
@@ -167,7 +165,7 @@ def test_what_was_fixed_counts_for_the_estimator_when_it_becomes_a_choice(name, 
     dimensions = {**fixed.dimensions, name: {"choices": choices}}
     more = SearchSpace.model_validate({**fixed.model_dump(), "dimensions": dimensions, "fixed": rest})
     plan = make_plan(more, seed=3, source=SOURCE)
-    plan.propose(3, lambda index: Past(begun[index], "completed", {1: 0.5}))
+    plan.propose(3, lambda index: EarlierTrial(begun[index], "completed", {1: 0.5}))
     (study,) = plan._studies.values()
     assert [trial.params[name] for trial in study._study.trials[:3]] == [1, 1, 1]
 
@@ -240,4 +238,4 @@ def test_more_seeds_of_a_finished_sweep_run_for_those_that_ran_in_full(tmp_path)
     )
     handed_out = [queue.next() for _ in range(3)]
     assert [of.trials[0].trial_id for of in handed_out if isinstance(of, Cohort)] == ["0000-r1", "0000-r2"]
-    assert handed_out[2] is Answer.WAIT
+    assert handed_out[2] is NoProposal.WAIT

@@ -11,7 +11,7 @@ from glsweep.config.trial import Stratum
 from glsweep.files import read_json, write_json
 from glsweep.run import SOME_FAILED, main
 from glsweep.study import Study, open_study
-from glsweep.sweep.failures import read_failures
+from glsweep.sweep.outcomes import read_failures
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -13,10 +13,12 @@ from glsweep.config.space import NoStopping
 from glsweep.config.trial import Stratum
 from glsweep.errors import DataError, StudyError
 from glsweep.files import write_json
-from glsweep.spaces.samplers import make_plan
+from glsweep.search import make_plan
 from glsweep.stages import Context, run_stages
-from glsweep.study import STAGES, Stage, Study, create_study
-from glsweep.sweep.failures import (
+from glsweep.study import Study, create_study
+from glsweep.study.configuration import STAGES, Stage
+from glsweep.sweep.engine import tabled
+from glsweep.sweep.outcomes import (
     Failure,
     Failures,
     check_some_survive,
@@ -28,7 +30,6 @@ from glsweep.sweep.failures import (
     told,
 )
 from glsweep.sweep.records import TrialRecord
-from glsweep.sweep.stage import tabled
 
 UNET = Stratum("unet", 128)
 MEMORY = "cpu ran out of memory on a single patch: U-Net 128 px; choose a smaller base_width"

@@ -5,7 +5,7 @@ from sweeps import planned
 from told_sweeps import Telling, terms
 
 from glsweep.config.space import Budget, NoStopping
-from glsweep.sweep.forecast import seconds_left
+from glsweep.sweep.overview import seconds_left
 
 
 def left(telling, of):

@@ -10,9 +10,9 @@ from sweeps import planned
 from told_sweeps import Telling, terms
 
 from glsweep.config.space import Median, NoStopping, Resources
-from glsweep.spaces.plan import PlannedTrial
+from glsweep.search.plan import PlannedTrial
 from glsweep.sweep.overview import distinction, overview
-from glsweep.sweep.overview_table import clock, sweep_table
+from glsweep.sweep.status import clock, sweep_table
 
 
 def counts(telling, of):

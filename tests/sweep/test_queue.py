@@ -13,12 +13,11 @@ from sweeps import QuickLedger
 
 from glsweep.config.space import Budget, SearchSpace
 from glsweep.randomness import generator_for
-from glsweep.spaces import parzen
-from glsweep.spaces.plan import Answer, PlannedTrial
-from glsweep.spaces.samplers import make_plan
-from glsweep.sweep.cohorts import Cohort
+from glsweep.search import make_plan
+from glsweep.search import tpe as parzen
+from glsweep.search.plan import NoProposal, PlannedTrial
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.queue import TrialQueue
+from glsweep.sweep.queue import Cohort, TrialQueue
 from glsweep.sweep.records import SweepRecords
 
 EPOCHS = 4
@@ -212,7 +211,7 @@ def test_a_budget_of_hours_ends_the_search_and_lets_what_has_begun_finish(tmp_pa
     second = handed_out(queue)
     journal.start(second)
     clock.now_s = journal.records.last_unix_s + 3700
-    assert queue.next() is Answer.WAIT
+    assert queue.next() is NoProposal.WAIT
     for trial in (first, second):
         run_in_full(journal, trial)
         queue.release(trial.trial_id)
@@ -244,7 +243,7 @@ def test_hours_add_up_over_the_times_that_a_sweep_was_begun(
     journal, queue = queue_at(tmp_path, of, 0)
     assert handed_out(queue) == begun
     journal.start(begun)
-    assert (queue.next() is Answer.WAIT) == is_spent
+    assert (queue.next() is NoProposal.WAIT) == is_spent
 
 
 def test_what_was_cut_off_comes_before_anything_new(tmp_path: Path) -> None:
@@ -263,13 +262,13 @@ def test_other_seeds_run_only_once_the_first_has_run_in_full(tmp_path: Path) -> 
     journal, queue = queue_at(tmp_path, of, 0)
     first = handed_out(queue)
     journal.start(first)
-    assert queue.next() is Answer.WAIT
+    assert queue.next() is NoProposal.WAIT
     run_in_full(journal, first)
     queue.release(first.trial_id)
     others = [handed_out(queue), handed_out(queue)]
     assert [o.trial_id for o in others] == [f"{first.trial_id}-r1", f"{first.trial_id}-r2"]
     assert {o.configuration for o in others} == {first.trial_id}
-    assert queue.next() is Answer.WAIT
+    assert queue.next() is NoProposal.WAIT
 
 
 def test_epochs_are_kept_back_for_the_other_seeds_of_a_trial_that_has_just_ended(tmp_path: Path) -> None:
@@ -278,7 +277,7 @@ def test_epochs_are_kept_back_for_the_other_seeds_of_a_trial_that_has_just_ended
     first = handed_out(queue)
     journal.start(first)
     run_in_full(journal, first)
-    assert queue.next() is Answer.WAIT
+    assert queue.next() is NoProposal.WAIT
     queue.release(first.trial_id)
     second = handed_out(queue)
     assert second.trial_id == f"{first.trial_id}-r1"

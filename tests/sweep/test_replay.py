@@ -13,9 +13,8 @@ from told_sweeps import Telling, told
 
 from glsweep.config.space import Asha, Median, NoStopping
 from glsweep.errors import ConfigError
-from glsweep.sweep.replay import configurations, endings, play, replay
-from glsweep.sweep.replay_summary import summarise
-from glsweep.sweep.stopping_rules import parse_rules, rule_name
+from glsweep.sweep.replay import configurations, endings, play, replay, summarise
+from glsweep.sweep.rungs import parse_rules, rule_name
 
 EPOCHS = 9
 RULES = [

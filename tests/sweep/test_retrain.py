@@ -19,15 +19,14 @@ from glsweep.config.trial import TrialParameters
 from glsweep.files import read_json, write_json
 from glsweep.nets.member import load_card_of, load_member
 from glsweep.nets.published import digest
-from glsweep.patches.arrays import PatchArrays
-from glsweep.patches.store import open_patches, store_folder
+from glsweep.patches.store import PatchArrays, open_patches, store_folder
 from glsweep.retrain import plan_member, plan_members, retrain, retraining_job, write_members
-from glsweep.spaces.plan import PlannedTrial
+from glsweep.search.plan import PlannedTrial
 from glsweep.study import Study, create_study
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.journal import Journal
+from glsweep.sweep.outcomes import winners
 from glsweep.sweep.records import read_records
-from glsweep.sweep.winners import winners
 from glsweep.training.fit import Schedule, fit
 from glsweep.training.state import Progress, fresh_state, save_state
 

@@ -9,13 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import SCRATCH, figures, journal_at, planned
 
-from glsweep.config.space import Asha, Figure, Median, NoStopping, Stopping
-from glsweep.sweep.events import Judged
+from glsweep.config.space import Asha, Median, Metric, NoStopping, Stopping
 from glsweep.sweep.journal import Decision
-from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.records import Judged, Ledger
 from glsweep.sweep.rungs import Rung, kept_of, rung_epochs
 
-FIGURES: tuple[Figure, ...] = ("relaxed_f1", "dice", "val_loss")
+FIGURES: tuple[Metric, ...] = ("relaxed_f1", "dice", "val_loss")
 rules = st.sampled_from(
     [*(Asha(grace_epochs=1, reduction_factor=factor) for factor in (2, 3, 4)), Median(grace_epochs=1)]
 )
@@ -23,7 +22,7 @@ rules = st.sampled_from(
 values = st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.75]), min_size=1, max_size=12)
 
 
-def told(figure: Figure, value: float) -> dict[str, float]:
+def told(figure: Metric, value: float) -> dict[str, float]:
     """An epoch's figures in which every other figure says the opposite."""
     return {**figures(1 - value if figure != "val_loss" else value), figure: value}
 
@@ -31,7 +30,7 @@ def told(figure: Figure, value: float) -> dict[str, float]:
 @settings(max_examples=80, deadline=None)
 @given(values, st.sampled_from(FIGURES), rules)
 def test_a_trial_goes_on_when_fewer_are_strictly_better_than_may_go_on(
-    drawn: list[float], figure: Figure, stopping: Asha | Median
+    drawn: list[float], figure: Metric, stopping: Asha | Median
 ) -> None:
     with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         journal = journal_at(Path(folder) / "ledger.jsonl", epochs=9, stopping=stopping, figure=figure)
@@ -70,7 +69,7 @@ def test_the_share_that_goes_on_is_rounded_as_each_rule_says(stopping: Stopping,
 
 @pytest.mark.parametrize(("figure", "best"), [("val_loss", 0.1), ("relaxed_f1", 0.9), ("dice", 0.9)])
 def test_of_losses_the_lowest_goes_on_and_of_scores_the_highest(
-    tmp_path: Path, figure: Figure, best: float
+    tmp_path: Path, figure: Metric, best: float
 ) -> None:
     journal = journal_at(tmp_path / "ledger.jsonl", epochs=9, figure=figure)
     decided = []
@@ -90,7 +89,7 @@ def test_equals_of_the_last_that_is_kept_go_on_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_trial_counts_with_its_best_epoch_until_the_rung_and_with_none_after_it(
-    tmp_path: Path, figure: Figure
+    tmp_path: Path, figure: Metric
 ) -> None:
     good, poor = (0.2, 0.8) if figure == "val_loss" else (0.8, 0.2)
     journal = journal_at(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from glsweep.sweep.signals import ending_in_order, kept_handlers, signals_for_this_process_alone
+from glsweep.signals import ending_in_order, kept_handlers, signals_for_this_process_alone
 
 
 class SlowToGo:

@@ -9,7 +9,7 @@ from made_configs import study_config
 
 from glsweep.run import main
 from glsweep.study import create_study
-from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.records import Ledger
 from glsweep.sweep.status import is_locked
 
 

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glsweep.doctor import Finding
+from glsweep.doctor import connection as this_machine
+from glsweep.doctor.connection import connected, drawbacks, lacking, ray_folder
 from glsweep.errors import ResourceError
 from glsweep.run import main
-from glsweep.sweep.cluster import connected
-from glsweep.sweep.doctor import this_machine
-from glsweep.sweep.doctor.finding import Finding
-from glsweep.sweep.doctor.this_machine import drawbacks, lacking, ray_folder
 
-ASK = "from glsweep.sweep.doctor.this_machine import lacking; print(*lacking(), sep='\\n')"
+ASK = "from glsweep.doctor.connection import lacking; print(*lacking(), sep='\\n')"
 SUBJECT = [sys.executable, "-c", ASK]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes namespaces and other users")
 AF_UNIX_BYTES = 107

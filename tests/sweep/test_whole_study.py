@@ -30,11 +30,12 @@ from glsweep.files import read_json
 from glsweep.nets.member import load_member
 from glsweep.patches.store import open_patches
 from glsweep.run import main
-from glsweep.spaces.samplers import plan_trials
-from glsweep.study import STAGES, Study, create_study, open_study
+from glsweep.search import plan_trials
+from glsweep.study import Study, create_study, open_study
+from glsweep.study.configuration import STAGES
 from glsweep.sweep.records import read_records
+from glsweep.sweep.rungs import rule_name
 from glsweep.sweep.status import is_locked, read_status
-from glsweep.sweep.stopping_rules import rule_name
 
 # One of them runs the command three times; alone it runs a fourth before.
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]

@@ -8,8 +8,8 @@ import pytest
 from sweeps import figures, journal_at, planned, run
 
 from glsweep.config.space import NoStopping
+from glsweep.sweep.outcomes import trials_frame, winners
 from glsweep.sweep.records import SweepRecords
-from glsweep.sweep.winners import trials_frame, winners
 
 EPOCHS = 2
 

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 from sweeps import figures, planned
 
 from glsweep.config.space import Asha, Budget, Median, NoStopping, Resources
-from glsweep.spaces.plan import PlannedTrial
-from glsweep.sweep.events import Began, Crashed, Ended, Judged, Placed, Reported, Started
-from glsweep.sweep.records import SweepRecords
-from glsweep.sweep.terms import Terms
+from glsweep.search.plan import PlannedTrial
+from glsweep.sweep.overview import SweepTerms
+from glsweep.sweep.records import Began, Crashed, Ended, Judged, Placed, Reported, Started, SweepRecords
 
 HALVING = Asha(grace_epochs=1, reduction_factor=2)
 
@@ -22,10 +21,10 @@ def terms(
     replicates: int = 1,
     size: int | None = None,
     resources: Resources | None = None,
-) -> Terms:
+) -> SweepTerms:
     """The terms of a sweep over these trials, or over a plan that is drawn as it goes."""
     strata = [trial.stratum for trial in trials or [planned(0)]]
-    return Terms(
+    return SweepTerms(
         planned={stratum: strata.count(stratum) if trials else None for stratum in sorted(set(strata))},
         size=len(trials) if trials else size,
         figure="relaxed_f1",

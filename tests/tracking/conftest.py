@@ -7,11 +7,10 @@ import pytest
 from rich.console import Console
 from servers import MlflowServer
 
-from glsweep.config.data_card import DataCard
-from glsweep.config.simulation import Simulation
+from glsweep.config.data_card import DataCard, Simulation
 from glsweep.config.space import SearchSpace
-from glsweep.config.study import StudyConfig
 from glsweep.study import Study, create_study
+from glsweep.study.configuration import StudyConfig
 
 SPACE = {
     "name": "tiny",

@@ -7,10 +7,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from glsweep.config.trial import TrialParameters
-from glsweep.spaces.plan import PlannedTrial
+from glsweep.search.plan import PlannedTrial
 from glsweep.study import Study
 from glsweep.sweep.journal import Journal, Listener
-from glsweep.sweep.ledger import Ledger
+from glsweep.sweep.records import Ledger
 from glsweep.tracking.address import tracking_uri
 
 EPOCHS = 9

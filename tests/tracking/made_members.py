@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from glsweep.config.trial import Stratum
-from glsweep.evaluate import HeldOut
+from glsweep.evaluate.patches import HeldOut
 from glsweep.files import write_json
-from glsweep.nets.build import build_network
+from glsweep.nets import build_network
 from glsweep.nets.member import ModelCard, load_member, save_member
 from glsweep.patches.store import open_patches, store_folder
 from glsweep.study import Study
-from glsweep.training.inference import predict_patches
+from glsweep.training.memory import predict_patches
 
 UNET = Stratum("unet", 64)
 POSTING_M = 100.0

@@ -16,7 +16,7 @@ from browser import CHROMIUM, Browser
 from invented import ARCHITECTURES, Reader, figures, journal_of, planned
 from servers import MlflowServer
 
-from glsweep.spaces.plan import PlannedTrial
+from glsweep.search.plan import PlannedTrial
 from glsweep.study import Study
 from glsweep.sweep.mirror import mirrored
 from glsweep.tracking.address import trials_page

@@ -7,7 +7,7 @@ from glsweep.errors import StudyError
 from glsweep.nets.member import load_member
 from glsweep.register import register_members
 from glsweep.tracking.address import tracking_uri
-from glsweep.tracking.fetched import fetched_member
+from glsweep.tracking.registry import fetched_member
 
 MODEL = "glsweep-unet-64"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glsweep.tracking import labels
+from glsweep.tracking import address as labels
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 from invented import Reader, assert_mirrors, figures, journal_of, planned, play, write_winners
 
-from glsweep.spaces.plan import PlannedTrial
-from glsweep.sweep.mirror import MlflowMirror, mirrored
-from glsweep.sweep.tracked import send_trial, track_study
+from glsweep.search.plan import PlannedTrial
+from glsweep.sweep.mirror import MlflowMirror, mirrored, send_trial, track_study
 from glsweep.tracking.tracker import Tracker
 
 TRIALS = [planned(index) for index in range(12)]

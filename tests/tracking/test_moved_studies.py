@@ -16,9 +16,9 @@ from mlflow import MlflowClient
 
 from glsweep.register import register_members
 from glsweep.study import open_study
-from glsweep.sweep.tracked import track_study
+from glsweep.sweep.mirror import track_study
 from glsweep.tracking.address import sqlite_uri
-from glsweep.tracking.fetched import fetched_member
+from glsweep.tracking.registry import fetched_member
 from glsweep.tracking.sqlite_file import readable
 from glsweep.tracking.store import connect
 

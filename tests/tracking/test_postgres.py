@@ -12,8 +12,7 @@ from servers import PostgresServer, postgres_programs
 
 from glsweep.register import register_members
 from glsweep.study import open_study
-from glsweep.sweep.mirror import mirrored
-from glsweep.sweep.tracked import track_study
+from glsweep.sweep.mirror import mirrored, track_study
 
 pytestmark = pytest.mark.slow
 TRIALS = [planned(index) for index in range(6)]

@@ -16,7 +16,7 @@ from glsweep.nets.member import load_member
 from glsweep.patches.store import open_patches
 from glsweep.register import register_members
 from glsweep.tracking.address import tracking_uri
-from glsweep.training.inference import predict_patches
+from glsweep.training.memory import predict_patches
 
 MODEL = "glsweep-unet-64"
 

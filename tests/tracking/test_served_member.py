@@ -7,8 +7,7 @@ import pytest
 import torch
 from made_input import card as model_card
 
-from glsweep.nets.build import build_network
-from glsweep.nets.channels import derive_channels
+from glsweep.nets import build_network, derive_channels
 from glsweep.nets.member import save_member
 
 

@@ -6,10 +6,9 @@ import time
 import pytest
 from invented import Reader, assert_mirrors, journal_of, planned, play, write_winners
 
-from glsweep.sweep.mirror import mirrored
-from glsweep.sweep.tracked import track_study
-from glsweep.tracking.away import StoreError, without_stopping
-from glsweep.tracking.members import track_members
+from glsweep.sweep.mirror import mirrored, track_study
+from glsweep.tracking.address import StoreError, without_stopping
+from glsweep.tracking.tracker import track_members
 
 TRIALS = [planned(index) for index in range(12)]
 

@@ -21,8 +21,9 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 
-from glsweep.sweep.tracked import track_study
+from glsweep.sweep.mirror import track_study
 from glsweep.tracking.address import (
+    StoreError,
     browse_command,
     sqlite_path,
     sqlite_uri,
@@ -30,7 +31,6 @@ from glsweep.tracking.address import (
     trials_page,
     without_password,
 )
-from glsweep.tracking.away import StoreError
 from glsweep.tracking.runs import RunState
 from glsweep.tracking.sqlite_file import ready
 from glsweep.tracking.store import connect

@@ -4,8 +4,8 @@ import numpy as np
 from torch import nn
 
 from glsweep.config.trial import TrialParameters
-from glsweep.nets.channels import has_data
-from glsweep.patches.arrays import PatchArrays
+from glsweep.nets import has_data
+from glsweep.patches.store import PatchArrays
 from glsweep.training.fit import Schedule
 
 SIZE_PX = 32

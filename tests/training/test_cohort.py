@@ -8,11 +8,12 @@ import pytest
 import torch
 from made_patches import bands, parameters, schedule
 
-from glsweep.nets.channels import derive_channels
-from glsweep.training import cohort, patches_on_device
-from glsweep.training.cohort import Member, fit_cohort, run_cohort_epoch
-from glsweep.training.fit import OutOfDeviceMemoryError, TrainingDivergedError, fit
-from glsweep.training.report import EpochReport
+from glsweep.nets import derive_channels
+from glsweep.training import EpochReport, cohort
+from glsweep.training import memory as patches_on_device
+from glsweep.training.cohort import CohortTrial, fit_cohort, run_cohort_epoch
+from glsweep.training.fit import TrainingDivergedError, fit
+from glsweep.training.memory import OutOfDeviceMemoryError
 from glsweep.training.state import fresh_state, load_state, save_state
 
 CPU = torch.device("cpu")
@@ -51,7 +52,8 @@ def start(of, seed, *, double=True):
 
 def cohort_of(all_settings, *, double=True):
     return {
-        f"t{seed}": Member(start(of, seed, double=double), of, seed) for seed, of in enumerate(all_settings)
+        f"t{seed}": CohortTrial(start(of, seed, double=double), of, seed)
+        for seed, of in enumerate(all_settings)
     }
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from made_patches import parameters
 
-from glsweep.nets.cohort import group, ungroup
-from glsweep.training.cohort_optimizer import CohortOptimizer
+from glsweep.nets.grouped import group, ungroup
+from glsweep.training.cohort import CohortOptimizer
 from glsweep.training.state import fresh_state
 
 CPU = torch.device("cpu")

@@ -9,8 +9,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from glsweep.metrics.thresholds import count_at_thresholds
-from glsweep.training.epoch import RANKING_THRESHOLDS, batches, train, validate
-from glsweep.training.fit import fit, loss_of, make_task
+from glsweep.training.fit import RANKING_THRESHOLDS, batches, fit, loss_of, make_task, train, validate
 from glsweep.training.state import fresh_state
 from glsweep.training.step import take_step
 

@@ -10,9 +10,8 @@ from made_patches import SIZE_PX, bands, parameters, schedule
 from torch import nn
 
 from glsweep.metrics.thresholds import count_at_thresholds, truth_within
-from glsweep.training.epoch import validate
-from glsweep.training.fit import TrainingDivergedError, fit, make_task
-from glsweep.training.report import EpochReport, is_better
+from glsweep.training import EpochReport, is_better
+from glsweep.training.fit import TrainingDivergedError, fit, make_task, validate
 from glsweep.training.state import fresh_state
 
 CPU = torch.device("cpu")

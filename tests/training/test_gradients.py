@@ -8,8 +8,8 @@ from made_patches import without_batch_norm
 from torch import nn
 
 from glsweep.losses import NO_DATA, GroundingLineLoss
-from glsweep.nets.build import build_network
-from glsweep.training.gradients import backward, count_parts
+from glsweep.nets import build_network
+from glsweep.training.step import backward, count_parts
 
 SIZE_PX = 32
 

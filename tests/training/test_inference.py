@@ -6,10 +6,8 @@ from torch import nn
 
 from glsweep.config.space import Calibration
 from glsweep.losses import NO_DATA
-from glsweep.nets.build import build_network
-from glsweep.nets.channels import derive_channels
-from glsweep.training.inference import BATCH_PATCHES, calibrate_on, predict_patches
-from glsweep.training.patches_on_device import place
+from glsweep.nets import build_network, derive_channels
+from glsweep.training.memory import BATCH_PATCHES, calibrate_on, place, predict_patches
 
 
 class Says(nn.Module):

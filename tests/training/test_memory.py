@@ -13,11 +13,9 @@ from made_patches import bands, parameters, schedule, without_batch_norm
 
 from glsweep.losses import GroundingLineLoss
 from glsweep.metrics.thresholds import truth_within
-from glsweep.nets.build import build_network
-from glsweep.training.epoch import Task, validate
-from glsweep.training.fit import OutOfDeviceMemoryError, fit
-from glsweep.training.memory import is_out_of_memory
-from glsweep.training.patches_on_device import place
+from glsweep.nets import build_network
+from glsweep.training.fit import EpochTask, fit, validate
+from glsweep.training.memory import OutOfDeviceMemoryError, is_out_of_memory, place
 from glsweep.training.state import fresh_state, load_state, save_state
 
 CPU = torch.device("cpu")
@@ -118,7 +116,7 @@ def test_validation_does_not_depend_on_the_micro_batch(micro_batch):
     network = build_network("unetpp", in_channels=2, base_width=2, seed=0)
     val = bands(10)
     truth, placed = truth_within(val.mask, 100.0, val.posting_m), place(val, CPU)
-    task = Task(parameters(batch_size=4), loss, placed, placed, truth)
+    task = EpochTask(parameters(batch_size=4), loss, placed, placed, truth)
     value, counts = validate(network, task, micro_batch)
     batches = [placed.batch(index) for index in torch.arange(10).split(4)]
     with torch.inference_mode():

@@ -7,8 +7,8 @@ import torch
 from made_patches import bands, parameters, schedule
 
 from glsweep.training.fit import fit
-from glsweep.training.precision import bits, computing_in, resolve
 from glsweep.training.state import fresh_state, load_state, save_state
+from glsweep.training.step import bits, computing_in, resolve
 
 CPU = torch.device("cpu")
 

@@ -11,14 +11,13 @@ from published_style import trained_a_little
 
 from glsweep.config.space import load_space
 from glsweep.errors import ConfigError, StudyError
-from glsweep.nets.channels import derive_channels
+from glsweep.nets import derive_channels
 from glsweep.nets.member import load_member
 from glsweep.nets.published import read_published
 from glsweep.run import main
-from glsweep.spaces.samplers import make_plan
+from glsweep.search import make_plan
 from glsweep.study import open_study
-from glsweep.training.start import begin_from, check_start, keep_start, load_start, read_start
-from glsweep.training.state import fresh_state
+from glsweep.training.state import begin_from, check_start, fresh_state, keep_start, load_start, read_start
 
 CHANNELS = ["phase", "raw_magnitude"]
 

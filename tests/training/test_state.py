@@ -4,7 +4,7 @@ import pytest
 import torch
 from made_patches import parameters
 
-from glsweep.nets.build import build_network
+from glsweep.nets import build_network
 from glsweep.training.state import fresh_state
 
 CPU = torch.device("cpu")

@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from glsweep.training.epoch import Task, batches, train
-from glsweep.training.fit import fit, make_task
+from glsweep.training.fit import EpochTask, batches, fit, make_task, train
 from glsweep.training.state import TrainingState, fresh_state, load_state, save_state
 from glsweep.training.step import CapturedStep, take_step
 
@@ -35,7 +34,7 @@ class NothingAsked(TorchDispatchMode):
         return result
 
 
-def begun(architecture: str, device: torch.device = CPU, **changes: Any) -> tuple[TrainingState, Task]:
+def begun(architecture: str, device: torch.device = CPU, **changes: Any) -> tuple[TrainingState, EpochTask]:
     of = parameters(architecture=architecture, base_width=2, **changes)
     train_patches, val_patches = bands(10), bands(7, seed=1)
     state = fresh_state(of, seed=0, device=device)

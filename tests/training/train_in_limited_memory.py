@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from made_patches import bands, parameters, schedule, without_batch_norm
 
-from glsweep.training.fit import OutOfDeviceMemoryError, fit
+from glsweep.training.fit import fit
+from glsweep.training.memory import OutOfDeviceMemoryError
 from glsweep.training.state import fresh_state
 
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import LineString
 
-from glsweep.vectorize.along import points_along
+from glsweep.vectorize.outlines import points_along
 
 COORDINATES = st.tuples(st.integers(-50, 50), st.integers(-50, 50))
 

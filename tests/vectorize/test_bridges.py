@@ -7,8 +7,8 @@ from affine import Affine
 from scipy.spatial import cKDTree
 from shapely import LineString, Point
 
-from glsweep.vectorize.drawn import draw_lines
-from glsweep.vectorize.grid import ArrayGrid
+from glsweep.vectorize import draw_lines
+from glsweep.vectorize.outlines import ArrayGrid
 
 SIZE_PX = 110
 CENTRES = np.indices((SIZE_PX, SIZE_PX))[::-1].reshape(2, -1).T + 0.5

@@ -8,13 +8,13 @@ from pyproj import CRS
 from scipy.ndimage import gaussian_filter
 from shapely import LineString, MultiLineString, Point
 
-from glsweep.config.simulation import Simulation
+from glsweep.config.data_card import Simulation
 from glsweep.geodesy import lengths_m
 from glsweep.metrics.lines import line_distances
-from glsweep.scenes.rasterize import line_mask
-from glsweep.scenes.simulator import simulate_scene
-from glsweep.vectorize.drawn import draw_lines
-from glsweep.vectorize.grid import ArrayGrid
+from glsweep.scenes.masks import line_mask
+from glsweep.simulation import simulate_scene
+from glsweep.vectorize import draw_lines
+from glsweep.vectorize.outlines import ArrayGrid
 
 MAP = Affine(100, 0, -1_500_000, 0, -100, -700_000)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glsweep.vectorize.grid import TILE_PX, ArrayGrid, Tile, at_edge_of_data, read_around, tiles
+from glsweep.vectorize.outlines import TILE_PX, ArrayGrid, Tile, at_edge_of_data, read_around, tiles
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 

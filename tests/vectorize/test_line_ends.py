@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 from shapely import LineString, Polygon, box
 
-from glsweep.vectorize.drawn import draw_lines
-from glsweep.vectorize.grid import ArrayGrid
+from glsweep.vectorize import draw_lines
+from glsweep.vectorize.outlines import ArrayGrid
 
 SHAPE = (100, 130)
 SCENE = box(0, 0, SHAPE[1], SHAPE[0])

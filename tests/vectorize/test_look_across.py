@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString
 
-from glsweep.vectorize.grid import TILE_PX, ArrayGrid
-from glsweep.vectorize.profiles import REACH_PX, look_across
+from glsweep.vectorize import REACH_PX, look_across
+from glsweep.vectorize.outlines import TILE_PX, ArrayGrid
 
 
 def slope(shape, per_row, per_col):

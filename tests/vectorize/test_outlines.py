@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from glsweep.vectorize.grid import ArrayGrid
-from glsweep.vectorize.outlines import BEYOND_PX, MARGIN_PX, outlines
+from glsweep.vectorize.outlines import BEYOND_PX, MARGIN_PX, ArrayGrid, outlines
 
 
 def smooth(shape, seed, deviation=3.0):

@@ -1,1 +1,0 @@
-"""The command `check`: read every file of a data set, and say what a study would make of it."""

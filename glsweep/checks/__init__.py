@@ -1,0 +1,288 @@
+"""The command `check`: every file of a data set is read, and every fault is collected."""
+
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from glsweep.checks.findings import Findings, SceneFindings, SceneNote
+from glsweep.checks.notes import compare_scenes, no_collar_at_all, scene_notes
+from glsweep.checks.pixels import describe_lines, describe_pixels, raster_facts
+from glsweep.config.bands import NoData
+from glsweep.config.data_card import DataCard, Layout, LineRule
+from glsweep.config.space import SearchSpace
+from glsweep.errors import DataError, GlsweepError
+from glsweep.patches.prepare import check_data, survey
+from glsweep.report import counted
+from glsweep.scenes.cards import LINE_SUFFIXES, load_card
+from glsweep.scenes.catalogue import Catalogue, choose_rasters, open_catalogue
+from glsweep.scenes.lines import read_lines
+from glsweep.scenes.products import scene_stem
+from glsweep.scenes.raster import RasterHeader
+from glsweep.scenes.raster_files import rasters_of_folder, scenes_folder
+from glsweep.scenes.scene import SceneEntry
+from glsweep.study import Study
+from glsweep.study.configuration import StudyConfig
+
+# --- What lies beside the rasters of a folder that no study can use as it is
+
+
+BELONGING = (".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".qmd", ".xml", ".ovr", ".msk", ".tfw")
+"""Suffixes of files that are parts of others."""
+
+
+def other_files(folder: Path, known: Collection[Path]) -> Iterator[str]:
+    """Yield what each file of a folder is, those that are known, hidden or parts of others aside."""
+    for path in sorted(folder.iterdir()):
+        is_part = path.suffix.lower() in BELONGING or path.name.startswith(".")
+        if path.is_file() and path not in known and not is_part:
+            yield f"{path.name}: {_what_is(path)}"
+
+
+def _what_is(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix in LINE_SUFFIXES:
+        try:
+            file = read_lines(path, None)
+        except DataError as error:
+            return f"refused as lines: {str(error).removeprefix(f'{path}: ')}"
+        return f"{counted(sum(file.rows_by_scene.values()), 'row')} of lines in {file.crs.name}"
+    if suffix in (".yaml", ".yml"):
+        return "perhaps a data card; check it by its own name"
+    if suffix == ".npz":
+        return "perhaps patches; they need a data card with `rasters: '*.npz'` (datasets/README.md)"
+    return "no scene and no lines; not used"
+
+
+# --- Read every file of a data set, keep on after a fault, and collect all of them
+
+
+CARDS = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True)
+class CheckRequest:
+    """What a user asks of a check beside the data's name.
+
+    Attributes
+    ----------
+    sizes_px : sequence of int
+        Patch sizes that the data must give.
+    root : Path or None
+        Where the scenes are, instead of the card's `root`.
+    bands : str or None
+        What the rasters' bands hold, instead of what the card says.
+    nodata : float, "as_tagged" or None
+        What stands for no data, instead of what the card says.
+    """
+
+    sizes_px: Sequence[int]
+    root: Path | None = None
+    bands: str | None = None
+    nodata: NoData = None
+
+    def applied(self, card: DataCard) -> DataCard:
+        """Return the card with its rasters read as the user says."""
+        if card.parts:
+            return card.model_copy(update={"parts": tuple(map(self.applied, card.parts))})
+        given = {"bands": self.bands, "nodata": self.nodata}
+        said = {key: value for key, value in given.items() if value is not None}
+        return card.model_copy(update={"layout": card.layout.model_copy(update=said)})
+
+
+def examine(data: Path, space: SearchSpace, asked: CheckRequest) -> Findings:
+    """Read all that a study of `data` would read, and more: every header, line and pixel.
+
+    Parameters
+    ----------
+    data : Path
+        A data card, a folder, or one raster.
+    space : SearchSpace
+        Its patches are what the data must give.
+    asked : Asked
+        Patch sizes, and how the data is to be read.
+
+    Raises
+    ------
+    ConfigError
+        When the data card is no data card.
+    """
+    findings = Findings(data)
+    if data.is_file() and data.suffix.lower() not in CARDS:
+        findings.faults.append(
+            "is one file; a study needs a folder of scenes with their lines, or a data card"
+        )
+        _examine_rasters_alone([data], findings, asked)
+        return findings
+    try:
+        card = asked.applied(load_card(data, root=asked.root))
+    except DataError as error:
+        findings.faults.append(_short(error, data))
+        where = scenes_folder(data)
+        choice = rasters_of_folder(where)
+        findings.passed_over += map(str, choice.passed_over)
+        _examine_rasters_alone(choice.taken, findings, asked)
+        known = {*choice.taken, *(path for line in choice.passed_over for path in line.paths)}
+        findings.others += other_files(data, known)
+        return findings
+    for row, data_set in enumerate(card.data_sets):
+        if data_set.root is None:
+            findings.notes.append(f"{data_set.name} is simulated within each study; nothing to read yet")
+        else:
+            _examine_data_set(data_set, data_set.root, findings, asked.sizes_px, row)
+    if findings.is_usable:
+        _try_study(card, space, asked.sizes_px, findings)
+    return findings
+
+
+def _examine_rasters_alone(rasters: Sequence[Path], findings: Findings, asked: CheckRequest) -> None:
+    """Look at rasters that no study can use as they are."""
+    layout = Layout(bands=asked.bands or "auto", nodata=asked.nodata)
+    scenes = []
+    for path in rasters:
+        found, header = _open_raster(path, layout, None, asked.sizes_px)
+        _describe(found, header, None, "all_touched")
+        scenes.append(found)
+    findings.scenes += scenes
+    _compare(scenes, findings)
+
+
+def _examine_data_set(
+    card: DataCard, root: Path, findings: Findings, sizes_px: Sequence[int], row: int
+) -> None:
+    _check_sums(card, root, findings)
+    try:
+        choice = choose_rasters(root, card)
+    except DataError as error:
+        findings.faults.append(str(error))
+        return
+    findings.passed_over += map(str, choice.passed_over)
+    unplaced_posting_m = card.posting_m if card.layout.masks else None
+    rasters = [] if card.layout.holds_npz else choice.taken
+    opened = [_open_raster(path, card.layout, unplaced_posting_m, sizes_px) for path in rasters]
+    entries: dict[str, SceneEntry] = {}
+    if any(found.faults for found, _ in opened):
+        findings.notes.append("lines were not looked at, since a study would stop at a raster")
+    else:
+        entries = _open_entries(card, root, findings, row)
+    if card.layout.holds_npz:
+        opened = [(_npz_findings(entry), entry.header) for entry in entries.values()]
+    for found, header in opened:
+        _describe(found, header, entries.get(found.name), card.line_rule)
+    scenes = [found for found, _ in opened]
+    findings.scenes += scenes
+    _compare(scenes, findings)
+
+
+def _open_raster(
+    path: Path, layout: Layout, posting_m: float | None, sizes_px: Sequence[int]
+) -> tuple[SceneFindings, RasterHeader | None]:
+    """Return what a raster's header says, and what reads its pixels if it can be used."""
+    facts = raster_facts(path, layout.bands, nodata=layout.nodata, posting_m=posting_m)
+    shape = "" if facts.shape is None else f"{facts.shape[0]} x {facts.shape[1]}"
+    found = SceneFindings(
+        scene_stem(path),
+        shape,
+        facts.crs,
+        facts.posting,
+        bands=facts.bands,
+        reading=facts.reading,
+        faults=[*facts.faults],
+    )
+    if facts.shape is not None and min(facts.shape) < min(sizes_px):
+        least_px = min(sizes_px)
+        found.notes.append(SceneNote("too small", f"too small for patches of {least_px} px; it gives none"))
+    found.notes += [SceneNote("read", remark) for remark in facts.remarks]
+    return found, facts.header
+
+
+def _npz_findings(entry: SceneEntry) -> SceneFindings:
+    rows, cols = entry.shape
+    return SceneFindings(entry.header.name, f"{rows} x {cols}", kind="npz", posting=f"{entry.posting_m:g} m")
+
+
+def _open_entries(card: DataCard, root: Path, findings: Findings, row: int) -> dict[str, SceneEntry]:
+    """Join the scenes to their lines; none are returned where a study would stop at that."""
+    try:
+        catalogue = open_catalogue(root, card, row=row)
+    except DataError as error:
+        findings.faults.append(str(error))
+        return {}
+    _note_lines(catalogue, findings)
+    return {entry.header.name: entry for entry in catalogue.entries}
+
+
+def _describe(
+    found: SceneFindings, header: RasterHeader | None, entry: SceneEntry | None, rule: LineRule
+) -> None:
+    """Read a scene's pixels and lines, and note what to mind."""
+    if entry is not None:
+        found.line_km, found.rows_dropped = entry.line_km, entry.rows_without_geometry
+    if header is None:
+        return
+    try:
+        has_data = describe_pixels(header, found)
+        if entry is not None:
+            describe_lines(entry, found, has_data, rule)
+    except DataError as error:
+        found.faults.append(_short(error, header.path))
+    found.notes += scene_notes(found)
+
+
+def _compare(scenes: Sequence[SceneFindings], findings: Findings) -> None:
+    compare_scenes(scenes)
+    no_collar = no_collar_at_all(scenes)
+    if no_collar is not None:
+        findings.notes.append(no_collar)
+
+
+def _check_sums(card: DataCard, root: Path, findings: Findings) -> None:
+    for name, wanted in card.checksums.items():
+        path = root / name
+        if not path.is_file():
+            findings.faults.append(f"{path}: is not there, though the data card lists it; obtain it again")
+            continue
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != wanted.lower():
+            findings.faults.append(
+                f"{path}: its SHA-256 is {found[:12]}..., the data card says {wanted[:12]}...; obtain it "
+                "again"
+            )
+
+
+def _note_lines(catalogue: Catalogue, findings: Findings) -> None:
+    facts = catalogue.findings()
+    by_scene = facts["rows_without_geometry_by_scene"]
+    if by_scene:
+        told = ", ".join(f"{name} ({count})" for name, count in by_scene.items())
+        findings.notes.append(
+            f"{facts['rows_without_geometry']} of {facts['line_rows']} rows of lines have no geometry and "
+            f"fall away: {told}"
+        )
+    if facts["rows_without_scene"]:
+        told = ", ".join(name or "(no name)" for name in facts["rows_without_scene"])
+        findings.notes.append(f"rows that name no scene here fall away: {told}")
+    findings.notes += [remark for remark in catalogue.remarks if remark not in findings.notes]
+    if facts["scenes_without_position"]:
+        count = len(facts["scenes_without_position"])
+        findings.notes.append(f"{count} scenes do not say where they lie; overlaps cannot be seen")
+
+
+def _try_study(card: DataCard, space: SearchSpace, sizes_px: Sequence[int], findings: Findings) -> None:
+    """Split the ground as a study would."""
+    study = Study(Path("check"), StudyConfig(name="check", seed=0, card=card, space=space))
+    try:
+        check_data(study, sizes_px)
+        if all(data_set.root is not None for data_set in card.data_sets):
+            surveyed = survey(study, sorted(sizes_px))
+            for name, reason in surveyed.left_out.items():
+                findings.notes.append(f"{name} is left out: {reason}")
+            ground = surveyed.ground
+            findings.notes.append(f"the ground is split by rule `{ground.rule}`: {ground.reason}")
+    except GlsweepError as error:
+        findings.faults.append(str(error))
+
+
+def _short(error: Exception, path: Path) -> str:
+    return str(error).removeprefix(f"{path}: ").removeprefix(f"{path.resolve()}: ")

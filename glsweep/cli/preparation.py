@@ -1,0 +1,212 @@
+"""Commands for before a study: `doctor`, `check`, `difference`, `import-weights`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from glsweep.cli import BandsOption, Debug, NoDataOption, SpaceOption, keep_ray_on_loopback
+from glsweep.config import DEMO_SPACE
+from glsweep.config.bands import check_option
+from glsweep.config.data_card import C_BAND_WAVELENGTH_M
+from glsweep.config.trial import Architecture, Channel
+from glsweep.files import check_output_file, check_output_storage
+
+
+def doctor(
+    cluster_yaml: Annotated[Path | None, tyro.conf.arg(metavar="[CLUSTER.yaml]")] = None,
+    /,
+    address: Annotated[
+        str | None, tyro.conf.arg(metavar="ADDR", help_behavior_hint="(default: this machine)")
+    ] = None,
+    space: SpaceOption = DEMO_SPACE,
+    storage: Annotated[
+        str | None, tyro.conf.arg(metavar="FOLDER|URI", help_behavior_hint="(default: not checked)")
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Check a cluster file, a cluster or this machine before a sweep: what is wrong, and what to do.
+
+    Parameters
+    ----------
+    cluster_yaml
+        A file for `ray up`.
+    address
+        A Ray cluster's address, such as `auto`.
+    space
+        The search space whose trials are to run.
+    storage
+        Where checkpoints will be kept.
+    """
+    keep_ray_on_loopback(address)
+    check_output_storage("--storage", storage)
+    from glsweep.config.space import load_space
+    from glsweep.doctor.examine import doctor as examine
+    from glsweep.doctor.memory import requirements_of
+
+    return examine(
+        cluster_yaml=cluster_yaml,
+        address=address,
+        need=requirements_of(load_space(space), space),
+        storage=storage,
+        console=Console(),
+    )
+
+
+def check(
+    data: Annotated[
+        Path, tyro.conf.arg(metavar="DATA", help="A data card, a folder of scenes, or a raster.")
+    ],
+    /,
+    *,
+    root: Annotated[
+        Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: the card's own)")
+    ] = None,
+    bands: Annotated[
+        str | None,
+        tyro.conf.arg(metavar="ROLE[=BAND],...", help_behavior_hint="(default: as card and files say)"),
+    ] = None,
+    nodata: NoDataOption = None,
+    space: SpaceOption = DEMO_SPACE,
+    sheet: Annotated[
+        Path | None, tyro.conf.arg(metavar="FILE.png", help_behavior_hint="(default: check-<data>.png)")
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Read every file of a data set: what is there, what will go wrong, and how to mend it.
+
+    Parameters
+    ----------
+    root
+        Where the scenes of the data card are.
+    bands
+        What the rasters' bands hold, as `predict` takes it.
+    nodata
+        What stands for no data in the rasters, as `predict` takes it.
+    space
+        The search space whose patches are to be cut.
+    sheet
+        Where the contact sheet is written.
+    """
+    picture = sheet or Path(f"check-{data.resolve().stem}.png")
+    check_output_file("--sheet", picture)
+    from glsweep.checks import CheckRequest, examine
+    from glsweep.checks.messages import draw_sheet, print_check
+    from glsweep.config.space import load_space
+    from glsweep.report import counted
+    from glsweep.search import make_plan
+    from glsweep.search.plan import patch_sizes_px
+
+    check_option(bands or "auto")
+    console = Console()
+    loaded = load_space(space)
+    sizes_px = patch_sizes_px(make_plan(loaded, seed=0, source=space).strata)
+    findings = examine(data, loaded, CheckRequest(sizes_px, root, bands, nodata))
+    print_check(findings, console)
+    drawn = draw_sheet(findings, picture)
+    if drawn:
+        told = f"contact sheet of {counted(drawn, 'scene')}: {picture}"
+        console.print(told, soft_wrap=True, highlight=False)
+    return 0 if findings.is_usable else 2
+
+
+def difference(
+    first: Annotated[Path, tyro.conf.arg(metavar="A", help="An interferogram.")],
+    second: Annotated[Path, tyro.conf.arg(metavar="B", help="The one that is taken from it.")],
+    /,
+    *,
+    out: Annotated[
+        Path | None,
+        tyro.conf.arg(metavar="FILE.tif|FOLDER", help_behavior_hint="(default: ./<d1>_<d2>-<d3>_<d4>.tif)"),
+    ] = None,
+    dates: Annotated[
+        tuple[str, str, str, str] | None,
+        tyro.conf.arg(metavar="D1 D2 D3 D4", help_behavior_hint="(default: those in the names)"),
+    ] = None,
+    bands: BandsOption = "auto",
+    bands_b: Annotated[
+        str | None, tyro.conf.arg(metavar="ROLE[=BAND],...", help_behavior_hint="(default: as --bands)")
+    ] = None,
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False,
+    debug: Debug = False,
+) -> None:
+    """Take the double difference of two interferograms: A times the conjugate of B, where both hold data.
+
+    Parameters
+    ----------
+    out
+        Where the scene goes.
+    dates
+        First and second date of A, then of B.
+    bands
+        What the bands of A hold, as for `predict`.
+    bands_b
+        What those of B hold.
+    force
+        Replace a file that is there already.
+    """
+    from glsweep.difference import take_difference
+
+    take_difference(
+        first,
+        second,
+        Console(),
+        out=out,
+        dates=dates,
+        bands=bands,
+        bands_of_second=bands if bands_b is None else bands_b,
+        force=force,
+    )
+
+
+def import_weights(
+    weights: Annotated[Path, tyro.conf.arg(metavar="WEIGHTS.pth")],
+    /,
+    *,
+    patch_size_px: Annotated[int, tyro.conf.arg(metavar="N")],
+    tau: Annotated[float, tyro.conf.arg(metavar="P")],
+    posting_m: Annotated[float, tyro.conf.arg(metavar="M")],
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
+    architecture: Annotated[
+        Architecture | None, tyro.conf.arg(help_behavior_hint="(default: what the file holds)")
+    ] = None,
+    wavelength_m: Annotated[float, tyro.conf.arg(metavar="M")] = C_BAND_WAVELENGTH_M,
+    channels: tuple[Channel, ...] = ("phase", "magnitude"),
+    debug: Debug = False,
+) -> None:
+    """Make a member for `predict` and `score` of a published U-Net's or Attention U-Net's weights.
+
+    Parameters
+    ----------
+    weights
+        A file of torch.save that holds a state dict; objects are never unpickled.
+    patch_size_px
+        Side of the patches that the network was trained on.
+    tau
+        Probability from which a pixel is line.
+    posting_m
+        Side of a pixel of its training data.
+    out
+        Where the member goes: model.safetensors and card.json.
+    architecture
+        Which network the file must hold.
+    wavelength_m
+        The radar's, of its training data.
+    channels
+        What the network sees, in order; magnitudes as they are.
+    """
+    from glsweep.nets.published import import_member
+
+    card = import_member(
+        weights,
+        out,
+        architecture=architecture,
+        patch_size_px=patch_size_px,
+        tau=tau,
+        posting_m=posting_m,
+        wavelength_m=wavelength_m,
+        channels=channels,
+    )
+    told = f"{card.architecture} {card.patch_size_px}, sees {', '.join(card.channels)}, tau {card.tau:g}"
+    Console().print(f"{told}; written to {out}", highlight=False, soft_wrap=True)

@@ -1,0 +1,85 @@
+"""Commands that look at a study: `status`, `replay`, `track`, and `report` of a copy."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from glsweep.cli import Debug, StudyFolder
+from glsweep.errors import ConfigError
+from glsweep.files import check_output_folder, replacing
+from glsweep.study import held, open_study
+
+
+def status(study: StudyFolder, /, debug: Debug = False) -> None:
+    """Show how a study stands, also while it runs: its stages, its trials, the time left."""
+    from glsweep.report.console import print_status
+    from glsweep.sweep.status import read_status
+
+    opened = open_study(study)
+    print_status(opened, read_status(opened), Console())
+
+
+def replay(
+    study: StudyFolder,
+    /,
+    scheduler: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="RULE...", help_behavior_hint="(default: all that fit the epochs)"),
+    ] = (),
+    orders: Annotated[int, tyro.conf.arg(metavar="N")] = 20,
+    debug: Debug = False,
+) -> None:
+    """Play other stopping rules over the learning curves of a finished sweep, without training.
+
+    Parameters
+    ----------
+    scheduler
+        Rules to compare: asha:GRACE:REDUCTION, median:GRACE, none; asha or median alone for several.
+    orders
+        Shuffled orders of the trials that are played besides the plan's own.
+    """
+    from glsweep.report.console import replay_study
+
+    replay_study(open_study(study), scheduler, orders=orders, console=Console())
+
+
+def track(study: StudyFolder, /, debug: Debug = False) -> None:
+    """Send MLflow what it lacks of a study, such as after a time in which it did not answer."""
+    from glsweep.register import register_members
+    from glsweep.sweep.mirror import track_study
+
+    opened = open_study(study)
+    with held(opened):
+        sent = track_study(opened)
+        if opened.is_done("evaluate"):
+            register_members(opened)
+    Console().print(
+        f"{sent['mlflow_uri']}: {sent['trials']} trials are up to date", highlight=False, soft_wrap=True
+    )
+
+
+def report_elsewhere(study: Path, out: Path) -> None:
+    """Write page, figures and tables of an evaluated study into a new folder; the study is only read.
+
+    Raises
+    ------
+    ConfigError
+        When the folder holds anything yet, or cannot be made.
+    StudyError
+        When the study has not been evaluated.
+    """
+    check_output_folder("--out", out)
+    if out.is_dir() and any(out.iterdir()):
+        raise ConfigError(f"--out {out}: is not empty; name a new folder")
+    from glsweep.report.page import write_report
+
+    opened = open_study(study)
+    with replacing(out.absolute()) as folder:
+        write_report(opened, folder)
+        tables = (opened.table_csv, opened.table_json, opened.lines_csv, opened.lines_json)
+        for table in filter(Path.is_file, tables):
+            shutil.copy(table, folder)
+    Console().print(f"report: {out / opened.report_html.name}", soft_wrap=True, highlight=False)

@@ -1,1 +1,0 @@
-"""Two files of lines, measured against each other in metres."""

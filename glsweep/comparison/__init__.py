@@ -1,0 +1,231 @@
+"""Two files of lines, measured against each other in metres: the command `compare`."""
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+from shapely import LineString
+
+from glsweep.errors import DataError
+from glsweep.files import replacing
+from glsweep.geodesy import in_space
+from glsweep.metrics.lines import STEP_M, LineDistances, line_distances
+from glsweep.scenes.lines import LineFile, read_groups
+from glsweep.scenes.names import name_mismatch
+
+# --- Reading two files of lines, and pairing what belongs together
+
+
+Lines = tuple[LineString, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Lines and their reference, of one scene or region, each on the map of its file."""
+
+    name: str
+    lines: Lines
+    reference: Lines
+    crs: pyproj.CRS
+    reference_crs: pyproj.CRS
+
+    def distances(self, step_m: float) -> LineDistances:
+        """Measure the lines against the reference, in pieces of `step_m` at most."""
+        return line_distances(
+            self.lines, self.reference, crs=self.crs, reference_crs=self.reference_crs, step_m=step_m
+        )
+
+
+def read_pairs(
+    lines: Path,
+    reference: Path,
+    *,
+    by: str | None,
+    reference_by: str | None,
+    layer: str | None = None,
+    reference_layer: str | None = None,
+    tell: Callable[[str], object] = lambda remark: None,
+) -> list[Pair]:
+    """Read both files, and pair their rows by the value of a column.
+
+    Parameters
+    ----------
+    lines, reference : Path
+        Files of lines in any CRS.
+    by, reference_by : str or None
+        The column of each file; without one, all rows are one pair. `reference_by` follows `by`.
+        What only one of the files has is paired with nothing: it is missed, or invented.
+    layer, reference_layer : str or None
+        The layer of each file, where it has several.
+    tell : callable
+        Told what was not taken as it stands in a file, in a sentence each.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be read, has no such column, no value is in both, the reference holds no
+        line, or a line has no place on Earth.
+    """
+    reference_by = reference_by or by
+    drawn = read_groups(lines, by, layer=layer)
+    truth = read_groups(reference, reference_by, layer=reference_layer, option="--reference-layer")
+    for file in (drawn, truth):
+        for remark in file.remarks:
+            tell(f"{file.path}: {remark}")
+    if not any(truth.by_scene.values()):
+        raise DataError(f"{reference}: holds no line; name the file of the reference second")
+    for file in (drawn, truth):
+        check_places(file)
+    names = sorted(set(drawn.by_scene) | set(truth.by_scene))
+    _check_common(drawn, truth, by, reference_by, tell)
+    return [
+        Pair(name, drawn.by_scene.get(name, ()), truth.by_scene.get(name, ()), drawn.crs, truth.crs)
+        for name in names
+    ]
+
+
+def check_places(file: LineFile) -> None:
+    """Make sure that all lines of a file lie on Earth.
+
+    Raises
+    ------
+    DataError
+        When one does not.
+    """
+    xy = shapely.get_coordinates([line for lines in file.by_scene.values() for line in lines])
+    lost = ~np.isfinite(in_space(xy, file.crs)).all(axis=1)
+    if lost.any():
+        x, y = xy[lost][0]
+        raise DataError(
+            f"{file.path}: a line's vertex ({x:g}, {y:g}) is no place on Earth in the file's CRS "
+            f"{file.crs.name}; mend the line, or assign the CRS in which it was drawn (ogr2ogr -a_srs)"
+        )
+
+
+def _check_common(
+    drawn: LineFile, truth: LineFile, by: str | None, reference_by: str | None, tell: Callable[[str], object]
+) -> None:
+    """Make sure that some value is in both files, and tell of values that are only spelt otherwise."""
+    ours, theirs = set(drawn.by_scene), set(truth.by_scene)
+    if by is None or not ours:
+        return
+    near = name_mismatch(theirs - ours, ours - theirs, by)
+    one, other = (near.other, near.one) if near else (min(ours), min(theirs))
+    if not ours & theirs:
+        raise DataError(
+            f"{drawn.path}: its column {by} and {reference_by} of {truth.path} have no value in common "
+            f"(such as {one!r} and {other!r}); {near.told if near else 'name the columns that do'}"
+        )
+    if near:
+        tell(f"{drawn.path}: {one!r} is paired with nothing, though there is {other!r}: {near.told}")
+
+
+# --- What two files of lines have in common, as a table for people and one for programs
+
+
+POOLED = "all"
+EDGES_WIDTH = 2
+"""Characters at the ends of a row; between two columns there is one."""
+LEAST_NAME = 4
+
+
+def measure(pairs: Sequence[Pair], tolerances_m: Sequence[float], *, step_m: float = STEP_M) -> pd.DataFrame:
+    """Return one row a pair, and the pooled one last where there are several.
+
+    Pooled, the pieces of all lines stand side by side; distances are those of `paired`.
+
+    Returns
+    -------
+    DataFrame
+        Columns name, lines_km, reference_km, mean_m, median_m, mad_m, and for each tolerance
+        completeness_T, missed_km_T, false_km_T.
+    """
+    found = [pair.distances(step_m) for pair in pairs]
+    rows = [_row(pair.name or POOLED, one, one, tolerances_m) for pair, one in zip(pairs, found, strict=True)]
+    if len(found) > 1:
+        every, both = LineDistances.pooled(found), LineDistances.pooled(paired(found))
+        rows.append(_row(POOLED, every, both, tolerances_m))
+    return pd.DataFrame(rows)
+
+
+def paired(found: Sequence[LineDistances]) -> list[LineDistances]:
+    """Return those with lines on both sides, of which alone a mean distance can tell.
+
+    What lines without any counterpart cost is in completeness and false length.
+    """
+    return [one for one in found if len(one.drawn_m) and len(one.reference_m)]
+
+
+def _row(
+    name: str, every: LineDistances, paired: LineDistances, tolerances_m: Sequence[float]
+) -> dict[str, float | str]:
+    row: dict[str, float | str] = {
+        "name": name,
+        "lines_km": every.drawn_km,
+        "reference_km": every.reference_km,
+        "mean_m": paired.mean_m(),
+        "median_m": paired.median_m(),
+        "mad_m": paired.mad_m(),
+    }
+    for tolerance_m in tolerances_m:
+        row[f"completeness_{tolerance_m:g}"] = every.completeness(tolerance_m)
+        row[f"missed_km_{tolerance_m:g}"] = every.missed_km(tolerance_m)
+        row[f"false_km_{tolerance_m:g}"] = every.false_km(tolerance_m)
+    return row
+
+
+def print_distances(table: pd.DataFrame, tolerances_m: Sequence[float], console: Console) -> None:
+    """Print the table; distances in metres, lengths in kilometres, both within each tolerance."""
+    headings = [
+        *(f"{name}\nkm" for name in ("lines", "refer.")),
+        *(f"{name}\nm" for name in ("mean", "median", "MAD")),
+        *(f"{name}\n{t:g} m" for name in ("found\n%", "false\nkm") for t in tolerances_m),
+    ]
+    columns = [Column(heading, justify="right", no_wrap=True) for heading in headings]
+    shown = Table(Column("", no_wrap=True), *columns, box=SIMPLE_HEAD, padding=0)
+    rows = [_figures(row, tolerances_m) for row in table.to_dict("records")]
+    widest = (
+        max(map(len, [*heading.split("\n"), *cells])) for heading, *cells in zip(headings, *rows, strict=True)
+    )
+    left = console.width - EDGES_WIDTH - sum(1 + width for width in widest)
+    for name, figures in zip(table["name"], rows, strict=True):
+        shown.add_row(_ending(str(name), max(LEAST_NAME, left)), *figures)
+    console.print(shown)
+
+
+def _figures(row: Mapping[Hashable, float], tolerances_m: Sequence[float]) -> list[str]:
+    return [
+        *(f"{row[name]:.1f}" for name in ("lines_km", "reference_km")),
+        *(_figure(row[name], "{:.0f}") for name in ("mean_m", "median_m", "mad_m")),
+        *(_figure(100 * row[f"completeness_{t:g}"], "{:.1f}") for t in tolerances_m),
+        *(_figure(row[f"false_km_{t:g}"], "{:.1f}") for t in tolerances_m),
+    ]
+
+
+def _ending(name: str, width: int) -> str:
+    """Shorten a name at its beginning, since names differ at their end; files have it whole."""
+    return name if len(name) <= width else f"\N{HORIZONTAL ELLIPSIS}{name[1 - width :]}"
+
+
+def print_remark(remark: str, console: Console) -> None:
+    """Print what was not taken as it stands in a file; brackets in its path are no markup."""
+    console.print(Text.assemble(("mind: ", "yellow"), remark), soft_wrap=True)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write the table as CSV, whole or not at all."""
+    with replacing(path) as beside:
+        table.to_csv(beside, index=False)
+
+
+def _figure(value: float, form: str) -> str:
+    return form.format(value) if math.isfinite(value) else "-"

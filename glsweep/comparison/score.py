@@ -1,0 +1,152 @@
+"""The command `score`: what a network that was trained elsewhere is worth on a data set."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from glsweep.comparison.scored_scenes import (
+    ScoredScene,
+    as_csv,
+    groups_of,
+    print_scores,
+    score_rows,
+    score_scene,
+)
+from glsweep.config.data_card import DataCard
+from glsweep.errors import ConfigError
+from glsweep.files import check_output_folder, write_json, write_text
+from glsweep.metrics.lines import TOLERANCES_M
+from glsweep.patches.prepare import annotated
+from glsweep.prediction import DrawingOptions
+from glsweep.prediction.blend import SAME, Member
+from glsweep.prediction.command import check_options, each_scene, open_drawing, print_refused
+from glsweep.prediction.scene import Advance, Drawing
+from glsweep.report import counted
+from glsweep.scenes.cards import load_data
+from glsweep.scenes.catalogue import Catalogue, open_data
+from glsweep.scenes.scene import SceneEntry
+
+# --- What a reader of the figures must know of models and data: said before the table, in a line each
+
+
+def cautions_of(members: Sequence[Member], card: DataCard, entries: Sequence[SceneEntry]) -> list[str]:
+    """Return what to mind: models that know the data or another wavelength, scenes without a place.
+
+    A model's card has the hash of the data card that it was trained on; a data set that was one of
+    several then, or whose card was changed since, is not known again.
+    """
+    told = []
+    known = {one.content_hash(): one.name for one in (card, *card.data_sets)}
+    for member in members:
+        name = known.get(member.card.data_card_hash)
+        if name is not None:
+            told.append(
+                f"{member.name} was trained on {name} itself; what it draws on scenes that it knows says "
+                "little, see its study's report for its test split"
+            )
+        for part in card.data_sets:
+            if not math.isclose(part.wavelength_m, member.card.wavelength_m, rel_tol=SAME):
+                told.append(
+                    f"{member.name} was trained for a wavelength of {member.card.wavelength_m:g} m, in "
+                    f"{part.name} it is {part.wavelength_m:g} m: a tide makes other fringes"
+                )
+    unplaced = sum(not entry.header.is_placed for entry in entries)
+    if unplaced:
+        told.append(
+            f"{counted(unplaced, 'scene')} without a place: lengths hold, but files lie nowhere on the map"
+        )
+    return told
+
+
+# --- The command `score`: what a network that was trained elsewhere is worth on a data set
+
+
+def score_data(
+    data: Sequence[Path],
+    options: DrawingOptions,
+    console: Console,
+    *,
+    root: Path | None,
+    out: Path | None,
+    by: str | None,
+) -> int:
+    """Draw all scenes that have lines and can be drawn, and measure them; return 0, or 2 if some cannot.
+
+    Parameters
+    ----------
+    data : sequence of Path
+        Data cards, or folders of scenes with their lines.
+    options : DrawingOptions
+        How scenes are drawn.
+    console : Console
+        Where all is told.
+    root : Path or None
+        Where the scenes of the one card are.
+    out : Path or None
+        Where the files go; `score-<data>` if None.
+    by : str or None
+        What scenes are pooled by; see `groups_of`.
+
+    Raises
+    ------
+    ConfigError
+        When an option or a card has a bad value, or the models do not go together.
+    StudyError
+        When a model cannot be found or read.
+    DataError
+        When the data set cannot be used, or its only scene cannot be scored.
+    """
+    check_options(options)
+    card = load_data(data, root=root)
+    folder = out or Path(f"score-{card.name}")
+    check_output_folder("--out", folder)
+    catalogue = _open(card)
+    entries, left_out = annotated(catalogue)
+    groups = groups_of(card, entries, by)
+    members, drawing = open_drawing(options, console)
+    for caution in (*cautions_of(members, card, entries), *map(escape, catalogue.remarks)):
+        console.print(f"[yellow]mind:[/yellow] {caution}", highlight=False, soft_wrap=True)
+    if left_out:
+        told = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        console.print(f"without a line, and not scored: {told}", highlight=False, soft_wrap=True)
+
+    def score_one(entry: SceneEntry, advance: Advance) -> ScoredScene:
+        return score_scene(entry, members, drawing, folder, advance)
+
+    scored, refused = each_scene(entries, score_one, lambda entry: entry.name, console)
+    if scored:
+        by_name = dict(zip((entry.name for entry in entries), groups or (), strict=False))
+        rows = score_rows(scored, [by_name[one.entry.name] for one in scored] if groups else None)
+        print_scores(rows, console)
+        write_text(folder / "scores.csv", as_csv(rows))
+        models = [member.name for member in members]
+        write_json(folder / "scores.json", {**_settings(models, card, drawing), "rows": rows})
+        console.print(f"written to {folder}", highlight=False, soft_wrap=True)
+    return print_refused(refused, console)
+
+
+def _open(card: DataCard) -> Catalogue:
+    roots = {}
+    for part in card.data_sets:
+        if part.root is None:
+            raise ConfigError(
+                f"data card {part.name}: its scenes are simulated within a study; "
+                "name the folder `scenes` of that study instead"
+            )
+        roots[part.name] = part.root
+    # Which postings fit is for the models to say, scene by scene.
+    return open_data(card, roots, any_posting=True)
+
+
+def _settings(models: list[str], card: DataCard, drawing: Drawing) -> dict[str, Any]:
+    """Return what the figures depend on."""
+    return {
+        "models": models,
+        "data": [part.name for part in card.data_sets],
+        "tolerances_m": list(TOLERANCES_M),
+        **drawing.settings(),
+    }

@@ -1,0 +1,307 @@
+"""Scenes drawn and measured against their own lines, grouped and set in a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import geopandas as gpd
+import pandas as pd
+import pyproj
+import shapely
+from rich.console import Console
+from shapely import LineString, MultiPolygon
+
+from glsweep.comparison import POOLED, paired, print_distances
+from glsweep.config.data_card import DataCard, Region
+from glsweep.errors import ConfigError, DataError
+from glsweep.evaluate.patches import FEWEST_SCENES
+from glsweep.evaluate.scenes import intervals, line_scores
+from glsweep.geodesy import lengths_m
+from glsweep.metrics.lines import TOLERANCES_M, LineDistances, line_distances
+from glsweep.patches.ground import common_map
+from glsweep.prediction.blend import Member
+from glsweep.prediction.products import scene_columns, write_lines
+from glsweep.prediction.scene import Advance, Drawing, predict_scene
+from glsweep.report import counted
+from glsweep.scenes.annotation import ANY, files_by_scene
+from glsweep.scenes.lines import LineFile, lines_on_data, read_lines
+from glsweep.scenes.names import acquisition_of, scene_name
+from glsweep.scenes.polygons import read_region
+from glsweep.scenes.scene import SceneEntry
+from glsweep.scenes.vector_file import open_layer
+
+# --- One scene drawn and measured against its own lines, with both kept beside each other
+
+
+@dataclass(frozen=True)
+class ScoredScene:
+    """A scene of the data set, and how far the drawn lines lie from its own."""
+
+    entry: SceneEntry
+    distances: LineDistances
+
+
+def score_scene(
+    entry: SceneEntry, members: list[Member], drawing: Drawing, out: Path, advance: Advance
+) -> ScoredScene:
+    """Draw a scene as `predict` does, and measure the lines against those that are known.
+
+    Known lines count where the scene holds data: no network can see the rest. They are written
+    beside the drawn ones, so that `compare` can say the same of the two files.
+
+    Parameters
+    ----------
+    entry : SceneEntry
+        The scene with its lines.
+    members : list of Member
+        On `drawing.device`.
+    drawing : Drawing
+        How.
+    out : Path
+        Where the files go; in a folder of the data set's name where several are joined.
+    advance : callable
+        Told the share of the scene that was added.
+
+    Raises
+    ------
+    DataError
+        When the scene's posting does not fit, its pixels cannot be read, or none of its lines lies
+        where there is data.
+    """
+    header = entry.header
+    reference = lines_on_data(entry.lines, entry.valid(), header.transform)
+    if not reference:
+        raise DataError(f"{header.path}: its lines lie where it holds no data; nothing can be measured")
+    folder = out / entry.prefix
+    drawn = predict_scene(header, members, drawing, folder, advance).lines
+    write_lines(_drawn_as_table(reference, entry), folder, f"{header.name}-reference", drawing.formats)
+    return ScoredScene(entry, line_distances([one.line for one in drawn], reference, crs=entry.map_crs))
+
+
+def _drawn_as_table(lines: Sequence[LineString], entry: SceneEntry) -> gpd.GeoDataFrame:
+    header = entry.header
+    columns = {
+        **scene_columns(header.name, acquisition_of(header)),
+        "length_m": lengths_m(lines, entry.map_crs).round(1),
+    }
+    crs = pyproj.CRS.from_wkt(header.crs.to_wkt())
+    return gpd.GeoDataFrame(columns, geometry=list(lines), crs=crs)
+
+
+# --- Which scenes are pooled together: by a column of the lines, the card's regions, or the data set
+
+
+REGION, DATA_SET = "region", "data_set"
+ELSEWHERE = "elsewhere"
+
+
+def groups_of(card: DataCard, entries: Sequence[SceneEntry], by: str | None) -> list[str] | None:
+    """Return the group of each scene, or None where nothing tells scenes apart.
+
+    Parameters
+    ----------
+    card : DataCard
+        One data set, or several parts.
+    entries : sequence of SceneEntry
+        Its scenes.
+    by : str or None
+        A column of the file of lines; `region` for the card's regions, where it has any; `data_set`.
+        None: data sets where there are several, else regions where the card has any.
+
+    Returns
+    -------
+    list of str or None
+        A scene whose lines have several values of the column belongs to all of them together, such
+        as `Dotson, Getz`; of several regions, to the one with the most of its line.
+
+    Raises
+    ------
+    ConfigError
+        When a data set has no file of lines, or the file no such column.
+    DataError
+        When a file cannot be read.
+    """
+    if by is None:
+        by = DATA_SET if card.parts else REGION if card.split.regions else None
+    if by is None:
+        return None
+    if by == DATA_SET:
+        return [entry.data_set for entry in entries]
+    if by == REGION and card.split.regions:
+        return _regions(entries, card.split.regions)
+    values: dict[str, str] = {}
+    for part in card.data_sets:
+        values |= _values(part, [entry for entry in entries if entry.data_set == part.name], by)
+    return [values[entry.name] for entry in entries]
+
+
+def _regions(entries: Sequence[SceneEntry], regions: Sequence[Region]) -> list[str]:
+    """Return the region that names a scene, or that holds the most of its lines."""
+
+    @cache
+    def ground_of(region: Region, crs: pyproj.CRS) -> MultiPolygon:
+        return read_region(region, crs)
+
+    found = []
+    for entry in entries:
+        held_m = {ELSEWHERE: 0.0}
+        for region in regions:
+            if region.polygons is None:
+                name = ", ".join(region.scenes)
+                # As where ground is held out: a scene's name goes before its place.
+                held = float("inf") if any(fnmatchcase(entry.name, p) for p in region.scenes) else 0.0
+            else:
+                name = ", ".join(region.names) or region.polygons.stem
+                inside = shapely.intersection(list(entry.lines), ground_of(region, common_map(entry)))
+                held = float(shapely.length(inside).sum())
+            held_m[name] = max(held, held_m.get(name, 0.0))
+        found.append(max(held_m, key=lambda name: held_m[name]))
+    return found
+
+
+def _values(card: DataCard, entries: Sequence[SceneEntry], column: str) -> dict[str, str]:
+    """Return what `column` says of the lines of each scene of one data set."""
+    if card.layout.lines is None:
+        raise ConfigError(
+            f"--by {column}: the lines of data set {card.name} are pixels, which have no columns; "
+            "leave it out, or add `split.regions` to the data card and say --by region"
+        )
+    root, lines = card.root or Path(), card.layout.lines
+    if ANY in lines:
+        paths = files_by_scene(root, lines)
+        own = [(entry, paths.get(scene_name(entry.header.name))) for entry in entries]
+        said = {entry.name: _said(path, column) if path else set[str]() for entry, path in own}
+    elif card.layout.scene_column is not None:
+        _check_column(root / lines, column)
+        file = read_lines(root / lines, card.layout.scene_column, column)
+        by_scene = file.splits_by_scene
+        said = {entry.name: set(by_scene.get(scene_name(entry.header.name), ())) for entry in entries}
+    else:
+        _check_column(root / lines, column)
+        file = read_lines(root / lines, None, column)
+        said = {entry.name: _touching(entry, file) for entry in entries}
+    return {name: ", ".join(sorted(values)) or ELSEWHERE for name, values in said.items()}
+
+
+def _touching(entry: SceneEntry, file: LineFile) -> set[str]:
+    """Return the values of the lines that touch a scene."""
+    outline = entry.ground()
+    own = {value: file.of(value, entry.header.crs) for value in file.by_scene if value}
+    return {value for value, lines in own.items() if shapely.intersects(list(lines), outline).any()}
+
+
+def _said(path: Path, column: str) -> set[str]:
+    """Return the values of a scene's own file of lines."""
+    _check_column(path, column)
+    return {value for value, lines in read_lines(path, None, column).by_scene.items() if lines and value}
+
+
+def _check_column(path: Path, column: str) -> None:
+    layer = open_layer(path)
+    if layer.column(column) is None:
+        raise ConfigError(
+            f"--by {column}: {layer.path} has no such column; its columns are "
+            f"{', '.join(layer.columns) or 'none'}; name one of them"
+        )
+
+
+# --- The figures of `score`: a row a scene, a row a group and one of all, as a table and as files
+
+
+Kind = Literal["scene", "group", "all"]
+
+WHOLE = ("kind", "name", "group", "scenes", "scenes_missed")
+SEED = 0
+"""Of the bootstrap: the same scenes have the same interval."""
+TOLD_TOLERANCE_M = 200.0
+
+
+def score_rows(scored: Sequence[ScoredScene], groups: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Return the figures of each scene, of each group of scenes, and of all.
+
+    Distances of several scenes are those of the scenes in which something was drawn, as `compare`
+    has them; what a missed scene costs is in completeness.
+
+    Parameters
+    ----------
+    scored : sequence of ScoredScene
+        At least one.
+    groups : sequence of str or None
+        The group of each.
+
+    Returns
+    -------
+    list of dict
+        kind, name, group (of a scene), scenes, scenes_missed (nothing was drawn), the figures of
+        `line_scores`; of groups and all, NAME_low and NAME_high of the 95 % intervals over scenes.
+        None where there is nothing to tell.
+    """
+    measured = [one.distances for one in scored]
+    own_group: Sequence[str | None] = groups or [None] * len(scored)
+    rows = [
+        _row("scene", one.entry.name, group, [one.distances])
+        for one, group in zip(scored, own_group, strict=True)
+    ]
+    for name in sorted(set(groups or ())):
+        own = [found for found, group in zip(measured, groups or (), strict=True) if group == name]
+        rows.append(_row("group", name, None, own))
+    rows.append(_row("all", POOLED, None, measured))
+    return rows
+
+
+def _row(kind: Kind, name: str, group: str | None, measured: Sequence[LineDistances]) -> dict[str, Any]:
+    both = paired(measured)
+    distances = line_scores(LineDistances.pooled(both or measured))
+    row = {
+        "kind": kind,
+        "name": name,
+        "group": group,
+        "scenes": len(measured),
+        "scenes_missed": sum(not len(one.drawn_m) for one in measured),
+        **line_scores(LineDistances.pooled(measured)),
+        **{figure: distances[figure] for figure in ("mean_m", "median_m", "mad_m")},
+    }
+    if kind == "scene":
+        return row
+    # A scene without a drawn line has no distance, and would make every mean it is drawn into infinite.
+    bounds = {**intervals(measured, seed=SEED), "mean_m": intervals(both, seed=SEED)["mean_m"]}
+    for figure, interval in bounds.items():
+        row[f"{figure}_low"], row[f"{figure}_high"] = interval or (None, None)
+    return row
+
+
+def print_scores(rows: Sequence[dict[str, Any]], console: Console) -> None:
+    """Print the figures as `compare` does, and below them the intervals of what is pooled."""
+    print_distances(_rows_as_table(rows), TOLERANCES_M, console)
+    for row in rows:
+        if row["kind"] != "scene":
+            console.print(f"{row['name']}: {_told(row)}", highlight=False, soft_wrap=True)
+
+
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Return all rows as CSV, empty where there is nothing to tell."""
+    return str(_rows_as_table(rows).to_csv(index=False))
+
+
+def _rows_as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(list(rows))
+    # A column that is None all the way down would be one of objects.
+    return table.astype({column: float for column in table if str(column) not in WHOLE})
+
+
+def _told(row: dict[str, Any]) -> str:
+    scenes = counted(row["scenes"], "scene")
+    missed = f", nothing drawn in {row['scenes_missed']}" if row["scenes_missed"] else ""
+    if row["scenes"] < FEWEST_SCENES:
+        return f"{scenes}{missed}; an interval needs {FEWEST_SCENES}"
+    share = f"completeness_{TOLD_TOLERANCE_M:g}"
+    parts = []
+    if row["mean_m_low"] is not None:
+        parts.append(f"mean {row['mean_m_low']:.0f} to {row['mean_m_high']:.0f} m")
+    if row[f"{share}_low"] is not None:
+        low, high = row[f"{share}_low"], row[f"{share}_high"]
+        parts.append(f"found within {TOLD_TOLERANCE_M:g} m {low:.0%} to {high:.0%}")
+    return f"{scenes}{missed}; 95 % intervals over scenes: {', '.join(parts) or 'none'}"

@@ -1,0 +1,329 @@
+"""Whether a search space or a card means what it says: no part may contradict another or lack effect.
+
+All of this is asked of a file that a user gives, not of one that a study has kept: what is refused here
+may stand in studies of earlier versions, which go on.
+
+As with a search space, this is asked of a file that a user gives, not of what a study has kept.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from glsweep.config.data_card import DataCard, Split
+from glsweep.config.dimension import (
+    MOST_ENUMERATED,
+    Dimension,
+    DimensionSetting,
+    Span,
+    as_list,
+    as_tuples,
+    dimension_settings,
+    parameters_of,
+    set_by,
+    span_of,
+    unit_of,
+)
+from glsweep.config.settings import Keys, refusal
+from glsweep.config.trial import TrialParameters, canonical
+
+if TYPE_CHECKING:
+    from glsweep.config.space import SearchSpace
+
+
+# --- Whether a search space means what it says: nothing in it may contradict another part or be without
+#     effect
+
+
+Fault = tuple[Keys, str]
+"""Where something is wrong, and what."""
+
+
+def check_meaning(space: "SearchSpace", source: Path) -> None:
+    """Raise `ConfigError`, naming `source` and the line, for what cannot mean what it says."""
+    for keys, fault in _faults(space):
+        raise refusal(source, keys, fault)
+
+
+def _faults(space: "SearchSpace") -> Iterator[Fault]:
+    enumerated = space.search.sampler == "grid"
+    for name, dimension in space.dimensions.items():
+        where = ("dimensions", name)
+        yield from _faults_of_keys(where, dimension)
+        if dimension.choices is not None:
+            yield from _faults_of_choices(where, name, dimension, dimension.choices)
+        else:
+            yield from _faults_of_range(where, dimension, span_of(name, dimension))
+            yield from _faults_of_grid(where, name, dimension, enumerated=enumerated)
+        for key, wanted in dimension.when.items():
+            for value in as_list(wanted):
+                yield from _misread((*where, "when", key), canonical(key), value)
+    yield from _faults_of_fixed(space)
+    yield from _faults_between(space)
+    yield from _faults_of_stages(space)
+
+
+def _faults_of_keys(where: Keys, dimension: Dimension) -> Iterator[Fault]:
+    keys, labels = dimension.keys, dimension.labels
+    for key, given in (("keys", keys), ("labels", labels)):
+        if given is not None and dimension.choices is None:
+            yield (*where, key), f"`{key}` belong to `choices`, not to a range; remove them"
+    twice = _first_twice([canonical(key) for key in keys or ()])
+    if twice is not None:
+        yield (*where, "keys"), f"{_same(keys or (), twice)} set one parameter; leave one of them"
+    twice = _first_twice(list(labels or ()))
+    if twice is not None:
+        yield (*where, "labels", twice), f"the label {(labels or ())[twice]!r} is there twice; change one"
+
+
+def _faults_of_choices(
+    where: Keys, name: str, dimension: Dimension, choices: Sequence[Any]
+) -> Iterator[Fault]:
+    for number, choice in enumerate(choices):
+        for parameter, value in set_by(name, dimension, number).items():
+            yield from _misread((*where, "choices", number), parameter, value)
+        if as_tuples(choice) in map(as_tuples, choices[:number]):
+            yield (*where, "choices", number), f"{choice!r} is there twice; remove one"
+    for number, label in enumerate(dimension.labels or ()):
+        if label in choices and choices[number] != label:
+            yield (*where, "labels", number), f"{label!r} is the name of another choice; use another word"
+
+
+def _faults_of_range(where: Keys, dimension: Dimension, span: Span) -> Iterator[Fault]:
+    parameter = canonical(str(where[-1]))
+    for end in ("low", "high"):
+        yield from _misread((*where, end), parameter, getattr(span, end))
+    unit = unit_of(parameter)
+    if unit is not None and dimension.step is not None and dimension.step % unit:
+        of = "a whole number" if unit == 1 else f"a multiple of {unit}"
+        yield (*where, "step"), f"should be {of}, as {where[-1]} is (it is {dimension.step:g})"
+    if span.step is None:
+        return
+    if span.log and span.low != span.at(span.first):
+        fault = f"should be a multiple of {span.step}, the step of a logarithmic range (it is {span.low:g})"
+        yield (*where, "low"), fault
+    elif not span.holds(span.high):
+        below, above = span.beside(span.high)
+        yield (
+            (*where, "high"),
+            f"{span.high:g} is never reached in steps of {span.step} from {span.low:g}; make it {below:g} "
+            f"or {above:g}",
+        )
+
+
+def _faults_of_grid(where: Keys, name: str, dimension: Dimension, *, enumerated: bool) -> Iterator[Fault]:
+    span, grid = span_of(name, dimension), dimension.grid
+    if grid is None:
+        if enumerated and span.step is None:
+            yield (
+                where,
+                "a range needs `grid` to be enumerated; add it, or a `step`, or use `sampler: random`",
+            )
+        elif enumerated and not span.is_enumerable:
+            count = span.last - span.first + 1
+            yield (
+                where,
+                f"has {count:,} values, more than the {MOST_ENUMERATED:,} that a grid takes; name some by "
+                "`grid`, or raise `step`",
+            )
+        return
+    if not enumerated:
+        yield (*where, "grid"), "is used by `sampler: grid` alone; remove it"
+    for number, value in enumerate(grid):
+        place = (*where, "grid", number)
+        if not span.low <= value <= span.high:
+            yield (
+                place,
+                f"{value:g} lies outside {span.low:g} to {span.high:g}; remove it, or widen the range",
+            )
+        elif not span.holds(value):
+            below, above = span.beside(value)
+            yield place, f"{value:g} lies between two steps; make it {below:g} or {above:g}"
+        elif value in grid[:number]:
+            yield place, f"{value:g} is there twice; remove one"
+
+
+def _misread(where: Keys, parameter: str, value: Any) -> Iterator[Fault]:
+    """Find what a parameter cannot be, and what would be taken for another thing, such as "256" for 256."""
+    field = TrialParameters.model_fields.get(parameter)
+    if field is None or value is None:  # planned trials tell of both better
+        return
+    annotation: Any = Annotated[field.annotation, field]
+    try:
+        read = TypeAdapter[Any](annotation).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        yield where, f"{reason[0].lower()}{reason[1:]} (it is {value!r})"
+        return
+    if isinstance(value, bool):
+        yield where, f"is not a matter of true or false (it is {value})"
+    elif as_tuples(read) != as_tuples(value):
+        yield where, f"{value!r} is a text, and {parameter} a number; write it without quotes"
+
+
+def _faults_of_fixed(space: "SearchSpace") -> Iterator[Fault]:
+    names = list(space.fixed)
+    twice = _first_twice([canonical(name) for name in names])
+    if twice is not None:
+        yield ("fixed", names[twice]), f"{_same(names, twice)} set one parameter; remove one of them"
+    for name, value in space.fixed.items():
+        yield from _misread(("fixed", name), canonical(name), value)
+
+
+def _faults_between(space: "SearchSpace") -> Iterator[Fault]:
+    """Find dimensions that never exist, that set one parameter together, or that leave none to `fixed`."""
+    dimensions = space.dimensions
+    situations = dimension_settings(dimensions, enumerated=space.search.sampler == "grid")
+    together = {situation.names for situation in situations}
+    sets = {name: parameters_of(name, dimension) for name, dimension in dimensions.items()}
+    earlier: set[str] = set()
+    for name, dimension in dimensions.items():
+        # A condition on what comes later, or nowhere, is told when the trials are planned.
+        follows = {canonical(key) for key in dimension.when} <= earlier
+        if follows and not any(name in names for names in together):
+            yield ("dimensions", name, "when"), _never_met(dimension, situations)
+        earlier |= sets[name]
+    for one, other in combinations(dimensions, 2):
+        both = sorted(sets[one] & sets[other])
+        if both and any({one, other} <= names for names in together):
+            fault = f"sets {both[0]}, which {one} sets too; remove one, or give each another `when`"
+            yield ("dimensions", other), fault
+    for key in space.fixed:
+        setters = {name for name in dimensions if canonical(key) in sets[name]}
+        if setters and all(names & setters for names in together):
+            by = "the dimension" if len(setters) == 1 else "the dimensions"
+            fault = f"is set by {by} {_listed(setters)} in every trial; remove it here, or there"
+            yield ("fixed", key), fault
+
+
+def _never_met(dimension: Dimension, situations: set[DimensionSetting]) -> str:
+    told = []
+    for key in dimension.when:
+        known = [dict(situation.values) for situation in situations]
+        values = {_told(values[canonical(key)]) for values in known if canonical(key) in values}
+        told.append(f"{key} is {' or '.join(sorted(values))}" if values else f"there is no {key}")
+    return f"can never be met ({', '.join(told)}); mend it, or remove the dimension"
+
+
+def _faults_of_stages(space: "SearchSpace") -> Iterator[Fault]:
+    search, resources, patches = space.search, space.resources, space.patches
+    searched = {
+        p: name for name, dimension in space.dimensions.items() for p in parameters_of(name, dimension)
+    }
+    for key in space.retraining.of_the_trial:
+        if key in searched:
+            fault = (
+                f"is searched by the dimension {searched[key]}; remove it here, and a winner keeps its own"
+            )
+            yield ("retraining", key), fault
+    grace = getattr(search.scheduler, "grace_epochs", 0)
+    if grace >= search.epochs:
+        fault = (
+            f"{grace} is not below the {search.epochs} epochs of a trial, so that none would be stopped; "
+            "lower it, or write `scheduler: {name: none}`"
+        )
+        yield ("search", "scheduler", "grace_epochs"), fault
+    is_open = search.sampler != "grid" or search.budget.epochs is not None or search.budget.hours is not None
+    if is_open and resources.cohort not in ("auto", 1):
+        fault = "is for a grid without a budget of epochs or hours, whose trials are all known; remove it"
+        yield ("resources", "cohort"), fault
+    if resources.cuda_graphs and resources.gpus == 0:
+        yield (
+            ("resources", "cuda_graphs"),
+            "is for trials on a GPU, and `gpus` is 0; remove it, or raise `gpus`",
+        )
+    if patches.tries_without_line is not None and patches.without_line == 0:
+        fault = "is for patches without a line, and `without_line` is 0; remove it"
+        yield ("patches", "tries_without_line"), fault
+
+
+def _first_twice(values: Sequence[Any]) -> int | None:
+    """Return the place of the first value that is there before."""
+    return next((place for place, value in enumerate(values) if value in values[:place]), None)
+
+
+def _same(names: Sequence[str], place: int) -> str:
+    """Name the key at a place, and the one before it that sets the same parameter."""
+    other = next(name for name in names if canonical(name) == canonical(names[place]))
+    return f"{other} and {names[place]}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " and ".join(sorted(names))
+
+
+def _told(value: Any) -> str:
+    return "another number" if value != value else str(value)  # noqa: PLR0124  what is not equal to itself
+
+
+# --- Whether a data card means what it says: nothing in it may be without effect
+
+
+"""Where something is wrong, and what."""
+
+
+def check_card(card: DataCard, given: Mapping[str, Any], source: Path) -> None:
+    """Raise `ConfigError`, naming `source` and the line, for what would be passed over in silence.
+
+    Parameters
+    ----------
+    card : DataCard
+        As it was read.
+    given : mapping
+        What the file itself says.
+    source : Path
+        The file.
+    """
+    for keys, fault in (*_faults_of_card_keys(card, given), *_faults_of_parts(card, given)):
+        raise refusal(source, keys, fault)
+
+
+def check_joined(card: DataCard, given: Mapping[str, Any], source: Path) -> None:
+    """Raise `ConfigError` for what the parts of a joined card say and the whole would pass over."""
+    for keys, fault in _faults_of_parts(card, given):
+        raise refusal(source, keys, fault)
+
+
+def _faults_of_card_keys(card: DataCard, given: Mapping[str, Any]) -> Iterator[Fault]:
+    layout = card.layout
+    if _said(given, "layout", "scene_column") is not None:
+        if layout.masks is not None or layout.holds_npz:
+            yield ("layout", "scene_column"), "is for a file of lines, and here are masks; remove it"
+        elif "*" in (layout.lines or ""):
+            yield (
+                ("layout", "scene_column"),
+                "is for one file of lines; where each scene has its own, the name tells; remove it",
+            )
+    if _said(given, "split", "buffer_px") is not None and card.split.rule == "patch":
+        yield ("split", "buffer_px"), "is for ground that is cut into blocks, which `rule: patch` never does"
+    for key in ("layout", "checksums"):
+        if given.get(key) and (card.parts or (key == "checksums" and card.root is None)):
+            held = "its parts" if card.parts else "scenes that are simulated"
+            yield (key,), f"is for a card with a `root`, and this one has {held}; remove it"
+
+
+def _faults_of_parts(card: DataCard, given: Mapping[str, Any]) -> Iterator[Fault]:
+    trained = [(number, part) for number, part in enumerate(card.parts) if not part.test_only]
+    for number, part in trained:
+        if part.split not in (Split(), card.split):
+            yield (
+                ("parts", number),
+                f"the card {part.name} asks for another `split` (rule {part.split.rule}) than the whole "
+                f"(rule {card.split.rule}), which counts; say it in a joined card, and not in {part.name}",
+            )
+    waves_m = sorted({part.wavelength_m for _, part in trained})
+    if len(waves_m) > 1 and given.get("wavelength_m") is None:
+        told = " and ".join(f"{wave_m:g}" for wave_m in waves_m)
+        yield (
+            ("parts",),
+            f"are of wavelengths of {told} m, in which a tide makes other fringes; say by `wavelength_m` in "
+            "a joined card what networks trained on both are for, or train on one",
+        )
+
+
+def _said(given: Mapping[str, Any], part: str, key: str) -> Any:
+    inner = given.get(part)
+    return inner.get(key) if isinstance(inner, Mapping) else None

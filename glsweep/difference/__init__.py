@@ -1,1 +1,0 @@
-"""The command `difference`: from two interferograms to a double difference."""

@@ -1,0 +1,344 @@
+"""Ray on this machine or on a cluster: whether it can start, and how it is joined."""
+
+import gc
+import logging
+import os
+import resource
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import ray
+from ray.exceptions import AuthenticationError
+
+from glsweep.config.space import Resources
+from glsweep.doctor import Finding, error, warning
+from glsweep.doctor.nodes import capacity, request_of, unmet
+from glsweep.errors import ResourceError
+from glsweep.signals import kept_handlers, signals_for_this_process_alone
+
+# --- Whether Ray can start on this machine: folder, key, loopback, threads, open files, shared memory
+
+
+MIB_BYTES = 2**20
+# The address of a socket holds no longer path; macOS has 103.
+LONGEST_SOCKET_BYTES = 103
+# What Ray puts below its folder.
+SOCKET = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+LEAST_FREE_BYTES = 64 * MIB_BYTES
+SHORT_FOLDERS = ("/tmp", f"/run/user/{os.getuid()}", "/var/tmp")
+SHARED_MEMORY = Path("/dev/shm")
+CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/pids"))
+LOOPBACK_S = 2.0
+# Counted on two cores: 190 threads without workers, 24 in each worker, of which there is one a core;
+# at most 57 files in one process, and four more for each worker.
+THREADS, THREADS_A_CORE = 200, 25
+FILES, FILES_A_CORE = 64, 4
+
+
+def lacking() -> Iterator[Finding]:
+    """Find what keeps Ray from starting here. To be asked before it starts: it takes much itself."""
+    folder, _ = chosen_folder()
+    if folder is None:
+        yield error(
+            f"{_unfit(_default_folder())}, nor can Ray's files go to {', '.join(SHORT_FOLDERS)}",
+            where=_folder_name(),
+            remedy=_FOLDER_REMEDY,
+        )
+    elif (free := shutil.disk_usage(folder).free) < LEAST_FREE_BYTES:
+        yield error(
+            f"{free / MIB_BYTES:.1f} MiB are left there, of {LEAST_FREE_BYTES // MIB_BYTES} that Ray needs",
+            where=_folder_name(),
+            remedy="make room there, or set TMPDIR to another folder",
+        )
+    yield from _no_loopback()
+    yield from _few_threads()
+    yield from _few_files()
+
+
+def drawbacks(store_bytes: float) -> Iterator[Finding]:
+    """Find what Ray can live with on this machine.
+
+    Parameters
+    ----------
+    store_bytes : float
+        The object store that Ray would have.
+    """
+    folder, why = chosen_folder()
+    if why is not None:
+        yield warning(f"{why}; Ray's files go to {folder}", where=_folder_name(), remedy=_FOLDER_REMEDY)
+    free = _free_bytes(SHARED_MEMORY)
+    if free < store_bytes:
+        yield warning(
+            f"has {free / MIB_BYTES:.0f} MiB free, too little for Ray's object store, which goes to a disk",
+            where=str(SHARED_MEMORY),
+            remedy=f"free some, or make it larger (docker run --shm-size={store_bytes / 2**30 + 1:.0f}g)",
+        )
+
+
+_FOLDER_REMEDY = "set TMPDIR or RAY_TMPDIR to a folder with a short path that can be written to"
+
+
+def chosen_folder() -> tuple[Path | None, str | None]:
+    """Return where Ray's folder can be, if anywhere, and why not where Ray itself would have it."""
+    own = _default_folder()
+    why = _unfit(own)
+    if why is None:
+        return own, None
+    fit = (Path(folder) for folder in SHORT_FOLDERS if _unfit(Path(folder)) is None)
+    return next(fit, None), why
+
+
+@contextmanager
+def ray_folder() -> Iterator[Path]:
+    """Yield the folder for Ray's files; one that is not Ray's own choice is deleted at the end."""
+    folder, why = chosen_folder()
+    if folder is None or why is None:
+        yield _default_folder() / "ray"
+        return
+    made = tempfile.mkdtemp(prefix="ray-", dir=folder)
+    yield Path(made)
+    # Not after an error: Ray's logs, which lie there, may say why.
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def give_key() -> None:
+    """Give Ray's processes a key where Ray could not keep one: it writes it into the home folder."""
+    if os.environ.get("RAY_AUTH_MODE") != "token" or {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & {
+        *os.environ
+    }:
+        return
+    home = Path("~").expanduser()
+    key = home / ".ray" / "auth_token"
+    nearest = next(place for place in (key, key.parent, home) if place.exists() or place == home)
+    if not (os.access(key, os.R_OK) and key.read_text().strip()) and not _is_writable(nearest):
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def _default_folder() -> Path:
+    """Return the folder that Ray itself would take for its sessions."""
+    return Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp").absolute()
+
+
+def _folder_name() -> str:
+    name = next((name for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)), None)
+    return "/tmp" if name is None else f"{name}={os.environ[name]}"
+
+
+def _unfit(folder: Path) -> str | None:
+    """Return why Ray cannot have its sessions in a folder."""
+    if not folder.is_dir():
+        return "is no folder"
+    if not _is_writable(folder):
+        return "cannot be written to"
+    if is_too_long(folder):
+        return f"the path of {len(os.fsencode(folder))} bytes is too long for Ray's sockets"
+    if (folder / "ray").exists() and not _is_writable(folder / "ray"):
+        return f"{folder / 'ray'} belongs to somebody else and cannot be written to"
+    return None
+
+
+def is_too_long(folder: Path) -> bool:
+    """Whether Ray's sockets below a folder would have longer paths than a socket can have."""
+    return len(os.fsencode(folder / "ray-12345678" / SOCKET)) > LONGEST_SOCKET_BYTES
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _no_loopback() -> Iterator[Finding]:
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), LOOPBACK_S).close()
+    except OSError as failure:
+        yield error(
+            f"nothing can be reached at 127.0.0.1 ({failure})",
+            where="this machine",
+            remedy="bring the loopback interface up (`ip link set lo up`)",
+        )
+
+
+def _few_threads() -> Iterator[Finding]:
+    needed = THREADS + THREADS_A_CORE * (os.cpu_count() or 1)
+    limit, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    # Root is not held to it.
+    if os.geteuid() and limit != resource.RLIM_INFINITY and limit - (mine := _threads_of_user()) < needed:
+        yield error(
+            f"leaves room for {max(limit - mine, 0)} more threads, and Ray starts about {needed}",
+            where=f"ulimit -u {limit}",
+            remedy=f"end other programs, or raise it to {mine + needed} (`ulimit -u {mine + needed}`)",
+        )
+    for folder in CGROUPS:
+        most, now = (_number(folder / name) for name in ("pids.max", "pids.current"))
+        if most is not None and now is not None and most - now < needed:
+            yield error(
+                f"leaves room for {most - now} more threads, and Ray starts about {needed}",
+                where=f"{folder / 'pids.max'} {most}",
+                remedy=f"raise it (docker run --pids-limit={now + needed})",
+            )
+
+
+def _few_files() -> Iterator[Finding]:
+    needed = FILES + FILES_A_CORE * (os.cpu_count() or 1)
+    # Ray raises the other limit up to this one.
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and limit < needed:
+        yield error(
+            f"Ray's processes open about {needed} files each",
+            where=f"ulimit -n {limit}",
+            remedy="raise it (`ulimit -n 4096`; as root, or in /etc/security/limits.conf)",
+        )
+
+
+def _threads_of_user() -> int:
+    count = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            count += len([*(process / "task").iterdir()]) if process.stat().st_uid == os.getuid() else 0
+        except OSError:
+            continue  # it has ended meanwhile
+    return count
+
+
+def _number(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free if _is_writable(folder) else 0
+
+
+# --- Ray on this machine or on a cluster, and whether it can give what a trial asks for
+
+
+CONNECT_S = 5.0
+# How the protocol of Ray's servers begins (RFC 9113, section 3.4).
+HTTP2_SETTINGS = b"\x04"
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00" + HTTP2_SETTINGS + bytes(5)
+# Ten trials with a tenth of a GPU each fill it.
+ROUNDING = 1e-6
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Start Ray on this machine, or join the cluster at `address`.
+
+    Raises
+    ------
+    ResourceError
+        When Ray cannot start here, with the reason, or no cluster answers at `address`.
+    """
+    with kept_handlers(), ray_folder() as folder:
+        try:
+            _connect(address, folder)
+            yield
+        finally:
+            # What still refers to Ray must go before it does: should another thread's garbage collection
+            # find it later, Ray ends the process without a word.
+            gc.collect()
+            ray.shutdown()
+
+
+def _connect(address: str | None, folder: Path) -> None:
+    """Start or join Ray, and keep the command's own handlers of signals."""
+    try:
+        with signals_for_this_process_alone(), kept_handlers():
+            if address is None:
+                _start(folder)
+            else:
+                _join(address)
+    except SystemExit:
+        # From the handler that Ray puts in place; the command's own one is to hear it instead.
+        signal.raise_signal(signal.SIGTERM)
+
+
+def _start(folder: Path) -> None:
+    for finding in lacking():
+        raise ResourceError(str(finding))
+    give_key()
+    try:
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(folder),
+        )
+    except Exception as error:  # Ray raises bare ones too
+        raise ResourceError(
+            f"Ray does not start on this machine ({_short(error)}); "
+            f"its logs in {folder / 'session_latest' / 'logs'} may say more"
+        ) from error
+
+
+def _join(address: str) -> None:
+    try:
+        _knock(address)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except AuthenticationError as error:
+        raise ResourceError(
+            f"Ray at {address} asks for its key, and none is here; copy ~/.ray/auth_token from its head to "
+            "this home, or name it by RAY_AUTH_TOKEN_PATH"
+        ) from error
+    except Exception as error:
+        raise ResourceError(
+            f"Ray at {address} does not answer ({_short(error)}); "
+            "start the cluster, check --address, or leave it out to run here"
+        ) from error
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens, or not Ray: it would try again for a quarter of an hour."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return
+    place = host.removeprefix("ray://").strip("[]"), int(port)
+    with socket.create_connection(place, CONNECT_S) as connection:
+        if os.environ.get("RAY_USE_TLS", "0") != "0":
+            return
+        connection.sendall(HTTP2_GREETING)
+        # Each frame has its length in three bytes, then its kind.
+        if connection.recv(4)[3:] != HTTP2_SETTINGS:
+            raise OSError("what listens there is not Ray")
+
+
+def trial_request(resources: Resources) -> dict[str, float]:
+    """Return what each trial is to take, without a GPU where the cluster has none and can start none.
+
+    Raises
+    ------
+    ResourceError
+        When no single node could ever meet the request: it would wait for ever.
+    """
+    has = capacity()
+    for finding in unmet(resources, has):
+        if finding.severity == "error":
+            raise ResourceError(str(finding))
+    return request_of(resources, has)
+
+
+def trials_at_once(request: Mapping[str, float]) -> int | None:
+    """Return how many trials can train side by side, None where nodes may still come or go."""
+    has = capacity()
+    if len(has.nodes) > 1 or has.node_types or has.hidden is not None:
+        return None
+    resources = has.nodes[0].resources
+    return min(int(resources.get(name, 0) / amount + ROUNDING) for name, amount in request.items())

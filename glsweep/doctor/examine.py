@@ -1,0 +1,282 @@
+"""All checks in their order, and the command `doctor`, which makes them without a sweep."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from glsweep.config.space import Resources
+from glsweep.doctor import Finding, cluster_file, error, memory, nodes, warning
+from glsweep.doctor import cluster_file as file_exposure
+from glsweep.doctor import cluster_file as file_software
+from glsweep.doctor import cluster_sizes as file_sizes
+from glsweep.doctor import connection as this_machine
+from glsweep.doctor import nodes as threads
+from glsweep.doctor import nodes as versions
+from glsweep.doctor import probe as storage
+from glsweep.doctor.connection import connected, lacking
+from glsweep.doctor.memory import SweepRequirements
+from glsweep.doctor.nodes import Capacity, Node, capacity, request_of, unmet
+from glsweep.doctor.probe import look_around
+from glsweep.errors import ResourceError, StudyError
+from glsweep.tracking.address import reach
+
+# --- All checks in their order: of a cluster that is connected, and of a cluster file
+
+
+FILE_RULES = (*file_sizes.SIZE_RULES, *file_software.SOFTWARE_RULES, *file_exposure.EXPOSURE_RULES)
+CLUSTER_CHECKS = (
+    "requests",
+    "nodes that answer",
+    "versions",
+    "storage",
+    "memory",
+    "threads",
+    "this machine",
+)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What nodes said of themselves, by node, and those that said nothing, with the reason."""
+
+    heard: Mapping[str, Mapping[str, Any]]
+    silent: Mapping[str, str]
+
+
+def examine_file(path: Path, resources: Resources | None = None) -> list[Finding]:
+    """Return what is wrong with a cluster file, first of all what Ray itself has against it.
+
+    Parameters
+    ----------
+    path : Path
+        The file; paths within it are relative to the working folder, as for `ray up`.
+    resources : Resources, optional
+        What a trial asks for.
+    """
+    opened = cluster_file.open_cluster_file(path, resources)
+    return [opened] if isinstance(opened, Finding) else cluster_file.examine(opened, FILE_RULES)
+
+
+def examine_cluster(
+    need: SweepRequirements, *, storage_root: str | None = None, answer_s: float = nodes.ANSWER_S
+) -> list[Finding]:
+    """Return what is wrong with the connected cluster for a sweep. Ray must be connected.
+
+    Nothing is sent to a single node that is this one.
+
+    Parameters
+    ----------
+    need : Need
+        What the sweep asks for.
+    storage_root : str, optional
+        Absolute folder or URI of the checkpoints, which all nodes must share.
+    answer_s : float
+        Seconds in which every node must have answered.
+    """
+    has = capacity()
+    findings = list(unmet(need.resources, has))
+    with ExitStack() as stack:
+        folder = None
+        if storage_root is not None:
+            try:
+                folder = stack.enter_context(storage.question_in(storage_root))
+            except storage.FAILURES as failure:
+                findings.append(storage.unwritable(storage_root, failure))
+        answers = _ask(has.nodes, folder, answer_s)
+        if folder is not None and storage_root is not None:
+            faults = {node: answer["storage_fault"] for node, answer in answers.heard.items()}
+            findings += storage.unshared(folder, faults, storage_root)
+    findings += (_silent(node, reason) for node, reason in answers.silent.items())
+    here = look_around("driver", gpus=0)["versions"]
+    findings += versions.differing(here, {name: answer["versions"] for name, answer in answers.heard.items()})
+    findings += _by_node(need, has, answers)
+    if len(has.nodes) == 1 and nodes.is_here(has.nodes[0]):
+        findings += this_machine.drawbacks(has.nodes[0].resources.get("object_store_memory", 0.0))
+    return findings
+
+
+def check_before_sweep(need: SweepRequirements, *, storage_root: str | None, console: Console) -> None:
+    """Print what a sweep can live with, and refuse what it cannot. Ray must be connected.
+
+    Raises
+    ------
+    ResourceError
+        With the first error, in one line.
+    """
+    findings = examine_cluster(need, storage_root=storage_root)
+    for finding in findings:
+        if finding.severity == "error":
+            raise ResourceError(str(finding))
+        console.print(Text.assemble(("warning: ", "yellow"), str(finding)), soft_wrap=True)
+
+
+def _by_node(need: SweepRequirements, has: Capacity, answers: Answers) -> Iterator[Finding]:
+    """Yield what does not fit a node's GPUs, memory or cores."""
+    request = request_of(need.resources, has)
+    for node in has.nodes:
+        together = memory.side_by_side(need.resources, node, request)
+        answer = answers.heard.get(node.name)
+        if not together or answer is None:
+            continue
+        if "GPU" not in request:
+            yield from memory.too_big_for_node(node, resources=need.resources, trials=need.trials)
+        elif answer["gpu_bytes"] is not None:
+            yield from memory.too_big_for_device(
+                node,
+                answer["gpu_bytes"],
+                resources=need.resources,
+                trials=need.trials,
+                patch_bytes=need.patch_bytes,
+            )
+        yield from threads.too_many(
+            node.name,
+            resources=need.resources,
+            together=together,
+            cores=answer["cores"],
+            threads=answer["threads"],
+        )
+
+
+def _ask(ask: Iterable[Node], folder: str | None, answer_s: float) -> Answers:
+    """Let every node look around at once, however busy it is: that takes no CPU from Ray's books."""
+    wanted = list(ask)
+    if len(wanted) == 1 and nodes.is_here(wanted[0]):
+        node = wanted[0]
+        gpus = node.resources.get("GPU", 0)
+        return Answers({node.name: look_around(node.name, gpus=gpus, storage=folder)}, {})
+    task = ray.remote(look_around)
+    tasks = {
+        node.name: task.options(
+            num_cpus=0,
+            max_retries=0,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node.node_id, soft=False),
+        ).remote(node.name, gpus=node.resources.get("GPU", 0), storage=folder)
+        for node in wanted
+    }
+    ready, late = ray.wait(list(tasks.values()), num_returns=len(tasks), timeout=answer_s)
+    for reference in late:
+        ray.cancel(reference, force=True)
+    heard, silent = {}, {}
+    for name, reference in tasks.items():
+        if reference not in ready:
+            silent[name] = f"did not answer within {answer_s:g} s"
+            continue
+        try:
+            heard[name] = ray.get(reference)
+        except ray.exceptions.RayError as failure:
+            last = str(failure).strip().splitlines()[-1]
+            silent[name] = f"cannot run this package ({last.strip()[:160]})"
+    return Answers(heard, silent)
+
+
+def _silent(node: str, reason: str) -> Finding:
+    return error(
+        reason,
+        where=f"node {node}",
+        remedy="look at it with `ray status`, install the lock there, or remove it",
+    )
+
+
+# --- The command `doctor`: the same checks without a sweep
+
+
+COLOURS = {"error": "red", "warning": "yellow"}
+
+
+def doctor(
+    *,
+    cluster_yaml: Path | None,
+    address: str | None,
+    need: SweepRequirements,
+    storage: str | None,
+    console: Console,
+) -> int:
+    """Check a cluster file, or else the cluster at `address`, or else this machine; print what is found.
+
+    A file is checked without a cluster, unless `address` is given as well.
+
+    Parameters
+    ----------
+    cluster_yaml : Path, optional
+        A file for `ray up`.
+    address : str, optional
+        A cluster's address; None starts Ray on this machine.
+    need : Need
+        What the sweep asks for, see `need_of`.
+    storage : str, optional
+        Folder or URI of the checkpoints.
+    console : Console
+        Where the findings are printed.
+
+    Returns
+    -------
+    int
+        Exit code: 2 when there is an error among the findings, else 0.
+    """
+    findings, checks = [], 0
+    if cluster_yaml is not None:
+        findings += examine_file(cluster_yaml, need.resources)
+        checks += 1 + len(FILE_RULES)
+    if cluster_yaml is None or address is not None:
+        root = None if storage is None or "://" in storage else str(Path(storage).resolve())
+        findings += _examine_at(address, need, root or storage)
+        findings += _unreachable_tracking()
+        checks += 1 + len(CLUSTER_CHECKS)
+    print_findings(findings, console, checks=checks)
+    return 2 if any(finding.severity == "error" for finding in findings) else 0
+
+
+def print_findings(findings: Sequence[Finding], console: Console, *, checks: int) -> None:
+    """Print a table of findings, errors first, or one line that says that there are none."""
+    if not findings:
+        console.print(f"no findings: {checks} checks", highlight=False)
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("severity", "where", "what", "what to do"):
+        table.add_column(column, overflow="fold")
+    for finding in sorted(findings, key=lambda finding: finding.severity):
+        style = COLOURS[finding.severity]
+        table.add_row(f"[{style}]{finding.severity}[/{style}]", *_escaped(finding))
+    console.print(table)
+    console.print(f"{len(findings)} findings: {checks} checks", highlight=False)
+
+
+def _escaped(finding: Finding) -> tuple[str, str, str]:
+    where, what, remedy = (escape(text) for text in (finding.where, finding.what, finding.remedy))
+    return where, what, remedy
+
+
+def _examine_at(address: str | None, need: SweepRequirements, storage: str | None) -> list[Finding]:
+    if address is None and (missing := list(lacking())):
+        return missing
+    try:
+        with connected(address):
+            return examine_cluster(need, storage_root=storage)
+    except ResourceError as failure:
+        what, _, remedy = str(failure).rpartition("; ")
+        where = "this machine" if address is None else f"--address {address}"
+        return [error(what, where=where, remedy=remedy)]
+
+
+def _unreachable_tracking() -> list[Finding]:
+    """Training goes on without MLflow, and `track` sends later what it missed: a warning."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return []
+    try:
+        reach(uri)
+    except StudyError as failure:
+        return [
+            warning(str(failure), where="MLFLOW_TRACKING_URI", remedy="figures can be sent later by `track`")
+        ]
+    return []

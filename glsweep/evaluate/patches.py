@@ -1,0 +1,370 @@
+"""Metrics on held-out patches: of all, of each data set apart, with intervals and curves."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.ndimage import distance_transform_edt
+
+from glsweep.config.space import Calibration
+from glsweep.metrics.counts import pooled_relaxed_f1, pooled_share
+from glsweep.metrics.distances import radius_px
+from glsweep.metrics.patches import MACRO, PatchMetrics, patch_metrics
+from glsweep.metrics.reliability import measure_reliability, relaxed_precision_recall
+from glsweep.metrics.thresholds import Truth, choose_threshold, count_at_thresholds
+from glsweep.nets import has_data
+from glsweep.patches.store import PatchArrays
+from glsweep.randomness import generator_for
+from glsweep.scenes.resample import local_coherence
+from glsweep.training.memory import truth_of
+
+# --- Bootstrap intervals of pooled figures: what they are pooled from is drawn anew, with replacement
+
+
+DRAWS = 1000
+FEWEST_SCENES = 3
+"""An interval over fewer scenes would say nothing."""
+
+Values = npt.NDArray[np.float64]
+
+
+def resampled(sums: Values, generator: np.random.Generator) -> Values:
+    """Draw units anew and add up what each brings.
+
+    Parameters
+    ----------
+    sums : array (units, K)
+        What each scene or patch adds to the K sums that figures are quotients of.
+    generator : numpy Generator
+        Source of randomness.
+
+    Returns
+    -------
+    array (DRAWS, K)
+    """
+    draws = generator.integers(len(sums), size=(DRAWS, len(sums)))
+    return np.stack([column[draws].sum(axis=1) for column in np.ascontiguousarray(sums.T)], axis=1)
+
+
+def interval(values: Values) -> tuple[float, float] | None:
+    """Return the 95 % interval of a figure's draws, None where half of them have no value."""
+    known = values[np.isfinite(values)]
+    if len(known) < DRAWS / 2:
+        return None
+    low, high = np.percentile(known, [2.5, 97.5])
+    return float(low), float(high)
+
+
+# --- Patches that no network has seen, and every figure of the table for predictions on them
+
+
+RELAXED = ("near_px", "predicted_px", "found_px", "truth_px")
+"""The counts that the relaxed F1 follows from."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The test patches of one size, and what is needed to score predictions on them.
+
+    Attributes
+    ----------
+    patches : PatchArrays
+        N patches.
+    tolerance_m : float
+        Of relaxed figures and BF.
+    seed : int
+        Of the bootstrap.
+    scenes : str array (N,) or None
+        The scene of each patch, if it is known.
+    """
+
+    patches: PatchArrays
+    tolerance_m: float
+    seed: int
+    scenes: npt.NDArray[np.str_] | None = None
+
+    @cached_property
+    def has_data(self) -> npt.NDArray[np.bool_]:
+        """Which pixels hold data, (N, S, S): no figure is of any other."""
+        return has_data(self.patches.image)
+
+    @cached_property
+    def truth(self) -> Truth:
+        """The true lines and their surroundings, for figures at many thresholds."""
+        return truth_of(self.patches, self.tolerance_m)
+
+    def select(self, chosen: npt.NDArray[np.bool_]) -> "HeldOut":
+        """Return the patches that `chosen` (N,) marks."""
+        patches = self.patches
+        kept = replace(patches, image=patches.image[chosen], mask=patches.mask[chosen], target=None)
+        return replace(self, patches=kept, scenes=None if self.scenes is None else self.scenes[chosen])
+
+    def score(self, probability: npt.NDArray[np.float32], tau: float) -> dict[str, Any]:
+        """Return every figure of the table for probabilities (N, S, S) at one threshold.
+
+        Figures without a suffix are means over patches; those that end in `_micro` are of all pixels
+        together, those in `_with_line` means over patches with a line alone. Of patches without one
+        `empty_without_line` tells in which share nothing was invented, of those with one
+        `empty_with_line` in which share nothing was found. A figure of no patch is None.
+        """
+        posting_m = self.patches.posting_m
+        figures = patch_metrics(
+            probability,
+            tau,
+            self.patches.mask.view(np.bool_),
+            tolerance_m=self.tolerance_m,
+            posting_m=posting_m,
+            has_data=self.has_data,
+        )
+        has_line = figures["truth_px"] > 0
+        is_empty = figures["predicted_px"] == 0
+        macro = {name: float(figures[name].mean()) for name in MACRO}
+        return {
+            **macro,
+            **{f"{name}_with_line": _mean(figures[name][has_line]) for name in MACRO},
+            **_micro(figures),
+            "hd95_m": macro["hd95_px"] * posting_m,
+            **self._relaxed(figures),
+            "empty_predictions": int(is_empty.sum()),
+            "empty_with_line": _mean(is_empty[has_line]),
+            "empty_without_line": _mean(is_empty[~has_line]),
+            "patches_with_line": int(has_line.sum()),
+            "patches_without_line": int((~has_line).sum()),
+        }
+
+    def _relaxed(self, figures: PatchMetrics) -> dict[str, Any]:
+        """Return the relaxed F1 with its 95 % bootstrap interval, and what was drawn anew for it.
+
+        That is scenes, since patches of one scene overlap and err alike; patches where scenes are
+        too few or unknown, and then the true interval is wider.
+        """
+        counts = np.stack([figures[name] for name in RELAXED], axis=1)
+        names = np.unique(self.scenes) if self.scenes is not None else np.array([])
+        over_scenes = len(names) >= FEWEST_SCENES
+        units = (
+            np.stack([counts[self.scenes == name].sum(axis=0) for name in names]) if over_scenes else counts
+        )
+        drawn = resampled(units, generator_for(self.seed, "bootstrap", len(units)))
+        low, high = interval(pooled_relaxed_f1(*drawn.T)) or (None, None)
+        return {
+            "relaxed_f1": float(pooled_relaxed_f1(*counts.sum(axis=0))),
+            "relaxed_f1_low": low,
+            "relaxed_f1_high": high,
+            "interval_over": "scenes" if over_scenes else "patches",
+        }
+
+
+def _micro(figures: PatchMetrics) -> dict[str, float]:
+    hits, predicted, truth = (figures[name].sum() for name in ("hits_px", "predicted_px", "truth_px"))
+    return {
+        "dice_micro": float(pooled_share(2 * hits, predicted + truth, predicted + truth)),
+        "precision_micro": float(pooled_share(hits, predicted, truth)),
+        "recall_micro": float(pooled_share(hits, truth, predicted)),
+    }
+
+
+def _mean(values: npt.NDArray[Any]) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+# --- A member's curves on the test patches: what no single threshold tells
+
+
+def member_curves(test: HeldOut, probability: npt.NDArray[np.float32], tau: float) -> dict[str, Any]:
+    """Return the curves of one member for probabilities (N, S, S).
+
+    Returns
+    -------
+    dict
+        `precision_recall`: relaxed, at some `thresholds`, with the exact `area` below the whole curve
+        and both figures `at_tau`. `reliability`: the fields of `Reliability`, and its error against
+        either share.
+    """
+    given = torch.from_numpy(probability)
+    curve = relaxed_precision_recall(given, test.truth)
+    counts = count_at_thresholds(given, test.truth, torch.tensor([tau]))
+    reliability = measure_reliability(given, test.truth)
+    drawn = curve.thinned()
+    return {
+        "precision_recall": {
+            "thresholds": drawn.thresholds.tolist(),
+            "precision": drawn.precision.tolist(),
+            "recall": drawn.recall.tolist(),
+            "area": curve.area,
+            "at_tau": {
+                "tau": tau,
+                "precision": float(counts.relaxed_precision()[0]),
+                "recall": float(counts.relaxed_recall()[0]),
+            },
+        },
+        "reliability": {
+            **asdict(reliability),
+            "line_error": reliability.error(reliability.line_share),
+            "near_error": reliability.error(reliability.near_share),
+        },
+    }
+
+
+# --- How clear patches are, all over and where the line runs: what makes one data set harder than
+#     another
+
+
+NEAR_LINE_PX = 3
+COHERENCE_EDGES = (0.3, 0.6)
+"""Below the first fringes can hardly be seen, above the last they are clear."""
+
+
+def patch_coherence(patches: PatchArrays) -> npt.NDArray[np.float32]:
+    """Return the local coherence of every pixel, (N, S, S); NaN where data is missing nearby."""
+    return np.stack([local_coherence(real + 1j * imaginary) for real, imaginary in patches.image])
+
+
+def data_facts_of(patches: PatchArrays, coherence: npt.NDArray[np.float32]) -> dict[str, float | int | None]:
+    """Return what is to be known of patches: their number, data, lines and coherence.
+
+    Parameters
+    ----------
+    patches : PatchArrays
+        Of one data set.
+    coherence : float32 array (N, S, S)
+        As `patch_coherence` gives it.
+
+    Returns
+    -------
+    dict
+        Counts of patches; `valid_share` (of pixels); `line_share` (of the pixels with data of patches
+        with a line); `coherence` and `line_coherence`, medians over all pixels and over those within
+        NEAR_LINE_PX of the line, None where there is none.
+    """
+    with_line, seen = patches.has_line, has_data(patches.image)
+    near = np.stack([_distance_px(mask > 0) <= NEAR_LINE_PX for mask in patches.mask])
+    return {
+        "patches_with_line": int(with_line.sum()),
+        "patches_without_line": int((~with_line).sum()),
+        "valid_share": float(seen.mean()),
+        "line_share": float(patches.mask[seen & with_line[:, None, None]].mean()) if with_line.any() else 0.0,
+        "coherence": _median(coherence),
+        "line_coherence": _median(coherence[near]),
+    }
+
+
+def recall_by_coherence(
+    patches: PatchArrays,
+    coherence: npt.NDArray[np.float32],
+    predicted: npt.NDArray[np.bool_],
+    tolerance_m: float,
+) -> list[dict[str, float | int | None]]:
+    """Return the relaxed recall apart for line pixels in noisy, fair and clear surroundings.
+
+    Parameters
+    ----------
+    patches : PatchArrays
+        Of one data set.
+    coherence : float32 array (N, S, S)
+        As `patch_coherence` gives it; line pixels where it is NaN count as noisy.
+    predicted : bool array (N, S, S)
+        The prediction at its threshold, where there is data.
+    tolerance_m : float
+        A line pixel is found when a prediction lies within.
+
+    Returns
+    -------
+    list of dict
+        One a class of coherence, ascending: `line_px`, and `recall` (None without line pixels).
+    """
+    radius = radius_px(tolerance_m, patches.posting_m)
+    on_line = patches.mask > 0
+    hits = np.concatenate(
+        [_distance_px(one)[line] <= radius for one, line in zip(predicted, on_line, strict=True)]
+    )
+    classes = np.digitize(np.nan_to_num(coherence[on_line]), COHERENCE_EDGES)
+    rows: list[dict[str, float | int | None]] = []
+    for number in range(len(COHERENCE_EDGES) + 1):
+        here = hits[classes == number]
+        rows.append({"line_px": len(here), "recall": float(here.mean()) if len(here) else None})
+    return rows
+
+
+def _distance_px(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return each pixel's distance to the nearest true one of `mask` (S, S); infinite if there is none."""
+    if not mask.any():
+        return np.full(mask.shape, np.inf)
+    return np.asarray(distance_transform_edt(~mask))
+
+
+def _median(values: npt.NDArray[np.float32]) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None
+
+
+# --- The same members on each data set apart, and what the difference comes from
+
+
+Probability = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """The test patches of one size, parted by the data set that they are from.
+
+    Attributes
+    ----------
+    of_patch : str array (N,)
+        The data set of each test patch.
+    tests : mapping of str to HeldOut
+        The patches of each data set, the study's own before those that are for test alone.
+    coherence : mapping of str to float32 array (N, S, S)
+        Local coherence of the same patches.
+    """
+
+    of_patch: npt.NDArray[np.str_]
+    tests: Mapping[str, HeldOut]
+    coherence: Mapping[str, npt.NDArray[np.float32]]
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Return what is to be known of each data set's patches."""
+        return {name: data_facts_of(t.patches, self.coherence[name]) for name, t in self.tests.items()}
+
+    def score(self, probability: Probability, tau: float, settings: Calibration) -> dict[str, Any]:
+        """Score one network's probabilities (N, S, S) on each data set apart.
+
+        Returns
+        -------
+        dict
+            By data set: the table's figures at `tau`; `relaxed_precision` and `relaxed_recall`;
+            `best_tau` and `best_relaxed_f1`, what a threshold chosen on these very patches would
+            give; `recall_by_coherence`.
+        """
+        return {
+            name: self._score_one(name, probability[self.of_patch == name], tau, settings)
+            for name in self.tests
+        }
+
+    def _score_one(
+        self, name: str, probability: Probability, tau: float, settings: Calibration
+    ) -> dict[str, Any]:
+        test = self.tests[name]
+        given = torch.from_numpy(probability)
+        counts = count_at_thresholds(given, test.truth, torch.tensor([tau]))
+        own = choose_threshold(given, test.truth, settings.model_copy(update={"criterion": "relaxed_f1"}))
+        predicted = (probability >= np.float32(tau)) & test.has_data
+        return {
+            **test.score(probability, tau),
+            "relaxed_precision": float(counts.relaxed_precision()[0]),
+            "relaxed_recall": float(counts.relaxed_recall()[0]),
+            "best_tau": own["tau"],
+            "best_relaxed_f1": max(own["values"]),
+            "recall_by_coherence": recall_by_coherence(
+                test.patches, self.coherence[name], predicted, test.tolerance_m
+            ),
+        }
+
+
+def part_data_sets(test: HeldOut, of_patch: npt.NDArray[np.str_], order: list[str]) -> DataSets:
+    """Part all test patches by data set, in `order`; data sets without a patch are left out."""
+    tests = {name: test.select(of_patch == name) for name in order if name in of_patch}
+    return DataSets(of_patch, tests, {name: patch_coherence(part.patches) for name, part in tests.items()})

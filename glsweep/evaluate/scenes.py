@@ -1,0 +1,309 @@
+"""Members on whole held-out scenes, in metres: where patch sizes meet on the same ground."""
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from glsweep.config.trial import Stratum
+from glsweep.evaluate.patches import FEWEST_SCENES, interval, resampled
+from glsweep.files import replacing, write_json
+from glsweep.metrics.lines import TOLERANCES_M, LineDistances
+from glsweep.metrics.reliability import PiecesInBand
+from glsweep.nets.member import LineUncertainty, ModelCard, load_member, weights_hash
+from glsweep.prediction.blend import Member
+from glsweep.prediction.scene import Drawing, predict_scene
+from glsweep.prediction.split_scenes import (
+    BRIDGE_M,
+    SHORTEST_M,
+    WINDOW_PX,
+    SplitScene,
+    drawing_of_study,
+    split_scenes,
+)
+from glsweep.randomness import generator_for
+from glsweep.scenes.probability import opened_probability
+from glsweep.scenes.scene import SceneEntry
+from glsweep.scenes.source import Window
+from glsweep.study import Study
+from glsweep.sweep.outcomes import Failures, kept_apart
+from glsweep.vectorize import draw_lines
+
+# --- Figures of lines in metres: by scene, and pooled with bootstrap intervals over scenes
+
+
+def line_scores(distances: LineDistances) -> dict[str, Any]:
+    """Return every figure of one scene or of several pooled; None where there is nothing to measure."""
+    figures: dict[str, Any] = {
+        "lines_km": distances.drawn_km,
+        "reference_km": distances.reference_km,
+        "mean_m": _known(distances.mean_m()),
+        "median_m": _known(distances.median_m()),
+        "mad_m": _known(distances.mad_m()),
+    }
+    for tolerance_m in TOLERANCES_M:
+        figures[f"completeness_{tolerance_m:g}"] = _known(distances.completeness(tolerance_m))
+        figures[f"correctness_{tolerance_m:g}"] = _known(distances.correctness(tolerance_m))
+        figures[f"false_km_{tolerance_m:g}"] = distances.false_km(tolerance_m)
+    return figures
+
+
+def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> dict[str, tuple[float, float] | None]:
+    """Return 95 % bootstrap intervals over scenes of the pooled figures, None with too few scenes.
+
+    Scenes are what is drawn anew, not points along a line: neighbouring points err alike.
+    """
+    shares = [f"{name}_{t:g}" for name in ("completeness", "correctness") for t in TOLERANCES_M]
+    names = ["mean_m", *shares]
+    if len(by_scene) < FEWEST_SCENES:
+        return dict.fromkeys(names)
+    sums = np.array([_sums(scene) for scene in by_scene])
+    drawn = resampled(sums, generator_for(seed, "bootstrap of scenes"))
+    drawn_m, drawn_sum, reference_m, reference_sum, *within = drawn.T
+    count = len(TOLERANCES_M)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = [
+            (drawn_sum / drawn_m + reference_sum / reference_m) / 2,
+            *(found / reference_m for found in within[:count]),
+            *(right / drawn_m for right in within[count:]),
+        ]
+    return {name: interval(value) for name, value in zip(names, values, strict=True)}
+
+
+def bands_held(
+    by_scene: Sequence[PiecesInBand], uncertainty: LineUncertainty | None, *, unknown_because: str, seed: int
+) -> dict[str, Any]:
+    """Return in what share of the drawn length near true lines these lie within the band, and as stated.
+
+    Returns
+    -------
+    dict
+        `km` of drawn lines near true ones and the number of `scenes` that have such; `band`: the share that
+        `held`, with `low` and `high` of its 95 % bootstrap interval over scenes, and `mean_m`, half a band's
+        mean width; `uncertainty`: the same of `uncert_m`, with the `share` that is stated, None without a
+        calibration, and then why in `unknown_because`. Figures of no line, and intervals of too few scenes,
+        are None.
+    """
+    drawn = [one for one in by_scene if len(one.length_m)]
+    found = {
+        "km": sum(float(one.length_m.sum()) for one in drawn) / 1000,
+        "scenes": len(drawn),
+        "band": _held(drawn, 1.0, seed),
+        "uncertainty": None,
+        "unknown_because": unknown_because,
+    }
+    if uncertainty:
+        found["uncertainty"] = {"share": uncertainty.share, **_held(drawn, uncertainty.factor, seed)}
+    return found
+
+
+def _held(by_scene: Sequence[PiecesInBand], factor: float, seed: int) -> dict[str, float | None]:
+    if not by_scene:
+        return dict.fromkeys(("held", "low", "high", "mean_m"))
+    sums = np.array(
+        [
+            (
+                one.length_m[one.held(factor)].sum(),
+                one.length_m.sum(),
+                (one.length_m * one.half_width_m).sum(),
+            )
+            for one in by_scene
+        ]
+    )
+    low, high = None, None
+    if len(by_scene) >= FEWEST_SCENES:
+        drawn = resampled(sums, generator_for(seed, "bootstrap of scenes"))
+        low, high = interval(drawn[:, 0] / drawn[:, 1]) or (None, None)
+    held_m, near_m, width_m2 = sums.sum(axis=0)
+    return {
+        "held": float(held_m / near_m),
+        "low": low,
+        "high": high,
+        "mean_m": float(factor * width_m2 / near_m),
+    }
+
+
+def _sums(scene: LineDistances) -> list[float]:
+    """Return what the pooled figures are quotients of."""
+    return [
+        scene.drawn_length_m.sum(),
+        (scene.drawn_m * scene.drawn_length_m).sum(),
+        scene.reference_length_m.sum(),
+        (scene.reference_m * scene.reference_length_m).sum(),
+        *(scene.reference_length_m[scene.reference_m <= t].sum() for t in TOLERANCES_M),
+        *(scene.drawn_length_m[scene.drawn_m <= t].sum() for t in TOLERANCES_M),
+    ]
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+# --- What a map of errors is drawn from: a scene's phase, and its lines with their distances
+
+
+LONGEST_PX = 500
+
+
+def keep_errors(path: Path, entry: SceneEntry, distances: LineDistances) -> None:
+    """Keep a scene's phase, coarsely, and where the pieces of both sides lie and how far off.
+
+    Holds phase_rad (rows, cols), NaN without data; size_km (height, width); for drawn and for
+    reference lines their pieces' x and y in kilometres from the upper left corner (N, 2), y
+    downwards, and distance to the other side in metres (N,).
+    """
+    pieces: dict[str, npt.NDArray[np.float32]] = {}
+    for side, xy_m, distance_m in (
+        ("drawn", distances.drawn_xy, distances.drawn_m),
+        ("reference", distances.reference_xy, distances.reference_m),
+    ):
+        col, row = ~entry.header.transform @ (xy_m[:, 0], xy_m[:, 1])
+        pieces[f"{side}_km"] = (np.column_stack([col, row]) * entry.posting_m / 1000).astype(np.float32)
+        pieces[f"{side}_m"] = distance_m.astype(np.float32)
+    size_km = np.array(entry.shape) * entry.posting_m / 1000
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.savez_compressed(
+            file,
+            phase_rad=_coarse_phase_rad(entry),
+            size_km=size_km,
+            drawn_km=pieces["drawn_km"],
+            drawn_m=pieces["drawn_m"],
+            reference_km=pieces["reference_km"],
+            reference_m=pieces["reference_m"],
+        )
+
+
+def _coarse_phase_rad(entry: SceneEntry) -> npt.NDArray[np.float32]:
+    """Return every n-th pixel's phase, `LONGEST_PX` at most along each side."""
+    rows, cols = entry.shape
+    step = math.ceil(max(rows, cols) / LONGEST_PX)
+    lines = [entry.read_pixels(Window(row, 0, 1, cols))[0, ::step] for row in range(0, rows, step)]
+    values = np.stack(lines)
+    return np.where(values != 0, np.angle(values), np.nan).astype(np.float32)
+
+
+# --- Members on whole held-out scenes, in metres: where patch sizes meet on the same ground
+
+
+CURVE_TAUS = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+def evaluate_scenes(
+    study: Study, strata: Sequence[Stratum], failed: Failures | None = None
+) -> dict[str, Any] | None:
+    """Let each member draw every test scene, and write lines, maps and figures.
+
+    A member that cannot do so joins those that `failed`, and has no figures.
+
+    Nothing is done where test ground is no part of a map: patches shared out at random, patches
+    without a place.
+
+    Returns
+    -------
+    dict or None
+        What `study.lines_json` holds: for each member and data set pooled figures with intervals over
+        scenes, how often the truth lay within the bands, and a curve over thresholds; and the
+        figures of each scene.
+    """
+    scenes = split_scenes(study, "test")
+    if not scenes:
+        return None
+    members: list[dict[str, Any]] = []
+    failed = {} if failed is None else failed
+    for stratum in strata:
+        with kept_apart(failed, study, "evaluate", stratum.key):
+            members.append(_member_scores(study, stratum, scenes))
+    found = {
+        "tolerances_m": list(TOLERANCES_M),
+        "shortest_m": SHORTEST_M,
+        "bridge_m": BRIDGE_M,
+        "window_px": WINDOW_PX,
+        "members": members,
+    }
+    write_json(study.lines_json, found)
+    rows = [{"member": member["title"], **scene} for member in members for scene in member["scenes"]]
+    with replacing(study.lines_csv) as beside:
+        pd.DataFrame(rows).to_csv(beside, index=False)
+    return found
+
+
+def _member_scores(study: Study, stratum: Stratum, scenes: Sequence[SplitScene]) -> dict[str, Any]:
+    folder = study.member(stratum)
+    network, card = load_member(folder)
+    member, drawing = Member(stratum.key, network, card, weights_hash(folder)), drawing_of_study(card)
+    maps = study.maps / stratum.key
+    drawn = [_draw(scene, member, drawing, maps) for scene in scenes]
+    groups = []
+    for data_set in dict.fromkeys(scene.entry.data_set for scene in scenes):
+        own = [one for scene, one in zip(scenes, drawn, strict=True) if scene.entry.data_set == data_set]
+        groups.append({"data_set": data_set, **_pooled(own, card, study.config.seed)})
+    return {
+        "stratum": stratum.key,
+        "title": stratum.title,
+        "architecture": stratum.architecture,
+        "tau": card.tau,
+        "data_sets": groups,
+        "scenes": [
+            {
+                "scene": scene.entry.name,
+                "data_set": scene.entry.data_set,
+                "errors": f"{scene.entry.header.name}-errors.npz",
+                **line_scores(one.distances),
+            }
+            for scene, one in zip(scenes, drawn, strict=True)
+        ],
+    }
+
+
+class MeasuredLines(NamedTuple):
+    """A member's lines on a scene, measured at its own threshold and at every one of the curve."""
+
+    distances: LineDistances
+    curve: list[LineDistances]
+    pieces: PiecesInBand
+
+
+def _draw(scene: SplitScene, member: Member, drawing: Drawing, folder: Path) -> MeasuredLines:
+    header = scene.header
+    # From the map on: a study that is moved with its scenes names no place that it has left.
+    told_as = os.path.relpath(header.path, folder)
+    predicted = predict_scene(header, [member], drawing, folder, lambda _share: None, told_as=told_as)
+    distances = scene.distances([one.line for one in predicted.lines])
+    keep_errors(folder / f"{header.name}-errors.npz", scene.entry, distances)
+    return MeasuredLines(distances, _curve(scene, predicted.files[0]), scene.pieces_in_band(predicted.lines))
+
+
+def _pooled(drawn: Sequence[MeasuredLines], card: ModelCard, seed: int) -> dict[str, Any]:
+    measured = [one.distances for one in drawn]
+    curves = zip(*(one.curve for one in drawn), strict=True)
+    return {
+        "scenes": len(drawn),
+        "pooled": line_scores(LineDistances.pooled(measured)),
+        "intervals": intervals(measured, seed=seed),
+        "bands": bands_held(
+            [one.pieces for one in drawn],
+            card.uncertainty,
+            unknown_because=card.uncertainty_unknown,
+            seed=seed,
+        ),
+        "curve": [
+            {"tau": tau, **line_scores(LineDistances.pooled(at_tau))}
+            for tau, at_tau in zip(CURVE_TAUS, curves, strict=True)
+        ],
+    }
+
+
+def _curve(scene: SplitScene, probability: Path) -> list[LineDistances]:
+    """Draw the scene at every threshold of the curve."""
+    transform = scene.entry.header.transform
+    with opened_probability(probability) as grid:
+        drawn = [
+            draw_lines(grid, transform, tau=tau, shortest_m=SHORTEST_M, bridge_m=BRIDGE_M)
+            for tau in CURVE_TAUS
+        ]
+    return [scene.distances([one.line for one in lines]) for lines in drawn]

@@ -1,0 +1,129 @@
+"""Several networks of one kind as a single one: every layer works in groups, one for each network."""
+
+import operator
+from collections.abc import Callable, Sequence
+from copy import copy
+
+import torch
+from torch import Tensor, fx, nn
+
+from glsweep.nets.cpu import concatenated, doubled
+from glsweep.nets.unet import check_size
+
+# Functions of this package that are called as they are, since they ask for what only a tensor knows.
+NOT_TRACED = (check_size, doubled)
+# What treats every channel alike does for several networks what it does for one.
+ALIKE_LAYERS = (nn.ReLU, nn.MaxPool2d)
+ALIKE_FUNCTIONS = (*NOT_TRACED, operator.add)
+ALIKE_METHODS = ("relu", "sigmoid", "mean", "expand_as")
+
+
+def group(networks: Sequence[nn.Module]) -> nn.Module:
+    """Return one network that does what `networks` do, each on channels of its own.
+
+    The first is traced, and each of its layers replaced by one with as many groups as there are
+    networks; so nothing passes from one network to another. Weights and running statistics are
+    copies, which `ungroup` brings back.
+
+    Parameters
+    ----------
+    networks : sequence of nn.Module
+        K networks of one architecture and width, on one device and in one mode.
+
+    Returns
+    -------
+    nn.Module
+        Maps (N, K C, H, W), in which the channels of a network lie side by side, to a tuple of heads
+        (N, K, H, W). Its tensors have the networks' names, and hold theirs as `join` does.
+
+    Raises
+    ------
+    TypeError
+        When the networks do something of which it is not known what it does to groups.
+    """
+    first, count = networks[0], len(networks)
+    graph = _Tracer(autowrap_functions=(*NOT_TRACED, concatenated)).trace(first)
+    layers: dict[str, nn.Module] = {}
+    for node in graph.nodes:
+        if node.op == "call_module":
+            same = [network.get_submodule(node.target) for network in networks]
+            layers[node.target] = _grouped_layer(same)
+        elif node.op in ("call_function", "call_method"):
+            _regroup(node, count)
+    return fx.GraphModule(layers, graph).train(first.training)
+
+
+def ungroup(grouped: nn.Module, networks: Sequence[nn.Module]) -> None:
+    """Set weights and running statistics of `networks` to those of the network that `group` made of them."""
+    joined = grouped.state_dict()
+    for place, network in enumerate(networks):
+        for name, tensor in network.state_dict().items():
+            tensor.copy_(joined[name].chunk(len(networks))[place].view_as(tensor))
+
+
+def join(tensors: Sequence[Tensor]) -> Tensor:
+    """Put a tensor that each network has one after the other, along the first axis; scalars in a row."""
+    return torch.cat([torch.atleast_1d(tensor.detach()) for tensor in tensors])
+
+
+class _Tracer(fx.Tracer):
+    """Looks into whatever has layers, and into no layer."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return next(m.children(), None) is None
+
+
+def _grouped_layer(layers: Sequence[nn.Module]) -> nn.Module:
+    first, count = layers[0], len(layers)
+    if isinstance(first, ALIKE_LAYERS):
+        return copy(first)
+    # On no device, so that no weights are drawn: there are some.
+    with torch.device("meta"):
+        grouped = _layer_in_groups(first, count)
+    for name, _ in first.named_parameters():
+        setattr(grouped, name, nn.Parameter(join([getattr(layer, name) for layer in layers])))
+    for name, _ in first.named_buffers():
+        setattr(grouped, name, join([getattr(layer, name) for layer in layers]))
+    return grouped
+
+
+def _layer_in_groups(layer: nn.Module, count: int) -> nn.Module:
+    match layer:
+        case nn.Conv2d() | nn.ConvTranspose2d():
+            return type(layer)(
+                count * layer.in_channels,
+                count * layer.out_channels,
+                layer.kernel_size,  # type: ignore[arg-type]  # any length, says torch
+                stride=layer.stride,  # type: ignore[arg-type]
+                padding=layer.padding,  # type: ignore[arg-type]
+                dilation=layer.dilation,  # type: ignore[arg-type]
+                groups=count * layer.groups,
+                bias=layer.bias is not None,
+            )
+        case nn.BatchNorm2d():
+            return type(layer)(count * layer.num_features, eps=layer.eps, momentum=layer.momentum)
+    raise TypeError(f"{type(layer).__name__} is not known to work in groups; see glsweep/nets/grouped.py")
+
+
+def _regroup(node: fx.Node, count: int) -> None:
+    """Let what mixes channels do so within each network."""
+    if node.target in MIXING:
+        node.target, node.kwargs = MIXING[node.target], {**node.kwargs, "count": count}
+    elif node.target not in (*ALIKE_FUNCTIONS, *ALIKE_METHODS):
+        raise TypeError(f"{node.target} is not known to work in groups; see glsweep/nets/grouped.py")
+
+
+def _concatenated(parts: Sequence[Tensor], *, count: int) -> Tensor:
+    """Concatenate channels, (N, K C, H, W) and (N, K C', H, W), network by network."""
+    each = zip(*(part.chunk(count, dim=1) for part in parts), strict=True)
+    return concatenated([piece for pieces in each for piece in pieces])
+
+
+def _multiplied(features: Tensor, coefficient: Tensor, *, count: int) -> Tensor:
+    """Multiply (N, K C, H, W) with (N, K C', H, W); 1 channel is one for all of the same network."""
+    left, right = features.unflatten(1, (count, -1)), coefficient.unflatten(1, (count, -1))
+    product: Tensor = (left * right).flatten(1, 2)
+    return product
+
+
+MIXING: dict[object, Callable[..., Tensor]] = {concatenated: _concatenated, operator.mul: _multiplied}

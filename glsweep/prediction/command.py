@@ -1,0 +1,251 @@
+"""The command `predict`: the request checked before anything is written, then scene after scene."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+
+from glsweep.config.bands import NoData, check_option
+from glsweep.errors import ConfigError, DataError
+from glsweep.metrics.reliability import FEWEST_SCENES
+from glsweep.nets.member import LineUncertainty
+from glsweep.prediction import DrawingOptions
+from glsweep.prediction.blend import EMBEDDED, GRID_PX, SAME, Member, choose_device, common_tau, open_members
+from glsweep.prediction.scene import Advance, Drawing, Predicted, predict_scene
+from glsweep.prediction.split_scenes import uncertainty_of
+from glsweep.scenes.raster import read_header
+from glsweep.scenes.raster_files import distinct, is_raster_there, rasters_of_folder, refuse_nothing
+from glsweep.training.memory import keep_freed_memory
+
+# --- From the options of a command to open networks and a way to draw: checked before anything is
+#     written
+
+
+PATCHES_A_WINDOW = 2
+
+
+def check_options(options: DrawingOptions) -> None:
+    """Make sure that every number can be meant.
+
+    Raises
+    ------
+    ConfigError
+        When an option has a bad value.
+    """
+    for name, value, low, high in (("overlap", options.overlap, 0, 0.9), ("tau", options.tau, 0, 1)):
+        if value is not None and not low <= value <= high:
+            raise ConfigError(f"--{name} {value:g}: is not between {low:g} and {high:g}; choose one that is")
+    if options.window_px is not None and (options.window_px < GRID_PX or options.window_px % GRID_PX):
+        raise ConfigError(f"--window-px {options.window_px}: is no multiple of {GRID_PX}; choose one that is")
+    for name, value in (("shortest-m", options.shortest_m), ("bridge-m", options.bridge_m)):
+        if value < 0:
+            raise ConfigError(f"--{name} {value:g}: is negative; choose 0 or more")
+
+
+def open_drawing(options: DrawingOptions, console: Console) -> tuple[list[Member], Drawing]:
+    """Open the networks, and settle what the options leave to them.
+
+    Raises
+    ------
+    ConfigError
+        When the device cannot be used, or the models do not go together.
+    StudyError
+        When a model cannot be found or read.
+    """
+    keep_freed_memory()
+    device = choose_device(options.device)
+    members = open_members(options.model or (str(EMBEDDED),), device)
+    if not options.model:
+        console.print(
+            "drawing with the network in the package, which knows simulated scenes alone "
+            "(docs/network.md); name your own with --model",
+            highlight=False,
+        )
+    tau = common_tau(members) if options.tau is None else options.tau
+    drawing = Drawing(
+        window_px=options.window_px or PATCHES_A_WINDOW * max(m.card.patch_size_px for m in members),
+        overlap=options.overlap,
+        turned=options.turned,
+        tau=tau,
+        shortest_m=options.shortest_m,
+        bridge_m=options.bridge_m,
+        formats=options.formats,
+        device=device,
+        uncertainty=uncertainty_of(members, tau=tau, turned=options.turned),
+    )
+    return members, drawing
+
+
+# --- Scene after scene under a bar; one that does not fit is left out and told
+
+
+Scene = TypeVar("Scene")
+Result = TypeVar("Result")
+
+
+def each_scene(
+    scenes: Sequence[Scene],
+    work: Callable[[Scene, Advance], Result],
+    name_of: Callable[[Scene], str],
+    console: Console,
+) -> tuple[list[Result], list[str]]:
+    """Do the same to every scene.
+
+    Parameters
+    ----------
+    scenes : sequence
+        In the order in which they are worked on.
+    work : callable
+        Given a scene, and a function that is told the share that was added.
+    name_of : callable
+        What a scene is called beside its bar.
+    console : Console
+        Where the bars are.
+
+    Returns
+    -------
+    tuple
+        What came of the scenes, and for each other one why it was left out.
+
+    Raises
+    ------
+    DataError
+        When the only scene cannot be worked on.
+    """
+    done: list[Result] = []
+    refused: list[str] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        for scene in scenes:
+            task = progress.add_task(name_of(scene), total=1.0)
+            try:
+                done.append(work(scene, partial(progress.advance, task)))
+            except DataError as error:
+                if len(scenes) == 1:
+                    raise
+                refused.append(str(error))
+            progress.remove_task(task)
+    return done, refused
+
+
+def print_refused(refused: Sequence[str], console: Console) -> int:
+    """Print why scenes were left out, and return the exit code: 2 if there are any, 0 if not."""
+    for reason in refused:
+        console.print(f"[red]left out:[/red] {reason}", highlight=False, soft_wrap=True)
+    return 2 if refused else 0
+
+
+# --- The command `predict`: checked before anything is written, then scene after scene
+
+
+UNKNOWN = (
+    "uncert_m is empty: it is known of what one member draws at its card's threshold, not turned, and only "
+    f"if its validation had {FEWEST_SCENES} scenes or more that agree; band_m tells how wide the bands are"
+)
+
+
+def predict_scenes(
+    scenes: Sequence[Path],
+    out: Path,
+    options: DrawingOptions,
+    console: Console,
+    *,
+    bands: str,
+    nodata: NoData,
+    wavelength_m: float | None,
+) -> int:
+    """Predict all scenes that can be, say why others cannot, and return 0, or 2 if there are such.
+
+    Parameters
+    ----------
+    scenes : sequence of Path
+        Rasters, or folders of them.
+    out : Path
+        Where the files go.
+    options : DrawingOptions
+        How.
+    console : Console
+        Where all is told.
+    bands : str
+        What the rasters' bands hold, see `parse_bands`.
+    nodata : float, "as_tagged" or None
+        What stands for no data where the files do not say so, see `NoData`.
+    wavelength_m : float or None
+        The radar's, where it is known.
+
+    Raises
+    ------
+    ConfigError
+        When an option has a bad value, or the models do not go together.
+    StudyError
+        When a model cannot be found or read.
+    DataError
+        When there is no scene, or the only one cannot be predicted.
+    """
+    check_options(options)
+    check_option(bands)
+    paths = _rasters(scenes, console)
+    members, drawing = open_drawing(options, console)
+    _check_wavelength(wavelength_m, members)
+
+    def predict_one(path: Path, advance: Advance) -> Predicted:
+        header = read_header(path, bands, nodata=nodata)
+        for remark in header.remarks:
+            console.print(f"{path.name}: {remark}", highlight=False, soft_wrap=True, markup=False)
+        return predict_scene(header, members, drawing, out, advance)
+
+    done, refused = each_scene(paths, predict_one, lambda path: path.name, console)
+    if done:
+        console.print(_told(done, drawing.uncertainty))
+        if drawing.uncertainty is None:
+            console.print(_why_empty(members), highlight=False, soft_wrap=True, markup=False)
+        console.print(f"written to {out}", highlight=False, soft_wrap=True)
+    return print_refused(refused, console)
+
+
+def _rasters(given: Sequence[Path], console: Console) -> list[Path]:
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            choice = rasters_of_folder(path)
+            refuse_nothing(path, choice)
+            found += choice.taken
+            for line in choice.passed_over:
+                console.print(str(line), highlight=False, soft_wrap=True, markup=False)
+        elif is_raster_there(path):
+            found.append(path)
+        else:
+            raise DataError(f"{path}: there is no such file or folder; name an interferogram")
+    return distinct(found, "predict them into different folders")
+
+
+def _check_wavelength(wavelength_m: float | None, members: list[Member]) -> None:
+    known_m = members[0].card.wavelength_m
+    if wavelength_m is not None and not math.isclose(wavelength_m, known_m, rel_tol=SAME):
+        raise ConfigError(
+            f"--wavelength-m {wavelength_m:g}: {members[0].name} was trained for {known_m:g} m, in which a "
+            "tide makes other fringes; use a model of that wavelength"
+        )
+
+
+def _why_empty(members: Sequence[Member]) -> str:
+    learnt = members[0].card.uncertainty_unknown if len(members) == 1 else ""
+    return f"uncert_m is empty: {learnt}; band_m tells how wide the bands are" if learnt else UNKNOWN
+
+
+def _told(done: list[Predicted], uncertainty: LineUncertainty | None) -> Table:
+    table = Table(Column("scene", overflow="fold"), "lines", "km", "mean probability", "uncertainty m")
+    factor = uncertainty.factor if uncertainty else math.nan
+    for one in done:
+        total_m = sum(line.length_m for line in one.lines)
+        probability = sum(line.probability * line.length_m for line in one.lines) / total_m if total_m else 0
+        band_m = sum(line.half_width_m * line.length_m for line in one.lines) / total_m if total_m else 0
+        known = f"{factor * band_m:.0f}" if uncertainty else "-"
+        told = (f"{probability:.2f}", known) if total_m else ("-", "-")
+        table.add_row(one.scene, f"{len(one.lines)}", f"{one.length_km:.1f}", *told)
+    return table

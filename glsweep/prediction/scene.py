@@ -1,0 +1,338 @@
+"""One scene, from its raster to a probability, lines and a picture."""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import shapely
+import torch
+from affine import Affine
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from shapely import LineString
+
+from glsweep.files import replacing, write_json
+from glsweep.nets.member import LineUncertainty
+from glsweep.prediction import Format
+from glsweep.prediction.blend import Member, SceneInput, fit_to, predict_strips
+from glsweep.prediction.products import as_table, provenance_of, write_item, write_lines
+from glsweep.scenes.probability import ProbabilityRaster, probability_raster
+from glsweep.scenes.raster import RasterHeader
+from glsweep.vectorize import DrawnLine, draw_lines
+
+# --- A scene at a glance: its phase with the lines, and the probability beside it
+
+
+LONGEST_PX = 1200
+WIDTH_IN = 12.0
+LINE = "#111111"
+HALO = "#ffffff"
+NO_DATA = "#d8d8d8"
+
+
+def draw_quick_look(
+    path: Path,
+    phase_rad: npt.NDArray[np.float32],
+    probability: npt.NDArray[np.float32],
+    lines: Sequence[LineString],
+    transform: Affine,
+    *,
+    shape: tuple[int, int],
+    title: str,
+) -> None:
+    """Draw two panels, with kilometres along their axes.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG.
+    phase_rad, probability : float32 array (rows, cols)
+        NaN where there is no data; coarser than the scene, and each of its own shape.
+    lines : sequence of LineString
+        In (col, row) pixel coordinates of the scene.
+    transform : Affine
+        From those to map coordinates.
+    shape : tuple of int
+        The scene's rows and columns.
+    title : str
+        Above the panels.
+    """
+    posting_km = math.hypot(transform.a, transform.d) / 1000
+    rows_km, cols_km = shape[0] * posting_km, shape[1] * posting_km
+    height_in = WIDTH_IN / 2.15 * min(2.0, rows_km / cols_km) + 0.8
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    plain: dict[str, Any] = {"extent": (0.0, cols_km, rows_km, 0.0), "interpolation": "nearest"}
+    phase = left.imshow(phase_rad, cmap="twilight_shifted", vmin=-math.pi, vmax=math.pi, **plain)
+    shown = right.imshow(probability, cmap="cividis", vmin=0, vmax=1, **plain)
+    for axes, image, label in ((left, phase, "wrapped phase (rad)"), (right, shown, "probability")):
+        axes.set_facecolor(NO_DATA)
+        axes.set(xlabel="km", title=label)
+        figure.colorbar(image, ax=axes, shrink=0.7)
+    left.set_ylabel("km")
+    _draw_lines(left, lines, posting_km)
+    figure.suptitle(title, fontsize=11)
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=120)
+
+
+def _draw_lines(axes: Axes, lines: Sequence[LineString], posting_km: float) -> None:
+    for line in lines:
+        col, row = np.array(line.coords).T * posting_km
+        axes.plot(col, row, color=HALO, linewidth=2.4)
+        axes.plot(col, row, color=LINE, linewidth=1.0)
+
+
+# --- One scene, from its raster to a probability, lines and a picture
+
+
+Advance = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How scenes are predicted and lines are drawn.
+
+    Attributes
+    ----------
+    window_px : int
+        Side of a window.
+    overlap : float
+        Share of its side that a window has in common with the next.
+    turned : bool
+        Whether to average over flips and quarter turns.
+    tau : float
+        Probability from which a pixel is line.
+    shortest_m, bridge_m : float
+        Shorter lines are left out; gaps up to this length are bridged.
+    formats : tuple of str
+        Of the files of lines.
+    device : torch.device
+        Where the networks are.
+    uncertainty : LineUncertainty or None
+        What makes metres of a band's width; None where it was not learnt for lines that are drawn so.
+    """
+
+    window_px: int
+    overlap: float
+    turned: bool
+    tau: float
+    shortest_m: float
+    bridge_m: float
+    formats: tuple[Format, ...]
+    device: torch.device
+    uncertainty: LineUncertainty | None = None
+
+    def settings(self) -> dict[str, float | bool]:
+        """Return all on which the lines depend, to be written beside them."""
+        return {
+            "tau": self.tau,
+            "window_px": self.window_px,
+            "overlap": self.overlap,
+            "turned": self.turned,
+            "shortest_m": self.shortest_m,
+            "bridge_m": self.bridge_m,
+        }
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was made of a scene.
+
+    Attributes
+    ----------
+    scene : str
+    lines : list of DrawnLine
+        In the scene's map.
+    files : list of Path
+        The probability, the lines, the picture, the note of how they were made, and the STAC item.
+    """
+
+    scene: str
+    lines: list[DrawnLine]
+    files: list[Path]
+
+    @property
+    def length_km(self) -> float:
+        """Length of all lines."""
+        return sum(one.length_m for one in self.lines) / 1000
+
+
+def predict_scene(
+    header: RasterHeader,
+    members: list[Member],
+    drawing: Drawing,
+    folder: Path,
+    advance: Advance,
+    *,
+    told_as: str | None = None,
+) -> Predicted:
+    """Predict a scene and write everything that is made of it.
+
+    Parameters
+    ----------
+    header : RasterHeader
+        The scene.
+    members : list of Member
+        On `drawing.device`.
+    drawing : Drawing
+        How.
+    folder : Path
+        Where the files go; a temporary raster lies there meanwhile.
+    advance : callable
+        Told the share of the scene that was added.
+    told_as : str, optional
+        What the note calls the scene; its path unless given.
+
+    Raises
+    ------
+    DataError
+        When the scene's posting does not fit, or its pixels cannot be read.
+    """
+    scene = fit_to(header, members)
+    crs = pyproj.CRS.from_wkt(header.crs.to_wkt())
+    provenance = provenance_of(header, members, drawing.tau)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _empty_raster(scene, members, folder) as raster:
+        phase_rad = _fill(raster, scene, members, drawing, advance)
+        lines = _lines(raster, scene, drawing)
+        probability = folder / f"{header.name}-probability.tif"
+        raster.keep(probability, provenance.tags())
+        table = as_table(lines, crs, provenance, drawing.uncertainty)
+        files = write_lines(table, folder, f"{header.name}-lines", drawing.formats)
+        picture = folder / f"{header.name}.png"
+        draw_quick_look(
+            picture,
+            phase_rad,
+            raster.read_coarsely(LONGEST_PX),
+            _in_pixels(lines, scene),
+            scene.transform,
+            shape=scene.shape,
+            title=f"{header.name}: {sum(one.length_m for one in lines) / 1000:.1f} km of line",
+        )
+    note = folder / f"{header.name}.json"
+    _write_note(note, scene, members, drawing, lines, told_as=told_as or str(header.path))
+    item = folder / f"{header.name}.stac.json"
+    write_item(
+        item,
+        provenance,
+        scene,
+        lines,
+        probability=probability,
+        line_files=files,
+        picture=picture,
+        note=note,
+    )
+    return Predicted(header.name, lines, [probability, *files, picture, note, item])
+
+
+def draw_scene(header: RasterHeader, member: Member, drawing: Drawing, folder: Path) -> list[DrawnLine]:
+    """Return the lines that a member draws in a scene; nothing stays in the folder.
+
+    Raises
+    ------
+    DataError
+        When the scene's posting does not fit, or its pixels cannot be read.
+    """
+    scene = fit_to(header, [member])
+    with _empty_raster(scene, [member], folder) as raster:
+        _fill(raster, scene, [member], drawing, lambda _share: None)
+        return _lines(raster, scene, drawing)
+
+
+@contextmanager
+def _empty_raster(scene: SceneInput, members: Sequence[Member], folder: Path) -> Iterator[ProbabilityRaster]:
+    """Yield room for the members' probabilities in `folder`, which is removed in the end."""
+    header = scene.header
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{header.name}.", dir=folder) as temporary,
+        probability_raster(
+            Path(temporary), scene.shape, scene.transform, header.crs, members=len(members)
+        ) as raster,
+    ):
+        yield raster
+
+
+def _lines(raster: ProbabilityRaster, scene: SceneInput, drawing: Drawing) -> list[DrawnLine]:
+    header = scene.header
+    return draw_lines(
+        raster,
+        scene.transform,
+        crs=pyproj.CRS.from_wkt(header.crs.to_wkt()) if header.is_placed else None,
+        tau=drawing.tau,
+        shortest_m=drawing.shortest_m,
+        bridge_m=drawing.bridge_m,
+    )
+
+
+def _fill(
+    raster: ProbabilityRaster,
+    scene: SceneInput,
+    members: Sequence[Member],
+    drawing: Drawing,
+    advance: Advance,
+) -> npt.NDArray[np.float32]:
+    """Predict the scene into the raster, and return its phase, coarsely, NaN without data."""
+    step = max(1, math.ceil(max(scene.shape) / LONGEST_PX))
+    seen: list[npt.NDArray[np.float32]] = []
+    strips = predict_strips(
+        scene.read_rows,
+        scene.shape,
+        members,
+        window_px=drawing.window_px,
+        overlap=drawing.overlap,
+        turned=drawing.turned,
+        device=drawing.device,
+    )
+    for row, probability, interferogram in strips:
+        raster.write(row, probability, interferogram != 0)
+        coarse = interferogram[-row % step :: step, ::step]
+        seen.append(np.where(coarse != 0, np.angle(coarse), np.nan).astype(np.float32))
+        advance(len(interferogram) / scene.shape[0])
+    return np.concatenate(seen)
+
+
+def _in_pixels(lines: Sequence[DrawnLine], scene: SceneInput) -> list[shapely.LineString]:
+    back = ~scene.transform
+    return [
+        shapely.transform(one.line, lambda xy: np.column_stack(back @ (xy[:, 0], xy[:, 1]))) for one in lines
+    ]
+
+
+def _write_note(
+    path: Path,
+    scene: SceneInput,
+    members: Sequence[Member],
+    drawing: Drawing,
+    lines: Sequence[DrawnLine],
+    *,
+    told_as: str,
+) -> None:
+    """Write down how the files were made, so that they can be made again."""
+    write_json(
+        path,
+        {
+            "scene": told_as,
+            "posting_m": scene.header.posting_m,
+            "looks": scene.looks,
+            "members": [
+                {
+                    "name": member.name,
+                    "weights_hash": member.weights_hash,
+                    "card": member.card.model_dump(mode="json"),
+                }
+                for member in members
+            ],
+            **drawing.settings(),
+            "uncertainty": drawing.uncertainty.model_dump(mode="json") if drawing.uncertainty else None,
+            "lines": len(lines),
+            "length_km": sum(one.length_m for one in lines) / 1000,
+        },
+    )

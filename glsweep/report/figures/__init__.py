@@ -1,0 +1,177 @@
+"""The one look of all figures: colours, type, sizes, layout, and how a figure becomes a PNG."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, ListedColormap
+from matplotlib.figure import Figure
+
+from glsweep.config.trial import ARCHITECTURE_TITLES, Stratum
+
+# --- The one look of all figures: colours, type, sizes, and how a figure becomes a PNG
+
+
+WIDTH_IN = 10.8  # the page shows a figure at 100 CSS pixels an inch
+DOTS_PER_INCH = 150
+
+INK = "#1b2228"
+SOFT_INK = "#5a6670"
+HAIRLINE = "#d5dade"
+NO_DATA = "#b9bec3"
+# Okabe & Ito: distinguishable with any kind of colour vision.
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+VERMILLION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
+ARCHITECTURE_COLOURS = dict(zip(ARCHITECTURE_TITLES, (BLUE, ORANGE, GREEN, PURPLE, SKY), strict=False))
+ARCHITECTURE_DASHES = dict(zip(ARCHITECTURE_TITLES, ("-", (0, (5, 1.5)), (0, (1.2, 1))), strict=False))
+BASELINE_COLOURS = {"all_line": "#b3b9bf", "no_line": "#7d858c"}
+
+SETTINGS: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so figures look alike everywhere
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.labelsize": 9.5,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": SOFT_INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": HAIRLINE,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "text.parse_math": False,  # a label that a user chose may hold a dollar sign
+    "axes.formatter.use_mathtext": False,
+    "xtick.color": SOFT_INK,
+    "ytick.color": SOFT_INK,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.facecolor": "white",
+    "legend.edgecolor": "white",
+    "legend.framealpha": 0.85,
+    "lines.linewidth": 1.7,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "image.interpolation": "nearest",
+}
+
+
+@dataclass(frozen=True)
+class CaptionedFigure:
+    """A figure with the words that belong to it.
+
+    `name` is the file's stem and the page's anchor; `caption` says what is seen and how it is
+    defined; `alt` says it to those who cannot see it; `defined` are the anchors of the definitions
+    that the page links below it.
+    """
+
+    name: str
+    title: str
+    figure: Figure
+    caption: str
+    alt: str
+    defined: tuple[str, ...] = ()
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw and save within this block, so that no other user of matplotlib is touched."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
+        yield
+
+
+def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
+    """Return an empty figure of the page's width that arranges itself."""
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.04)  # type: ignore[union-attr, call-arg]
+    return figure
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Return the figure as PNG, without a date or a version, so that equal figures are equal files."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def architecture_colour(architecture: str) -> str:
+    """Colour of an architecture in every figure."""
+    return ARCHITECTURE_COLOURS.get(architecture, INK)
+
+
+def architecture_dashes(architecture: str) -> Any:
+    """Dashes of an architecture where curves of several cross."""
+    return ARCHITECTURE_DASHES.get(architecture, "-")
+
+
+def cut_colours(name: str, start: float, end: float) -> Colormap:
+    """Return the part of a colour map between two shares of it, without ends too light to see."""
+    return ListedColormap(mpl.colormaps[name](np.linspace(start, end, 256)))
+
+
+def note(axes: Axes, text: str, colour: str = SOFT_INK) -> None:
+    """Write a short remark in the middle of empty axes."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=colour)
+
+
+def hollow(size: float) -> dict[str, Any]:
+    """Return the look of dots for what was stopped: told from filled ones in grey print too."""
+    return {
+        "marker": "o",
+        "linestyle": "none",
+        "markersize": size,
+        "markerfacecolor": "white",
+        "markeredgecolor": SOFT_INK,
+        "markeredgewidth": 0.8,
+    }
+
+
+def draw_star(axes: Axes, x: Any, y: Any, colour: str) -> None:
+    """Mark a winner."""
+    axes.plot(x, y, "*", markersize=13, color=colour, markeredgecolor=INK, markeredgewidth=0.9, zorder=5)
+
+
+# --- Layout of one small axes a stratum: a row for each patch size, a column for each architecture
+
+
+Draw = Callable[[Axes, Stratum], None]
+
+
+def small_multiples(strata: Sequence[Stratum], draw: Draw) -> Figure:
+    """Call `draw` once for each stratum, on axes that carry its title.
+
+    Parameters
+    ----------
+    strata : sequence of Stratum
+        Any subset of architectures and patch sizes; places without one stay empty.
+    draw : callable
+        Draws one stratum on the axes it is given.
+    """
+    sizes = sorted({stratum.patch_size_px for stratum in strata})
+    names = [name for name in ARCHITECTURE_TITLES if any(s.architecture == name for s in strata)]
+    figure = new_figure(0.3 + 2.5 * len(sizes))
+    grid = figure.subplots(len(sizes), len(names), squeeze=False)
+    for row, size in enumerate(sizes):
+        for col, name in enumerate(names):
+            stratum, axes = Stratum(name, size), grid[row, col]
+            if stratum not in strata:
+                axes.set_axis_off()
+                continue
+            draw(axes, stratum)
+            axes.set_title(stratum.title)
+    return figure

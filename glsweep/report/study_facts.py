@@ -1,0 +1,318 @@
+"""What the report says of the data and of the study's settings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from glsweep.config.dimension import Dimension, Span, span_of
+from glsweep.config.space import Asha, Budget, Median, NoStopping, SearchSpace, Stopping
+from glsweep.report import DASH, FIGURE_WORDS, counted
+from glsweep.study.configuration import StudyConfig
+
+# --- What the report says of the data: the one place that knows the shape of `data.json`
+
+
+SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class SceneRow:
+    """One scene: its size, its lines, and the splits that draw patches from it."""
+
+    name: str
+    shape: str
+    lines: int
+    line_km: float
+    rows_without_geometry: int
+    splits: str
+    left_out: str
+
+
+@dataclass(frozen=True)
+class PatchRow:
+    """Patches of one size and split.
+
+    `overlap` is the largest share of pixels that two of them have in common; None where a study
+    was prepared before it was measured.
+    """
+
+    patch_size_px: int
+    split: str
+    with_line: int
+    without_line: int
+    overlap: float | None = None
+
+    @property
+    def overlap_text(self) -> str:
+        """Return the overlap in percent, or a dash."""
+        return DASH if self.overlap is None else f"{self.overlap:.0%}"
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The data's counts, ready for the page.
+
+    `leak` is the share of patches that share ground with a training patch, by patch size and
+    split; None when the split is leak-proof, which `proof` then says in words.
+    """
+
+    scenes: list[SceneRow]
+    patches: list[PatchRow]
+    line_rows: int
+    rows_without_geometry: int
+    null_rows_by_scene: dict[str, int]
+    rows_without_scene: dict[str, int]
+    remarks: list[str]
+    scenes_without_line: list[str]
+    left_out: dict[str, str]
+    too_small: dict[int, list[str]]
+    posting_m: float
+    rule: str
+    asked_rule: str
+    reason: str
+    proof: str
+    leak: dict[int, dict[str, float]] | None
+
+    def leak_text(self, row: PatchRow) -> str:
+        """Return the share of a row's patches that share ground with training, or a dash."""
+        names = {title: split for split, title in SPLIT_TITLES.items()}
+        share = (self.leak or {}).get(row.patch_size_px, {}).get(names[row.split])
+        return DASH if share is None else f"{share:.0%}"
+
+
+def data_facts(data: Mapping[str, Any]) -> DataFacts:
+    """Arrange `data.json` for the page."""
+    found, split = data["catalogue"], data["split"]
+    left_out = dict(data.get("left_out", {}))
+    leak = data.get("leak")
+    return DataFacts(
+        scenes=_scene_rows(found, split, left_out),
+        patches=_patch_rows(data["patches"], data.get("overlap", {})),
+        line_rows=found["line_rows"],
+        rows_without_geometry=found["rows_without_geometry"],
+        null_rows_by_scene=found.get("rows_without_geometry_by_scene", {}),
+        rows_without_scene=found.get("rows_without_scene", {}),
+        remarks=found.get("remarks", []),
+        scenes_without_line=list(found["scenes_without_line"]),
+        left_out=left_out,
+        too_small={int(size): names for size, names in data.get("too_small", {}).items() if names},
+        posting_m=found["posting_m"],
+        rule=split["rule"],
+        asked_rule=split.get("asked_rule", split["rule"]),
+        reason=split["reason"],
+        proof=_proof(data),
+        leak=None if leak is None else {int(size): shares for size, shares in leak.items()},
+    )
+
+
+def _scene_rows(
+    found: Mapping[str, Any], split: Mapping[str, Any], left_out: Mapping[str, str]
+) -> list[SceneRow]:
+    null_rows = found.get("rows_without_geometry_by_scene", {})
+    whole = split["rule"] == "patch"
+    return [
+        SceneRow(
+            name=name,
+            shape=f"{facts['rows']} \N{MULTIPLICATION SIGN} {facts['cols']}",
+            lines=facts["lines"],
+            line_km=facts["line_km"],
+            rows_without_geometry=null_rows.get(name, 0),
+            splits="all" if whole and name not in left_out else _splits_of(name, split["scenes"]),
+            left_out=left_out.get(name, ""),
+        )
+        for name, facts in found["by_scene"].items()
+    ]
+
+
+def _splits_of(name: str, scenes: Mapping[str, list[str]]) -> str:
+    return ", ".join(title for split, title in SPLIT_TITLES.items() if name in scenes.get(split, []))
+
+
+def _patch_rows(
+    patches: Mapping[str, Mapping[str, Mapping[str, int]]], overlap: Mapping[str, Mapping[str, float]]
+) -> list[PatchRow]:
+    return [
+        PatchRow(
+            int(size),
+            title,
+            by_split[split]["with_line"],
+            by_split[split]["without_line"],
+            overlap.get(size, {}).get(split),
+        )
+        for size, by_split in sorted(patches.items(), key=lambda item: int(item[0]))
+        for split, title in SPLIT_TITLES.items()
+        if split in by_split
+    ]
+
+
+def _proof(data: Mapping[str, Any]) -> str:
+    checked = data.get("shared_ground", {}).get("pairs_checked")
+    if checked is None:
+        return ""
+    pairs = counted(checked, "pair")
+    return f"{pairs} of patches of different splits were compared on the map, all sizes: none share ground."
+
+
+# --- The study's settings in words: what varied, how it was searched, retrained and calibrated
+
+
+SAMPLERS = {
+    "grid": "grid, every configuration once",
+    "random": "random, each configuration drawn by itself",
+    "tpe": "TPE (tree-structured Parzen estimator), which proposes near what was good",
+}
+
+
+def setup_facts(config: StudyConfig, changes: Sequence[str] = ()) -> dict[str, dict[str, str]]:
+    """Return headings with their settings, in the order in which stages use them.
+
+    `changes` are clauses on what members were trained with otherwise than in their trials.
+    """
+    space = config.space
+    return {
+        "What varied": {name: _dimension(name, dimension) for name, dimension in space.dimensions.items()},
+        "Fixed": {name: _value(value) for name, value in space.fixed.items()},
+        "Patches": _patches(space),
+        "Search": _search(space),
+        "Retraining": _retraining(space)
+        | ({"otherwise than searched": "; ".join(changes)} if changes else {}),
+        "Calibration": {
+            "tau": f"{space.calibration.count} values from {space.calibration.lowest:g} to "
+            f"{space.calibration.highest:g}",
+            "criterion": f"{FIGURE_WORDS[space.calibration.criterion]} on validation",
+        },
+        "Randomness": {"seed": str(config.seed)},
+    }
+
+
+def _dimension(name: str, dimension: Dimension) -> str:
+    if dimension.choices is None:
+        text = _range(span_of(name, dimension))
+        if dimension.grid:
+            text += f"; grid {', '.join(f'{value:g}' for value in dimension.grid)}"
+    else:
+        names = dimension.labels or tuple(map(_value, dimension.choices))
+        text = ", ".join(names)
+        if dimension.keys:
+            text = f"({', '.join(dimension.keys)}): {text}"
+    conditions = " and ".join(f"{key} is {_value(value)}" for key, value in dimension.when.items())
+    return f"{text}; only when {conditions}" if conditions else text
+
+
+def _range(span: Span) -> str:
+    kinds = ["whole numbers"] if span.is_whole and span.step == 1 else []
+    if span.step is not None and not kinds:
+        kinds.append(f"in steps of {span.step}")
+    if span.log:
+        kinds.append("logarithmic")
+    return ", ".join([f"{span.low:g} to {span.high:g}", *kinds])
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return "(" + ", ".join(map(_value, value)) + ")"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _patches(space: SearchSpace) -> dict[str, str]:
+    settings = space.patches
+    facts = {
+        "at most": f"{settings.with_line:,} with a line, {settings.without_line:,} without, of each size",
+        "data": f"at least {settings.valid_share:.0%} of a patch's pixels",
+    }
+    if settings.near_share is not None:
+        facts["positions"] = "spread evenly along the line"
+        facts["without a line"] = (
+            f"{settings.near_share:.0%} within one patch of it, {1 - settings.near_share:.0%} farther away"
+        )
+    else:
+        facts["positions"] = "uniform, as published"
+        facts["coverage"] = (
+            f"at most {settings.box_coverage} summed over the central {settings.box_px} px box, or at least "
+            f"{settings.fresh_share:.0%} of pixels covered fewer than {settings.fresh_coverage} times"
+        )
+    return facts
+
+
+def _search(space: SearchSpace) -> dict[str, str]:
+    search = space.search
+    facts = {"sampler": SAMPLERS[search.sampler]}
+    if search.parallel is not None:
+        facts["sampler"] += f"; each proposal knows all but the last {search.parallel} of its stratum"
+    if search.first:
+        facts["tried first"] = "; ".join(
+            ", ".join(f"{name} {_value(value)}" for name, value in chosen.items()) for chosen in search.first
+        )
+    facts["budget of the sweep"] = _budget(search.budget)
+    facts["budget of a trial"] = counted(search.epochs, "epoch")
+    facts["seeds"] = f"{counted(search.replicates, 'seed')} for each configuration that runs in full"
+    facts["ranked by"] = (
+        f"{FIGURE_WORDS[search.rank_by]} on validation, tolerance {search.tolerance_m:g} m"
+        + (", mean over seeds" if search.replicates > 1 else "")
+    )
+    facts["early stopping"] = _stopping(search.scheduler)
+    resources = space.resources
+    facts["a trial takes"] = f"{counted(resources.cpus, 'CPU')}, {resources.gpus:g} GPU where there is one"
+    facts["trained as one network"] = _together(resources.cohort)
+    return facts
+
+
+def _together(cohort: int | str) -> str:
+    match cohort:
+        case 1:
+            return "none"
+        case int():
+            return f"up to {cohort} trials that differ in loss and optimiser alone"
+    return "small trials that differ in loss and optimiser alone, on CPUs"
+
+
+def _budget(budget: Budget) -> str:
+    limits = []
+    if budget.trials is not None:
+        limits.append(counted(budget.trials, "configuration"))
+    if budget.epochs is not None:
+        limits.append(counted(budget.epochs, "epoch"))
+    if budget.hours is not None:
+        limits.append(f"{budget.hours:g} h")
+    return (
+        ", ".join(limits) + (", whichever comes first" if len(limits) > 1 else "") if limits else "no limit"
+    )
+
+
+def _stopping(stopping: Stopping) -> str:
+    within = "within each (architecture, patch size)"
+    match stopping:
+        case Asha():
+            return (
+                f"successive halving {within}, first rung at epoch {stopping.grace_epochs}, "
+                f"the best 1 in {stopping.reduction_factor} go on"
+            )
+        case Median():
+            return f"median rule {within}, at each epoch from {stopping.grace_epochs} on"
+        case NoStopping():
+            return "none"
+
+
+def _retraining(space: SearchSpace) -> dict[str, str]:
+    retraining = space.retraining
+    annealed = "" if retraining.annealing == "none" else f" (annealed by {retraining.annealing})"
+    return {
+        "budget": f"{counted(retraining.epochs, 'epoch')}, patience {retraining.patience}",
+        "best epoch by": FIGURE_WORDS[retraining.monitor],
+        "optimiser": f"Adam, learning rate {_set(space, 'learning_rate')}{annealed}, weight decay "
+        f"{_set(space, 'weight_decay')}",
+        "batch": f"size {_set(space, 'batch_size')}, gradient norm clipped at {_set(space, 'gradient_clip')}",
+    }
+
+
+def _set(space: SearchSpace, parameter: str) -> str:
+    """Tell what full training takes for a parameter, and what the trials had where it overrules that."""
+    value = space.retraining.of_the_trial.get(parameter)
+    if value is None:
+        return "as in the trial"
+    was = space.retraining_overrides.get(parameter)
+    return f"{value:g}" if was is None else f"{value:g} (in the trials {was[0]})"

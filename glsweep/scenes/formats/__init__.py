@@ -1,0 +1,43 @@
+"""The one door through which rasters are opened, whatever their format."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from glsweep.scenes.formats.dimap import is_dimap, open_dimap
+from glsweep.scenes.formats.gdal import GdalSource, file_of, opened
+from glsweep.scenes.formats.hdf5 import open_grid
+from glsweep.scenes.products import NAMES_OF_GDAL
+from glsweep.scenes.source import HDF5, NETCDF, Source, refuse_no_raster
+
+
+@contextmanager
+def open_source(path: Path, variable: str | None = None) -> Iterator[Source]:
+    """Open a raster to read it; what goes wrong is told in one line.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or GDAL's name of one variable in it (`NETCDF:"file.nc":phase`).
+    variable : str, optional
+        A variable, as a user calls it: its name or the end of its whole one. Where a file holds several
+        grids, the bands are those of its grid. Rasters without variables take no notice.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, or has no such variable.
+    """
+    match = NAMES_OF_GDAL.fullmatch(str(path))
+    file = Path(match["file"]) if match else path
+    kind = refuse_no_raster(file)
+    if kind in (HDF5, NETCDF):
+        with open_grid(file, kind, match["variable"] if match else variable, alone=match is not None) as grid:
+            grid.path = path
+            yield grid
+    elif is_dimap(file):
+        with open_dimap(file) as stack:
+            yield stack
+    else:
+        with opened(file_of(file)) as dataset:
+            yield GdalSource(file, dataset)

@@ -1,1 +1,0 @@
-"""The command `score`: a data set drawn scene by scene, and measured against its own lines."""

@@ -1,0 +1,257 @@
+"""Random search, and the configurations that a space names to be tried first, each once."""
+
+import hashlib
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from glsweep.config.dimension import Dimension, Span, as_tuples, parameters_of, span_of
+from glsweep.config.settings import Keys, refusal, validate
+from glsweep.config.space import SearchSpace
+from glsweep.config.trial import Stratum, TrialParameters, canonical
+from glsweep.errors import ConfigError
+from glsweep.randomness import generator_for, seed_for
+from glsweep.search.plan import EarlierTrial, NoProposal, PlannedTrial, place_of
+from glsweep.search.traversal import (
+    Picked,
+    Point,
+    draw,
+    grid_pick,
+    grid_points,
+    is_finite,
+    random_pick,
+    strata_of,
+    traverse,
+)
+
+# --- From points of a search space to trials, each configuration once
+
+
+class Configurations:
+    """Makes trials of points, and knows which configurations have been taken.
+
+    Each trial has a seed of its own: one that suits a narrow network badly would otherwise spoil a
+    whole stratum.
+    """
+
+    def __init__(self, space: SearchSpace, *, seed: int, source: Path) -> None:
+        self._space = space
+        self._fixed = {canonical(name): value for name, value in space.fixed.items()}
+        self._seed, self._source = seed, source
+        self._taken: set[TrialParameters] = set()
+
+    def parameters(self, point: Point) -> TrialParameters:
+        """Return the whole configuration of a point.
+
+        Raises
+        ------
+        ConfigError
+            When a value is missing or not allowed; the message names the file of the space.
+        """
+        return validate(
+            {**self._fixed, **point.values},
+            TrialParameters,
+            self._source,
+            written=lambda keys: self._written(point, str(keys[0]) if keys else ""),
+        )
+
+    def _written(self, point: Point, parameter: str) -> Keys:
+        """Return where in the file a parameter of a point is set, or is to be set."""
+        dimensions = self._space.dimensions
+        set_in = [name for name in point.picked if parameter in parameters_of(name, dimensions[name])]
+        named = (name for name in self._space.fixed if canonical(name) == parameter)
+        return ("dimensions", set_in[-1]) if set_in else ("fixed", next(named, parameter))
+
+    def is_new(self, point: Point) -> bool:
+        """Whether no trial has this configuration yet."""
+        return self.parameters(point) not in self._taken
+
+    def take(self, point: Point) -> PlannedTrial | None:
+        """Return the next trial, or None when there is one of this configuration already."""
+        parameters = self.parameters(point)
+        if parameters in self._taken:
+            return None
+        index = len(self._taken)
+        self._taken.add(parameters)
+        fingerprint = hashlib.sha256(parameters.model_dump_json().encode()).hexdigest()[:8]
+        return PlannedTrial(
+            trial_id=f"{place_of(index)}-{fingerprint}",
+            index=index,
+            seed=seed_for(self._seed, "trial", fingerprint),
+            parameters=parameters,
+            choices=point.picked,
+        )
+
+    def recall(self, trial: PlannedTrial) -> None:
+        """Note a trial that was made in an earlier run of the sweep."""
+        self._taken.add(trial.parameters)
+
+
+# --- The configurations that a space names to be tried first
+
+
+DRAWS = 100
+
+
+def first_points(space: SearchSpace, *, seed: int, source: Path) -> list[Point]:
+    """Return a point for each entry of `search.first`; dimensions that it leaves out are drawn.
+
+    Raises
+    ------
+    ConfigError
+        When an entry names what the space has not, or dimensions that never exist together.
+    """
+    return [
+        _Entry(space, source, number).complete(generator_for(seed, "first", number))
+        for number in range(len(space.search.first))
+    ]
+
+
+class _Entry:
+    """One entry of `search.first`, with its place in the file."""
+
+    def __init__(self, space: SearchSpace, source: Path, number: int) -> None:
+        self._space, self._source = space, source
+        self._where: Keys = ("search", "first", number)
+        self._given = space.search.first[number]
+
+    def complete(self, generator: np.random.Generator) -> Point:
+        """Return the point that is named; what is left out is drawn."""
+        given: dict[str, Picked] = {}
+        for name, value in self._given.items():
+            dimension = self._dimension(name)
+            if dimension in given:
+                raise self._refused(name, f"sets {dimension}, which is named there already; remove one")
+            given[dimension] = self._pick(name, dimension, value)
+        rest = grid_pick(generator) if self._space.search.sampler == "grid" else random_pick(generator)
+
+        def pick(name: str, dimension: Dimension) -> Picked:
+            return given[name] if name in given else rest(name, dimension)
+
+        unmet: list[str] = []
+        for _ in range(DRAWS):
+            point = traverse(self._space.dimensions, pick)
+            unmet = [name for name in self._given if self._dimension(name) not in point.picked]
+            if not unmet:
+                return point
+        raise self._refused(unmet[0], "does not exist beside the others named there; mind its `when`")
+
+    def _dimension(self, name: str) -> str:
+        """Return the dimension that is meant."""
+        dimensions = self._space.dimensions
+        for known in (name, *dimensions):
+            if known in dimensions and canonical(known) == canonical(name):
+                return known
+        known_names = ", ".join(dimensions)
+        raise self._refused(name, f"{name!r} is not a dimension of this space; known: {known_names}")
+
+    def _pick(self, name: str, dimension: str, value: Any) -> Picked:
+        of = self._space.dimensions[dimension]
+        if isinstance(value, bool):  # which equals 1 or 0
+            raise self._refused(name, f"{str(value).lower()} is none of its values; write one of those")
+        if of.choices is None:
+            return self._in_range(name, span_of(dimension, of), value)
+        choices = [as_tuples(choice) for choice in of.choices]
+        if as_tuples(value) in choices:
+            return choices.index(as_tuples(value))
+        labels = of.labels or ()
+        if value in labels:
+            return labels.index(value)
+        known = ", ".join([*map(repr, of.model_dump(mode="json")["choices"]), *labels])
+        raise self._refused(name, f"{value!r} is none of its choices; known: {known}")
+
+    def _in_range(self, name: str, span: Span, value: Any) -> Picked:
+        try:
+            number = float(value)
+        except (TypeError, ValueError) as error:
+            fault = f"{value!r} is not a number; choose one from {span.low:g} to {span.high:g}"
+            raise self._refused(name, fault) from error
+        if not span.low <= number <= span.high:
+            fault = f"{value!r} is out of range; choose a number from {span.low:g} to {span.high:g}"
+            raise self._refused(name, fault)
+        if not span.holds(number):
+            below, above = span.beside(number)
+            raise self._refused(name, f"{value!r} lies between two steps; choose {below:g} or {above:g}")
+        return span.as_picked(number)
+
+    def _refused(self, name: str, fault: str) -> ConfigError:
+        return refusal(self._source, (*self._where, name), fault)
+
+
+# --- Random search: configurations drawn one after another, each once
+
+
+class RandomPlan:
+    """Those named first, then random draws until the budget is spent or the space is drawn out.
+
+    Each draw follows from the seed, from its number, and from what was tried before: trials of an
+    earlier run keep their places, also where the space was smaller then.
+    """
+
+    def __init__(self, space: SearchSpace, *, seed: int, source: Path) -> None:
+        self._space, self._seed = space, seed
+        self._configurations = Configurations(space, seed=seed, source=source)
+        self._first = first_points(space, seed=seed, source=source)
+        self._trials: list[PlannedTrial] = []
+
+    @property
+    def strata(self) -> tuple[Stratum, ...]:
+        """Every stratum of the space, sorted."""
+        return strata_of(self._space)
+
+    @property
+    def size(self) -> int | None:
+        """How many configurations there are; None when only a budget of epochs or hours ends them."""
+        return size_of(self._space)
+
+    def propose(self, index: int, past: Callable[[int], EarlierTrial]) -> PlannedTrial | NoProposal:
+        """Return draw number `index`, whatever became of earlier ones."""
+        for known in range(len(self._trials), index):
+            trial = past(known).trial
+            self._configurations.recall(trial)
+            self._trials.append(trial)
+        if index == len(self._trials):
+            drawn = self._named() or self._draw(generator_for(self._seed, "random search", index))
+            if drawn is None:
+                return NoProposal.END
+            self._trials.append(drawn)
+        return self._trials[index]
+
+    def _named(self) -> PlannedTrial | None:
+        """Return the next of those named first, if any is left."""
+        taken = map(self._configurations.take, self._first)
+        return next((trial for trial in taken if trial is not None), None)
+
+    def _draw(self, generator: Generator) -> PlannedTrial | None:
+        for _ in range(DRAWS):
+            trial = self._configurations.take(draw(self._space.dimensions, generator))
+            if trial is not None:
+                return trial
+        left = untried(self._space, self._configurations)
+        return self._configurations.take(left[generator.integers(len(left))]) if left else None
+
+
+def untried(space: SearchSpace, configurations: Configurations) -> list[Point]:
+    """Return the points that are left of a space; none of one with ranges that have no lattice.
+
+    Meant for when draws yield nothing new: then there are few more points than were tried.
+    """
+    if not _is_finite(space):
+        return []
+    return [point for point in grid_points(space.dimensions) if configurations.is_new(point)]
+
+
+def size_of(space: SearchSpace) -> int | None:
+    """Return how many configurations may be drawn from `space`, None without a budget of trials."""
+    budget = space.search.budget.trials
+    if budget is None or not _is_finite(space):
+        return budget
+    return sum(1 for _ in islice(grid_points(space.dimensions), budget))
+
+
+def _is_finite(space: SearchSpace) -> bool:
+    return all(is_finite(name, dimension) for name, dimension in space.dimensions.items())

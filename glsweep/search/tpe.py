@@ -1,0 +1,240 @@
+"""Search by Optuna's tree-structured Parzen estimator (Watanabe 2023, arXiv:2304.11127).
+
+Each stratum has a study of its own, so that a weak network is searched as well as a strong one.
+Proposal number n of a stratum follows from the seed, from n, and from what became of those of its
+proposals that came at least `parallel` before; those between count as running, whether or not they
+are over. So the same seed proposes the same however fast each trial runs, and a sweep that was cut
+off goes on as if it had not been.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import optuna
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import TrialState
+
+from glsweep.config.dimension import Dimension, as_tuples, parameters_of, span_of
+from glsweep.config.space import HIGHER_IS_BETTER, Metric, SearchSpace
+from glsweep.config.trial import Stratum, canonical
+from glsweep.randomness import seed_for
+from glsweep.search.draws import Configurations, first_points, size_of, untried
+from glsweep.search.plan import EarlierTrial, NoProposal, PlannedTrial
+from glsweep.search.traversal import SET_BY_STRATUM, Picked, Point, picks_within, strata_of, traverse
+
+# --- What Optuna knows of one stratum, and what it proposes next
+
+
+# Results before the estimator takes over from chance; its densities need a few.
+STARTUP_TRIALS = 10
+
+
+class StratumStudy:
+    """One Optuna study; its length is the number of trials that the stratum has."""
+
+    def __init__(self, stratum: Stratum, dimensions: Mapping[str, Dimension], figure: Metric) -> None:
+        self.stratum = stratum
+        self._dimensions = dimensions
+        self._sign = 1 if HIGHER_IS_BETTER[figure] else -1
+        self._study = _quiet_study(figure)
+        self._asked: optuna.Trial | None = None
+        self._trials: list[tuple[int, optuna.Trial]] = []
+        self._learnt = 0
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def add(self, index: int, picked: Mapping[str, Picked]) -> None:
+        """Note that trial number `index` of the plan runs, with what was picked."""
+        self._study.sampler = RandomSampler(seed=0)  # decides nothing: everything is given
+        self._study.enqueue_trial({name: self._numbered(name, value) for name, value in picked.items()})
+        self._point()
+        self.settle(index)
+
+    def ask(self, seed: int, *, at_random: bool) -> Point:
+        """Return what Optuna proposes; whether it is taken is said by `settle`."""
+        self._study.sampler = _sampler(seed, at_random=at_random)
+        return self._point()
+
+    def settle(self, index: int | None) -> None:
+        """Say which trial of the plan the last proposal has become, or that it is not taken."""
+        assert self._asked is not None
+        if index is None:
+            self._study.tell(self._asked, state=TrialState.FAIL)
+        else:
+            self._trials.append((index, self._asked))
+
+    def learn(self, past: Callable[[int], EarlierTrial], *, until: int) -> bool:
+        """Learn what became of the trials up to number `until`; return whether all of them are over."""
+        while self._learnt <= until:
+            index, trial = self._trials[self._learnt]
+            known = past(index)
+            if known.outcome is None:
+                return False
+            self._tell(trial, known)
+            self._learnt += 1
+        return True
+
+    def _tell(self, trial: optuna.Trial, known: EarlierTrial) -> None:
+        if known.outcome == "completed":
+            best = max(known.figures.values(), key=lambda value: self._sign * value)
+            self._study.tell(trial, best)
+        elif known.outcome == "stopped":
+            for epoch, value in sorted(known.figures.items()):
+                trial.report(value, step=epoch)
+            self._study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self._study.tell(trial, state=TrialState.FAIL)
+
+    def _point(self) -> Point:
+        self._asked = trial = self._study.ask()
+
+        def pick(name: str, dimension: Dimension) -> Picked:
+            within = []
+            if parameters_of(name, dimension) & SET_BY_STRATUM:
+                within = picks_within(self.stratum, name, dimension)
+            if dimension.choices is not None:
+                return int(trial.suggest_categorical(name, within or list(range(len(dimension.choices)))))
+            span = span_of(name, dimension)
+            if span.step is None:
+                return trial.suggest_float(name, span.low, span.high, log=span.log)
+            ends = [span.number_of(within[0])] * 2 if within else [span.first, span.last]
+            return span.at(trial.suggest_int(name, *ends, log=span.log))
+
+        return traverse(self._dimensions, pick)
+
+    def _numbered(self, name: str, picked: Picked) -> Picked:
+        """Return what Optuna knows of a pick: a point of a lattice by its number, which is exact."""
+        dimension = self._dimensions.get(name)
+        if dimension is None or dimension.choices is not None:
+            return picked
+        span = span_of(name, dimension)
+        return picked if span.step is None else span.number_of(picked)
+
+
+def _quiet_study(figure: Metric) -> optuna.Study:
+    """Return an empty study; Optuna would tell of every study and trial on the console."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return optuna.create_study(direction="maximize" if HIGHER_IS_BETTER[figure] else "minimize")
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _sampler(seed: int, *, at_random: bool) -> BaseSampler:
+    optunas_seed = seed % 2**32
+    if at_random:
+        return RandomSampler(seed=optunas_seed)
+    # A joint density of a dozen dimensions did no better than chance with a few dozen trials.
+    return TPESampler(
+        seed=optunas_seed, n_startup_trials=STARTUP_TRIALS, multivariate=False, constant_liar=True
+    )
+
+
+# --- Search by Optuna's tree-structured Parzen estimator (Watanabe 2023, arXiv:2304.11127)
+
+
+# So often Optuna is asked for a configuration that is new, and then so often chance.
+ASKS, DRAWS = 10, 50
+
+
+class TpePlan:
+    """Those named first, then proposals for each stratum in turn until it is tried out."""
+
+    def __init__(self, space: SearchSpace, *, seed: int, source: Path) -> None:
+        self._space, self._seed = space, seed
+        self._parallel = space.search.parallel or 1
+        self._configurations = Configurations(space, seed=seed, source=source)
+        self._first = first_points(space, seed=seed, source=source)
+        self._strata = strata_of(space)
+        self._studies = {
+            stratum: StratumStudy(stratum, space.dimensions, space.search.rank_by) for stratum in self._strata
+        }
+        self._tried_out: set[Stratum] = set()
+        self._trials: list[PlannedTrial] = []
+
+    @property
+    def strata(self) -> tuple[Stratum, ...]:
+        """Every stratum of the space, sorted."""
+        return self._strata
+
+    @property
+    def size(self) -> int | None:
+        """How many configurations there are; None when only a budget of epochs or hours ends them."""
+        return size_of(self._space)
+
+    def propose(self, index: int, past: Callable[[int], EarlierTrial]) -> PlannedTrial | NoProposal:
+        """Return proposal number `index`, the same one however often it is asked for."""
+        for known in range(len(self._trials), index):
+            self._recall(past(known).trial)
+        if index < len(self._trials):
+            return self._trials[index]
+        answer = self._named() or self._next(past)
+        if isinstance(answer, PlannedTrial):
+            self._trials.append(answer)
+        return answer
+
+    def _recall(self, trial: PlannedTrial) -> None:
+        """Take in a trial that an earlier run of the sweep began."""
+        self._configurations.recall(trial)
+        picked = {**dict(self._picked_since(trial)), **trial.choices}
+        self._studies[trial.stratum].add(trial.index, picked)
+        self._trials.append(trial)
+
+    def _picked_since(self, trial: PlannedTrial) -> Iterator[tuple[str, int]]:
+        """Yield what a trial has in dimensions that were fixed when it was proposed."""
+        for name, dimension in self._space.dimensions.items():
+            if name not in trial.choices and dimension.choices is not None and dimension.keys is None:
+                choices = as_tuples(dimension.choices)
+                value = as_tuples(getattr(trial.parameters, canonical(name)))
+                if value in choices:
+                    yield name, choices.index(value)
+
+    def _named(self) -> PlannedTrial | None:
+        """Return the next of those named first, if any is left."""
+        for point in self._first:
+            trial = self._configurations.take(point)
+            if trial is not None:
+                self._studies[trial.stratum].add(trial.index, trial.choices)
+                return trial
+        return None
+
+    def _next(self, past: Callable[[int], EarlierTrial]) -> PlannedTrial | NoProposal:
+        """Ask the stratum with the fewest trials, in an order that changes from round to round."""
+        for stratum in sorted(self._studies.keys() - self._tried_out, key=self._turn):
+            study = self._studies[stratum]
+            if not study.learn(past, until=len(study) - self._parallel):
+                return NoProposal.WAIT
+            trial = self._ask(study) or self._take_untried(study)
+            if trial is not None:
+                return trial
+            self._tried_out.add(stratum)
+        return NoProposal.END
+
+    def _turn(self, stratum: Stratum) -> tuple[int, int]:
+        count = len(self._studies[stratum])
+        return count, seed_for(self._seed, "turn", count, stratum.key)
+
+    def _ask(self, study: StratumStudy) -> PlannedTrial | None:
+        for attempt in range(ASKS + DRAWS):
+            seed = seed_for(self._seed, "tpe", study.stratum.key, len(study), attempt)
+            point = study.ask(seed, at_random=attempt >= ASKS)
+            trial = self._take(point, study.stratum)
+            study.settle(None if trial is None else trial.index)
+            if trial is not None:
+                return trial
+        return None
+
+    def _take_untried(self, study: StratumStudy) -> PlannedTrial | None:
+        for point in untried(self._space, self._configurations):
+            trial = self._take(point, study.stratum)
+            if trial is not None:
+                study.add(trial.index, trial.choices)
+                return trial
+        return None
+
+    def _take(self, point: Point, stratum: Stratum) -> PlannedTrial | None:
+        if self._configurations.parameters(point).stratum != stratum:
+            return None
+        return self._configurations.take(point)

@@ -1,0 +1,250 @@
+"""What the radar and its processor add: borders and seams, speckle, and filters."""
+
+import math
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from scipy.fft import fft2, ifft2
+from scipy.ndimage import uniform_filter
+from scipy.special import expit
+from shapely import Polygon
+from skimage.draw import polygon2mask
+
+from glsweep.randomness import power_law_field
+from glsweep.simulation.phase import AS_REAL, Strengths
+
+# --- Traces of how a radar takes a scene: burst seams, and slanted borders without data
+
+
+BURST_M = 20_000.0
+SWATH_EDGE_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class FlightTrack:
+    """The direction of flight over one scene.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Rows and columns of the scene.
+    heading_rad : float
+        Angle between the flight and the columns' direction.
+    """
+
+    shape: tuple[int, int]
+    heading_rad: float
+
+    def along_px(self) -> npt.NDArray[np.float64]:
+        """Return the coordinate along the flight of every pixel centre, (rows, cols)."""
+        row, col = np.indices(self.shape) + 0.5
+        return np.asarray(row * math.cos(self.heading_rad) + col * math.sin(self.heading_rad))
+
+    def draw_seams_rad(self, posting_m: float, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+        """Draw TOPS bursts: each has an offset and a slope along the flight, so seams are steps."""
+        position = self.along_px() * posting_m / BURST_M + generator.uniform(0, 1)
+        burst = np.floor(position).astype(int)
+        index = burst - burst.min()
+        count = index.max() + 1
+        offset_rad, slope_rad = generator.normal(0, 0.25, count), generator.normal(0, 0.25, count)
+        return np.asarray(offset_rad[index] + slope_rad[index] * (position - burst - 0.5))
+
+    def draw_footprint(self, generator: np.random.Generator) -> Polygon:
+        """Draw the part that holds data, in (col, row) pixel coordinates: a slanted rectangle."""
+        rows, cols = self.shape
+        half_rows, half_cols = generator.uniform(0.44, 0.58, size=2) * (rows, cols)
+        centre_row, centre_col = rows / 2, cols / 2
+        if generator.random() < SWATH_EDGE_SHARE:
+            # The swath ends within the scene, to either side of the flight.
+            centre_col += generator.choice([-1, 1]) * generator.uniform(0.2, 0.6) * cols
+        slanted = shapely.affinity.rotate(
+            shapely.box(
+                centre_col - half_cols, centre_row - half_rows, centre_col + half_cols, centre_row + half_rows
+            ),
+            -self.heading_rad,
+            use_radians=True,
+        )
+        return shapely.intersection(slanted, whole_footprint(self.shape))
+
+
+def draw_track(shape: tuple[int, int], generator: np.random.Generator) -> FlightTrack:
+    """Draw a heading of 3 to 20 degrees to either side."""
+    side = generator.choice([-1, 1])
+    return FlightTrack(shape, math.radians(side * generator.uniform(3, 20)))
+
+
+def whole_footprint(shape: tuple[int, int]) -> Polygon:
+    """Return the outline of a scene without empty borders, in (col, row) pixel coordinates."""
+    return shapely.box(0, 0, shape[1], shape[0])
+
+
+def pixels_within(footprint: Polygon, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Return the pixels whose centre lies within `footprint`, (rows, cols)."""
+    vertices = shapely.get_coordinates(footprint)[:, ::-1] - 0.5
+    return np.asarray(polygon2mask(shape, vertices))  # type: ignore[no-untyped-call]
+
+
+# --- Speckle: what multilooking leaves of two partly coherent circular-Gaussian signals
+
+
+FRONT_M = (8_000.0, 60_000.0)
+"""How far from the line a shelf ends."""
+LANDWARD_M = (100.0, 1_000.0)
+"""How far inland of the line ice still bends and shears."""
+
+
+def speckled_interferogram(
+    phase_rad: npt.NDArray[np.float64],
+    coherence: npt.NDArray[np.float64],
+    *,
+    looks: int,
+    generator: np.random.Generator,
+) -> npt.NDArray[np.complex64]:
+    """Return the sample coherence of `looks` pairs of signals, turned by the phase.
+
+    Each look is a pair of unit circular-Gaussian signals s1 = u and
+    s2 = coherence u + sqrt(1 - coherence^2) v with independent u and v, whose expected
+    conj(s2) s1 is the coherence (Goodman 1976; Touzi et al. 1999, eq. 2). The sum over looks is
+    divided by both signals' power.
+
+    Parameters
+    ----------
+    phase_rad : float64 array (rows, cols)
+        Phase without noise.
+    coherence : float64 array (rows, cols)
+        True coherence, 0 to 1.
+    looks : int
+        Independent looks in a pixel.
+    generator : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    complex64 array (rows, cols)
+        Magnitude between 0 and 1: the coherence as it is measured, which is too high where the
+        true one is low.
+    """
+    shape = phase_rad.shape
+    rest = np.sqrt(1 - coherence**2).astype(np.float32)
+    share = coherence.astype(np.float32)
+    cross = np.zeros(shape, dtype=np.complex64)
+    power_1, power_2 = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    for _ in range(looks):
+        first = _circular_gaussian(shape, generator)
+        second = share * first + rest * _circular_gaussian(shape, generator)
+        cross += first * second.conj()
+        power_1 += first.real**2 + first.imag**2
+        power_2 += second.real**2 + second.imag**2
+    turned: npt.NDArray[np.complex64] = (
+        cross / np.sqrt(power_1 * power_2) * np.exp(1j * phase_rad).astype(np.complex64)
+    )
+    return turned
+
+
+def draw_coherence(
+    phase_rad: npt.NDArray[np.float64],
+    seaward_m: npt.NDArray[np.float64],
+    generator: np.random.Generator,
+    strengths: Strengths = AS_REAL,
+) -> npt.NDArray[np.float64]:
+    """Draw a coherence map: good and lost patches, a worse sea side and line, narrow fringes blurred.
+
+    Within a pixel the fringes of a phase gradient g average to sinc(g / 2 pi). Where ice bends and
+    shears, along the line, coherence is lower still; beyond an ice front, where there is sea ice or
+    open water, there is none. The shares were set so that scenes agree with
+    real ones (`benchmarks/realism.py`).
+
+    Parameters
+    ----------
+    phase_rad : float64 array (rows, cols)
+        Unwrapped phase, whose gradient blurs.
+    seaward_m : float64 array (rows, cols)
+        Signed distance to the line in metres, positive on floating ice.
+    generator : Generator
+        Source of randomness.
+    strengths : Strengths
+        What is drawn from.
+
+    Returns
+    -------
+    float64 array (rows, cols)
+        Between 0 and 1.
+    """
+    patches = power_law_field(phase_rad.shape, strengths.patch_slope, generator)
+    lost_share = generator.uniform(*strengths.lost_share)
+    kept = expit((patches - np.quantile(patches, lost_share)) / strengths.patch_edge)
+    highest, lowest = generator.uniform(*strengths.highest_coherence), generator.uniform(0.0, 0.08)
+    at_sea = generator.uniform(0.35, 0.9)
+    coherence = (lowest + (highest - lowest) * kept) * np.where(seaward_m > 0, at_sea, 1.0)
+    lost, reach_m = generator.uniform(0.96, 1.0), generator.uniform(600, 3500)
+    strained = lost if generator.random() < strengths.strained_share else generator.uniform(0, 0.5)
+    landward_m = generator.uniform(*LANDWARD_M)
+    coherence *= 1 - strained * np.exp(-((seaward_m / np.where(seaward_m > 0, reach_m, landward_m)) ** 2))
+    front_m = generator.uniform(*FRONT_M)
+    coherence = np.where(seaward_m > front_m, 0.0, coherence)
+    gradient = np.gradient(phase_rad)
+    blur = np.sinc(gradient[0] / (2 * math.pi)) * np.sinc(gradient[1] / (2 * math.pi))
+    return np.asarray(np.clip(coherence * np.abs(blur), 0.0, 1.0))
+
+
+def _circular_gaussian(shape: tuple[int, ...], generator: np.random.Generator) -> npt.NDArray[np.complex64]:
+    """Independent complex values, real and imaginary part of variance 1 each."""
+    pairs = generator.standard_normal((*shape, 2), dtype=np.float32)
+    return pairs.view(np.complex64)[..., 0]
+
+
+# --- What processors do to a noisy phase before anyone sees it: they strengthen its fringes
+
+
+WINDOW_PX = 32
+STRIDE_PX = 8
+SMOOTHED_BINS = 3
+STRENGTHS = (0.2, 0.9)
+"""Range of exponents that processors offer and users choose."""
+
+
+def filter_phase(interferogram: npt.NDArray[np.complex64], strength: float) -> npt.NDArray[np.complex64]:
+    """Multiply each window's spectrum Z by |S(Z)|**strength, S being a mean over neighbouring bins.
+
+    The adaptive filter of Goldstein & Werner 1998 (eq. 3), by which most processors make fringes
+    clear. Where there is nothing but noise it leaves grains as large as fringes. Windows overlap by
+    three quarters and are blended with triangular weights.
+
+    Parameters
+    ----------
+    interferogram : complex64 array (rows, cols)
+        0 where there is no data.
+    strength : float
+        The exponent: 0 changes nothing, 1 filters most.
+
+    Returns
+    -------
+    complex64 array (rows, cols)
+        The filtered phase with the magnitude as it was.
+    """
+    rows, cols = interferogram.shape
+    padded = np.pad(interferogram, (WINDOW_PX, 2 * WINDOW_PX), mode="reflect")
+    ramp = 1 - np.abs(np.arange(WINDOW_PX) + 0.5 - WINDOW_PX / 2) / (WINDOW_PX / 2)
+    weight = np.outer(ramp, ramp).astype(np.float32)
+    total = np.zeros_like(padded)
+    # Windows a whole side apart do not overlap: all of one offset are filtered at once.
+    for top, left in product(range(0, WINDOW_PX, STRIDE_PX), repeat=2):
+        down, across = (math.ceil(n / WINDOW_PX) + 1 for n in (rows, cols))
+        part = np.s_[top : top + down * WINDOW_PX, left : left + across * WINDOW_PX]
+        tiles = padded[part].reshape(down, WINDOW_PX, across, WINDOW_PX).swapaxes(1, 2)
+        filtered = _strengthened(tiles, strength) * weight
+        total[part] += filtered.swapaxes(1, 2).reshape(down * WINDOW_PX, across * WINDOW_PX)
+    phase_rad = np.angle(total[WINDOW_PX : WINDOW_PX + rows, WINDOW_PX : WINDOW_PX + cols])
+    return np.asarray(np.abs(interferogram) * np.exp(1j * phase_rad), dtype=np.complex64)
+
+
+def _strengthened(tiles: npt.NDArray[np.complex64], strength: float) -> npt.NDArray[np.complex64]:
+    """Filter windows (down, across, S, S), each by itself."""
+    spectrum = fft2(tiles)
+    smooth = uniform_filter(np.abs(spectrum), (1, 1, SMOOTHED_BINS, SMOOTHED_BINS), mode="wrap")
+    # Windows are made alike in strength, so that none outshines its neighbours where they are blended.
+    factor = (smooth / np.maximum(smooth.max(axis=(2, 3), keepdims=True), 1e-12)) ** strength
+    return np.asarray(ifft2(spectrum * factor), dtype=np.complex64)

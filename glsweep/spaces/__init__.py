@@ -1,1 +1,0 @@
-"""From a search space to the configurations that are tried."""

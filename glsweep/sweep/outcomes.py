@@ -1,0 +1,308 @@
+"""How each stratum came out: the trial that won, or why the stratum failed and what helps.
+
+Failures stand in the record of the stage in which they happened, and so live as long as its results.
+
+And what full training changes in it.
+"""
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import pandas as pd
+from pydantic import Field, TypeAdapter
+
+from glsweep.config.settings import Settings
+from glsweep.config.space import Metric, SearchSpace
+from glsweep.config.trial import Stratum, TrialParameters
+from glsweep.errors import GlsweepError, StudyError
+from glsweep.files import replacing
+from glsweep.study import Study
+from glsweep.study.configuration import STAGES, Stage
+from glsweep.sweep.records import SweepRecords, TrialRecord
+from glsweep.tracking.address import parameter_label
+from glsweep.training import is_better
+
+# --- Strata that failed: in which stage, why, and what helps. The others go on without them
+
+
+SAME_COMMAND = "in the search space, then give the same command"
+# What a member's own weights, or too little memory for them, can bring about. A full disk or a scene that
+# cannot be read is nobody's own fault: that stops the stage, and the same command continues.
+FAULTS_OF_ONE = (GlsweepError, RuntimeError, ValueError, ArithmeticError, MemoryError)
+
+_DIVERGED = re.compile(r"\b(nan|inf)\b|diverge", re.IGNORECASE)
+_MEMORY = re.compile(r"memory|SIGKILL|\bOOM\b", re.IGNORECASE)
+
+
+class Failure(Settings):
+    """Why a stratum has no network in the study's table.
+
+    Attributes
+    ----------
+    stratum : str
+        Its key.
+    stage : Stage
+        Where it failed.
+    reason, remedy : str
+        Clauses for people; the remedy is something that they can do.
+    """
+
+    stratum: str
+    stage: Stage
+    reason: str = Field(min_length=1)
+    remedy: str = Field(min_length=1)
+
+    @property
+    def title(self) -> str:
+        """The stratum's name for people."""
+        return Stratum.parse(self.stratum).title
+
+    def __str__(self) -> str:
+        return f"{self.title} failed in stage `{self.stage}` ({self.reason}); {self.remedy}"
+
+
+Failures = dict[str, Failure]
+"""From a stratum's key."""
+
+_FAILURES = TypeAdapter(Failures)
+
+
+def read_failures(study: Study) -> Failures:
+    """Return all strata that failed in a completed stage."""
+    found: Failures = {}
+    for stage in STAGES:
+        if study.is_done(stage):
+            found |= _FAILURES.validate_python(study.record(stage)["summary"].get("failed", {}))
+    return found
+
+
+def told(failed: Mapping[str, Failure]) -> dict[str, dict[str, str]]:
+    """Return failures as a stage's summary holds them."""
+    return {key: failure.model_dump() for key, failure in sorted(failed.items())}
+
+
+def surviving(study: Study, won: Iterable[str]) -> list[str]:
+    """Return those of the strata that `won` names that have not failed since."""
+    failed = read_failures(study)
+    return sorted(key for key in won if key not in failed)
+
+
+def check_some_survive(study: Study, won: Iterable[str]) -> None:
+    """Make sure that a further stage has something to do.
+
+    Raises
+    ------
+    StudyError
+        When every stratum failed; it tells why and what helps.
+    """
+    if surviving(study, won):
+        return
+    first, *others = read_failures(study).values()
+    status = f"`python -m glsweep.run status {shlex.quote(str(study.directory))}`"
+    more = f" ({status} tells of the other {len(others)})" if others else ""
+    raise StudyError(f"{study.directory}: every stratum failed: {first}{more}")
+
+
+@contextmanager
+def kept_apart(failed: Failures, study: Study, stage: Stage, key: str) -> Iterator[None]:
+    """Turn what one member brings about within this block into its failure: the others go on."""
+    try:
+        yield
+    except FAULTS_OF_ONE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        # What cannot be read must be made anew; memory may suffice the next time.
+        again: Stage = "retrain" if isinstance(error, GlsweepError) else stage
+        remedy = _remedy_of_member(study, reason, again)
+        failed[key] = Failure(stratum=key, stage=stage, reason=_without_remedy(reason), remedy=remedy)
+
+
+def failure_in_sweep(stratum: Stratum, records: Sequence[TrialRecord], space: SearchSpace) -> Failure:
+    """Say why no trial of a stratum ran its full budget, and what helps.
+
+    Trials that are over stay so, since others were judged by them: only further ones can help.
+    """
+    if not records:
+        reason, remedy = "none of its trials was begun before the budget was spent", "raise `search.budget`"
+    else:
+        reasons = Counter(_without_remedy(record.reason) for record in records if record.outcome == "failed")
+        reason = _counted(reasons, len(records))
+        remedy = _remedy_in_search(next(iter(reasons.most_common(1)), ("", 0))[0])
+        remedy += " and raise `search.budget`" if space.search.budget.is_limited else ""
+    return Failure(stratum=stratum.key, stage="sweep", reason=reason, remedy=f"{remedy} {SAME_COMMAND}")
+
+
+def failure_in_retraining(study: Study, record: TrialRecord) -> Failure:
+    """Say why a member could not be trained in full, and what helps."""
+    reason = _without_remedy(record.reason)
+    remedy = _remedy_of_member(study, reason, "retrain")
+    return Failure(stratum=record.trial.stratum.key, stage="retrain", reason=reason, remedy=remedy)
+
+
+def _remedy_of_member(study: Study, reason: str, stage: Stage) -> str:
+    space, folder = study.config.space, shlex.quote(str(study.directory))
+    again = f"`python -m glsweep.run {stage} --study {folder}` tries it again, then give the same command"
+    if _MEMORY.search(reason):
+        smaller = "" if _is_searched(space, "batch_size") else "set a smaller `retraining.batch_size`, or "
+        return f"{smaller}make room: {again}"
+    if not _DIVERGED.search(reason):
+        return f"mend that: {again}"
+    if _is_searched(space, "learning_rate"):
+        return f"set `annealing: cosine` or fewer `epochs` under `retraining` {SAME_COMMAND}"
+    return f"set a smaller `retraining.learning_rate` {SAME_COMMAND}"
+
+
+def _counted(reasons: Counter[str], trials: int) -> str:
+    """Return how many trials failed, for which reason most of them, and that the others were stopped."""
+    failed = sum(reasons.values())
+    if not failed:
+        return f"none of its {trials} trials ran its full budget"
+    (most, _), *others = reasons.most_common()
+    more = f", and {len(others)} other reason{'s' if len(others) > 1 else ''}" if others else ""
+    whole = "its only trial" if trials == 1 else f"all {trials} trials" if failed == trials else None
+    stopped = "" if whole else f", and the others of {trials} were stopped early"
+    return f"{whole or f'{failed} of its trials'} failed: {most}{more}{stopped}"
+
+
+def _remedy_in_search(reason: str) -> str:
+    if _MEMORY.search(reason):
+        return "add a smaller `batch_size` or `base_width` to the choices"
+    if _DIVERGED.search(reason):
+        return "add a smaller `learning_rate` to its choices or range"
+    return "mend that, or add choices that avoid it"
+
+
+def _without_remedy(reason: str) -> str:
+    """Return what went wrong, without advice that is for a machine or a folder as such."""
+    return reason.partition("; ")[0] or "no reason was recorded"
+
+
+def _is_searched(space: SearchSpace, parameter: str) -> bool:
+    return any(parameter in (dimension.keys or (name,)) for name, dimension in space.dimensions.items())
+
+
+# --- From the sweep's records: a table of all trials, and the best configuration of each stratum
+
+
+COLUMNS = (
+    *("trial_id", "index", "configuration", "replicate", "stratum"),
+    *TrialParameters.model_fields,
+    *("outcome", "rung_epoch", "epochs", "best_epoch", "best", "reason", "wall_s"),
+)
+"""Of `trials.csv`."""
+
+
+def winners(records: SweepRecords, figure: Metric) -> dict[str, dict[str, Any]]:
+    """Return each stratum's best configuration, by the mean of `figure` over its seeds.
+
+    Of a configuration count those seeds that ran their full budget, each with its best epoch; its
+    `spread` is their sample standard deviation, None with one. Equals go to the one that comes
+    first in the sweep's order. `trial_id`, `epoch` and `seed` are those of the first seed, with
+    which the winner is retrained: the luckiest of several seeds owes its lead to this sweep's
+    epochs, and each configuration has a first one.
+
+    A stratum in which no trial ran its full budget has no winner; see `failure_in_sweep`.
+    """
+    ranked = {key: list(_ranked(records, stratum, figure)) for key, stratum in records.strata.items()}
+    return {key: _best_of(ranked[key], figure) for key in sorted(ranked) if ranked[key]}
+
+
+def trials_frame(records: SweepRecords, figure: Metric) -> pd.DataFrame:
+    """Return one row a trial: its parameters, how it ended and its best figure, in the plan's order.
+
+    `outcome` is None for a trial that is not over.
+    """
+    ordered = sorted(records.trials.values(), key=lambda record: (record.trial.index, record.trial.replicate))
+    return pd.DataFrame([_row(record, figure) for record in ordered], columns=COLUMNS)
+
+
+def write_trials(records: SweepRecords, figure: Metric, target: Path) -> None:
+    """Write the table of all trials as CSV."""
+    with replacing(target) as beside:
+        trials_frame(records, figure).to_csv(beside, index=False)
+
+
+def changes_in_full(winner: Mapping[str, Any], parameters: TrialParameters) -> dict[str, tuple[Any, Any]]:
+    """Return what full training has otherwise than the winner's trials: what it was, and what it becomes."""
+    was = TrialParameters.model_validate(winner["parameters"]).model_dump(mode="json")
+    now = parameters.model_dump(mode="json")
+    return {name: (was.get(name), value) for name, value in now.items() if was.get(name) != value}
+
+
+def changes_told(changes: Mapping[str, Mapping[str, Sequence[Any]]]) -> list[str]:
+    """Return one clause for each thing that members were trained with otherwise than in their trials.
+
+    Parameters
+    ----------
+    changes : mapping
+        From a member's title to its card's `changed_since_trial`.
+    """
+    found: dict[str, list[str]] = {}
+    for title, of_member in changes.items():
+        for name, (was, now) in of_member.items():
+            found.setdefault(f"{name} {now} (the trial had {was})", []).append(title)
+    return [
+        clause if len(titles) == len(changes) else f"{', '.join(titles)}: {clause}"
+        for clause, titles in found.items()
+    ]
+
+
+def _ranked(records: SweepRecords, stratum: list[TrialRecord], figure: Metric) -> Iterator[dict[str, Any]]:
+    """Yield what is known of each configuration whose first seed ran in full."""
+    for first in stratum:
+        seeds = [first, *records.replicates.get(first.trial.configuration, [])]
+        values = [_best(record, figure)[1] for record in seeds if record.outcome == "completed"]
+        if first.outcome == "completed":
+            yield {
+                "trial_id": first.trial.trial_id,
+                "index": first.trial.index,
+                "figure": figure,
+                "value": fmean(values),
+                "replicates": len(values),
+                "mean": fmean(values),
+                "spread": stdev(values) if len(values) > 1 else None,
+                "epoch": _best(first, figure)[0],
+                "seed": first.trial.seed,
+                "parameters": first.trial.parameters.model_dump(mode="json"),
+            }
+
+
+def _best_of(ranked: list[dict[str, Any]], figure: Metric) -> dict[str, Any]:
+    best = ranked[0]
+    for other in ranked[1:]:
+        if is_better(figure, other["value"], best["value"]):
+            best = other
+    return best
+
+
+def _best(record: TrialRecord, figure: Metric) -> tuple[int, float]:
+    best = record.best(figure)
+    if best is None:
+        raise StudyError(
+            f"trial {record.trial.trial_id} has no report; delete the sweep's folder to sweep anew"
+        )
+    return best
+
+
+def _row(record: TrialRecord, figure: Metric) -> dict[str, Any]:
+    best = record.best(figure)
+    return {
+        "trial_id": record.trial.trial_id,
+        "index": record.trial.index,
+        "configuration": record.trial.configuration,
+        "replicate": record.trial.replicate,
+        "stratum": record.trial.stratum.key,
+        **{name: parameter_label(value) for name, value in record.trial.parameters},
+        "outcome": record.outcome,
+        "rung_epoch": record.rung_epoch,
+        "epochs": len(record.epochs),
+        "best_epoch": best[0] if best else None,
+        "best": best[1] if best else None,
+        "reason": record.reason,
+        "wall_s": round(record.trained_s, 2),
+    }
