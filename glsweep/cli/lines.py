@@ -80,9 +80,10 @@ def score(
     by
         Also pool by a column of the file of lines, the card's regions, or the data set.
     """
-    from glsweep.comparison.score import score_data
+    from glsweep.comparison.score import print_scored, score_data
 
-    return score_data(data, drawing, Console(), root=root, out=out, by=by)
+    console = Console()
+    return print_scored(score_data(data, drawing, console, root=root, out=out, by=by), console)
 
 
 def compare(
@@ -129,22 +130,23 @@ def compare(
     table
         Also write the figures to this file.
     """
-    from glsweep.comparison import measure, print_distances, print_remark, read_pairs, write_table
+    from glsweep.api import compare as compare_lines
+    from glsweep.comparison import print_distances, print_remark, write_table
     from glsweep.scenes.vector_file import split_layer
 
     if table is not None:
         check_output_file("--table", table, [split_layer(source)[0] for source in (lines, reference)])
     console = Console()
-    pairs = read_pairs(
+    found = compare_lines(
         lines,
         reference,
         by=by,
         reference_by=reference_by,
         layer=layer,
         reference_layer=reference_layer,
+        tolerances_m=tolerance_m,
         tell=lambda remark: print_remark(remark, console),
     )
-    found = measure(pairs, tolerance_m)
     print_distances(found, tolerance_m, console)
     if table is not None:
         write_table(found, table)

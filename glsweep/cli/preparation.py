@@ -8,7 +8,6 @@ from rich.console import Console
 
 from glsweep.cli import BandsOption, Debug, NoDataOption, SpaceOption, keep_ray_on_loopback
 from glsweep.config import DEMO_SPACE
-from glsweep.config.bands import check_option
 from glsweep.config.data_card import C_BAND_WAVELENGTH_M
 from glsweep.config.trial import Architecture, Channel
 from glsweep.files import check_output_file, check_output_storage
@@ -91,18 +90,12 @@ def check(
     """
     picture = sheet or Path(f"check-{data.resolve().stem}.png")
     check_output_file("--sheet", picture)
-    from glsweep.checks import CheckRequest, examine
+    from glsweep.api import check as check_data
     from glsweep.checks.messages import draw_sheet, print_check
-    from glsweep.config.space import load_space
     from glsweep.report import counted
-    from glsweep.search import make_plan
-    from glsweep.search.plan import patch_sizes_px
 
-    check_option(bands or "auto")
     console = Console()
-    loaded = load_space(space)
-    sizes_px = patch_sizes_px(make_plan(loaded, seed=0, source=space).strata)
-    findings = examine(data, loaded, CheckRequest(sizes_px, root, bands, nodata))
+    findings = check_data(data, space=space, root=root, bands=bands, nodata=nodata)
     print_check(findings, console)
     drawn = draw_sheet(findings, picture)
     if drawn:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,25 @@ def cautions_of(members: Sequence[Member], card: DataCard, entries: Sequence[Sce
 # --- The command `score`: what a network that was trained elsewhere is worth on a data set
 
 
+@dataclass(frozen=True)
+class Scores:
+    """What came of a data set.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the files are.
+    rows : list of dict
+        As `score_rows` returns them; none where no scene could be scored.
+    refused : list of str
+        Why scenes could not be scored, in a line each.
+    """
+
+    folder: Path
+    rows: list[dict[str, Any]]
+    refused: list[str]
+
+
 def score_data(
     data: Sequence[Path],
     options: DrawingOptions,
@@ -73,8 +93,8 @@ def score_data(
     root: Path | None,
     out: Path | None,
     by: str | None,
-) -> int:
-    """Draw all scenes that have lines and can be drawn, and measure them; return 0, or 2 if some cannot.
+) -> Scores:
+    """Draw all scenes that have lines and can be drawn, and measure them.
 
     Parameters
     ----------
@@ -83,7 +103,7 @@ def score_data(
     options : DrawingOptions
         How scenes are drawn.
     console : Console
-        Where all is told.
+        Where the bars are, and what to mind.
     root : Path or None
         Where the scenes of the one card are.
     out : Path or None
@@ -118,15 +138,22 @@ def score_data(
         return score_scene(entry, members, drawing, folder, advance)
 
     scored, refused = each_scene(entries, score_one, lambda entry: entry.name, console)
-    if scored:
-        by_name = dict(zip((entry.name for entry in entries), groups or (), strict=False))
-        rows = score_rows(scored, [by_name[one.entry.name] for one in scored] if groups else None)
-        print_scores(rows, console)
-        write_text(folder / "scores.csv", as_csv(rows))
-        models = [member.name for member in members]
-        write_json(folder / "scores.json", {**_settings(models, card, drawing), "rows": rows})
-        console.print(f"written to {folder}", highlight=False, soft_wrap=True)
-    return print_refused(refused, console)
+    if not scored:
+        return Scores(folder, [], refused)
+    by_name = dict(zip((entry.name for entry in entries), groups or (), strict=False))
+    rows = score_rows(scored, [by_name[one.entry.name] for one in scored] if groups else None)
+    write_text(folder / "scores.csv", as_csv(rows))
+    models = [member.name for member in members]
+    write_json(folder / "scores.json", {**_settings(models, card, drawing), "rows": rows})
+    return Scores(folder, rows, refused)
+
+
+def print_scored(scores: Scores, console: Console) -> int:
+    """Print the table and what was left out; return 0, or 2 if some scene could not be scored."""
+    if scores.rows:
+        print_scores(scores.rows, console)
+        console.print(f"written to {scores.folder}", highlight=False, soft_wrap=True)
+    return print_refused(scores.refused, console)
 
 
 def _open(card: DataCard) -> Catalogue:

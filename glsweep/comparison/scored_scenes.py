@@ -275,7 +275,7 @@ def _row(kind: Kind, name: str, group: str | None, measured: Sequence[LineDistan
 
 def print_scores(rows: Sequence[dict[str, Any]], console: Console) -> None:
     """Print the figures as `compare` does, and below them the intervals of what is pooled."""
-    print_distances(_rows_as_table(rows), TOLERANCES_M, console)
+    print_distances(as_frame(rows), TOLERANCES_M, console)
     for row in rows:
         if row["kind"] != "scene":
             console.print(f"{row['name']}: {_told(row)}", highlight=False, soft_wrap=True)
@@ -283,10 +283,11 @@ def print_scores(rows: Sequence[dict[str, Any]], console: Console) -> None:
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     """Return all rows as CSV, empty where there is nothing to tell."""
-    return str(_rows_as_table(rows).to_csv(index=False))
+    return str(as_frame(rows).to_csv(index=False))
 
 
-def _rows_as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def as_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return all rows as a frame, NaN where there is nothing to tell."""
     table = pd.DataFrame(list(rows))
     # A column that is None all the way down would be one of objects.
     return table.astype({column: float for column in table if str(column) not in WHOLE})

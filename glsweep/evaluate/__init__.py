@@ -70,7 +70,7 @@ Scored = tuple[dict[str, Any], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
-class TestPatches:
+class PatchesToScore:
     """The test patches of one size.
 
     Attributes
@@ -144,7 +144,7 @@ def evaluate(study: Study) -> dict[str, Any]:
 
 
 def _scored(
-    study: Study, strata: Sequence[Stratum], grounds: Mapping[int, TestPatches], failed: Failures
+    study: Study, strata: Sequence[Stratum], grounds: Mapping[int, PatchesToScore], failed: Failures
 ) -> tuple[list[Scored], list[dict[str, Any]]]:
     """Score what needs no training, then each member with its untrained self; return the curves beside."""
     scored = [pair for size, ground in grounds.items() for pair in _trivial(ground, size)]
@@ -164,7 +164,7 @@ def _failed_row(failure: Failure) -> dict[str, Any]:
     return {**_identity(stratum, stratum.title, "failed"), **why}
 
 
-def _ground(study: Study, size_px: int) -> TestPatches:
+def _ground(study: Study, size_px: int) -> PatchesToScore:
     patches = open_patches(study, size_px)
     index = patches.index("test")
     every = HeldOut(
@@ -177,12 +177,12 @@ def _ground(study: Study, size_px: int) -> TestPatches:
     of_patch = index["data_set"].to_numpy(str)
     is_own = np.isin(of_patch, [card.name for card in cards if not card.test_only])
     if len(cards) == 1:
-        return TestPatches(study, every, is_own, every, None)
+        return PatchesToScore(study, every, is_own, every, None)
     data_sets = part_data_sets(every, of_patch, [card.name for card in cards])
-    return TestPatches(study, every, is_own, every.select(is_own), data_sets)
+    return PatchesToScore(study, every, is_own, every.select(is_own), data_sets)
 
 
-def _data_sets(ground: TestPatches, size_px: int) -> list[dict[str, Any]]:
+def _data_sets(ground: PatchesToScore, size_px: int) -> list[dict[str, Any]]:
     if ground.data_sets is None:
         return []
     test_only = {card.name: card.test_only for card in ground.study.config.card.data_sets}
@@ -192,7 +192,7 @@ def _data_sets(ground: TestPatches, size_px: int) -> list[dict[str, Any]]:
     ]
 
 
-def _member(study: Study, stratum: Stratum, ground: TestPatches) -> tuple[Scored, dict[str, Any]]:
+def _member(study: Study, stratum: Stratum, ground: PatchesToScore) -> tuple[Scored, dict[str, Any]]:
     """Score a member, and return its curves beside."""
     network, card = load_member(study.member(stratum))
     probability = predict_patches(network, ground.every.patches, card.channels)
@@ -205,7 +205,7 @@ def _member(study: Study, stratum: Stratum, ground: TestPatches) -> tuple[Scored
     return scored, {**identity, **curves}
 
 
-def _untrained(study: Study, stratum: Stratum, ground: TestPatches) -> Scored:
+def _untrained(study: Study, stratum: Stratum, ground: PatchesToScore) -> Scored:
     """Score the network as it is before training, with a threshold chosen like any other."""
     card = load_card_of(study.member(stratum))
     network = build_network(
@@ -220,7 +220,7 @@ def _untrained(study: Study, stratum: Stratum, ground: TestPatches) -> Scored:
     return {**row, "tau": tau, "parameters": count_parameters(network)}, by_data_set
 
 
-def _trivial(ground: TestPatches, size_px: int) -> list[Scored]:
+def _trivial(ground: PatchesToScore, size_px: int) -> list[Scored]:
     """Score the two predictors that look at nothing: a line everywhere, and a line nowhere."""
     shape = ground.every.patches.mask.shape
     scored = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pyproj
@@ -151,13 +152,24 @@ class Predicted:
     scene : str
     lines : list of DrawnLine
         In the scene's map.
-    files : list of Path
-        The probability, the lines, the picture, the note of how they were made, and the STAC item.
+    table : GeoDataFrame
+        The same with their columns, as the files hold them.
+    probability : Path
+        The raster of the members' mean and, of several, their spread.
+    others : list of Path
+        The lines, the picture, the note of how they were made, and the STAC item.
     """
 
     scene: str
     lines: list[DrawnLine]
-    files: list[Path]
+    table: gpd.GeoDataFrame
+    probability: Path
+    others: list[Path]
+
+    @property
+    def files(self) -> list[Path]:
+        """All that was written."""
+        return [self.probability, *self.others]
 
     @property
     def length_km(self) -> float:
@@ -230,7 +242,7 @@ def predict_scene(
         picture=picture,
         note=note,
     )
-    return Predicted(header.name, lines, [probability, *files, picture, note, item])
+    return Predicted(header.name, lines, table, probability, [*files, picture, note, item])
 
 
 def draw_scene(header: RasterHeader, member: Member, drawing: Drawing, folder: Path) -> list[DrawnLine]:

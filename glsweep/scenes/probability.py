@@ -158,6 +158,17 @@ class ProbabilityRaster:
         rows, cols = self._dataset.shape
         return rows, cols
 
+    @property
+    def transform(self) -> Affine:
+        """From (col, row) pixel corners to map coordinates."""
+        transform: Affine = self._dataset.transform
+        return transform
+
+    def whole(self) -> Floats:
+        """Return the first band, (rows, cols), NaN where there is no data."""
+        values: Floats = self._dataset.read(1)
+        return values
+
     def write(self, row: int, probability: Floats, has_data: npt.NDArray[np.bool_]) -> None:
         """Write whole rows, (members, rows, cols), the first of them at `row`."""
         values = np.where(has_data, probability, np.nan).astype(np.float32)
