@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 from glsweep.register import register_members
 from glsweep.study import open_study
-from glsweep.sweep.tracked import track_study
+from glsweep.sweep.mirror import track_study
 from glsweep.tracking.address import tracking_uri
 study = open_study(Path(sys.argv[1]))
 track_study(study)

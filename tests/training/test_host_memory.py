@@ -16,7 +16,7 @@ PAGE_BYTES = 4096
 WORK = f"""
 import resource
 import torch
-from glsweep.training.host_memory import give_freed_memory_back, keep_freed_memory
+from glsweep.training.memory import give_freed_memory_back, keep_freed_memory
 
 def resident_bytes():
     with open("/proc/self/statm") as statm:

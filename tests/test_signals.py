@@ -47,7 +47,7 @@ def test_what_else_goes_wrong_in_a_finaliser_is_told_as_before(monkeypatch):
 
 SLEEPER = """
 import signal, sys, time
-from glsweep.sweep.signals import ending_in_order
+from glsweep.signals import ending_in_order
 with ending_in_order() as ending:
     try:
         print("ready", flush=True)

@@ -175,7 +175,7 @@ def test_ray_starts_without_a_home_and_under_a_long_temporary_folder(tmp_path: P
     long.mkdir()
     program = """
 import ray
-from glsweep.sweep.cluster import connected
+from glsweep.doctor.connection import connected
 with connected(None):
     print(ray.get(ray.remote(lambda: "it works").remote()))
 """
