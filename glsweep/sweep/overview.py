@@ -1,9 +1,8 @@
 """How a sweep stands: what there is to do, what is done, and how long the rest will take."""
 
 import bisect
-import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,9 +10,8 @@ from glsweep.config.space import Budget, Metric, NoStopping, Resources, SearchSp
 from glsweep.config.trial import Stratum
 from glsweep.search.plan import ListedPlan, Plan
 from glsweep.sweep.records import SweepRecords, TrialRecord
-from glsweep.sweep.rungs import rung_epochs
+from glsweep.sweep.rungs import SeedScores, first_best, rung_epochs
 from glsweep.tracking.address import parameter_label
-from glsweep.training import is_better
 
 # --- What a sweep was begun with, as far as it says how much there is to do
 
@@ -327,26 +325,25 @@ def _to_come(records: list[TrialRecord], planned: int | None, replicates: int) -
 
 def _leader(records: list[TrialRecord], figure: Metric) -> Leader | None:
     """Return the best configuration: by the mean over its seeds that ran in full, else by its best so far."""
-    firsts: dict[str, TrialRecord] = {}
-    completed: dict[str, list[float]] = defaultdict(list)
-    best: tuple[str, float] | None = None
+    seeds: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in records:
-        found = record.best(figure)
-        if record.trial.replicate == 0:
-            firsts[record.trial.trial_id] = record
-        if record.outcome == "completed" and found:
-            completed[record.trial.configuration].append(found[1])
-    for trial_id, record in firsts.items():
-        found = None if record.outcome == "failed" else record.best(figure)
-        if found is None:
-            continue
-        seeds = completed.get(trial_id)
-        value = math.fsum(seeds) / len(seeds) if seeds else found[1]
-        if is_better(figure, value, best[1] if best else None):
-            best = trial_id, value
-    if best is None:
+        seeds[record.trial.configuration].append(record)
+    firsts = {r.trial.trial_id: r for r in records if r.trial.replicate == 0}
+    leading = first_best(_values(firsts, seeds, figure), figure)
+    if leading is None:
         return None
-    return Leader(best[1], best[0], distinction(firsts[best[0]], firsts.values()))
+    trial_id, value = leading
+    return Leader(value, trial_id, distinction(firsts[trial_id], firsts.values()))
+
+
+def _values(
+    firsts: Mapping[str, TrialRecord], seeds: Mapping[str, list[TrialRecord]], figure: Metric
+) -> Iterator[tuple[str, float]]:
+    for trial_id, first in firsts.items():
+        best = None if first.outcome == "failed" else first.best(figure)
+        if best is not None:
+            scores = SeedScores.of(seeds[first.trial.configuration], figure)
+            yield trial_id, scores.mean if scores else best[1]
 
 
 def distinction(record: TrialRecord, others: Iterable[TrialRecord]) -> str:

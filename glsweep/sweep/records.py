@@ -270,6 +270,10 @@ class SweepRecords:
         """The first seed of each configuration that was begun, in the order of the sweep."""
         return [self.firsts[index].trial for index in sorted(self.firsts)]
 
+    def seeds_of(self, first: TrialRecord) -> list[TrialRecord]:
+        """Return the trials of a configuration: its first seed, and the others that were begun."""
+        return [first, *self.replicates.get(first.trial.configuration, [])]
+
     def apply(self, event: Event) -> TrialRecord | None:
         """Fold one event in and return the record that it changed, None for one of the whole sweep."""
         if isinstance(event, Began):

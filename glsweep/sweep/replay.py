@@ -16,7 +16,7 @@ from glsweep.config.space import HIGHER_IS_BETTER, Metric, Stopping
 from glsweep.config.trial import Outcome, Stratum
 from glsweep.randomness import generator_for
 from glsweep.sweep.records import SweepRecords, TrialRecord
-from glsweep.sweep.rungs import Rung, rule_name, rung_epochs
+from glsweep.sweep.rungs import Rung, SeedScores, rule_name, rung_epochs
 from glsweep.training import is_better
 
 # --- What other stopping rules would have done, played over the learning curves of a finished sweep
@@ -33,9 +33,8 @@ class Configuration:
         """Return the mean of the best `figure` over the seeds; NaN where the first did not run in full."""
         if self.first.outcome != "completed":
             return math.nan
-        bests = [record.best(figure) for record in (self.first, *self.others)]
-        values = [best[1] for best in bests if best is not None]
-        return math.fsum(values) / len(values)
+        scores = SeedScores.of((self.first, *self.others), figure)
+        return scores.mean if scores else math.nan
 
     def full_epochs(self, epochs: int) -> int:
         """Return what it costs without early stopping; a failure comes as it came."""

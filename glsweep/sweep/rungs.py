@@ -1,4 +1,4 @@
-"""Early stopping whose decisions do not depend on how fast each trial happens to run.
+"""Which trial is better: early stopping that no trial's speed decides, and how configurations are ranked.
 
 Asynchronous successive halving (Li et al. 2020, MLSys, algorithm 2) compares a trial with those
 that reached the rung before it. Before it *in time* would let two runs of one study differ, and a
@@ -10,14 +10,17 @@ The median rule (Golovin et al. 2017, KDD, section 3.2.1) is played by the same 
 
 import bisect
 import time
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, get_args
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from glsweep.config.space import HIGHER_IS_BETTER, Asha, Median, Metric, NoStopping, Stopping
 from glsweep.errors import ConfigError
 from glsweep.sweep.records import Judged, TrialRecord
+from glsweep.training import is_better
 
 # --- Early stopping whose decisions do not depend on how fast each trial happens to run
 
@@ -102,6 +105,51 @@ class Rung:
             kept=kept,
             cutoff=self._sign * sorted([*self._costs[:kept], cost])[kept - 1],
         )
+
+
+# --- The rule by which configurations are ranked: the mean over their seeds that ran in full
+
+
+Ranked = TypeVar("Ranked")
+
+
+@dataclass(frozen=True)
+class SeedScores:
+    """The rule by which configurations are ranked: the mean over their seeds that ran in full.
+
+    Attributes
+    ----------
+    values : tuple of float
+        The best metric of each of these seeds, the first seed's first.
+    """
+
+    values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, seeds: Iterable[TrialRecord], figure: Metric) -> "SeedScores | None":
+        """Return the scores of a configuration's seeds; None where none of them ran in full."""
+        bests = [record.best(figure) for record in seeds if record.outcome == "completed"]
+        values = tuple(best[1] for best in bests if best is not None)
+        return cls(values) if values else None
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds."""
+        return fmean(self.values)
+
+    @property
+    def spread(self) -> float | None:
+        """Sample standard deviation over the seeds; None with one."""
+        return stdev(self.values) if len(self.values) > 1 else None
+
+
+def first_best(values: Iterable[tuple[Ranked, float]], figure: Metric) -> tuple[Ranked, float] | None:
+    """Return what has the best value, the first one of equals, with that value; None of nothing."""
+    best: tuple[Ranked, float] | None = None
+    for one, value in values:
+        if is_better(figure, value, best[1] if best else None):
+            best = one, value
+    return best
 
 
 # --- Rules of early stopping by short names: `asha:2:3`, `median:4`, `none`
