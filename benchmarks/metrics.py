@@ -32,7 +32,7 @@ from scipy.ndimage import binary_dilation, shift
 
 from glsweep.config.data_card import Simulation
 from glsweep.evaluate.patches import HeldOut
-from glsweep.metrics.single_patch import hd95, hd95_union
+from glsweep.metrics.patches import IOU_TOLERANCE_PX, MaskPairs
 from glsweep.patches.store import PatchArrays
 from glsweep.scenes.masks import line_mask
 from glsweep.simulation import simulate_scene
@@ -120,10 +120,13 @@ def main(options: Options) -> None:
     table = Table("", "s", "times the package's", "largest difference of HD95, px")
     table.add_row("package, all figures", f"{package_s:.2f}", "1.0", "")
     both = predicted.any(axis=(1, 2)) & truth.any(axis=(1, 2))
-    for name, loop, own in (("MONAI", monai_loop, hd95), ("MedPy", medpy_loop, hd95_union)):
+    for name, loop, own in (
+        ("MONAI", monai_loop, MaskPairs.hd95),
+        ("MedPy", medpy_loop, MaskPairs.hd95_union),
+    ):
         taken_s = timed(lambda loop=loop: loop(truth, predicted), 1)
         theirs = np.array(loop(truth[both][:100], predicted[both][:100]))
-        ours = [own(one, line) for one, line in zip(predicted[both][:100], truth[both][:100], strict=True)]
+        ours = own(MaskPairs(predicted[both][:100], truth[both][:100], IOU_TOLERANCE_PX))
         difference = np.abs(theirs - ours).max()
         table.add_row(f"{name} loop", f"{taken_s:.2f}", f"{taken_s / package_s:.1f}", f"{difference:.1e}")
         add(

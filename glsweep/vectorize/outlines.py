@@ -55,29 +55,6 @@ class ProbabilityGrid(Protocol):
         """Return one band a network, (members, rows, cols), of a rectangle within the scene."""
 
 
-class ArrayGrid:
-    """Probabilities that are in memory.
-
-    Parameters
-    ----------
-    probability : float32 array (members, rows, cols) or (rows, cols)
-        One band a network; NaN where there is no data.
-    """
-
-    def __init__(self, probability: Floats) -> None:
-        self._bands = probability if probability.ndim == 3 else probability[None]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return self._bands.shape[1], self._bands.shape[2]
-
-    def read(self, tile: Tile) -> Floats:
-        """Return the bands of a rectangle."""
-        row, col, rows, cols = tile
-        return self._bands[:, row : row + rows, col : col + cols]
-
-
 def tiles(shape: tuple[int, int], size_px: int = TILE_PX) -> Iterator[Tile]:
     """Part a scene into rectangles of `size_px` at most."""
     for row in range(0, shape[0], size_px):

@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skimage.draw import line
-
-from glsweep.metrics.distances import MaskStack, disk_offsets, radius_px
-from glsweep.metrics.single_patch import (
+from one_patch import (
     BoundaryScores,
     bf_score,
     boundary_scores,
@@ -17,6 +14,9 @@ from glsweep.metrics.single_patch import (
     iou_tolerance,
     pixel_scores,
 )
+from skimage.draw import line
+
+from glsweep.metrics.distances import MaskStack, disk_offsets, radius_px
 
 PX = {"tolerance_m": 200.0, "posting_m": 100.0}
 

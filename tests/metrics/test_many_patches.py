@@ -5,12 +5,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_patch import bf_score, boundary_scores, pixel_scores
 from scipy.ndimage import binary_dilation
 
 from glsweep.metrics.counts import pooled_relaxed_f1, pooled_share
 from glsweep.metrics.distances import MaskStack, distance_percentiles, squared_distances
 from glsweep.metrics.patches import MACRO, MaskPairs, patch_metrics
-from glsweep.metrics.single_patch import bf_score, boundary_scores, pixel_scores
 from glsweep.metrics.thresholds import count_at_thresholds, truth_within
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from monai.metrics.confusion_matrix import compute_confusion_matrix_metric, get_confusion_matrix
 from monai.metrics.hausdorff_distance import compute_hausdorff_distance
 from monai.metrics.surface_dice import compute_surface_dice
+from one_patch import boundary_scores, hd95, pixel_scores
 
 from glsweep.metrics.distances import MaskStack
-from glsweep.metrics.single_patch import boundary_scores, hd95, pixel_scores
 
 
 @st.composite

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from one_patch import pixel_scores
 from scipy.ndimage import distance_transform_edt
 
 from glsweep.metrics.counts import ThresholdCounts
-from glsweep.metrics.single_patch import pixel_scores
 from glsweep.metrics.thresholds import count_at_thresholds, truth_within
 
 FIGURES = ("relaxed_precision", "relaxed_recall", "relaxed_f1", "relaxed_f05", "precision", "recall", "dice")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
+from array_grid import ArrayGrid
 from scipy.spatial import cKDTree
 from shapely import LineString, Point
 
 from glsweep.vectorize import draw_lines
-from glsweep.vectorize.outlines import ArrayGrid
 
 SIZE_PX = 110
 CENTRES = np.indices((SIZE_PX, SIZE_PX))[::-1].reshape(2, -1).T + 0.5

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
+from array_grid import ArrayGrid
 from pyproj import CRS
 from scipy.ndimage import gaussian_filter
 from shapely import LineString, MultiLineString, Point
@@ -14,7 +15,6 @@ from glsweep.metrics.lines import line_distances
 from glsweep.scenes.masks import line_mask
 from glsweep.simulation import simulate_scene
 from glsweep.vectorize import draw_lines
-from glsweep.vectorize.outlines import ArrayGrid
 
 MAP = Affine(100, 0, -1_500_000, 0, -100, -700_000)
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from array_grid import ArrayGrid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glsweep.vectorize.outlines import TILE_PX, ArrayGrid, Tile, at_edge_of_data, read_around, tiles
+from glsweep.vectorize.outlines import TILE_PX, Tile, at_edge_of_data, read_around, tiles
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 

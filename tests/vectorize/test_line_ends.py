@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
+from array_grid import ArrayGrid
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 from shapely import LineString, Polygon, box
 
 from glsweep.vectorize import draw_lines
-from glsweep.vectorize.outlines import ArrayGrid
 
 SHAPE = (100, 130)
 SCENE = box(0, 0, SHAPE[1], SHAPE[0])

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from array_grid import ArrayGrid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString
 
 from glsweep.vectorize import REACH_PX, look_across
-from glsweep.vectorize.outlines import TILE_PX, ArrayGrid
+from glsweep.vectorize.outlines import TILE_PX
 
 
 def slope(shape, per_row, per_col):

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import shapely
+from array_grid import ArrayGrid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from glsweep.vectorize.outlines import BEYOND_PX, MARGIN_PX, ArrayGrid, outlines
+from glsweep.vectorize.outlines import BEYOND_PX, MARGIN_PX, outlines
 
 
 def smooth(shape, seed, deviation=3.0):

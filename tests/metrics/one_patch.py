@@ -1,4 +1,4 @@
-"""Metrics of one patch at one threshold, by the plain rule.
+"""Metrics of one patch at one threshold: those by the pixel by the plain rule, the others of one pair.
 
 Boundary pixels are the mask minus its 4-connected erosion (a one-pixel line is all boundary);
 distances are Euclidean between pixel centres. With an empty mask: both empty, perfect (1, or
@@ -13,8 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from glsweep.metrics.patches import IOU_TOLERANCE_PX, MaskPairs
-
-# --- Pixel by pixel figures of one patch at one threshold
 
 
 class PixelScores(NamedTuple):
@@ -44,9 +42,6 @@ def pixel_scores(predicted: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_])
         return PixelScores(both_empty, both_empty, both_empty)
     hits = int((predicted & truth).sum())
     return PixelScores(2 * hits / (n_predicted + n_truth), hits / n_predicted, hits / n_truth)
-
-
-# --- Figures of one patch at one threshold that accept lines which are nearly in place
 
 
 Mask = npt.NDArray[np.bool_]
