@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test format mutants lock clean
+.PHONY: demo test docs format mutants lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m glsweep.run
@@ -15,6 +15,10 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# The site, in site/; a link that leads nowhere is an error. The variable hushes a note on MkDocs 2.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
@@ -34,6 +38,8 @@ lock: $(VENV)/.installed-dev
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock
 	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml requirements.in
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements-dev.lock
+	$(COMPILE) --extra docs --constraint requirements-dev.lock --output-file requirements-docs.lock pyproject.toml requirements.in
+	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements-docs.lock
 	$(COMPILE) --extra cluster --constraint requirements.lock --output-file requirements-cluster.lock pyproject.toml requirements.in
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements-cluster.lock
 
@@ -49,9 +55,13 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.lock
 	touch $@
 
+$(VENV)/.installed-docs: requirements-docs.lock $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --requirement requirements-docs.lock
+	touch $@
+
 $(VENV)/.installed-mutants: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[mutants]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist mutants site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import tyro
 from rich.console import Console
@@ -300,7 +300,12 @@ def _check_is_first(stage: Stage, directory: Path) -> None:
         )
 
 
-if __name__ == "__main__":
+def run_and_exit() -> NoReturn:
+    """Run what the shell asks for, and leave with its exit code, which no further signal changes."""
     exit_code = main()
     ignore_further_signals()
     sys.exit(exit_code)
+
+
+if __name__ == "__main__":
+    run_and_exit()

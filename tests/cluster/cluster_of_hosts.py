@@ -101,7 +101,8 @@ def install(home: Path) -> None:
     found = [_site_packages(base), Path(sysconfig.get_path("purelib"))]
     (found[0] / "shared.pth").write_text(f"{found[1]}\n")
     lock = str(PROJECT / "requirements-cluster.lock")
-    pip = [str(base / "bin/pip"), "install", "--quiet", "--requirement", lock, "setuptools>=77"]
+    # The last two build the package: the isolation in which pip would fetch them needs an index.
+    pip = [str(base / "bin/pip"), "install", "--quiet", "--requirement", lock, "hatchling>=1.27", "editables"]
     subprocess.run(pip, check=True)
 
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)

@@ -90,7 +90,8 @@ def test_every_node_installs_the_lock_and_no_other_ray(path: Path) -> None:
     config = load(path)
     mounts = {local: remote for remote, local in config["file_mounts"].items()}
     source = mounts["glsweep"].rsplit("/", 1)[0]
-    for name in ("glsweep", "pyproject.toml", "setup.py", "requirements-cluster.lock", "docs/cluster"):
+    built_from = ("glsweep", "datasets", "search_spaces", "pyproject.toml", "README.md")
+    for name in (*built_from, "requirements-cluster.lock", "docs/cluster"):
         assert mounts[name] == f"{source}/{name}"
         assert (PROJECT / name).exists()
     assert source != "~/glsweep", "a folder of the package's name in the home hides the package"

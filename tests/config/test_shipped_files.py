@@ -1,10 +1,6 @@
-"""Data cards and search spaces by the names that README and `--help` use, also from a wheel."""
+"""Data cards and search spaces by the names that README and `--help` use, from any folder."""
 
 import shutil
-import subprocess
-import sys
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +8,6 @@ import pytest
 from glsweep.config import SHIPPED, find_shipped
 from glsweep.config.space import load_space
 from glsweep.scenes.cards import load_data
-
-PROJECT = Path(__file__).parents[2]
-FOLDERS = ("glsweep", "search_spaces", "datasets")
-SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
 
 
 @pytest.fixture(autouse=True)
@@ -41,36 +33,3 @@ def test_a_file_of_ones_own_goes_before_one_that_is_shipped() -> None:
 )
 def test_nothing_else_is_looked_for_among_what_is_shipped(name: str) -> None:
     assert find_shipped(Path(name)) == Path(name)
-
-
-def files_below(root: Path) -> Iterator[str]:
-    for folder in FOLDERS:
-        for path in (root / folder).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                yield str(path.relative_to(root))
-
-
-def within_package(name: str) -> str:
-    return name if name.startswith("glsweep/") else f"glsweep/{name}"
-
-
-def test_a_wheel_holds_every_file_and_runs_without_the_checkout(tmp_path: Path) -> None:
-    source, site = tmp_path / "source", tmp_path / "site"
-    for folder in FOLDERS:
-        shutil.copytree(PROJECT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in SOURCES:
-        shutil.copy(PROJECT / name, source)
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*build, "--wheel-dir", str(tmp_path), str(source)], check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as opened:
-        opened.extractall(site)
-    shutil.rmtree(source)
-    assert {within_package(name) for name in files_below(PROJECT)} == set(files_below(site))
-    assert {path.name for path in site.iterdir()} == {"glsweep", f"{wheel.name.rsplit('-', 3)[0]}.dist-info"}
-
-    program = "import sys; sys.path[0] = sys.argv.pop(1); from glsweep.run import main; sys.exit(main())"
-    command = [sys.executable, "-c", program, str(site), "check", "datasets/demo.yaml"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (told.returncode, told.stderr) == (0, "")
-    assert "usable: a study of this data would run" in told.stdout
