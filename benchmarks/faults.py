@@ -33,7 +33,8 @@ from mlflow import MlflowClient
 from rich.console import Console
 from rich.table import Table
 
-from glsweep.files import read_json
+from glsweep.study.artifacts import Winners
+from glsweep.study.artifacts import read_artifact
 from glsweep.study import Study
 from glsweep.study import open_study
 
@@ -217,7 +218,9 @@ def damage(undisturbed: Study, disturbed: Study, client: MlflowClient) -> Damage
     wanted, found = (_table(study) for study in (undisturbed, disturbed))
     lost = [name for name in wanted if name not in found or _is_lost(wanted[name], found[name])]
     changed = [name for name in found if name not in lost and found[name] != wanted.get(name)]
-    winners, won = (read_json(study.winners_json) for study in (undisturbed, disturbed))
+    winners, won = (
+        read_artifact(study.winners_json, Winners).by_stratum for study in (undisturbed, disturbed)
+    )
     changed += [key for key in winners.keys() | won.keys() if winners.get(key) != won.get(key)]
     experiment = client.get_experiment_by_name(disturbed.config.name)
     runs = client.search_runs([experiment.experiment_id], max_results=10_000) if experiment else []
@@ -253,9 +256,7 @@ def main(options: Options) -> int:
         undisturbed.go_on()
         undisturbed.wait(0)
         wanted = open_study(undisturbed.directory)
-        console.print(
-            f"undisturbed: {len(_table(wanted))} trials in {wanted.record('sweep')['wall_s']:.0f} s"
-        )
+        console.print(f"undisturbed: {len(_table(wanted))} trials in {wanted.record('sweep').wall_s:.0f} s")
 
         disk = stack.enter_context(closing(Disk(folder / "disk", "256m")))
         nodes = stack.enter_context(closing(Nodes()))

@@ -57,11 +57,11 @@ def stop_early(number: int, slow: float, rules: Sequence[Asha]) -> list[tuple[fl
         stopped = sweep(altered(space, scheduler=rule.model_dump()), GRID, world, number).records
         found = []
         for key, won in winners(stopped, "relaxed_f1").items():
-            learner = world(full.trials[best[key]["trial_id"]].trial.parameters)
+            learner = world(full.trials[best[key].trial_id].trial.parameters)
             found.append(
                 Found(
-                    is_same=won["trial_id"] == best[key]["trial_id"],
-                    behind=best[key]["value"] - won["value"],
+                    is_same=won.trial_id == best[key].trial_id,
+                    behind=best[key].value - won.value,
                     noise=noise_of_two_seeds(learner, space.search.epochs),
                 )
             )

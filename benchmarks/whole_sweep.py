@@ -36,6 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glsweep.config.trial import Stratum
+from glsweep.study.artifacts import Winner, Winners, read_artifact
 
 HERE = Path(__file__).parent
 SPACE = HERE.parent / "search_spaces" / "seed_asha.yaml"
@@ -125,14 +126,14 @@ def measure(options: Options, folder: Path) -> None:
     _, printed = run(HERE / "plain_sweep.py", study, device, output=subprocess.PIPE)
     plain = json.loads(printed)
     trials = pd.read_csv(study / "sweep" / "trials.csv", dtype={"trial_id": str}).set_index("trial_id")
-    winners = json.loads((study / "sweep" / "winners.json").read_text(encoding="utf-8"))
+    winners = read_artifact(study / "sweep" / "winners.json", Winners).by_stratum
     report(options, trials, winners, plain, sweep_s, device)
 
 
 def report(
     options: Options,
     trials: pd.DataFrame,
-    winners: dict[str, Any],
+    winners: dict[str, Winner],
     plain: dict[str, Any],
     sweep_s: float,
     device: str,
@@ -144,7 +145,7 @@ def report(
         mine = trials[trials["stratum"] == key]
         full = mine[mine["outcome"] == "completed"]
         apart = [figures[name] - full.loc[name, "best"] for name in full.index]
-        best, winner = figures[mine.index].max(), figures[won["trial_id"]]
+        best, winner = figures[mine.index].max(), figures[won.trial_id]
         title = Stratum.parse(key).title
         behind = full["best"].max() - best
         found.append(Measured(f"best relaxed F1 of the sweep, {title}", "plain loop, difference", behind))

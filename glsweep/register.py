@@ -2,9 +2,8 @@
 
 import hashlib
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +11,14 @@ import torch
 
 from glsweep.config.trial import Stratum
 from glsweep.errors import GlsweepError
-from glsweep.files import read_json
 from glsweep.metrics.counts import TrivialBaseline, best_trivial, is_better_than_trivial
 from glsweep.metrics.thresholds import count_at_thresholds
 from glsweep.nets.member import CARD, WEIGHTS, ModelCard, load_card_of, load_member
 from glsweep.patches.store import PatchArrays, open_patches
 from glsweep.study import Study
+from glsweep.study.artifacts import read_artifact
+from glsweep.study.evaluation_artifacts import NetworkRow, StudyTable
+from glsweep.tracking.address import Tags
 from glsweep.tracking.registry import Registry
 from glsweep.tracking.tracker import Tracker, track_members
 from glsweep.training.memory import predict_patches, truth_of
@@ -32,7 +33,29 @@ class _MisfitError(GlsweepError):
     """A champion that cannot be judged on this study's patches."""
 
 
-def register_members(study: Study) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class Registered:
+    """A member's version in the registry.
+
+    Attributes
+    ----------
+    model : str
+        Name of the registered model.
+    number : str
+        Of the version.
+    is_champion : bool
+        Whether it holds the alias `champion`.
+    why : str
+        A clause for people.
+    """
+
+    model: str
+    number: str
+    is_champion: bool
+    why: str
+
+
+def register_members(study: Study) -> dict[str, Registered]:
     """Make each evaluated member a version of `glsweep-<architecture>-<patch size>`, once.
 
     The alias `champion` goes to a member when there is no champion, or when it beats the champion
@@ -42,15 +65,15 @@ def register_members(study: Study) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict
-        From a stratum's key: `model`, `version`, `is_champion` and `why`, a clause for people.
+        From a stratum's key.
 
     Raises
     ------
     StoreError
         When the store cannot be reached or used; the next call goes on from there.
     """
-    table = read_json(study.table_json)
-    rows = {row["stratum"]: row for row in table["rows"]}
+    table = read_artifact(study.table_json, StudyTable)
+    rows = {row.stratum: row for row in table.rows}
     tracker = Tracker.open(study)
     if any(tracker.member_run_id(key) is None for key in rows):
         track_members(study)
@@ -59,8 +82,8 @@ def register_members(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def _register(
-    study: Study, tracker: Tracker, stratum: Stratum, row: dict[str, Any], table: dict[str, Any]
-) -> dict[str, Any]:
+    study: Study, tracker: Tracker, stratum: Stratum, row: NetworkRow, table: StudyTable
+) -> Registered:
     registry, folder = Registry(tracker.store, f"glsweep-{stratum.key}"), study.member(stratum)
     test = open_patches(study, stratum.patch_size_px).arrays("test")
     content = _content(folder)
@@ -75,25 +98,25 @@ def _register(
         )
     present = registry.champion()
     if present == version:
-        return {"model": registry.model, "version": version, "is_champion": True, "why": "is the champion"}
+        return Registered(registry.model, version, is_champion=True, why="is the champion")
     fault = _worthless(row, best_trivial(table, stratum.patch_size_px))
     is_better, why = not fault, fault or "is the first"
     if is_better and present is not None:
-        is_better, why = _compare(study, registry, present, test, row["relaxed_f1"])
+        is_better, why = _compare(study, registry, present, test, row.relaxed_f1)
     if is_better:
         registry.crown(version)
     registry.note(version, {"verdict": why})
-    return {"model": registry.model, "version": version, "is_champion": is_better, "why": why}
+    return Registered(registry.model, version, is_better, why)
 
 
-def _worthless(row: dict[str, Any], trivial: TrivialBaseline | None) -> str:
+def _worthless(row: NetworkRow, trivial: TrivialBaseline | None) -> str:
     """Return why a member is worth no alias, whoever else there is; nothing where it is worth one."""
     if is_better_than_trivial(row, trivial):
         return ""
-    if row["relaxed_f1"] is None or not row["patches_with_line"] or trivial is None:
+    if not row.patches_with_line or trivial is None:
         return "has no relaxed F1 on this test split, which holds no line"
     return (
-        f"does not beat {trivial.words}: relaxed F1 {row['relaxed_f1']:.4f} against "
+        f"does not beat {trivial.words}: relaxed F1 {row.relaxed_f1:.4f} against "
         f"{trivial.relaxed_f1:.4f} of {trivial.title}"
     )
 
@@ -132,8 +155,8 @@ def _relaxed_f1(study: Study, folder: Path, test: PatchArrays) -> float:
     return float(count_at_thresholds(probability, truth, torch.tensor([card.tau])).relaxed_f1()[0])
 
 
-def _tags(card: ModelCard, row: dict[str, Any]) -> dict[str, object]:
-    figures = {f"test.{name}": value for name, value in row.items() if isinstance(value, float)}
+def _tags(card: ModelCard, row: NetworkRow) -> Tags:
+    figures = {f"test.{name}": value for name, value in row if isinstance(value, float)}
     return {
         "tau": card.tau,
         "data_card": card.data_card_hash,

@@ -3,17 +3,16 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
 from glsweep import __version__
 from glsweep.config.space import NoStopping
-from glsweep.config.trial import Stratum, TrialParameters
+from glsweep.config.trial import Stratum
 from glsweep.doctor.connection import connected
 from glsweep.errors import GlsweepError
-from glsweep.files import read_json, replacing, write_json
+from glsweep.files import replacing
 from glsweep.nets import build_network
 from glsweep.nets.member import CARD, ModelCard, load_member, save_member, write_card
 from glsweep.patches.store import open_patches
@@ -21,6 +20,17 @@ from glsweep.prediction.blend import Member
 from glsweep.prediction.split_scenes import SplitScene, learn_uncertainty, split_scenes
 from glsweep.search.plan import ListedPlan, PlannedTrial
 from glsweep.study import Study
+from glsweep.study.artifacts import (
+    CalibrateSummary,
+    ChosenThreshold,
+    RetrainSummary,
+    ThresholdCurve,
+    ThresholdCurves,
+    Winner,
+    Winners,
+    read_artifact,
+    write_artifact,
+)
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.engine import Job, run_trials, split_arrays
 from glsweep.sweep.outcomes import (
@@ -30,7 +40,6 @@ from glsweep.sweep.outcomes import (
     failure_in_retraining,
     kept_apart,
     surviving,
-    told,
 )
 from glsweep.sweep.overview import SweepTerms
 from glsweep.sweep.records import Ledger, SweepRecords, TrialRecord, read_records
@@ -44,14 +53,14 @@ from glsweep.training.state import best_weights, load_start
 # --- The stage `retrain`: each stratum's winner is trained in full, and its best epoch is kept
 
 
-def retrain(study: Study, *, address: str | None, storage: str | None, console: Console) -> dict[str, Any]:
+def retrain(study: Study, *, address: str | None, storage: str | None, console: Console) -> RetrainSummary:
     """Train every winner in full and write its folder under `members/`; return a summary.
 
     Members run through the engine of the sweep, on the same cluster, and continue where they were
     cut off. One that fails stands under `failed` in the summary, and is tried again whenever the stage
     is run again.
     """
-    won: dict[str, Any] = read_json(study.winners_json)
+    won = read_artifact(study.winners_json, Winners).by_stratum
     checkpoints = CheckpointStore(study.checkpoints(storage, "members"))
     members = plan_members(study, won, checkpoints)
     job = retraining_job(study, members, checkpoints)
@@ -67,10 +76,10 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
     with without_stopping(study, console):
         track_members(study)
     trained = [member for member in members if member.stratum.key not in failed]
-    return {
-        "members": {m.stratum.key: {"epochs": len(records.trials[m.trial_id].epochs)} for m in trained},
-        "failed": told(failed),
-    }
+    return RetrainSummary(
+        epochs_of_members={m.stratum.key: len(records.trials[m.trial_id].epochs) for m in trained},
+        failed=dict(sorted(failed.items())),
+    )
 
 
 def retraining_job(study: Study, members: Sequence[PlannedTrial], checkpoints: CheckpointStore) -> Job:
@@ -95,7 +104,7 @@ def retraining_job(study: Study, members: Sequence[PlannedTrial], checkpoints: C
     )
 
 
-def plan_members(study: Study, won: Mapping[str, Any], checkpoints: CheckpointStore) -> list[PlannedTrial]:
+def plan_members(study: Study, won: Mapping[str, Winner], checkpoints: CheckpointStore) -> list[PlannedTrial]:
     """Return a trial for each winner: those that stand as the ledger counts them, then all others.
 
     Members that failed, those of other winners or settings, and those of which neither folder nor
@@ -130,19 +139,18 @@ def _stands(study: Study, record: TrialRecord, checkpoints: CheckpointStore) -> 
     return True
 
 
-def plan_member(study: Study, index: int, key: str, winner: dict[str, Any]) -> PlannedTrial:
+def plan_member(study: Study, index: int, key: str, winner: Winner) -> PlannedTrial:
     """Return the winner's configuration and seed, with the optimiser's settings of full training.
 
     Its identifier changes with everything that decides what it becomes, so that a member of before an
     extension is kept where nothing of that has changed.
     """
     settings = study.config.space.retraining
-    chosen = TrialParameters.model_validate(winner["parameters"])
-    parameters = chosen.model_copy(update=settings.of_the_trial)
-    decisive = (settings, study.config.space.search.tolerance_m, parameters, winner["seed"])
+    parameters = winner.parameters.model_copy(update=settings.of_the_trial)
+    decisive = (settings, study.config.space.search.tolerance_m, parameters, winner.seed)
     fingerprint = hashlib.sha256(repr(decisive).encode()).hexdigest()[:8]
     return PlannedTrial(
-        trial_id=f"member-{key}-{fingerprint}", index=index, seed=winner["seed"], parameters=parameters
+        trial_id=f"member-{key}-{fingerprint}", index=index, seed=winner.seed, parameters=parameters
     )
 
 
@@ -150,7 +158,7 @@ def write_members(
     study: Study,
     members: Sequence[PlannedTrial],
     records: SweepRecords,
-    won: Mapping[str, Any],
+    won: Mapping[str, Winner],
     checkpoints: CheckpointStore,
 ) -> Failures:
     """Write the folder of each member that has a checkpoint; return those that failed.
@@ -172,7 +180,7 @@ def write_members(
 
 
 def _write_member(
-    study: Study, member: PlannedTrial, record: TrialRecord, checkpoint: Path, winner: Mapping[str, Any]
+    study: Study, member: PlannedTrial, record: TrialRecord, checkpoint: Path, winner: Winner
 ) -> None:
     parameters, folder = member.parameters, study.member(member.stratum)
     progress, weights = best_weights(checkpoint)
@@ -195,7 +203,7 @@ def _write_member(
         trained_on=study.config.card.trained_on,
         data_card_hash=study.config.card.content_hash(),
         seed=member.seed,
-        trial_id=winner["trial_id"],
+        trial_id=winner.trial_id,
         parameters=parameters.model_dump(mode="json"),
         changed_since_trial=changes_in_full(winner, parameters),
         best_epoch=progress.best_epoch,
@@ -212,33 +220,29 @@ def _write_member(
 #     lines err
 
 
-def calibrate(study: Study) -> dict[str, Any]:
+def calibrate(study: Study) -> CalibrateSummary:
     """Choose every member's threshold, learn its lines' uncertainty, and write both into its card.
 
-    Thresholds are written into `calibration.json` too.
-
-    Returns
-    -------
-    dict
-        `chosen`, from a stratum's key `tau` and `on_grid_edge`; `failed`, the members that have none.
+    Thresholds are written into `calibration.json` too. Members that have none stand under `failed` in the
+    summary.
     """
     scenes = split_scenes(study, "val")
-    curves: dict[str, dict[str, Any]] = {}
+    curves: dict[str, ThresholdCurve] = {}
     failed: Failures = {}
-    for key in surviving(study, read_json(study.winners_json)):
+    for key in surviving(study, read_artifact(study.winners_json, Winners).by_stratum):
         with kept_apart(failed, study, "calibrate", key):
             curves[key] = _calibrated(study, Stratum.parse(key), scenes)
-    write_json(study.calibration_json, curves)
-    chosen = {key: {name: curve[name] for name in ("tau", "on_grid_edge")} for key, curve in curves.items()}
-    return {"chosen": chosen, "failed": told(failed)}
+    write_artifact(study.calibration_json, ThresholdCurves(by_stratum=curves))
+    chosen = {k: ChosenThreshold(tau=one.tau, on_grid_edge=one.on_grid_edge) for k, one in curves.items()}
+    return CalibrateSummary(chosen=chosen, failed=dict(sorted(failed.items())))
 
 
-def _calibrated(study: Study, stratum: Stratum, scenes: Sequence[SplitScene]) -> dict[str, Any]:
+def _calibrated(study: Study, stratum: Stratum, scenes: Sequence[SplitScene]) -> ThresholdCurve:
     settings, tolerance_m = study.config.space.calibration, study.config.space.search.tolerance_m
     network, card = load_member(study.member(stratum))
     val = open_patches(study, stratum.patch_size_px).arrays("val")
     curve = calibrate_on(val, network, card.channels, settings, tolerance_m=tolerance_m)
-    card = card.model_copy(update={"tau": curve["tau"]})
+    card = card.model_copy(update={"tau": curve.tau})
     uncertainty, why_not = learn_uncertainty(
         Member(stratum.key, network, card), scenes, study.member(stratum)
     )

@@ -1,15 +1,14 @@
 """The stages of a study, in their order; a finished one is passed over."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 
-from glsweep.files import read_json
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.study import Study
+from glsweep.study.artifacts import PrepareSummary, SimulateSummary, StageSummary, Winners, read_artifact
 from glsweep.study.configuration import STAGES, Stage
 from glsweep.sweep.outcomes import check_some_survive, read_failures
 
@@ -42,7 +41,7 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
         _reopen(study, stages[0])
     for stage in stages:
         if study.is_done(stage) and not (stage == "prepare" and _lacks_patches(study, context)):
-            wall_s = study.record(stage)["wall_s"]
+            wall_s = study.record(stage).wall_s
             context.console.print(f"[dim]{stage:<10} done before ({wall_s:.0f} s)[/dim]")
             _check_some_survive(study, stage)
             continue
@@ -67,7 +66,7 @@ def _reopen(study: Study, stage: Stage) -> None:
 
 def _check_some_survive(study: Study, stage: Stage) -> None:
     if STAGES.index(stage) >= STAGES.index("sweep"):
-        check_some_survive(study, read_json(study.winners_json))
+        check_some_survive(study, read_artifact(study.winners_json, Winners).by_stratum)
 
 
 def _lacks_patches(study: Study, context: Context) -> bool:
@@ -77,28 +76,28 @@ def _lacks_patches(study: Study, context: Context) -> bool:
     return bool(sizes_lacking(study, patch_sizes_px(context.plan.strata)))
 
 
-def _simulate(study: Study, _context: Context) -> Mapping[str, Any]:
+def _simulate(study: Study, _context: Context) -> StageSummary:
     data_sets = enumerate(study.config.card.data_sets)
     simulated = [(n, c, c.simulation) for n, c in data_sets if c.simulation is not None]
     if not simulated:
-        return {"skipped": f"the scenes of {study.config.card.name} are there"}
+        return SimulateSummary(scenes=0, skipped=f"the scenes of {study.config.card.name} are there")
     from glsweep.simulation import simulate_data
 
     for number, card, simulation in simulated:
         simulate_data(simulation, study.scene_root(card), seed=study.config.seed, number=number)
-    return {"scenes": sum(simulation.scenes for _, _, simulation in simulated)}
+    return SimulateSummary(scenes=sum(simulation.scenes for _, _, simulation in simulated))
 
 
-def _prepare(study: Study, context: Context) -> Mapping[str, Any]:
+def _prepare(study: Study, context: Context) -> StageSummary:
     from glsweep.patches.prepare import prepare_patches
     from glsweep.report.console import print_data
 
-    findings = prepare_patches(study, patch_sizes_px(context.plan.strata))
-    print_data(findings, context.console)
-    return {"patches": findings["patches"]}
+    found = prepare_patches(study, patch_sizes_px(context.plan.strata))
+    print_data(found, context.console)
+    return PrepareSummary(patches=found.patches)
 
 
-def _sweep(study: Study, context: Context) -> Mapping[str, Any]:
+def _sweep(study: Study, context: Context) -> StageSummary:
     from glsweep.sweep.engine import sweep
 
     return sweep(
@@ -106,19 +105,19 @@ def _sweep(study: Study, context: Context) -> Mapping[str, Any]:
     )
 
 
-def _retrain(study: Study, context: Context) -> Mapping[str, Any]:
+def _retrain(study: Study, context: Context) -> StageSummary:
     from glsweep.retrain import retrain
 
     return retrain(study, address=context.address, storage=context.storage, console=context.console)
 
 
-def _calibrate(study: Study, context: Context) -> Mapping[str, Any]:
+def _calibrate(study: Study, context: Context) -> StageSummary:
     from glsweep.retrain import calibrate
 
     summary = calibrate(study)
-    for key, choice in summary["chosen"].items():
-        context.console.print(f"  {key}: tau {choice['tau']:.2f}", highlight=False)
-        if choice["on_grid_edge"]:
+    for key, choice in summary.chosen.items():
+        context.console.print(f"  {key}: tau {choice.tau:.2f}", highlight=False)
+        if choice.on_grid_edge:
             context.console.print(
                 f"  [yellow]{key}: tau lies on the edge of the grid that was tried; a better one may lie "
                 "outside (`calibration` in the search space)[/yellow]"
@@ -126,13 +125,13 @@ def _calibrate(study: Study, context: Context) -> Mapping[str, Any]:
     return summary
 
 
-def _evaluate(study: Study, _context: Context) -> Mapping[str, Any]:
+def _evaluate(study: Study, _context: Context) -> StageSummary:
     from glsweep.evaluate import evaluate
 
     return evaluate(study)
 
 
-def _report(study: Study, context: Context) -> Mapping[str, Any]:
+def _report(study: Study, context: Context) -> StageSummary:
     from glsweep.register import register_members
     from glsweep.report.page import write_report
     from glsweep.sweep.mirror import track_study
@@ -143,15 +142,15 @@ def _report(study: Study, context: Context) -> Mapping[str, Any]:
         # The trials too: the store may be another one than during the sweep, or made anew.
         track_study(study)
         for version in register_members(study).values():
-            champion = "champion" if version["is_champion"] else "not champion"
+            champion = "champion" if version.is_champion else "not champion"
             context.console.print(
-                f"  {version['model']} version {version['version']}: {champion}, {version['why']}",
+                f"  {version.model} version {version.number}: {champion}, {version.why}",
                 highlight=False,
             )
     return summary
 
 
-_RUNNERS: dict[Stage, Callable[[Study, Context], Mapping[str, Any]]] = {
+_RUNNERS: dict[Stage, Callable[[Study, Context], StageSummary]] = {
     "simulate": _simulate,
     "prepare": _prepare,
     "sweep": _sweep,

@@ -8,6 +8,7 @@ from made_configs import study_config
 from glsweep.errors import StudyError
 from glsweep.run import COMMANDS, main
 from glsweep.study import create_study
+from glsweep.study.artifacts import StageSummary
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def test_a_command_on_a_folder_that_is_no_study_is_told(capsys, command):
 
 def test_status_shows_the_stages_and_writes_nothing(capsys):
     study = create_study(Path("mine"), study_config())
-    study.finish("simulate", 61, {})
+    study.finish("simulate", 61, StageSummary())
     before = sorted(Path.cwd().rglob("*"))
     assert main(["status", "mine"]) == 0
     shown = capsys.readouterr().out

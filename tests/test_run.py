@@ -20,6 +20,7 @@ from glsweep.run import COMMANDS, main
 from glsweep.scenes.raster import write_interferogram
 from glsweep.simulation import simulate_data
 from glsweep.study import create_study, open_study
+from glsweep.study.artifacts import StageSummary
 from glsweep.study.configuration import STAGES
 
 POLAR = CRS.from_epsg(3031)
@@ -236,7 +237,7 @@ def test_a_later_stage_does_not_make_a_study(capsys, stage, there):
 def test_a_stage_before_its_predecessor_names_the_command_to_run(capsys, stage, before):
     study = create_study(Path("mine"), study_config())
     for done in STAGES[: STAGES.index(before)]:
-        study.finish(done, 0, {})
+        study.finish(done, 0, StageSummary())
     message = told(capsys, stage, "--study", "mine")
     assert f"stage `{before}` has not been run; " in message
     assert f"run `python -m glsweep.run {before} --study mine` first" in message
@@ -270,7 +271,7 @@ def test_the_first_stages_run_and_are_then_passed_over(capsys):
 def test_real_scenes_have_nothing_to_simulate(capsys, scenes):
     untouched = tree(scenes)
     assert main(["simulate", "--data", str(scenes), "--space", str(space_file()), "--study", "mine"]) == 0
-    assert "skipped" in open_study(Path("mine")).record("simulate")["summary"]
+    assert open_study(Path("mine")).record("simulate").summary.skipped
     assert main(["prepare", "--study", "mine"]) == 0
     assert capsys.readouterr().err == ""
     assert tree(scenes) == untouched

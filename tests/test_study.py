@@ -3,6 +3,7 @@ from made_configs import CARD, changed, study_config
 
 from glsweep.errors import StudyError
 from glsweep.study import create_study, extend_study, open_study
+from glsweep.study.artifacts import PrepareSummary, StageSummary
 from glsweep.study.configuration import STAGES
 
 
@@ -38,7 +39,7 @@ def test_a_study_is_called_as_its_folder_is(tmp_path):
 )
 def test_what_cannot_be_extended_is_refused_by_every_key_once_trials_have_begun(tmp_path, changes, told):
     study = create_study(tmp_path / "study", study_config())
-    study.finish("prepare", 1.0, {})
+    study.finish("prepare", 1.0, StageSummary())
     asked = study_config(**changes)
     assert extend_study(study, asked).config.space == asked.space
     assert not study.is_done("prepare") or changes.keys() <= {"fixed__gamma", "search__scheduler"}
@@ -56,7 +57,7 @@ def test_what_cannot_be_extended_is_refused_by_every_key_once_trials_have_begun(
 def test_an_extended_study_runs_again_what_no_longer_holds_and_nothing_else(tmp_path):
     study = begun(create_study(tmp_path / "study", study_config()))
     for stage in STAGES:
-        study.finish(stage, 1.0, {})
+        study.finish(stage, 1.0, StageSummary())
     study = extend_study(study, study_config(calibration__count=5))
     assert [stage for stage in STAGES if study.is_done(stage)] == list(STAGES[:4])
     study = extend_study(study, study_config(calibration__count=5, search__epochs=6))
@@ -66,7 +67,7 @@ def test_an_extended_study_runs_again_what_no_longer_holds_and_nothing_else(tmp_
 
 def test_less_than_there_is_takes_nothing_away(tmp_path):
     study = begun(create_study(tmp_path / "study", study_config()))
-    study.finish("sweep", 1.0, {})
+    study.finish("sweep", 1.0, StageSummary())
     less = study_config(search__epochs=2, dimensions__bce_weight__choices=[0.2])
     assert extend_study(study, less) == study
     assert study.is_done("sweep")
@@ -113,10 +114,10 @@ def test_a_folder_that_is_no_study_cannot_be_opened(tmp_path):
 def test_a_stage_is_done_when_its_record_says_so(tmp_path):
     study = create_study(tmp_path, study_config())
     assert not any(study.is_done(stage) for stage in STAGES)
-    study.finish("prepare", 1.234, {"patches": 3})
+    study.finish("prepare", 1.234, PrepareSummary(patches={16: {}}))
     assert [stage for stage in STAGES if study.is_done(stage)] == ["prepare"]
     record = study.record("prepare")
-    assert (record["wall_s"], record["summary"]) == (1.23, {"patches": 3})
+    assert (record.wall_s, record.summary) == (1.23, PrepareSummary(patches={16: {}}))
     assert open_study(tmp_path).is_done("prepare")
 
 

@@ -253,19 +253,19 @@ def _check_sums(card: DataCard, root: Path, findings: Findings) -> None:
 
 def _note_lines(catalogue: Catalogue, findings: Findings) -> None:
     facts = catalogue.findings()
-    by_scene = facts["rows_without_geometry_by_scene"]
+    by_scene = facts.rows_without_geometry_by_scene
     if by_scene:
         told = ", ".join(f"{name} ({count})" for name, count in by_scene.items())
         findings.notes.append(
-            f"{facts['rows_without_geometry']} of {facts['line_rows']} rows of lines have no geometry and "
+            f"{facts.rows_without_geometry} of {facts.line_rows} rows of lines have no geometry and "
             f"fall away: {told}"
         )
-    if facts["rows_without_scene"]:
-        told = ", ".join(name or "(no name)" for name in facts["rows_without_scene"])
+    if facts.rows_without_scene:
+        told = ", ".join(name or "(no name)" for name in facts.rows_without_scene)
         findings.notes.append(f"rows that name no scene here fall away: {told}")
     findings.notes += [remark for remark in catalogue.remarks if remark not in findings.notes]
-    if facts["scenes_without_position"]:
-        count = len(facts["scenes_without_position"])
+    if facts.scenes_without_position:
+        count = len(facts.scenes_without_position)
         findings.notes.append(f"{count} scenes do not say where they lie; overlaps cannot be seen")
 
 

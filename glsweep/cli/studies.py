@@ -57,7 +57,7 @@ def track(study: StudyFolder, /, debug: Debug = False) -> None:
         if opened.is_done("evaluate"):
             register_members(opened)
     Console().print(
-        f"{sent['mlflow_uri']}: {sent['trials']} trials are up to date", highlight=False, soft_wrap=True
+        f"{sent.mlflow_uri}: {sent.trials} trials are up to date", highlight=False, soft_wrap=True
     )
 
 

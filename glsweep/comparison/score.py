@@ -4,13 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from glsweep.comparison.scored_scenes import (
     ScoredScene,
+    ScoreRow,
+    Scores,
     as_csv,
     groups_of,
     print_scores,
@@ -19,17 +20,18 @@ from glsweep.comparison.scored_scenes import (
 )
 from glsweep.config.data_card import DataCard
 from glsweep.errors import ConfigError
-from glsweep.files import check_output_folder, write_json, write_text
+from glsweep.files import check_output_folder, write_text
 from glsweep.metrics.lines import TOLERANCES_M
 from glsweep.patches.prepare import annotated
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import SAME, Member
 from glsweep.prediction.command import check_options, each_scene, open_drawing, print_refused
-from glsweep.prediction.scene import Advance, Drawing
+from glsweep.prediction.scene import Advance
 from glsweep.report import counted
 from glsweep.scenes.cards import load_data
 from glsweep.scenes.catalogue import Catalogue, open_data
 from glsweep.scenes.scene import SceneEntry
+from glsweep.study.artifacts import write_artifact
 
 # --- What a reader of the figures must know of models and data: said before the table, in a line each
 
@@ -67,21 +69,21 @@ def cautions_of(members: Sequence[Member], card: DataCard, entries: Sequence[Sce
 
 
 @dataclass(frozen=True)
-class Scores:
+class ScoredData:
     """What came of a data set.
 
     Attributes
     ----------
     folder : Path
         Where the files are.
-    rows : list of dict
+    rows : list of ScoreRow
         As `score_rows` returns them; none where no scene could be scored.
     refused : list of str
         Why scenes could not be scored, in a line each.
     """
 
     folder: Path
-    rows: list[dict[str, Any]]
+    rows: list[ScoreRow]
     refused: list[str]
 
 
@@ -93,7 +95,7 @@ def score_data(
     root: Path | None,
     out: Path | None,
     by: str | None,
-) -> Scores:
+) -> ScoredData:
     """Draw all scenes that have lines and can be drawn, and measure them.
 
     Parameters
@@ -139,21 +141,32 @@ def score_data(
 
     scored, refused = each_scene(entries, score_one, lambda entry: entry.name, console)
     if not scored:
-        return Scores(folder, [], refused)
+        return ScoredData(folder, [], refused)
     by_name = dict(zip((entry.name for entry in entries), groups or (), strict=False))
     rows = score_rows(scored, [by_name[one.entry.name] for one in scored] if groups else None)
     write_text(folder / "scores.csv", as_csv(rows))
-    models = [member.name for member in members]
-    write_json(folder / "scores.json", {**_settings(models, card, drawing), "rows": rows})
-    return Scores(folder, rows, refused)
+    scores = Scores(
+        models=tuple(member.name for member in members),
+        data=tuple(part.name for part in card.data_sets),
+        tolerances_m=TOLERANCES_M,
+        tau=drawing.tau,
+        window_px=drawing.window_px,
+        overlap=drawing.overlap,
+        turned=drawing.turned,
+        shortest_m=drawing.shortest_m,
+        bridge_m=drawing.bridge_m,
+        rows=tuple(rows),
+    )
+    write_artifact(folder / "scores.json", scores)
+    return ScoredData(folder, rows, refused)
 
 
-def print_scored(scores: Scores, console: Console) -> int:
+def print_scored(scored: ScoredData, console: Console) -> int:
     """Print the table and what was left out; return 0, or 2 if some scene could not be scored."""
-    if scores.rows:
-        print_scores(scores.rows, console)
-        console.print(f"written to {scores.folder}", highlight=False, soft_wrap=True)
-    return print_refused(scores.refused, console)
+    if scored.rows:
+        print_scores(scored.rows, console)
+        console.print(f"written to {scored.folder}", highlight=False, soft_wrap=True)
+    return print_refused(scored.refused, console)
 
 
 def _open(card: DataCard) -> Catalogue:
@@ -167,13 +180,3 @@ def _open(card: DataCard) -> Catalogue:
         roots[part.name] = part.root
     # Which postings fit is for the models to say, scene by scene.
     return open_data(card, roots, any_posting=True)
-
-
-def _settings(models: list[str], card: DataCard, drawing: Drawing) -> dict[str, Any]:
-    """Return what the figures depend on."""
-    return {
-        "models": models,
-        "data": [part.name for part in card.data_sets],
-        "tolerances_m": list(TOLERANCES_M),
-        **drawing.settings(),
-    }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import geopandas as gpd
 import pandas as pd
@@ -16,6 +16,7 @@ from shapely import LineString, MultiPolygon
 
 from glsweep.comparison import POOLED, paired, print_distances
 from glsweep.config.data_card import DataCard, Region
+from glsweep.config.settings import Settings
 from glsweep.errors import ConfigError, DataError
 from glsweep.evaluate.patches import FEWEST_SCENES
 from glsweep.evaluate.scenes import intervals, line_scores
@@ -32,6 +33,8 @@ from glsweep.scenes.names import acquisition_of, scene_name
 from glsweep.scenes.polygons import read_region
 from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.vector_file import open_layer
+from glsweep.study.artifacts import Artifact
+from glsweep.study.evaluation_artifacts import LineMetrics
 
 # --- One scene drawn and measured against its own lines, with both kept beside each other
 
@@ -216,10 +219,56 @@ Kind = Literal["scene", "group", "all"]
 WHOLE = ("kind", "name", "group", "scenes", "scenes_missed")
 SEED = 0
 """Of the bootstrap: the same scenes have the same interval."""
-TOLD_TOLERANCE_M = 200.0
 
 
-def score_rows(scored: Sequence[ScoredScene], groups: Sequence[str] | None) -> list[dict[str, Any]]:
+class ScenesOfRow(Settings):
+    """Which scenes a row is about; in `scenes_missed` of them nothing was drawn."""
+
+    kind: Kind
+    name: str
+    group: str | None
+    scenes: int
+    scenes_missed: int
+
+
+class ScoreRow(LineMetrics, ScenesOfRow):
+    """The metrics of a scene, of a group of scenes or of all.
+
+    Rows of several scenes have the ends of 95 % bootstrap intervals over them; None with too few scenes.
+    """
+
+    mean_m_low: float | None = None
+    mean_m_high: float | None = None
+    completeness_100_low: float | None = None
+    completeness_100_high: float | None = None
+    completeness_200_low: float | None = None
+    completeness_200_high: float | None = None
+    completeness_500_low: float | None = None
+    completeness_500_high: float | None = None
+    correctness_100_low: float | None = None
+    correctness_100_high: float | None = None
+    correctness_200_low: float | None = None
+    correctness_200_high: float | None = None
+    correctness_500_low: float | None = None
+    correctness_500_high: float | None = None
+
+
+class Scores(Artifact):
+    """`scores.json`: all rows, and what they depend on."""
+
+    models: tuple[str, ...]
+    data: tuple[str, ...]
+    tolerances_m: tuple[float, ...]
+    tau: float
+    window_px: int
+    overlap: float
+    turned: bool
+    shortest_m: float
+    bridge_m: float
+    rows: tuple[ScoreRow, ...]
+
+
+def score_rows(scored: Sequence[ScoredScene], groups: Sequence[str] | None) -> list[ScoreRow]:
     """Return the figures of each scene, of each group of scenes, and of all.
 
     Distances of several scenes are those of the scenes in which something was drawn, as `compare`
@@ -234,10 +283,7 @@ def score_rows(scored: Sequence[ScoredScene], groups: Sequence[str] | None) -> l
 
     Returns
     -------
-    list of dict
-        kind, name, group (of a scene), scenes, scenes_missed (nothing was drawn), the figures of
-        `line_scores`; of groups and all, NAME_low and NAME_high of the 95 % intervals over scenes.
-        None where there is nothing to tell.
+    list of ScoreRow
     """
     measured = [one.distances for one in scored]
     own_group: Sequence[str | None] = groups or [None] * len(scored)
@@ -252,57 +298,57 @@ def score_rows(scored: Sequence[ScoredScene], groups: Sequence[str] | None) -> l
     return rows
 
 
-def _row(kind: Kind, name: str, group: str | None, measured: Sequence[LineDistances]) -> dict[str, Any]:
+def _row(kind: Kind, name: str, group: str | None, measured: Sequence[LineDistances]) -> ScoreRow:
     both = paired(measured)
     distances = line_scores(LineDistances.pooled(both or measured))
-    row = {
-        "kind": kind,
-        "name": name,
-        "group": group,
-        "scenes": len(measured),
-        "scenes_missed": sum(not len(one.drawn_m) for one in measured),
-        **line_scores(LineDistances.pooled(measured)),
-        **{figure: distances[figure] for figure in ("mean_m", "median_m", "mad_m")},
-    }
-    if kind == "scene":
-        return row
+    of_both = {metric: getattr(distances, metric) for metric in ("mean_m", "median_m", "mad_m")}
+    metrics = line_scores(LineDistances.pooled(measured)).model_copy(update=of_both)
+    bounds: dict[str, float | None] = {}
     # A scene without a drawn line has no distance, and would make every mean it is drawn into infinite.
-    bounds = {**intervals(measured, seed=SEED), "mean_m": intervals(both, seed=SEED)["mean_m"]}
-    for figure, interval in bounds.items():
-        row[f"{figure}_low"], row[f"{figure}_high"] = interval or (None, None)
-    return row
+    found = intervals(measured, seed=SEED).model_copy(update={"mean_m": intervals(both, seed=SEED).mean_m})
+    for metric, interval in found if kind != "scene" else ():
+        bounds[f"{metric}_low"], bounds[f"{metric}_high"] = interval or (None, None)
+    return ScoreRow.model_validate(
+        {
+            "kind": kind,
+            "name": name,
+            "group": group,
+            "scenes": len(measured),
+            "scenes_missed": sum(not len(one.drawn_m) for one in measured),
+            **metrics.model_dump(),
+            **bounds,
+        }
+    )
 
 
-def print_scores(rows: Sequence[dict[str, Any]], console: Console) -> None:
+def print_scores(rows: Sequence[ScoreRow], console: Console) -> None:
     """Print the figures as `compare` does, and below them the intervals of what is pooled."""
     print_distances(as_frame(rows), TOLERANCES_M, console)
     for row in rows:
-        if row["kind"] != "scene":
-            console.print(f"{row['name']}: {_told(row)}", highlight=False, soft_wrap=True)
+        if row.kind != "scene":
+            console.print(f"{row.name}: {_told(row)}", highlight=False, soft_wrap=True)
 
 
-def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+def as_csv(rows: Sequence[ScoreRow]) -> str:
     """Return all rows as CSV, empty where there is nothing to tell."""
     return str(as_frame(rows).to_csv(index=False))
 
 
-def as_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def as_frame(rows: Sequence[ScoreRow]) -> pd.DataFrame:
     """Return all rows as a frame, NaN where there is nothing to tell."""
-    table = pd.DataFrame(list(rows))
+    table = pd.DataFrame([row.model_dump() for row in rows])
     # A column that is None all the way down would be one of objects.
     return table.astype({column: float for column in table if str(column) not in WHOLE})
 
 
-def _told(row: dict[str, Any]) -> str:
-    scenes = counted(row["scenes"], "scene")
-    missed = f", nothing drawn in {row['scenes_missed']}" if row["scenes_missed"] else ""
-    if row["scenes"] < FEWEST_SCENES:
+def _told(row: ScoreRow) -> str:
+    scenes = counted(row.scenes, "scene")
+    missed = f", nothing drawn in {row.scenes_missed}" if row.scenes_missed else ""
+    if row.scenes < FEWEST_SCENES:
         return f"{scenes}{missed}; an interval needs {FEWEST_SCENES}"
-    share = f"completeness_{TOLD_TOLERANCE_M:g}"
     parts = []
-    if row["mean_m_low"] is not None:
-        parts.append(f"mean {row['mean_m_low']:.0f} to {row['mean_m_high']:.0f} m")
-    if row[f"{share}_low"] is not None:
-        low, high = row[f"{share}_low"], row[f"{share}_high"]
-        parts.append(f"found within {TOLD_TOLERANCE_M:g} m {low:.0%} to {high:.0%}")
+    if row.mean_m_low is not None:
+        parts.append(f"mean {row.mean_m_low:.0f} to {row.mean_m_high:.0f} m")
+    if row.completeness_200_low is not None:
+        parts.append(f"found within 200 m {row.completeness_200_low:.0%} to {row.completeness_200_high:.0%}")
     return f"{scenes}{missed}; 95 % intervals over scenes: {', '.join(parts) or 'none'}"

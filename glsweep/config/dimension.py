@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from glsweep.config.settings import Settings, misfit
-from glsweep.config.trial import TrialParameters, canonical
+from glsweep.config.trial import ParameterValue, TrialParameters, canonical
 
 # --- One dimension of a search space: what a parameter, or a tuple of tied ones, may be
 
@@ -109,7 +109,7 @@ def parameters_of(name: str, dimension: Dimension) -> set[str]:
     return {canonical(key) for key in dimension.keys or (name,)}
 
 
-def set_by(name: str, dimension: Dimension, picked: int | float) -> dict[str, Any]:
+def set_by(name: str, dimension: Dimension, picked: int | float) -> dict[str, ParameterValue]:
     """Return the parameters that a dimension sets, with their values, when this is picked in it.
 
     Picked is the number of a choice, or the value of a range.
@@ -120,7 +120,7 @@ def set_by(name: str, dimension: Dimension, picked: int | float) -> dict[str, An
     return {canonical(key): part for key, part in zip(dimension.keys, value, strict=True)}
 
 
-def exists_beside(dimension: Dimension, values: Mapping[str, Any]) -> bool:
+def exists_beside(dimension: Dimension, values: Mapping[str, ParameterValue]) -> bool:
     """Return whether a dimension's `when` is met by the parameters that earlier dimensions set."""
     return all(
         canonical(key) in values and values[canonical(key)] in as_list(wanted)

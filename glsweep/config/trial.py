@@ -29,6 +29,10 @@ def canonical(name: str) -> str:
     return ALIASES.get(name, name)
 
 
+ParameterValue = str | bool | int | float | tuple[str | int | float, ...] | None
+"""What a parameter of a trial may be set to, such as `unet`, 0.001 or a tuple of weights."""
+
+
 class Stratum(NamedTuple):
     """The trials that may be compared with each other: one (architecture, patch size)."""
 

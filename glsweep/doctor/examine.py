@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -26,7 +25,7 @@ from glsweep.doctor import probe as storage
 from glsweep.doctor.connection import connected, lacking
 from glsweep.doctor.memory import SweepRequirements
 from glsweep.doctor.nodes import Capacity, Node, capacity, request_of, unmet
-from glsweep.doctor.probe import look_around
+from glsweep.doctor.probe import NodeAnswer, look_around
 from glsweep.errors import ResourceError, StudyError
 from glsweep.tracking.address import reach
 
@@ -49,7 +48,7 @@ CLUSTER_CHECKS = (
 class Answers:
     """What nodes said of themselves, by node, and those that said nothing, with the reason."""
 
-    heard: Mapping[str, Mapping[str, Any]]
+    heard: Mapping[str, NodeAnswer]
     silent: Mapping[str, str]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from pyarrow import ArrowInvalid
 from pyarrow.fs import FileSystem
@@ -111,7 +111,20 @@ NVIDIA_SMI = ("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,n
 MIB_BYTES = 2**20
 
 
-def look_around(name: str, *, gpus: float, storage: str | None = None) -> dict[str, Any]:
+class NodeAnswer(TypedDict):
+    """What a node has: versions of packages, cores, limits of threads, its smallest GPU's memory.
+
+    `gpu_bytes` is None where there is no GPU; `storage_fault` says why the storage cannot be used, if so.
+    """
+
+    versions: dict[str, str | None]
+    cores: int
+    threads: dict[str, str]
+    gpu_bytes: int | None
+    storage_fault: str | None
+
+
+def look_around(name: str, *, gpus: float, storage: str | None = None) -> NodeAnswer:
     """Return what this node has installed, its cores, its threads and its GPUs' memory.
 
     Parameters

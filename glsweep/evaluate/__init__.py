@@ -1,8 +1,7 @@
 """The stage `evaluate`: the study's table, on patches that no network has seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +10,35 @@ import pandas as pd
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.patches import DataSets, HeldOut, member_curves, part_data_sets
 from glsweep.evaluate.scenes import evaluate_scenes
-from glsweep.files import read_json, replacing, write_json
+from glsweep.files import replacing
 from glsweep.nets import build_network, count_parameters
 from glsweep.nets.member import load_card_of, load_member, write_card
 from glsweep.patches.store import PatchArrays, open_patches
 from glsweep.study import Study
-from glsweep.sweep.outcomes import Failure, Failures, kept_apart, read_failures, surviving, told
+from glsweep.study.artifacts import (
+    EvaluateSummary,
+    Failure,
+    HeadlineMetrics,
+    Winners,
+    read_artifact,
+    write_artifact,
+)
+from glsweep.study.evaluation_artifacts import (
+    BaselineRow,
+    Curves,
+    DataSetFacts,
+    DataSetRow,
+    FailedRow,
+    HeldOutMetrics,
+    Kind,
+    LinesOnDataSet,
+    MemberCurves,
+    NetworkRow,
+    Predictor,
+    StudyLines,
+    StudyTable,
+)
+from glsweep.sweep.outcomes import Failures, kept_apart, read_failures, surviving
 from glsweep.training.memory import calibrate_on, predict_patches
 
 # --- What a member scored, written on its own card: whoever is handed the member sees how good it is
@@ -27,7 +49,7 @@ LINE_FIGURES = ("lines_km", "reference_km", "mean_m", "completeness_200", "compl
 
 
 def write_on_cards(
-    study: Study, strata: Sequence[Stratum], table: Mapping[str, Any], lines: Mapping[str, Any] | None
+    study: Study, strata: Sequence[Stratum], table: StudyTable, lines: StudyLines | None
 ) -> None:
     """Write each member's figures on test ground to its card, by data set.
 
@@ -37,27 +59,35 @@ def write_on_cards(
         Whose members were tested.
     strata : sequence of Stratum
         One a member.
-    table, lines : mapping
-        What `table.json` and `lines.json` hold; no `lines` without whole test scenes.
+    table : StudyTable
+        The study's table.
+    lines : StudyLines or None
+        None without whole test scenes.
     """
     own = study.config.card.name
     for stratum in strata:
         tested: dict[str, dict[str, float]] = {}
-        rows = [row for row in table["by_data_set"] or table["rows"] if row["kind"] == "network"]
-        for row in rows:
-            if row["stratum"] == stratum.key:
-                tested[row.get("data_set", own)] = {name: row[name] for name in PATCH_FIGURES}
+        for data_set, row in _networks(table, own):
+            if row.stratum == stratum.key:
+                tested[data_set] = {name: getattr(row, name) for name in PATCH_FIGURES}
         for group in _groups(lines, stratum):
-            pooled = {name: group["pooled"][name] for name in LINE_FIGURES}
+            pooled = {name: getattr(group.pooled, name) for name in LINE_FIGURES}
             known = {f"scenes.{name}": value for name, value in pooled.items() if value is not None}
-            tested.setdefault(group["data_set"], {}).update(known)
+            tested.setdefault(group.data_set, {}).update(known)
         folder = study.member(stratum)
         write_card(folder, load_card_of(folder).model_copy(update={"tested": tested}))
 
 
-def _groups(lines: Mapping[str, Any] | None, stratum: Stratum) -> list[Mapping[str, Any]]:
-    members = [] if lines is None else lines["members"]
-    return [group for one in members if one["stratum"] == stratum.key for group in one["data_sets"]]
+def _networks(table: StudyTable, own: str) -> Iterator[tuple[str, DataSetRow | NetworkRow]]:
+    if table.by_data_set:
+        yield from ((row.data_set, row) for row in table.by_data_set if row.kind == "network")
+    else:
+        yield from ((own, row) for row in table.rows)
+
+
+def _groups(lines: StudyLines | None, stratum: Stratum) -> list[LinesOnDataSet]:
+    members = () if lines is None else lines.members
+    return [group for one in members if one.stratum == stratum.key for group in one.data_sets]
 
 
 # --- The stage `evaluate`: the study's table, on patches that no network has seen
@@ -65,7 +95,7 @@ def _groups(lines: Mapping[str, Any] | None, stratum: Stratum) -> list[Mapping[s
 
 EXAMPLES = 4
 
-Scored = tuple[dict[str, Any], list[dict[str, Any]]]
+Scored = tuple[NetworkRow | BaselineRow, list[DataSetRow]]
 """A row of the table, and the same by data set."""
 
 
@@ -94,17 +124,20 @@ class PatchesToScore:
     data_sets: DataSets | None
 
     def score(
-        self, identity: dict[str, Any], probability: npt.NDArray[np.float32], tau: float
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Return the table's row for probabilities (N, S, S), and its rows by data set."""
-        row = {**identity, **self.own.score(probability[self.is_own], tau)}
+        self, predictor: Predictor, probability: npt.NDArray[np.float32], tau: float
+    ) -> tuple[HeldOutMetrics, list[DataSetRow]]:
+        """Return the table's metrics for probabilities (N, S, S), and the rows by data set."""
+        metrics = self.own.score(probability[self.is_own], tau)
         if self.data_sets is None:
-            return row, []
+            return metrics, []
         by_data_set = self.data_sets.score(probability, tau, self.study.config.space.calibration)
-        return row, [{**identity, "data_set": name, **scores} for name, scores in by_data_set.items()]
+        return metrics, [
+            DataSetRow(**predictor.model_dump(), **scores.model_dump(), data_set=name)
+            for name, scores in by_data_set.items()
+        ]
 
 
-def evaluate(study: Study) -> dict[str, Any]:
+def evaluate(study: Study) -> EvaluateSummary:
     """Score members and baselines on the test split; write the table, curves and each member's examples.
 
     Then each member draws every whole test scene (`evaluate_scenes`), and its card says how it did.
@@ -114,41 +147,41 @@ def evaluate(study: Study) -> dict[str, Any]:
     `by_data_set` all figures on each apart, with `data_sets` telling how the data sets differ.
     """
     failed: Failures = {}
-    strata = [Stratum.parse(key) for key in surviving(study, read_json(study.winners_json))]
+    won = read_artifact(study.winners_json, Winners).by_stratum
+    strata = [Stratum.parse(key) for key in surviving(study, won)]
     grounds = {size: _ground(study, size) for size in sorted({one.patch_size_px for one in strata})}
     scored, curves = _scored(study, strata, grounds, failed)
     lines = evaluate_scenes(study, [stratum for stratum in strata if stratum.key not in failed], failed)
-    scored = [(row, apart) for row, apart in scored if row["stratum"] not in failed]
-    table: dict[str, Any] = {
-        "tolerance_m": study.config.space.search.tolerance_m,
-        "posting_m": grounds[strata[0].patch_size_px].own.patches.posting_m,
-        "rows": [row for row, _ in scored if row["kind"] == "network"],
-        "baselines": [row for row, _ in scored if row["kind"] != "network"],
-        "failed": [_failed_row(failure) for _, failure in sorted({**read_failures(study), **failed}.items())],
-        "data_sets": [facts for size, ground in grounds.items() for facts in _data_sets(ground, size)],
-        "by_data_set": [row for _, by_data_set in scored for row in by_data_set],
-    }
-    write_json(study.table_json, table)
-    shown = [curve for curve in curves if curve["stratum"] not in failed]
-    write_json(study.curves_json, {"tolerance_m": table["tolerance_m"], "members": shown})
+    scored = [(row, apart) for row, apart in scored if row.stratum not in failed]
+    every_failure = sorted({**read_failures(study), **failed}.items())
+    table = StudyTable(
+        tolerance_m=study.config.space.search.tolerance_m,
+        posting_m=grounds[strata[0].patch_size_px].own.patches.posting_m,
+        rows=tuple(row for row, _ in scored if isinstance(row, NetworkRow)),
+        baselines=tuple(row for row, _ in scored if isinstance(row, BaselineRow)),
+        failed=tuple(_failed_row(failure) for _, failure in every_failure),
+        data_sets=tuple(facts for size, ground in grounds.items() for facts in _data_sets(ground, size)),
+        by_data_set=tuple(row for _, by_data_set in scored for row in by_data_set),
+    )
+    write_artifact(study.table_json, table)
+    shown = tuple(curve for curve in curves if curve.stratum not in failed)
+    write_artifact(study.curves_json, Curves(tolerance_m=table.tolerance_m, members=shown))
     with replacing(study.table_csv) as beside:
-        rows = [*table["rows"], *table["baselines"], *table["failed"]]
+        rows = [row.model_dump() for row in (*table.rows, *table.baselines, *table.failed)]
         pd.DataFrame(rows).to_csv(beside, index=False)
     write_on_cards(study, [stratum for stratum in strata if stratum.key not in failed], table, lines)
-    return {
-        "figures": {
-            row["stratum"]: {name: row[name] for name in ("relaxed_f1", "dice")} for row in table["rows"]
-        },
-        "failed": told(failed),
-    }
+    return EvaluateSummary(
+        metrics={r.stratum: HeadlineMetrics(relaxed_f1=r.relaxed_f1, dice=r.dice) for r in table.rows},
+        failed=dict(sorted(failed.items())),
+    )
 
 
 def _scored(
     study: Study, strata: Sequence[Stratum], grounds: Mapping[int, PatchesToScore], failed: Failures
-) -> tuple[list[Scored], list[dict[str, Any]]]:
+) -> tuple[list[Scored], list[MemberCurves]]:
     """Score what needs no training, then each member with its untrained self; return the curves beside."""
     scored = [pair for size, ground in grounds.items() for pair in _trivial(ground, size)]
-    curves = []
+    curves: list[MemberCurves] = []
     for stratum in strata:
         ground = grounds[stratum.patch_size_px]
         with kept_apart(failed, study, "evaluate", stratum.key):
@@ -158,10 +191,12 @@ def _scored(
     return scored, curves
 
 
-def _failed_row(failure: Failure) -> dict[str, Any]:
+def _failed_row(failure: Failure) -> FailedRow:
     stratum = Stratum.parse(failure.stratum)
-    why = {"stage": failure.stage, "reason": failure.reason, "remedy": failure.remedy}
-    return {**_identity(stratum, stratum.title, "failed"), **why}
+    predictor = _predictor(stratum, stratum.title, "failed")
+    return FailedRow(
+        **predictor.model_dump(), stage=failure.stage, reason=failure.reason, remedy=failure.remedy
+    )
 
 
 def _ground(study: Study, size_px: int) -> PatchesToScore:
@@ -182,27 +217,32 @@ def _ground(study: Study, size_px: int) -> PatchesToScore:
     return PatchesToScore(study, every, is_own, every.select(is_own), data_sets)
 
 
-def _data_sets(ground: PatchesToScore, size_px: int) -> list[dict[str, Any]]:
+def _data_sets(ground: PatchesToScore, size_px: int) -> list[DataSetFacts]:
     if ground.data_sets is None:
         return []
     test_only = {card.name: card.test_only for card in ground.study.config.card.data_sets}
     return [
-        {"data_set": name, "patch_size_px": size_px, "test_only": test_only[name], **facts}
+        DataSetFacts(**facts.model_dump(), data_set=name, patch_size_px=size_px, test_only=test_only[name])
         for name, facts in ground.data_sets.facts().items()
     ]
 
 
-def _member(study: Study, stratum: Stratum, ground: PatchesToScore) -> tuple[Scored, dict[str, Any]]:
+def _member(study: Study, stratum: Stratum, ground: PatchesToScore) -> tuple[Scored, MemberCurves]:
     """Score a member, and return its curves beside."""
     network, card = load_member(study.member(stratum))
     probability = predict_patches(network, ground.every.patches, card.channels)
     _keep_examples(study, stratum, ground.own.patches, probability[ground.is_own])
     assert card.tau is not None, "calibrated before it is evaluated"
-    identity = _identity(stratum, stratum.title, "network")
-    row, by_data_set = ground.score(identity, probability, card.tau)
+    predictor = _predictor(stratum, stratum.title, "network")
+    metrics, by_data_set = ground.score(predictor, probability, card.tau)
     curves = member_curves(ground.own, probability[ground.is_own], card.tau)
-    scored = {**row, "tau": card.tau, "parameters": count_parameters(network)}, by_data_set
-    return scored, {**identity, **curves}
+    row = NetworkRow(
+        **predictor.model_dump(),
+        **metrics.model_dump(),
+        tau=card.tau,
+        parameters=count_parameters(network),
+    )
+    return (row, by_data_set), MemberCurves(**predictor.model_dump(), **curves.model_dump())
 
 
 def _untrained(study: Study, stratum: Stratum, ground: PatchesToScore) -> Scored:
@@ -213,41 +253,39 @@ def _untrained(study: Study, stratum: Stratum, ground: PatchesToScore) -> Scored
     ).eval()
     val = open_patches(study, stratum.patch_size_px).arrays("val")
     settings = study.config.space.calibration
-    tau = calibrate_on(val, network, card.channels, settings, tolerance_m=ground.own.tolerance_m)["tau"]
+    tau = calibrate_on(val, network, card.channels, settings, tolerance_m=ground.own.tolerance_m).tau
     probability = predict_patches(network, ground.every.patches, card.channels)
-    identity = _identity(stratum, f"untrained {stratum.title}", "untrained")
-    row, by_data_set = ground.score(identity, probability, tau)
-    return {**row, "tau": tau, "parameters": count_parameters(network)}, by_data_set
+    predictor = _predictor(stratum, f"untrained {stratum.title}", "untrained")
+    metrics, by_data_set = ground.score(predictor, probability, tau)
+    row = BaselineRow(
+        **predictor.model_dump(), **metrics.model_dump(), tau=tau, parameters=count_parameters(network)
+    )
+    return row, by_data_set
 
 
 def _trivial(ground: PatchesToScore, size_px: int) -> list[Scored]:
     """Score the two predictors that look at nothing: a line everywhere, and a line nowhere."""
     shape = ground.every.patches.mask.shape
-    scored = []
-    for kind, probability in (
-        ("all_line", np.ones(shape, np.float32)),
-        ("no_line", np.zeros(shape, np.float32)),
-    ):
-        identity = {
-            "stratum": None,
-            "title": f"{kind.replace('_', '-')} {size_px}",
-            "kind": kind,
-            "architecture": None,
-            "patch_size_px": size_px,
-        }
-        row, by_data_set = ground.score(identity, probability, 0.5)
-        scored.append(({**row, "tau": None, "parameters": 0}, by_data_set))
+    everything, nothing = np.ones(shape, np.float32), np.zeros(shape, np.float32)
+    probabilities: dict[Kind, npt.NDArray[np.float32]] = {"all_line": everything, "no_line": nothing}
+    scored: list[Scored] = []
+    for kind, probability in probabilities.items():
+        title = f"{kind.replace('_', '-')} {size_px}"
+        predictor = Predictor(stratum=None, title=title, kind=kind, architecture=None, patch_size_px=size_px)
+        metrics, by_data_set = ground.score(predictor, probability, 0.5)
+        row = BaselineRow(**predictor.model_dump(), **metrics.model_dump(), tau=None, parameters=0)
+        scored.append((row, by_data_set))
     return scored
 
 
-def _identity(stratum: Stratum, title: str, kind: str) -> dict[str, Any]:
-    return {
-        "stratum": stratum.key,
-        "title": title,
-        "kind": kind,
-        "architecture": stratum.architecture,
-        "patch_size_px": stratum.patch_size_px,
-    }
+def _predictor(stratum: Stratum, title: str, kind: Kind) -> Predictor:
+    return Predictor(
+        stratum=stratum.key,
+        title=title,
+        kind=kind,
+        architecture=stratum.architecture,
+        patch_size_px=stratum.patch_size_px,
+    )
 
 
 def _keep_examples(

@@ -20,6 +20,17 @@ from glsweep.nets import has_data
 from glsweep.patches.store import PatchArrays
 from glsweep.randomness import generator_for
 from glsweep.scenes.resample import local_coherence
+from glsweep.study.evaluation_artifacts import (
+    CoherenceClass,
+    DataSetMetrics,
+    HeldOutMetrics,
+    NetworkCurves,
+    PatchFacts,
+    PrecisionRecallCurve,
+    PrecisionRecallPoint,
+    ReliabilityCurve,
+    Resampled,
+)
 from glsweep.training.memory import truth_of
 
 # --- Bootstrap intervals of pooled figures: what they are pooled from is drawn anew, with replacement
@@ -103,14 +114,8 @@ class HeldOut:
         kept = replace(patches, image=patches.image[chosen], mask=patches.mask[chosen], target=None)
         return replace(self, patches=kept, scenes=None if self.scenes is None else self.scenes[chosen])
 
-    def score(self, probability: npt.NDArray[np.float32], tau: float) -> dict[str, Any]:
-        """Return every figure of the table for probabilities (N, S, S) at one threshold.
-
-        Figures without a suffix are means over patches; those that end in `_micro` are of all pixels
-        together, those in `_with_line` means over patches with a line alone. Of patches without one
-        `empty_without_line` tells in which share nothing was invented, of those with one
-        `empty_with_line` in which share nothing was found. A figure of no patch is None.
-        """
+    def score(self, probability: npt.NDArray[np.float32], tau: float) -> HeldOutMetrics:
+        """Return every figure of the table for probabilities (N, S, S) at one threshold."""
         posting_m = self.patches.posting_m
         figures = patch_metrics(
             probability,
@@ -123,21 +128,27 @@ class HeldOut:
         has_line = figures["truth_px"] > 0
         is_empty = figures["predicted_px"] == 0
         macro = {name: float(figures[name].mean()) for name in MACRO}
-        return {
-            **macro,
-            **{f"{name}_with_line": _mean(figures[name][has_line]) for name in MACRO},
-            **_micro(figures),
-            "hd95_m": macro["hd95_px"] * posting_m,
-            **self._relaxed(figures),
-            "empty_predictions": int(is_empty.sum()),
-            "empty_with_line": _mean(is_empty[has_line]),
-            "empty_without_line": _mean(is_empty[~has_line]),
-            "patches_with_line": int(has_line.sum()),
-            "patches_without_line": int((~has_line).sum()),
-        }
+        low, high, over = self._relaxed_interval(figures)
+        return HeldOutMetrics.model_validate(
+            {
+                **macro,
+                **{f"{name}_with_line": _mean(figures[name][has_line]) for name in MACRO},
+                **_micro(figures),
+                "hd95_m": macro["hd95_px"] * posting_m,
+                "relaxed_f1": float(pooled_relaxed_f1(*(figures[name].sum() for name in RELAXED))),
+                "relaxed_f1_low": low,
+                "relaxed_f1_high": high,
+                "interval_over": over,
+                "empty_predictions": int(is_empty.sum()),
+                "empty_with_line": _mean(is_empty[has_line]),
+                "empty_without_line": _mean(is_empty[~has_line]),
+                "patches_with_line": int(has_line.sum()),
+                "patches_without_line": int((~has_line).sum()),
+            }
+        )
 
-    def _relaxed(self, figures: PatchMetrics) -> dict[str, Any]:
-        """Return the relaxed F1 with its 95 % bootstrap interval, and what was drawn anew for it.
+    def _relaxed_interval(self, figures: PatchMetrics) -> tuple[float | None, float | None, Resampled]:
+        """Return the 95 % bootstrap interval of the relaxed F1, and what was drawn anew for it.
 
         That is scenes, since patches of one scene overlap and err alike; patches where scenes are
         too few or unknown, and then the true interval is wider.
@@ -150,12 +161,7 @@ class HeldOut:
         )
         drawn = resampled(units, generator_for(self.seed, "bootstrap", len(units)))
         low, high = interval(pooled_relaxed_f1(*drawn.T)) or (None, None)
-        return {
-            "relaxed_f1": float(pooled_relaxed_f1(*counts.sum(axis=0))),
-            "relaxed_f1_low": low,
-            "relaxed_f1_high": high,
-            "interval_over": "scenes" if over_scenes else "patches",
-        }
+        return low, high, "scenes" if over_scenes else "patches"
 
 
 def _micro(figures: PatchMetrics) -> dict[str, float]:
@@ -174,39 +180,32 @@ def _mean(values: npt.NDArray[Any]) -> float | None:
 # --- A member's curves on the test patches: what no single threshold tells
 
 
-def member_curves(test: HeldOut, probability: npt.NDArray[np.float32], tau: float) -> dict[str, Any]:
-    """Return the curves of one member for probabilities (N, S, S).
-
-    Returns
-    -------
-    dict
-        `precision_recall`: relaxed, at some `thresholds`, with the exact `area` below the whole curve
-        and both figures `at_tau`. `reliability`: the fields of `Reliability`, and its error against
-        either share.
-    """
+def member_curves(test: HeldOut, probability: npt.NDArray[np.float32], tau: float) -> NetworkCurves:
+    """Return the curves of one member for probabilities (N, S, S)."""
     given = torch.from_numpy(probability)
     curve = relaxed_precision_recall(given, test.truth)
     counts = count_at_thresholds(given, test.truth, torch.tensor([tau]))
     reliability = measure_reliability(given, test.truth)
     drawn = curve.thinned()
-    return {
-        "precision_recall": {
-            "thresholds": drawn.thresholds.tolist(),
-            "precision": drawn.precision.tolist(),
-            "recall": drawn.recall.tolist(),
-            "area": curve.area,
-            "at_tau": {
-                "tau": tau,
-                "precision": float(counts.relaxed_precision()[0]),
-                "recall": float(counts.relaxed_recall()[0]),
-            },
-        },
-        "reliability": {
+    at_tau = PrecisionRecallPoint(
+        tau=tau,
+        precision=float(counts.relaxed_precision()[0]),
+        recall=float(counts.relaxed_recall()[0]),
+    )
+    return NetworkCurves(
+        precision_recall=PrecisionRecallCurve(
+            thresholds=drawn.thresholds.tolist(),
+            precision=drawn.precision.tolist(),
+            recall=drawn.recall.tolist(),
+            area=curve.area,
+            at_tau=at_tau,
+        ),
+        reliability=ReliabilityCurve(
             **asdict(reliability),
-            "line_error": reliability.error(reliability.line_share),
-            "near_error": reliability.error(reliability.near_share),
-        },
-    }
+            line_error=reliability.error(reliability.line_share),
+            near_error=reliability.error(reliability.near_share),
+        ),
+    )
 
 
 # --- How clear patches are, all over and where the line runs: what makes one data set harder than
@@ -223,7 +222,7 @@ def patch_coherence(patches: PatchArrays) -> npt.NDArray[np.float32]:
     return np.stack([local_coherence(real + 1j * imaginary) for real, imaginary in patches.image])
 
 
-def data_facts_of(patches: PatchArrays, coherence: npt.NDArray[np.float32]) -> dict[str, float | int | None]:
+def data_facts_of(patches: PatchArrays, coherence: npt.NDArray[np.float32]) -> PatchFacts:
     """Return what is to be known of patches: their number, data, lines and coherence.
 
     Parameters
@@ -232,24 +231,17 @@ def data_facts_of(patches: PatchArrays, coherence: npt.NDArray[np.float32]) -> d
         Of one data set.
     coherence : float32 array (N, S, S)
         As `patch_coherence` gives it.
-
-    Returns
-    -------
-    dict
-        Counts of patches; `valid_share` (of pixels); `line_share` (of the pixels with data of patches
-        with a line); `coherence` and `line_coherence`, medians over all pixels and over those within
-        NEAR_LINE_PX of the line, None where there is none.
     """
     with_line, seen = patches.has_line, has_data(patches.image)
     near = np.stack([_distance_px(mask > 0) <= NEAR_LINE_PX for mask in patches.mask])
-    return {
-        "patches_with_line": int(with_line.sum()),
-        "patches_without_line": int((~with_line).sum()),
-        "valid_share": float(seen.mean()),
-        "line_share": float(patches.mask[seen & with_line[:, None, None]].mean()) if with_line.any() else 0.0,
-        "coherence": _median(coherence),
-        "line_coherence": _median(coherence[near]),
-    }
+    return PatchFacts(
+        patches_with_line=int(with_line.sum()),
+        patches_without_line=int((~with_line).sum()),
+        valid_share=float(seen.mean()),
+        line_share=float(patches.mask[seen & with_line[:, None, None]].mean()) if with_line.any() else 0.0,
+        coherence=_median(coherence),
+        line_coherence=_median(coherence[near]),
+    )
 
 
 def recall_by_coherence(
@@ -257,7 +249,7 @@ def recall_by_coherence(
     coherence: npt.NDArray[np.float32],
     predicted: npt.NDArray[np.bool_],
     tolerance_m: float,
-) -> list[dict[str, float | int | None]]:
+) -> tuple[CoherenceClass, ...]:
     """Return the relaxed recall apart for line pixels in noisy, fair and clear surroundings.
 
     Parameters
@@ -273,8 +265,8 @@ def recall_by_coherence(
 
     Returns
     -------
-    list of dict
-        One a class of coherence, ascending: `line_px`, and `recall` (None without line pixels).
+    tuple of CoherenceClass
+        One a class, the noisiest first; `recall` is None without line pixels.
     """
     radius = radius_px(tolerance_m, patches.posting_m)
     on_line = patches.mask > 0
@@ -282,11 +274,10 @@ def recall_by_coherence(
         [_distance_px(one)[line] <= radius for one, line in zip(predicted, on_line, strict=True)]
     )
     classes = np.digitize(np.nan_to_num(coherence[on_line]), COHERENCE_EDGES)
-    rows: list[dict[str, float | int | None]] = []
-    for number in range(len(COHERENCE_EDGES) + 1):
-        here = hits[classes == number]
-        rows.append({"line_px": len(here), "recall": float(here.mean()) if len(here) else None})
-    return rows
+    parted = [hits[classes == number] for number in range(len(COHERENCE_EDGES) + 1)]
+    return tuple(
+        CoherenceClass(line_px=len(here), recall=float(here.mean()) if len(here) else None) for here in parted
+    )
 
 
 def _distance_px(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
@@ -325,20 +316,12 @@ class DataSets:
     tests: Mapping[str, HeldOut]
     coherence: Mapping[str, npt.NDArray[np.float32]]
 
-    def facts(self) -> dict[str, dict[str, Any]]:
+    def facts(self) -> dict[str, PatchFacts]:
         """Return what is to be known of each data set's patches."""
         return {name: data_facts_of(t.patches, self.coherence[name]) for name, t in self.tests.items()}
 
-    def score(self, probability: Probability, tau: float, settings: Calibration) -> dict[str, Any]:
-        """Score one network's probabilities (N, S, S) on each data set apart.
-
-        Returns
-        -------
-        dict
-            By data set: the table's figures at `tau`; `relaxed_precision` and `relaxed_recall`;
-            `best_tau` and `best_relaxed_f1`, what a threshold chosen on these very patches would
-            give; `recall_by_coherence`.
-        """
+    def score(self, probability: Probability, tau: float, settings: Calibration) -> dict[str, DataSetMetrics]:
+        """Score one network's probabilities (N, S, S) on each data set apart, at `tau`."""
         return {
             name: self._score_one(name, probability[self.of_patch == name], tau, settings)
             for name in self.tests
@@ -346,22 +329,22 @@ class DataSets:
 
     def _score_one(
         self, name: str, probability: Probability, tau: float, settings: Calibration
-    ) -> dict[str, Any]:
+    ) -> DataSetMetrics:
         test = self.tests[name]
         given = torch.from_numpy(probability)
         counts = count_at_thresholds(given, test.truth, torch.tensor([tau]))
         own = choose_threshold(given, test.truth, settings.model_copy(update={"criterion": "relaxed_f1"}))
         predicted = (probability >= np.float32(tau)) & test.has_data
-        return {
-            **test.score(probability, tau),
-            "relaxed_precision": float(counts.relaxed_precision()[0]),
-            "relaxed_recall": float(counts.relaxed_recall()[0]),
-            "best_tau": own["tau"],
-            "best_relaxed_f1": max(own["values"]),
-            "recall_by_coherence": recall_by_coherence(
+        return DataSetMetrics(
+            **test.score(probability, tau).model_dump(),
+            relaxed_precision=float(counts.relaxed_precision()[0]),
+            relaxed_recall=float(counts.relaxed_recall()[0]),
+            best_tau=own.tau,
+            best_relaxed_f1=max(own.values),
+            recall_by_coherence=recall_by_coherence(
                 test.patches, self.coherence[name], predicted, test.tolerance_m
             ),
-        }
+        )
 
 
 def part_data_sets(test: HeldOut, of_patch: npt.NDArray[np.str_], order: list[str]) -> DataSets:

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import pandas as pd
 
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.patches import FEWEST_SCENES, interval, resampled
-from glsweep.files import replacing, write_json
+from glsweep.files import replacing
 from glsweep.metrics.lines import TOLERANCES_M, LineDistances
 from glsweep.metrics.reliability import PiecesInBand
 from glsweep.nets.member import LineUncertainty, ModelCard, load_member, weights_hash
@@ -31,29 +31,42 @@ from glsweep.scenes.probability import opened_probability
 from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.source import Window
 from glsweep.study import Study
+from glsweep.study.artifacts import write_artifact
+from glsweep.study.evaluation_artifacts import (
+    BandMetrics,
+    BandsHeld,
+    LineIntervals,
+    LineMetrics,
+    LinesAtTau,
+    LinesOnDataSet,
+    LinesOnScene,
+    MemberLines,
+    StatedBandMetrics,
+    StudyLines,
+)
 from glsweep.sweep.outcomes import Failures, kept_apart
 from glsweep.vectorize import draw_lines
 
 # --- Figures of lines in metres: by scene, and pooled with bootstrap intervals over scenes
 
 
-def line_scores(distances: LineDistances) -> dict[str, Any]:
+def line_scores(distances: LineDistances) -> LineMetrics:
     """Return every figure of one scene or of several pooled; None where there is nothing to measure."""
-    figures: dict[str, Any] = {
-        "lines_km": distances.drawn_km,
-        "reference_km": distances.reference_km,
-        "mean_m": _known(distances.mean_m()),
-        "median_m": _known(distances.median_m()),
-        "mad_m": _known(distances.mad_m()),
-    }
-    for tolerance_m in TOLERANCES_M:
-        figures[f"completeness_{tolerance_m:g}"] = _known(distances.completeness(tolerance_m))
-        figures[f"correctness_{tolerance_m:g}"] = _known(distances.correctness(tolerance_m))
-        figures[f"false_km_{tolerance_m:g}"] = distances.false_km(tolerance_m)
-    return figures
+    return LineMetrics.model_validate(
+        {
+            "lines_km": distances.drawn_km,
+            "reference_km": distances.reference_km,
+            "mean_m": _known(distances.mean_m()),
+            "median_m": _known(distances.median_m()),
+            "mad_m": _known(distances.mad_m()),
+            **{f"completeness_{t:g}": _known(distances.completeness(t)) for t in TOLERANCES_M},
+            **{f"correctness_{t:g}": _known(distances.correctness(t)) for t in TOLERANCES_M},
+            **{f"false_km_{t:g}": distances.false_km(t) for t in TOLERANCES_M},
+        }
+    )
 
 
-def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> dict[str, tuple[float, float] | None]:
+def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> LineIntervals:
     """Return 95 % bootstrap intervals over scenes of the pooled figures, None with too few scenes.
 
     Scenes are what is drawn anew, not points along a line: neighbouring points err alike.
@@ -61,7 +74,7 @@ def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> dict[str, tupl
     shares = [f"{name}_{t:g}" for name in ("completeness", "correctness") for t in TOLERANCES_M]
     names = ["mean_m", *shares]
     if len(by_scene) < FEWEST_SCENES:
-        return dict.fromkeys(names)
+        return LineIntervals()
     sums = np.array([_sums(scene) for scene in by_scene])
     drawn = resampled(sums, generator_for(seed, "bootstrap of scenes"))
     drawn_m, drawn_sum, reference_m, reference_sum, *within = drawn.T
@@ -72,39 +85,33 @@ def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> dict[str, tupl
             *(found / reference_m for found in within[:count]),
             *(right / drawn_m for right in within[count:]),
         ]
-    return {name: interval(value) for name, value in zip(names, values, strict=True)}
+    return LineIntervals(**{name: interval(value) for name, value in zip(names, values, strict=True)})
 
 
 def bands_held(
     by_scene: Sequence[PiecesInBand], uncertainty: LineUncertainty | None, *, unknown_because: str, seed: int
-) -> dict[str, Any]:
+) -> BandsHeld:
     """Return in what share of the drawn length near true lines these lie within the band, and as stated.
 
-    Returns
-    -------
-    dict
-        `km` of drawn lines near true ones and the number of `scenes` that have such; `band`: the share that
-        `held`, with `low` and `high` of its 95 % bootstrap interval over scenes, and `mean_m`, half a band's
-        mean width; `uncertainty`: the same of `uncert_m`, with the `share` that is stated, None without a
-        calibration, and then why in `unknown_because`. Figures of no line, and intervals of too few scenes,
-        are None.
+    Metrics of no line, and intervals of too few scenes, are None.
     """
     drawn = [one for one in by_scene if len(one.length_m)]
-    found = {
-        "km": sum(float(one.length_m.sum()) for one in drawn) / 1000,
-        "scenes": len(drawn),
-        "band": _held(drawn, 1.0, seed),
-        "uncertainty": None,
-        "unknown_because": unknown_because,
-    }
+    stated = None
     if uncertainty:
-        found["uncertainty"] = {"share": uncertainty.share, **_held(drawn, uncertainty.factor, seed)}
-    return found
+        held = _held(drawn, uncertainty.factor, seed)
+        stated = StatedBandMetrics(**held.model_dump(), share=uncertainty.share)
+    return BandsHeld(
+        km=sum(float(one.length_m.sum()) for one in drawn) / 1000,
+        scenes=len(drawn),
+        band=_held(drawn, 1.0, seed),
+        uncertainty=stated,
+        unknown_because=unknown_because,
+    )
 
 
-def _held(by_scene: Sequence[PiecesInBand], factor: float, seed: int) -> dict[str, float | None]:
+def _held(by_scene: Sequence[PiecesInBand], factor: float, seed: int) -> BandMetrics:
     if not by_scene:
-        return dict.fromkeys(("held", "low", "high", "mean_m"))
+        return BandMetrics(held=None, low=None, high=None, mean_m=None)
     sums = np.array(
         [
             (
@@ -120,12 +127,9 @@ def _held(by_scene: Sequence[PiecesInBand], factor: float, seed: int) -> dict[st
         drawn = resampled(sums, generator_for(seed, "bootstrap of scenes"))
         low, high = interval(drawn[:, 0] / drawn[:, 1]) or (None, None)
     held_m, near_m, width_m2 = sums.sum(axis=0)
-    return {
-        "held": float(held_m / near_m),
-        "low": low,
-        "high": high,
-        "mean_m": float(factor * width_m2 / near_m),
-    }
+    return BandMetrics(
+        held=float(held_m / near_m), low=low, high=high, mean_m=float(factor * width_m2 / near_m)
+    )
 
 
 def _sums(scene: LineDistances) -> list[float]:
@@ -195,69 +199,63 @@ CURVE_TAUS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 def evaluate_scenes(
     study: Study, strata: Sequence[Stratum], failed: Failures | None = None
-) -> dict[str, Any] | None:
+) -> StudyLines | None:
     """Let each member draw every test scene, and write lines, maps and figures.
 
     A member that cannot do so joins those that `failed`, and has no figures.
 
     Nothing is done where test ground is no part of a map: patches shared out at random, patches
     without a place.
-
-    Returns
-    -------
-    dict or None
-        What `study.lines_json` holds: for each member and data set pooled figures with intervals over
-        scenes, how often the truth lay within the bands, and a curve over thresholds; and the
-        figures of each scene.
     """
     scenes = split_scenes(study, "test")
     if not scenes:
         return None
-    members: list[dict[str, Any]] = []
+    members: list[MemberLines] = []
     failed = {} if failed is None else failed
     for stratum in strata:
         with kept_apart(failed, study, "evaluate", stratum.key):
             members.append(_member_scores(study, stratum, scenes))
-    found = {
-        "tolerances_m": list(TOLERANCES_M),
-        "shortest_m": SHORTEST_M,
-        "bridge_m": BRIDGE_M,
-        "window_px": WINDOW_PX,
-        "members": members,
-    }
-    write_json(study.lines_json, found)
-    rows = [{"member": member["title"], **scene} for member in members for scene in member["scenes"]]
+    found = StudyLines(
+        tolerances_m=TOLERANCES_M,
+        shortest_m=SHORTEST_M,
+        bridge_m=BRIDGE_M,
+        window_px=WINDOW_PX,
+        members=tuple(members),
+    )
+    write_artifact(study.lines_json, found)
+    rows = [{"member": one.title, **scene.model_dump()} for one in members for scene in one.scenes]
     with replacing(study.lines_csv) as beside:
         pd.DataFrame(rows).to_csv(beside, index=False)
     return found
 
 
-def _member_scores(study: Study, stratum: Stratum, scenes: Sequence[SplitScene]) -> dict[str, Any]:
+def _member_scores(study: Study, stratum: Stratum, scenes: Sequence[SplitScene]) -> MemberLines:
     folder = study.member(stratum)
     network, card = load_member(folder)
     member, drawing = Member(stratum.key, network, card, weights_hash(folder)), drawing_of_study(card)
     maps = study.maps / stratum.key
     drawn = [_draw(scene, member, drawing, maps) for scene in scenes]
-    groups = []
+    groups: list[LinesOnDataSet] = []
     for data_set in dict.fromkeys(scene.entry.data_set for scene in scenes):
         own = [one for scene, one in zip(scenes, drawn, strict=True) if scene.entry.data_set == data_set]
-        groups.append({"data_set": data_set, **_pooled(own, card, study.config.seed)})
-    return {
-        "stratum": stratum.key,
-        "title": stratum.title,
-        "architecture": stratum.architecture,
-        "tau": card.tau,
-        "data_sets": groups,
-        "scenes": [
-            {
-                "scene": scene.entry.name,
-                "data_set": scene.entry.data_set,
-                "errors": f"{scene.entry.header.name}-errors.npz",
-                **line_scores(one.distances),
-            }
-            for scene, one in zip(scenes, drawn, strict=True)
-        ],
-    }
+        groups.append(_pooled(data_set, own, card, study.config.seed))
+    return MemberLines(
+        stratum=stratum.key,
+        title=stratum.title,
+        architecture=stratum.architecture,
+        tau=drawing.tau,
+        data_sets=tuple(groups),
+        scenes=tuple(_on_scene(scene, one) for scene, one in zip(scenes, drawn, strict=True)),
+    )
+
+
+def _on_scene(scene: SplitScene, drawn: "MeasuredLines") -> LinesOnScene:
+    return LinesOnScene(
+        scene=scene.entry.name,
+        data_set=scene.entry.data_set,
+        errors=f"{scene.entry.header.name}-errors.npz",
+        **line_scores(drawn.distances).model_dump(),
+    )
 
 
 class MeasuredLines(NamedTuple):
@@ -278,24 +276,25 @@ def _draw(scene: SplitScene, member: Member, drawing: Drawing, folder: Path) -> 
     return MeasuredLines(distances, _curve(scene, predicted.files[0]), scene.pieces_in_band(predicted.lines))
 
 
-def _pooled(drawn: Sequence[MeasuredLines], card: ModelCard, seed: int) -> dict[str, Any]:
+def _pooled(data_set: str, drawn: Sequence[MeasuredLines], card: ModelCard, seed: int) -> LinesOnDataSet:
     measured = [one.distances for one in drawn]
     curves = zip(*(one.curve for one in drawn), strict=True)
-    return {
-        "scenes": len(drawn),
-        "pooled": line_scores(LineDistances.pooled(measured)),
-        "intervals": intervals(measured, seed=seed),
-        "bands": bands_held(
+    return LinesOnDataSet(
+        data_set=data_set,
+        scenes=len(drawn),
+        pooled=line_scores(LineDistances.pooled(measured)),
+        intervals=intervals(measured, seed=seed),
+        bands=bands_held(
             [one.pieces for one in drawn],
             card.uncertainty,
             unknown_because=card.uncertainty_unknown,
             seed=seed,
         ),
-        "curve": [
-            {"tau": tau, **line_scores(LineDistances.pooled(at_tau))}
+        curve=tuple(
+            LinesAtTau(tau=tau, **line_scores(LineDistances.pooled(at_tau)).model_dump())
             for tau, at_tau in zip(CURVE_TAUS, curves, strict=True)
-        ],
-    }
+        ),
+    )
 
 
 def _curve(scene: SplitScene, probability: Path) -> list[LineDistances]:

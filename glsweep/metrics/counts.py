@@ -4,9 +4,8 @@ A line everywhere, a line nowhere, and networks as they are before training know
 are judged on the same test patches, by the same figure, as the networks beside them in a study's table.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from glsweep.config.space import Criterion
+from glsweep.study.evaluation_artifacts import HeldOutMetrics, StudyTable
 
 # --- What was counted at each threshold, and the figures that follow from it
 
@@ -232,13 +232,13 @@ class TrivialBaseline:
         return WORDS[self.kind]
 
 
-def best_trivial(table: Mapping[str, Any], patch_size_px: int) -> TrivialBaseline | None:
+def best_trivial(table: StudyTable, patch_size_px: int) -> TrivialBaseline | None:
     """Return the best of what needs no training with one patch size.
 
     Parameters
     ----------
-    table : mapping
-        What `table.json` holds.
+    table : StudyTable
+        The study's table.
     patch_size_px : int
         Figures of different sizes are of different patches.
 
@@ -247,21 +247,17 @@ def best_trivial(table: Mapping[str, Any], patch_size_px: int) -> TrivialBaselin
     Trivial or None
         None where the table holds none of that size.
     """
-    return max(_trivial(table, patch_size_px), key=lambda one: one.relaxed_f1, default=None)
+    rows = [row for row in table.baselines if row.patch_size_px == patch_size_px]
+    best = max(rows, key=lambda row: row.relaxed_f1, default=None)
+    return None if best is None else TrivialBaseline(best.title, best.kind, best.relaxed_f1)
 
 
-def is_better_than_trivial(row: Mapping[str, Any], best: TrivialBaseline | None) -> bool:
+def is_better_than_trivial(row: HeldOutMetrics, best: TrivialBaseline | None) -> bool:
     """Whether a row's relaxed F1 is above that of the best of what needs no training.
 
     The figure itself decides, not its interval. Where no test patch holds a line, whoever draws nothing is
     right, and nobody is better.
     """
-    if row.get("relaxed_f1") is None or row.get("patches_with_line") == 0:
+    if row.patches_with_line == 0:
         return False
-    return best is None or bool(row["relaxed_f1"] > best.relaxed_f1)
-
-
-def _trivial(table: Mapping[str, Any], patch_size_px: int) -> Iterator[TrivialBaseline]:
-    for row in table.get("baselines", []):
-        if row["patch_size_px"] == patch_size_px and row.get("relaxed_f1") is not None:
-            yield TrivialBaseline(row["title"], row["kind"], row["relaxed_f1"])
+    return best is None or row.relaxed_f1 > best.relaxed_f1

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ from torch.nn.functional import pad
 from glsweep.config.space import Calibration
 from glsweep.metrics.counts import ThresholdCounts
 from glsweep.metrics.distances import disk_offsets, radius_px
+from glsweep.study.artifacts import ThresholdCurve
 
 # --- Which bin between thresholds a value lies in, by a look into a table in place of a binary search
 
@@ -294,23 +294,16 @@ def _disk(mask: Tensor, tolerance_m: float, posting_m: float) -> tuple[int, list
 # --- The choice of a threshold on validation
 
 
-def choose_threshold(probability: torch.Tensor, truth: Truth, settings: Calibration) -> dict[str, Any]:
-    """Find the threshold with the best criterion, the lowest of equals, all in one pass.
-
-    Returns
-    -------
-    dict
-        `tau`, the criterion and its value at each of the `thresholds`, and `on_grid_edge`: whether
-        tau is the first or the last of them, so that a better one may lie outside.
-    """
+def choose_threshold(probability: torch.Tensor, truth: Truth, settings: Calibration) -> ThresholdCurve:
+    """Find the threshold with the best criterion, the lowest of equals, all in one pass."""
     thresholds = torch.linspace(settings.lowest, settings.highest, settings.count)
     counts = count_at_thresholds(probability, truth, thresholds)
     values = counts.curve(settings.criterion)
     best = counts.best(settings.criterion)
-    return {
-        "criterion": settings.criterion,
-        "tau": round(float(thresholds[best]), 4),
-        "on_grid_edge": best in (0, settings.count - 1),
-        "thresholds": [round(float(tau), 4) for tau in thresholds],
-        "values": [float(value) for value in values],
-    }
+    return ThresholdCurve(
+        criterion=settings.criterion,
+        tau=round(float(thresholds[best]), 4),
+        on_grid_edge=best in (0, settings.count - 1),
+        thresholds=tuple(round(float(tau), 4) for tau in thresholds),
+        values=tuple(float(value) for value in values),
+    )

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from glsweep.config.settings import Settings, validate
-from glsweep.config.trial import Architecture, Channel
+from glsweep.config.trial import Architecture, Channel, ParameterValue
 from glsweep.errors import StudyError
 from glsweep.files import read_json, replacing, write_json
 from glsweep.nets import build_network
@@ -59,7 +59,7 @@ class ModelCard(Settings):
     data_card_hash: str
     seed: int
     trial_id: str
-    parameters: dict[str, Any]
+    parameters: dict[str, ParameterValue]
     changed_since_trial: dict[str, tuple[Any, Any]] = Field(default_factory=dict)
     best_epoch: int
     figures: dict[str, float]

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.data_card import SPLITS, DataCard, PatchSettings, Split
+from glsweep.config.data_card import SPLITS, DataCard, PatchSettings, Split, SplitName
 from glsweep.errors import DataError
 from glsweep.patches.ground import (
     PieceOfGround,
@@ -23,6 +23,7 @@ from glsweep.patches.sampler import sample_positions
 from glsweep.patches.split import GroundSplit, share_count
 from glsweep.randomness import generator_for
 from glsweep.scenes.scene import SceneEntry
+from glsweep.study.artifacts import CountsBySplit, GroundProof, PatchCounts
 
 # --- Which windows become patches: one row a patch, before any pixel is copied
 
@@ -116,12 +117,12 @@ def share_out(has_line: pd.Series, split: Split, generator: np.random.Generator)
     return shared
 
 
-def counts_by_split(index: pd.DataFrame) -> dict[str, dict[str, int]]:
+def counts_by_split(index: pd.DataFrame) -> CountsBySplit:
     """Count the patches of each split, with and without a line."""
-    counts: dict[str, dict[str, int]] = {}
+    counts: CountsBySplit = {}
     for name in SPLITS:
         has_line = index.loc[index["split"] == name, "has_line"].astype(bool)
-        counts[name] = {"with_line": int(has_line.sum()), "without_line": int((~has_line).sum())}
+        counts[name] = PatchCounts(with_line=int(has_line.sum()), without_line=int((~has_line).sum()))
     return counts
 
 
@@ -148,7 +149,7 @@ def _shared(
 
 def _check_lines(index: pd.DataFrame, size_px: int, ground: GroundSplit) -> None:
     for name, counts in counts_by_split(index).items():
-        if counts["with_line"] == 0:
+        if counts.with_line == 0:
             folder = ground.pieces[0].entry.header.path.parent
             raise DataError(
                 f"{folder}: split {name} (rule {ground.rule}) has no patch of {size_px} px with a line; "
@@ -164,14 +165,8 @@ def prove_ground(
     ground: GroundSplit,
     indices: Mapping[int, pd.DataFrame],
     posting_m: float,
-) -> dict[str, Any]:
+) -> GroundProof:
     """Prove that no ground is shared, over all sizes at once; for rule `patch` measure how much is.
-
-    Returns
-    -------
-    dict
-        `shared_ground` with `pairs_checked`, or `leak`: by size and split the share of patches that
-        share ground with a training patch.
 
     Raises
     ------
@@ -180,7 +175,7 @@ def prove_ground(
     """
     outlined = {size: _outlined(entries, ground, index, size) for size, index in indices.items()}
     if ground.rule == "patch":
-        return {"leak": {str(size): _leak(index, posting_m) for size, index in outlined.items()}}
+        return GroundProof(leak={size: _leak(index, posting_m) for size, index in outlined.items()})
     every = pd.concat(outlined.values(), ignore_index=True)
     parts = {name: every[every["split"] == name] for name in SPLITS}
     pairs = assert_no_shared_ground(
@@ -188,7 +183,7 @@ def prove_ground(
         {name: list(part["label"]) for name, part in parts.items()},
         posting_m=posting_m,
     )
-    return {"shared_ground": {"pairs_checked": pairs}}
+    return GroundProof(pairs_checked=pairs)
 
 
 def _outlined(
@@ -204,10 +199,11 @@ def _outlined(
     return pd.concat(parts, ignore_index=True)
 
 
-def _leak(outlined: pd.DataFrame, posting_m: float) -> dict[str, float]:
+def _leak(outlined: pd.DataFrame, posting_m: float) -> dict[SplitName, float]:
     by_split = {name: _polygons(outlined[outlined["split"] == name]) for name in SPLITS}
-    shares = {}
-    for name in ("val", "test"):
+    shares: dict[SplitName, float] = {}
+    evaluated: tuple[SplitName, ...] = ("val", "test")
+    for name in evaluated:
         pairs = shared_pairs(by_split[name], by_split["train"], negligible_area_m2(posting_m))
         shares[name] = round(len(np.unique(pairs[:, 0])) / max(1, len(by_split[name])), 4)
     return shares
@@ -223,7 +219,7 @@ def _polygons(outlined: pd.DataFrame) -> Polygons:
 ROWS_AT_ONCE = 512
 
 
-def largest_overlap(index: pd.DataFrame, size_px: int) -> dict[str, float]:
+def largest_overlap(index: pd.DataFrame, size_px: int) -> dict[SplitName, float]:
     """Return for each split the largest share of pixels that any two of its patches have in common.
 
     Patches of different scenes are compared on the map where splits are proved (`patches.proof`);
@@ -236,10 +232,11 @@ def largest_overlap(index: pd.DataFrame, size_px: int) -> dict[str, float]:
     size_px : int
         Side of a patch.
     """
-    shares: dict[str, float] = {}
-    for (split, _scene), rows in index.groupby(["split", "scene"], sort=True):
-        found = _largest(rows[["row", "col"]].to_numpy(np.int64), size_px)
-        shares[str(split)] = max(shares.get(str(split), 0.0), found)
+    shares: dict[SplitName, float] = {}
+    for split in SPLITS:
+        for _scene, rows in index[index["split"] == split].groupby("scene", sort=True):
+            found = _largest(rows[["row", "col"]].to_numpy(np.int64), size_px)
+            shares[split] = max(shares.get(split, 0.0), found)
     return {split: round(share, 4) for split, share in shares.items()}
 
 

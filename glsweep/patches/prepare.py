@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from glsweep.config.data_card import DataCard, Simulation
 from glsweep.errors import ConfigError, DataError
-from glsweep.files import write_json
 from glsweep.patches.index import counts_by_split, draw_index, largest_overlap, prove_ground
 from glsweep.patches.split import GroundSplit, split_ground
 from glsweep.patches.store import check_trained_on, remove_others, sizes_lacking, write_stores
@@ -14,6 +12,7 @@ from glsweep.scenes.catalogue import Catalogue, open_catalogue, open_data
 from glsweep.scenes.scene import SceneEntry
 from glsweep.simulation import projected_crs
 from glsweep.study import Study
+from glsweep.study.artifacts import DataSummary, write_artifact
 
 # --- A first look at a study's data: which scenes can be used, and how their ground is split
 
@@ -128,7 +127,7 @@ def annotated(catalogue: Catalogue) -> tuple[list[SceneEntry], dict[str, str]]:
 # --- The stage `prepare`: from scenes and lines to patches, with a summary of both
 
 
-def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> dict[str, Any]:
+def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> DataSummary:
     """Split the ground, draw the patches, write those that are missing, and `study.data_json`.
 
     Parameters
@@ -137,15 +136,6 @@ def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> dict[str, An
         Its card names the scenes, its space the patch settings.
     patch_sizes_px : sequence of int
         All patch sizes of the study; the ground's split is the same for all.
-
-    Returns
-    -------
-    dict
-        `catalogue` (see `Catalogue.findings`), `left_out` (scene to reason), `split` (rule and
-        reason, scenes and line_km by split), `patches` (size to split to counts with_line and
-        without_line), `too_small` (size to scenes), `overlap` (size to split to the
-        largest share of pixels common to two patches), and either `shared_ground` (pairs_checked) or
-        `leak` (size to split to the share of patches that share ground with a training patch).
 
     Raises
     ------
@@ -158,19 +148,20 @@ def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> dict[str, An
     catalogue, entries, ground = surveyed.catalogue, surveyed.entries, surveyed.ground
     indices = draw_index(ground, config.card, config.space.patches, sizes_px, seed=config.seed)
     check_trained_on(study, indices)
-    summary = {
-        "catalogue": catalogue.findings(),
-        "left_out": surveyed.left_out,
-        "split": {"asked_rule": config.card.split.rule, **ground.findings()},
-        "patches": {str(size_px): counts_by_split(index) for size_px, index in indices.items()},
-        "too_small": {str(s): [e.name for e in entries if min(e.shape) < s] for s in sizes_px},
-        "overlap": {str(size_px): largest_overlap(index, size_px) for size_px, index in indices.items()},
-        **prove_ground(entries, ground, indices, catalogue.posting_m),
-    }
+    summary = DataSummary(
+        catalogue=catalogue.findings(),
+        left_out=surveyed.left_out,
+        asked_rule=config.card.split.rule,
+        split=ground.findings(),
+        patches={size_px: counts_by_split(index) for size_px, index in indices.items()},
+        too_small={s: tuple(e.name for e in entries if min(e.shape) < s) for s in sizes_px},
+        overlap={size_px: largest_overlap(index, size_px) for size_px, index in indices.items()},
+        proof=prove_ground(entries, ground, indices, catalogue.posting_m),
+    )
     missing = {size_px: indices[size_px] for size_px in sizes_lacking(study, sizes_px)}
     write_stores(study, entries, missing, catalogue.posting_m)
     remove_others(study, sizes_px)
-    write_json(study.data_json, summary)
+    write_artifact(study.data_json, summary)
     return summary
 
 

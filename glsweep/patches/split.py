@@ -24,6 +24,7 @@ from glsweep.patches.ground import (
 from glsweep.patches.windows import GroundStrip, cut_at_quantiles
 from glsweep.randomness import generator_for
 from glsweep.scenes.scene import SceneEntry
+from glsweep.study.artifacts import SplitFindings
 
 # --- Sharing a whole out by fractions: groups of scenes between splits, and counts between pieces
 
@@ -126,15 +127,15 @@ class GroundSplit:
     crs: CRS
     pieces: tuple[PieceOfGround, ...]
 
-    def findings(self) -> dict[str, object]:
-        """Return the split as a summary that JSON can hold."""
-        return {
-            "rule": self.rule,
-            "reason": self.reason,
-            "leak_proof": self.rule != "patch",
-            "scenes": {s: sorted(p.entry.name for p in self._of(s)) for s in SPLITS},
-            "line_km": {s: round(sum(p.line_m for p in self._of(s)) / 1e3, 3) for s in SPLITS},
-        }
+    def findings(self) -> SplitFindings:
+        """Return what is to be told of the split."""
+        return SplitFindings(
+            rule=self.rule,
+            reason=self.reason,
+            leak_proof=self.rule != "patch",
+            scenes={s: tuple(sorted(p.entry.name for p in self._of(s))) for s in SPLITS},
+            line_km={s: round(sum(p.line_m for p in self._of(s)) / 1e3, 3) for s in SPLITS},
+        )
 
     def _of(self, split: SplitName) -> list[PieceOfGround]:
         return [piece for piece in self.pieces if piece.split in (split, None)]

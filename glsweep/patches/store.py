@@ -15,12 +15,13 @@ import pandas as pd
 
 from glsweep.config.data_card import SPLITS, DataCard, SplitName
 from glsweep.errors import StudyError
-from glsweep.files import read_json, replacing, write_json
+from glsweep.files import replacing
 from glsweep.patches.index import counts_by_split
 from glsweep.scenes.masks import training_target
 from glsweep.scenes.scene import BAND_PX, SceneEntry
 from glsweep.scenes.source import Window
 from glsweep.study import Study
+from glsweep.study.artifacts import PatchMeta, TrainedOn, read_artifact, write_artifact
 
 # --- The patches of one split, as arrays that can be shared without copying
 
@@ -62,6 +63,9 @@ class PatchArrays:
 
 # --- Patches of one size, cut from scenes into arrays on disk
 
+
+META = "meta.json"
+"""Its presence says that the folder of patches is complete."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -141,16 +145,14 @@ class PatchWriter:
         """Flush the arrays and write what must be known to use them."""
         for array in self._arrays.values():
             array.flush()
-        write_json(
-            self._folder / "meta.json",
-            {
-                "posting_m": posting_m,
-                "amplitude_scale": float(np.sqrt(self._power / self._valid_px)),
-                "size_px": self.size_px,
-                "hash": content_hash,
-                "counts": counts_by_split(self._index),
-            },
+        meta = PatchMeta(
+            posting_m=posting_m,
+            amplitude_scale=float(np.sqrt(self._power / self._valid_px)),
+            size_px=self.size_px,
+            hash=content_hash,
+            counts=counts_by_split(self._index),
         )
+        write_artifact(self._folder / META, meta)
 
 
 def _by_band(
@@ -206,7 +208,7 @@ def store_folder(study: Study, size_px: int) -> Path:
 
 def is_stored(study: Study, size_px: int) -> bool:
     """Whether the patches of one size are there; a folder is written as a whole."""
-    return (store_folder(study, size_px) / "meta.json").is_file()
+    return (store_folder(study, size_px) / META).is_file()
 
 
 def sizes_lacking(study: Study, sizes_px: Iterable[int]) -> list[int]:
@@ -228,8 +230,8 @@ def open_patches(study: Study, size_px: int) -> PatchStore:
             f"{folder}: no patches of {size_px} px; "
             f"run `python -m glsweep.run prepare --study {study.directory}` first"
         )
-    meta = read_json(folder / "meta.json")
-    return PatchStore(folder, meta["size_px"], meta["posting_m"], meta["amplitude_scale"])
+    meta = read_artifact(folder / META, PatchMeta)
+    return PatchStore(folder, meta.size_px, meta.posting_m, meta.amplitude_scale)
 
 
 def trained_on(index: pd.DataFrame) -> str:
@@ -247,11 +249,11 @@ def keep_trained_on(study: Study, sizes_px: Iterable[int]) -> None:
     """Note what the sweep is trained on, for sizes of which that is not noted yet."""
     known = _noted(study)
     for size_px in sizes_px:
-        if str(size_px) not in known:
+        if size_px not in known:
             store = open_patches(study, size_px)
             splits: tuple[SplitName, ...] = ("train", "val")
-            known[str(size_px)] = trained_on(pd.concat(store.index(s).assign(split=s) for s in splits))
-    write_json(study.trained_on_json, known)
+            known[size_px] = trained_on(pd.concat(store.index(s).assign(split=s) for s in splits))
+    write_artifact(study.trained_on_json, TrainedOn(fingerprints=known))
 
 
 def check_trained_on(study: Study, indices: Mapping[int, pd.DataFrame]) -> None:
@@ -259,7 +261,7 @@ def check_trained_on(study: Study, indices: Mapping[int, pd.DataFrame]) -> None:
     known = _noted(study)
     for size_px, index in indices.items():
         drawn = trained_on(index)
-        if known.get(str(size_px), drawn) != drawn:
+        if known.get(size_px, drawn) != drawn:
             raise StudyError(
                 f"{study.directory}: its networks of {size_px} px were trained on other patches than these "
                 "data would give, since they claim ground for test or need wider strips between blocks; "
@@ -275,8 +277,10 @@ def remove_others(study: Study, sizes_px: Iterable[int]) -> None:
             shutil.rmtree(folder)
 
 
-def _noted(study: Study) -> dict[str, str]:
-    return dict(read_json(study.trained_on_json)) if study.trained_on_json.is_file() else {}
+def _noted(study: Study) -> dict[int, str]:
+    if not study.trained_on_json.is_file():
+        return {}
+    return dict(read_artifact(study.trained_on_json, TrainedOn).fingerprints)
 
 
 def write_stores(

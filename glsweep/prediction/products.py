@@ -12,6 +12,7 @@ import numpy as np
 import pyproj
 import pystac
 from pystac.extensions.projection import ProjectionExtension
+from shapely.geometry import mapping
 
 from glsweep import __version__
 from glsweep.files import replacing, write_json
@@ -243,7 +244,7 @@ def write_item(
     start, end, moment = _times(provenance)
     item = pystac.Item(
         id=provenance.scene,
-        geometry=outline.geometry if outline else None,
+        geometry=mapping(outline.geometry) if outline else None,
         bbox=outline.bbox if outline else None,
         properties=_properties(provenance, scene, lines),
         datetime=moment,

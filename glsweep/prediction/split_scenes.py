@@ -12,7 +12,6 @@ import torch
 from shapely import LineString, MultiPolygon, Polygon
 
 from glsweep.config.data_card import SplitName
-from glsweep.files import read_json
 from glsweep.metrics.lines import LineDistances, line_distances, piece_distances
 from glsweep.metrics.reliability import NEAR_M, SHARE, PiecesInBand, factor_that_holds
 from glsweep.nets.member import LineUncertainty, ModelCard
@@ -24,6 +23,7 @@ from glsweep.scenes.lines import lines_on_data
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.scene import SceneEntry
 from glsweep.study import Study
+from glsweep.study.artifacts import DataSummary, read_artifact
 from glsweep.vectorize import DrawnLine
 
 # --- Whole scenes of which a split has ground, to be drawn and measured against their own lines
@@ -103,7 +103,7 @@ def split_scenes(study: Study, split: SplitName) -> list[SplitScene]:
         "train", "val" or "test".
     """
     # The ground was split for all patch sizes, also those of which no member came to be.
-    sizes_px = sorted(map(int, read_json(study.data_json)["patches"]))
+    sizes_px = sorted(read_artifact(study.data_json, DataSummary).patches)
     ground = survey(study, sizes_px).ground
     if ground.rule == "patch":
         return []

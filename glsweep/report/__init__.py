@@ -1,5 +1,7 @@
 """The table, the figures and the page; here, what things are called in running text."""
 
+from collections.abc import Sequence
+
 DASH = "\N{EN DASH}"
 
 FIGURE_WORDS = {
@@ -10,7 +12,7 @@ FIGURE_WORDS = {
 }
 
 
-def joined(names: list[str]) -> str:
+def joined(names: Sequence[str]) -> str:
     """Return `a`, `a and b` or `a, b and c`."""
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else ""
 

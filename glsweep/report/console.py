@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 from rich.console import Console, Group
@@ -12,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from glsweep.errors import ConfigError, StudyError
-from glsweep.files import read_json, replacing
+from glsweep.files import replacing
 from glsweep.report import DASH, FIGURE_WORDS, counted, duration, joined
 from glsweep.report.figures import house_style, png_bytes
 from glsweep.report.figures.stopping import draw_replay
@@ -20,8 +19,10 @@ from glsweep.report.scene_tables import console_line_table, data_set_lines, line
 from glsweep.report.study_facts import data_facts
 from glsweep.report.table import console_table
 from glsweep.study import Study
+from glsweep.study.artifacts import DataSummary, Failure, ReportSummary, read_artifact
 from glsweep.study.configuration import STAGES
-from glsweep.sweep.outcomes import Failure, read_failures
+from glsweep.study.evaluation_artifacts import StudyLines, StudyTable
+from glsweep.sweep.outcomes import read_failures
 from glsweep.sweep.records import read_records
 from glsweep.sweep.replay import RuleSummary, Spread, replay, summarise
 from glsweep.sweep.rungs import parse_rules, rule_name
@@ -31,9 +32,9 @@ from glsweep.tracking.address import browse_command, tracking_uri, trials_page
 # --- What is printed between and after the stages
 
 
-def print_data(findings: Mapping[str, Any], console: Console) -> None:
+def print_data(found: DataSummary, console: Console) -> None:
     """Print what was found in scenes and lines, and how patches were drawn."""
-    facts = data_facts(findings)
+    facts = data_facts(found)
     lines = [f"{counted(len(facts.scenes), 'scene')}, {counted(facts.line_rows, 'row')} of lines"]
     if facts.rows_without_geometry:
         names = joined([f"{name} ({count})" for name, count in facts.null_rows_by_scene.items()])
@@ -55,16 +56,17 @@ def print_data(findings: Mapping[str, Any], console: Console) -> None:
 
 def print_results(study: Study, console: Console) -> None:
     """Print the table, what to mind about it, and where to look further."""
-    table = read_json(study.table_json)
+    table = read_artifact(study.table_json, StudyTable)
     console.print(console_table(table))
     for line in data_set_lines(table):
         console.print(line, highlight=False)
     if study.lines_json.is_file():
-        console.print(console_line_table(line_rows(read_json(study.lines_json))))
-    summary = study.record("report")["summary"]
-    for headline in summary.get("headlines", []):
+        console.print(console_line_table(line_rows(read_artifact(study.lines_json, StudyLines))))
+    summary = study.record("report").summary
+    assert isinstance(summary, ReportSummary), "what the stage `report` leaves"
+    for headline in summary.headlines:
         console.print(Text(headline, style="bold"))
-    for caution in summary["cautions"]:
+    for caution in summary.cautions:
         console.print(Text.assemble(("mind: ", "yellow"), caution))
     console.print(f"report:  {study.report_html}", soft_wrap=True, highlight=False, markup=False)
     _print_where_to_compare(study, console)

@@ -3,7 +3,7 @@
 import base64
 import platform
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -42,22 +42,45 @@ from glsweep.report.results import Results, read_results
 from glsweep.report.scene_tables import data_set_tables, line_rows
 from glsweep.report.study_facts import data_facts, setup_facts
 from glsweep.report.sweep_facts import common_parameters, outcome_rows, rung_rows, saving_words, winner_rows
-from glsweep.report.table import best_value, groups_of
+from glsweep.report.table import GROUPS, best_value
 from glsweep.report.verdict import cautions, verdicts
 from glsweep.study import Study
+from glsweep.study.artifacts import ReportSummary
+from glsweep.study.evaluation_artifacts import BaselineRow, FailedRow, NetworkRow
 from glsweep.sweep.outcomes import changes_told
 
 HERE = Path(__file__).parent
 PACKAGES = ("glsweep", "torch", "ray", "mlflow", "numpy")
 
 
-def write_report(study: Study, out: Path | None = None) -> dict[str, Any]:
-    """Write page and figures from the files of an evaluated study, into its folder or into `out`.
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the page holds it: its words, the terms that it uses, its size in px and its PNG."""
 
-    Returns
-    -------
-    dict
-        `report` (the page's file name), `figures` (how many), `headlines` and `cautions` (the sentences).
+    name: str
+    title: str
+    caption: str
+    alt: str
+    definitions: list[Definition]
+    width: int
+    height: int
+    source: Markup
+
+
+@dataclass(frozen=True)
+class TableSection:
+    """The table's rows of one patch size; `best` is by column, `intervals` by the network's title."""
+
+    size: int
+    networks: list[NetworkRow]
+    failed: list[FailedRow]
+    baselines: list[BaselineRow]
+    best: dict[str, float | None]
+    intervals: dict[str, str]
+
+
+def write_report(study: Study, out: Path | None = None) -> ReportSummary:
+    """Write page and figures from the files of an evaluated study, into its folder or into `out`.
 
     Raises
     ------
@@ -68,7 +91,7 @@ def write_report(study: Study, out: Path | None = None) -> dict[str, Any]:
     results = read_results(study)
     panels = importance_panels(results)
     defined = _definitions(results)
-    pictures: dict[str, dict[str, Any]] = {}
+    pictures: dict[str, Picture] = {}
     with house_style(), replacing(written.figures) as folder:
         folder.mkdir()
         for plate in draw_all(results, panels):
@@ -77,12 +100,12 @@ def write_report(study: Study, out: Path | None = None) -> dict[str, Any]:
             pictures[plate.name] = _picture(plate, png, defined)
     context = {**_context(results, panels, pictures), "definitions": defined}
     write_text(written.report_html, _render(context))
-    return {
-        "report": study.report_html.name,
-        "figures": len(pictures),
-        "headlines": [str(verdict) for verdict in context["verdicts"]],
-        "cautions": context["cautions"],
-    }
+    return ReportSummary(
+        report=study.report_html.name,
+        figures=len(pictures),
+        headlines=tuple(str(verdict) for verdict in context["verdicts"]),
+        cautions=tuple(context["cautions"]),
+    )
 
 
 def draw_all(results: Results, panels: list[Panel]) -> Iterator[CaptionedFigure]:
@@ -92,12 +115,9 @@ def draw_all(results: Results, panels: list[Panel]) -> Iterator[CaptionedFigure]
     yield draw_losses(results)
     yield draw_scores(results)
     yield draw_calibration(results)
-    plates = (
-        draw_precision_recall(results),
-        draw_reliability(results),
-        draw_line_curves(results),
-        draw_line_maps(results),
-    )
+    yield draw_precision_recall(results)
+    yield draw_reliability(results)
+    plates = (draw_line_curves(results), draw_line_maps(results))
     yield from (plate for plate in plates if plate is not None)
     for stratum in results.members:
         yield draw_samples(results, stratum)
@@ -118,21 +138,21 @@ def _draw_sweep(results: Results, panels: list[Panel]) -> Iterator[CaptionedFigu
 
 def _definitions(results: Results) -> list[Definition]:
     table = results.table
-    return definitions(table["tolerance_m"], table["posting_m"], tables.interval_over(table))
+    return definitions(table.tolerance_m, table.posting_m, tables.interval_over(table))
 
 
-def _picture(plate: CaptionedFigure, png: bytes, defined: list[Definition]) -> dict[str, Any]:
+def _picture(plate: CaptionedFigure, png: bytes, defined: list[Definition]) -> Picture:
     width_in, height_in = plate.figure.get_size_inches()
-    return {
-        "name": plate.name,
-        "title": plate.title,
-        "caption": plate.caption,
-        "alt": plate.alt,
-        "definitions": [definition for definition in defined if definition.anchor in plate.defined],
-        "width": round(width_in * DOTS_PER_INCH),
-        "height": round(height_in * DOTS_PER_INCH),
-        "source": Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii"),
-    }
+    return Picture(
+        name=plate.name,
+        title=plate.title,
+        caption=plate.caption,
+        alt=plate.alt,
+        definitions=[definition for definition in defined if definition.anchor in plate.defined],
+        width=round(width_in * DOTS_PER_INCH),
+        height=round(height_in * DOTS_PER_INCH),
+        source=Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii"),
+    )
 
 
 def _render(context: dict[str, Any]) -> str:
@@ -143,17 +163,17 @@ def _render(context: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=duration, sentence=sentence)
+    environment.filters.update(duration=duration, sentence=sentence, interval=tables.interval_text)
     style = Markup((HERE / "style.css").read_text(encoding="utf-8"))
     return environment.get_template("page.html").render(style=style, **context)
 
 
-def _context(results: Results, panels: list[Panel], pictures: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]) -> dict[str, Any]:
     config, facts, outcomes = results.config, data_facts(results.data), outcome_rows(results)
     return {
         "config": config,
         "when": _when(results),
-        "stages": {stage: record["wall_s"] for stage, record in results.stages.items()},
+        "stages": {stage: record.wall_s for stage, record in results.stages.items()},
         "versions": {name: version(name) for name in PACKAGES} | {"Python": platform.python_version()},
         "verdicts": verdicts(results),
         "cautions": cautions(results, facts),
@@ -162,10 +182,10 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, dict[str
         "lines": results.lines,
         "line_rows": line_rows(results.lines),
         "columns": (*tables.FIGURES, tables.TAU, *tables.COUNTS),
-        "apart": groups_of(results.table),
+        "apart": GROUPS,
         "interval_over": tables.interval_over(results.table),
-        "tolerance_m": results.table["tolerance_m"],
-        "posting_m": results.table["posting_m"],
+        "tolerance_m": results.table.tolerance_m,
+        "posting_m": results.table.posting_m,
         "pictures": pictures,
         "samples": [pictures[f"samples-{stratum.key}"] for stratum in results.members],
         "outcomes": outcomes,
@@ -184,37 +204,33 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, dict[str
 def _changes(results: Results) -> list[str]:
     """Return what members were trained with otherwise than in their trials."""
     return changes_told(
-        {
-            stratum.title: member.card.get("changed_since_trial", {})
-            for stratum, member in results.members.items()
-        }
+        {stratum.title: member.card.changed_since_trial for stratum, member in results.members.items()}
     )
 
 
 def _when(results: Results) -> str:
     """Return when the last stage that the report tells of was finished."""
-    last = max(record["finished_unix_s"] for record in results.stages.values())
+    last = max(record.finished_unix_s for record in results.stages.values())
     return datetime.fromtimestamp(last, tz=UTC).strftime("%-d %B %Y, %H:%M UTC")
 
 
-def _table_sections(results: Results) -> list[dict[str, Any]]:
+def _table_sections(results: Results) -> list[TableSection]:
     sections = []
     for size in tables.all_patch_sizes(results.table):
         networks = tables.networks_of(results.table, size)
-        sections.append(
-            {
-                "size": size,
-                "networks": networks,
-                "failed": tables.failed_of(results.table, size),
-                "baselines": tables.baselines_of(results.table, size),
-                "best": {column.key: best_value(results.table, size, column) for column in tables.COLUMNS},
-                "intervals": {row["title"]: tables.interval_text(row) for row in networks},
-            }
+        section = TableSection(
+            size=size,
+            networks=networks,
+            failed=tables.failed_of(results.table, size),
+            baselines=tables.baselines_of(results.table, size),
+            best={column.key: best_value(results.table, size, column) for column in tables.COLUMNS},
+            intervals={row.title: tables.interval_text(row) for row in networks},
         )
+        sections.append(section)
     return sections
 
 
-def _citations(results: Results, pictures: dict[str, dict[str, Any]]) -> list[Citation]:
+def _citations(results: Results, pictures: dict[str, Picture]) -> list[Citation]:
     config, search = results.config, results.config.space.search
     return [
         *(Citation(card.citation) for card in config.card.data_sets if card.citation),

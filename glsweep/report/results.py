@@ -11,9 +11,19 @@ import pandas as pd
 
 from glsweep.config.trial import ARCHITECTURE_TITLES, Stratum, TrialParameters
 from glsweep.errors import StudyError
-from glsweep.files import read_json
+from glsweep.nets.member import ModelCard, load_card_of
 from glsweep.study import Study
-from glsweep.study.configuration import STAGES, StudyConfig
+from glsweep.study.artifacts import (
+    DataSummary,
+    StageRecord,
+    ThresholdCurve,
+    ThresholdCurves,
+    Winner,
+    Winners,
+    read_artifact,
+)
+from glsweep.study.configuration import STAGES, Stage, StudyConfig
+from glsweep.study.evaluation_artifacts import Curves, StudyLines, StudyTable
 
 # --- The sweep's ledger as tables: what each trial reported, and how it was judged
 
@@ -109,7 +119,7 @@ class Examples:
 class MemberResults:
     """A retrained winner: its card, its history (one row an epoch) and its example patches."""
 
-    card: dict[str, Any]
+    card: ModelCard
     history: pd.DataFrame
     examples: Examples
 
@@ -127,33 +137,33 @@ class Results:
     members : dict
         From stratum, ordered by patch size and architecture.
     winners, calibration : dict
-        From a stratum's key, as their files hold them.
-    lines : dict or None
+        From a stratum's key.
+    lines : StudyLines or None
         Whole test scenes in metres, None where test ground is no part of a map.
-    maps : Path or None
+    maps : Path
         Their folder.
-    curves : dict or None
-        Each member's curves on the test patches, None in a study made before there were any.
+    curves : Curves
+        Each member's curves on the test patches.
     stages : dict
         From the name of a completed stage before the report to its record, in order.
     """
 
     config: StudyConfig
-    data: dict[str, Any]
+    data: DataSummary
     trials: pd.DataFrame
     history: History
-    winners: dict[str, dict[str, Any]]
+    winners: dict[str, Winner]
     members: dict[Stratum, MemberResults]
-    calibration: dict[str, dict[str, Any]]
-    table: dict[str, Any]
-    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
-    lines: dict[str, Any] | None = None
-    maps: Path | None = None
-    curves: dict[str, Any] | None = None
+    calibration: dict[str, ThresholdCurve]
+    table: StudyTable
+    curves: Curves
+    maps: Path
+    lines: StudyLines | None = None
+    stages: dict[Stage, StageRecord] = field(default_factory=dict)
 
     def between_sizes(self, remark: str) -> str:
         """Return a remark on comparing patch sizes, or nothing where there is but one."""
-        return remark if len({row["patch_size_px"] for row in self.table["rows"]}) > 1 else ""
+        return remark if len({row.patch_size_px for row in self.table.rows}) > 1 else ""
 
     @property
     def parameter_columns(self) -> list[str]:
@@ -210,21 +220,21 @@ def read_results(study: Study) -> Results:
 
 
 def _read(study: Study) -> Results:
-    table = read_json(study.table_json)
-    strata = ordered({Stratum(row["architecture"], row["patch_size_px"]) for row in table["rows"]})
+    table = read_artifact(study.table_json, StudyTable)
+    strata = ordered({Stratum(row.architecture, row.patch_size_px) for row in table.rows})
     return Results(
         config=study.config,
-        data=read_json(study.data_json),
+        data=read_artifact(study.data_json, DataSummary),
         trials=read_trials(study.trials_csv),
         history=read_history(study.ledger_jsonl, study.config.space.search.rank_by),
-        winners=read_json(study.winners_json),
+        winners=read_artifact(study.winners_json, Winners).by_stratum,
         members={stratum: _read_member(study.member(stratum)) for stratum in strata},
-        calibration=read_json(study.calibration_json),
+        calibration=read_artifact(study.calibration_json, ThresholdCurves).by_stratum,
         table=table,
         stages={s: study.record(s) for s in STAGES if s != "report" and study.is_done(s)},
-        lines=read_json(study.lines_json) if study.lines_json.is_file() else None,
+        lines=read_artifact(study.lines_json, StudyLines) if study.lines_json.is_file() else None,
         maps=study.maps,
-        curves=read_json(study.curves_json) if study.curves_json.is_file() else None,
+        curves=read_artifact(study.curves_json, Curves),
     )
 
 
@@ -251,4 +261,4 @@ def read_trials(path: Path) -> pd.DataFrame:
 def _read_member(folder: Path) -> MemberResults:
     with np.load(folder / "examples.npz", allow_pickle=False) as arrays:
         examples = Examples(arrays["image"], arrays["mask"], arrays["probability"])
-    return MemberResults(read_json(folder / "card.json"), pd.read_csv(folder / "history.csv"), examples)
+    return MemberResults(load_card_of(folder), pd.read_csv(folder / "history.csv"), examples)

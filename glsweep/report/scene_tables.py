@@ -1,20 +1,26 @@
 """Tables of whole test scenes in metres, and of the members on each data set apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from glsweep.report import DASH, counted
 from glsweep.report.results import Results
+from glsweep.study.evaluation_artifacts import (
+    BandMetrics,
+    BandsHeld,
+    DataSetFacts,
+    DataSetRow,
+    LineIntervals,
+    LineMetrics,
+    PatchFacts,
+    StudyLines,
+    StudyTable,
+)
 
 # --- Whole test scenes in metres: what the page and the console show of each member
-
-
-TOLERANCE_M = "200"
-"""The tolerance at which intervals and curves are shown."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +32,12 @@ class LineRow:
     title, architecture, stratum, data_set : str
     scenes : int
         Whole test scenes.
-    pooled : mapping
-        Every figure over all their lines; see `evaluate.line_scores`.
-    intervals : mapping
+    pooled : LineMetrics
+        Every metric over all their lines.
+    intervals : LineIntervals
         Of some of them, from bootstrap over scenes; None with too few scenes.
-    bands : mapping or None
-        How often the true line lay within the drawn bands; None in studies that were evaluated before
-        this was measured.
+    bands : BandsHeld
+        How often the true line lay within the drawn bands.
     """
 
     title: str
@@ -40,71 +45,67 @@ class LineRow:
     stratum: str
     data_set: str
     scenes: int
-    pooled: Mapping[str, Any]
-    intervals: Mapping[str, Any]
-    bands: Mapping[str, Any] | None
+    pooled: LineMetrics
+    intervals: LineIntervals
+    bands: BandsHeld
 
     @property
     def f1(self) -> float:
         """Harmonic mean of completeness and correctness: how good lines are on the whole."""
-        found = self.pooled[f"completeness_{TOLERANCE_M}"] or 0.0
-        right = self.pooled[f"correctness_{TOLERANCE_M}"] or 0.0
+        found = self.pooled.completeness_200 or 0.0
+        right = self.pooled.correctness_200 or 0.0
         return 2 * found * right / (found + right) if found + right else 0.0
 
     def text(self, name: str, form: str) -> str:
         """Return a figure as text, a dash where there is none."""
-        value = self.pooled[name]
+        value = getattr(self.pooled, name)
         return DASH if value is None else form.format(value)
 
     def interval(self, name: str, form: str) -> str:
         """Return a figure's interval as text, nothing where there is none."""
-        ends = self.intervals.get(name)
+        ends = getattr(self.intervals, name)
         return "" if ends is None else DASH.join(form.format(end) for end in ends)
 
-    def uncertainty(self) -> str | None:
+    def uncertainty(self) -> str:
         """Return in words what share of the drawn lines `uncert_m` held, or why it is empty."""
-        if self.bands is None:
-            return None
-        if not self.bands["scenes"]:
+        if not self.bands.scenes:
             return "no line was drawn near a true one"
-        stated, near = self.bands["uncertainty"], counted(self.bands["scenes"], "scene")
+        stated, near = self.bands.uncertainty, counted(self.bands.scenes, "scene")
         if stated is None:
-            band = self.bands["band"]
-            # Members that were calibrated before reasons were kept have none.
-            why = ": ".join(filter(None, ("uncert_m is empty", self.bands["unknown_because"])))
+            band = self.bands.band
             return (
-                f"{why}. Within half the band's width, "
-                f"{band['mean_m']:.0f} m on average, lies {_share(band)} of the drawn line ({near})"
+                f"uncert_m is empty: {self.bands.unknown_because}. Within half the band's width, "
+                f"{band.mean_m:.0f} m on average, lies {_share(band)} of the drawn line ({near})"
             )
         return (
-            f"{stated['share']:.0%} bands, {stated['mean_m']:.0f} m to either side on average, hold "
+            f"{stated.share:.0%} bands, {stated.mean_m:.0f} m to either side on average, hold "
             f"{_share(stated)} of the drawn line ({near})"
         )
 
 
-def _share(bands: Mapping[str, Any]) -> str:
-    if bands["low"] is None:
-        return f"{bands['held']:.0%}"
-    return f"{bands['held']:.0%} ({bands['low']:.0%}{DASH}{bands['high']:.0%})"
+def _share(bands: BandMetrics) -> str:
+    if bands.low is None:
+        return f"{bands.held:.0%}"
+    return f"{bands.held:.0%} ({bands.low:.0%}{DASH}{bands.high:.0%})"
 
 
-def line_rows(lines: Mapping[str, Any] | None) -> list[LineRow]:
+def line_rows(lines: StudyLines | None) -> list[LineRow]:
     """Arrange `lines.json`, data set by data set; empty without whole test scenes."""
     if lines is None:
         return []
     rows = [
         LineRow(
-            member["title"],
-            member["architecture"],
-            member["stratum"],
-            group["data_set"],
-            group["scenes"],
-            group["pooled"],
-            group["intervals"],
-            group.get("bands"),
+            member.title,
+            member.architecture,
+            member.stratum,
+            group.data_set,
+            group.scenes,
+            group.pooled,
+            group.intervals,
+            group.bands,
         )
-        for member in lines["members"]
-        for group in member["data_sets"]
+        for member in lines.members
+        for group in member.data_sets
     ]
     order = {name: number for number, name in enumerate(dict.fromkeys(row.data_set for row in rows))}
     return sorted(rows, key=lambda row: order[row.data_set])
@@ -142,8 +143,6 @@ def console_line_table(rows: Sequence[LineRow]) -> Table:
 # --- The members on each data set apart: what the page shows, and in words why the figures differ
 
 
-Row = Mapping[str, Any]
-
 CLASS_TITLES = ("noisy (below .3)", "fair (.3 to .6)", "clear (above .6)")
 """The classes of local coherence that recall is parted by, as `evaluate.surroundings` has them."""
 
@@ -158,101 +157,98 @@ class DataSetTable:
     ----------
     patch_size_px : int
         Side of a patch.
-    facts : list of mapping
+    facts : list of DataSetFacts
         One a data set: what its test patches are like; the study's own first.
-    rows : list of mapping
+    rows : list of DataSetRow
         One a network or baseline and data set, in that order.
     explanations : list of str
         One a network and data set that is for test alone.
     """
 
     patch_size_px: int
-    facts: list[Row]
-    rows: list[Row]
+    facts: list[DataSetFacts]
+    rows: list[DataSetRow]
     explanations: list[str]
 
 
 def data_set_tables(results: Results) -> list[DataSetTable]:
     """Arrange `table.json`'s figures by data set; empty where there is but one."""
-    facts = results.table.get("data_sets", [])
-    sizes = sorted({row["patch_size_px"] for row in facts})
+    sizes = sorted({facts.patch_size_px for facts in results.table.data_sets})
     return [_table(results, size) for size in sizes]
 
 
 def _table(results: Results, size: int) -> DataSetTable:
-    facts = [row for row in results.table["data_sets"] if row["patch_size_px"] == size]
-    rows = [row for row in results.table["by_data_set"] if row["patch_size_px"] == size]
-    own = next((fact for fact in facts if not fact["test_only"]), facts[0])
-    networks = {
-        row["title"]: row for row in rows if row["kind"] == "network" and row["data_set"] == own["data_set"]
-    }
+    facts = [one for one in results.table.data_sets if one.patch_size_px == size]
+    rows = [row for row in results.table.by_data_set if row.patch_size_px == size]
+    own = next((fact for fact in facts if not fact.test_only), facts[0])
+    networks = {row.title: row for row in rows if row.kind == "network" and row.data_set == own.data_set}
     explanations = [
-        explain(networks[row["title"]], row, own, fact)
+        explain(networks[row.title], row, own, fact)
         for fact in facts
         if fact is not own
         for row in rows
-        if row["kind"] == "network" and row["data_set"] == fact["data_set"]
+        if row.kind == "network" and row.data_set == fact.data_set
     ]
     return DataSetTable(size, facts, rows, explanations)
 
 
-def explain(home: Row, away: Row, home_facts: Row, away_facts: Row) -> str:
+def explain(home: DataSetRow, away: DataSetRow, home_facts: PatchFacts, away_facts: PatchFacts) -> str:
     """Say how far a network's relaxed F1 differs between two data sets, and what that comes from.
 
     Three things are told: precision and recall; the difference that is left when each has the
     threshold that suits it best; and what remains of recall when both data sets are given the same
     mixture of noisy, fair and clear surroundings (direct standardisation).
     """
-    fall = home["relaxed_f1"] - away["relaxed_f1"]
+    fall = home.relaxed_f1 - away.relaxed_f1
     words = (
-        f"{away['title']}: relaxed F1 is {away['relaxed_f1']:.3f} on {away['data_set']} and "
-        f"{home['relaxed_f1']:.3f} on {home['data_set']}"
+        f"{away.title}: relaxed F1 is {away.relaxed_f1:.3f} on {away.data_set} and "
+        f"{home.relaxed_f1:.3f} on {home.data_set}"
     )
     if abs(fall) < SMALL_DIFFERENCE:
         return f"{words}, no difference to explain."
     return " ".join(
         [
-            f"{words}. Precision is {away['relaxed_precision']:.2f} against {home['relaxed_precision']:.2f}, "
-            f"recall {away['relaxed_recall']:.2f} against {home['relaxed_recall']:.2f}.",
-            f"Each at the threshold that suits it best ({away['best_tau']:.2f} there, "
-            f"{home['best_tau']:.2f} here; no one could have known), they differ by "
-            f"{home['best_relaxed_f1'] - away['best_relaxed_f1']:.3f} instead of {fall:.3f}.",
+            f"{words}. Precision is {away.relaxed_precision:.2f} against {home.relaxed_precision:.2f}, "
+            f"recall {away.relaxed_recall:.2f} against {home.relaxed_recall:.2f}.",
+            f"Each at the threshold that suits it best ({away.best_tau:.2f} there, "
+            f"{home.best_tau:.2f} here; no one could have known), they differ by "
+            f"{home.best_relaxed_f1 - away.best_relaxed_f1:.3f} instead of {fall:.3f}.",
             _noise(home, away, home_facts, away_facts),
         ]
     )
 
 
-def _noise(home: Row, away: Row, home_facts: Row, away_facts: Row) -> str:
-    known = all(facts["line_coherence"] is not None for facts in (home_facts, away_facts))
+def _noise(home: DataSetRow, away: DataSetRow, home_facts: PatchFacts, away_facts: PatchFacts) -> str:
+    here, there = home_facts.line_coherence, away_facts.line_coherence
     standard = standardised_recall(home, away)
-    if not known or standard is None:
+    if here is None or there is None or standard is None:
         return "Too little line lies where the coherence is known to tell noise from the rest."
     return (
-        f"Around the line the median coherence is {away_facts['line_coherence']:.2f} there and "
-        f"{home_facts['line_coherence']:.2f} here; were the lines there as clear as here, recall would be "
-        f"{standard:.2f}, against {home['relaxed_recall']:.2f} here: what is left is not noise but belts, "
-        "lines or ground of another kind."
+        f"Around the line the median coherence is {there:.2f} there and {here:.2f} here; were the lines "
+        f"there as clear as here, recall would be {standard:.2f}, against {home.relaxed_recall:.2f} here: "
+        "what is left is not noise but belts, lines or ground of another kind."
     )
 
 
-def standardised_recall(home: Row, away: Row) -> float | None:
+def standardised_recall(home: DataSetRow, away: DataSetRow) -> float | None:
     """Return the recall on `away` if its line pixels were mixed as those of `home`.
 
     None where a class of coherence that `home` has line pixels in is missing from `away`.
     """
-    pairs = list(zip(home["recall_by_coherence"], away["recall_by_coherence"], strict=True))
-    total = sum(at_home["line_px"] for at_home, _ in pairs)
-    if total == 0 or any(at_home["line_px"] and there["recall"] is None for at_home, there in pairs):
-        return None
-    weighted = sum(at_home["line_px"] * there["recall"] for at_home, there in pairs if at_home["line_px"])
-    return float(weighted / total)
+    pairs = list(zip(home.recall_by_coherence, away.recall_by_coherence, strict=True))
+    total, weighted = sum(at_home.line_px for at_home, _ in pairs), 0.0
+    for at_home, there in pairs:
+        if at_home.line_px and there.recall is None:
+            return None
+        weighted += at_home.line_px * (there.recall or 0.0)
+    return weighted / total if total else None
 
 
-def data_set_lines(table: Mapping[str, Any]) -> list[str]:
+def data_set_lines(table: StudyTable) -> list[str]:
     """Return one line a network and data set of `table.json`, for the console."""
     return [
-        f"{row['title']} on {row['data_set']}: relaxed F1 {row['relaxed_f1']:.3f} "
-        f"({counted(row['patches_with_line'], 'patch', 'patches')} with a line)"
-        for row in table.get("by_data_set", [])
-        if row["kind"] == "network"
+        f"{row.title} on {row.data_set}: relaxed F1 {row.relaxed_f1:.3f} "
+        f"({counted(row.patches_with_line, 'patch', 'patches')} with a line)"
+        for row in table.by_data_set
+        if row.kind == "network"
     ]

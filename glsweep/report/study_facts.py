@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from glsweep.config.data_card import SplitName
 from glsweep.config.dimension import Dimension, Span, span_of
 from glsweep.config.space import Asha, Budget, Median, NoStopping, SearchSpace, Stopping
 from glsweep.report import DASH, FIGURE_WORDS, counted
+from glsweep.study.artifacts import CountsBySplit, DataSummary
 from glsweep.study.configuration import StudyConfig
 
-# --- What the report says of the data: the one place that knows the shape of `data.json`
+# --- What the report says of the data
 
 
-SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
+SPLIT_TITLES: dict[SplitName, str] = {"train": "training", "val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,14 @@ class SceneRow:
 class PatchRow:
     """Patches of one size and split.
 
-    `overlap` is the largest share of pixels that two of them have in common; None where a study
-    was prepared before it was measured.
+    `overlap` is the largest share of pixels that two of them have in common; None where there is none.
     """
 
     patch_size_px: int
     split: str
     with_line: int
     without_line: int
-    overlap: float | None = None
+    overlap: float | None
 
     @property
     def overlap_text(self) -> str:
@@ -62,16 +62,16 @@ class DataFacts:
     rows_without_geometry: int
     null_rows_by_scene: dict[str, int]
     rows_without_scene: dict[str, int]
-    remarks: list[str]
-    scenes_without_line: list[str]
+    remarks: tuple[str, ...]
+    scenes_without_line: tuple[str, ...]
     left_out: dict[str, str]
-    too_small: dict[int, list[str]]
+    too_small: dict[int, tuple[str, ...]]
     posting_m: float
     rule: str
     asked_rule: str
     reason: str
     proof: str
-    leak: dict[int, dict[str, float]] | None
+    leak: dict[int, dict[SplitName, float]] | None
 
     def leak_text(self, row: PatchRow) -> str:
         """Return the share of a row's patches that share ground with training, or a dash."""
@@ -80,76 +80,66 @@ class DataFacts:
         return DASH if share is None else f"{share:.0%}"
 
 
-def data_facts(data: Mapping[str, Any]) -> DataFacts:
+def data_facts(data: DataSummary) -> DataFacts:
     """Arrange `data.json` for the page."""
-    found, split = data["catalogue"], data["split"]
-    left_out = dict(data.get("left_out", {}))
-    leak = data.get("leak")
+    found = data.catalogue
     return DataFacts(
-        scenes=_scene_rows(found, split, left_out),
-        patches=_patch_rows(data["patches"], data.get("overlap", {})),
-        line_rows=found["line_rows"],
-        rows_without_geometry=found["rows_without_geometry"],
-        null_rows_by_scene=found.get("rows_without_geometry_by_scene", {}),
-        rows_without_scene=found.get("rows_without_scene", {}),
-        remarks=found.get("remarks", []),
-        scenes_without_line=list(found["scenes_without_line"]),
-        left_out=left_out,
-        too_small={int(size): names for size, names in data.get("too_small", {}).items() if names},
-        posting_m=found["posting_m"],
-        rule=split["rule"],
-        asked_rule=split.get("asked_rule", split["rule"]),
-        reason=split["reason"],
-        proof=_proof(data),
-        leak=None if leak is None else {int(size): shares for size, shares in leak.items()},
+        scenes=_scene_rows(data),
+        patches=_patch_rows(data.patches, data.overlap),
+        line_rows=found.line_rows,
+        rows_without_geometry=found.rows_without_geometry,
+        null_rows_by_scene=found.rows_without_geometry_by_scene,
+        rows_without_scene=found.rows_without_scene,
+        remarks=found.remarks,
+        scenes_without_line=found.scenes_without_line,
+        left_out=data.left_out,
+        too_small={size: names for size, names in data.too_small.items() if names},
+        posting_m=found.posting_m,
+        rule=data.split.rule,
+        asked_rule=data.asked_rule,
+        reason=data.split.reason,
+        proof=_proof(data.proof.pairs_checked),
+        leak=data.proof.leak,
     )
 
 
-def _scene_rows(
-    found: Mapping[str, Any], split: Mapping[str, Any], left_out: Mapping[str, str]
-) -> list[SceneRow]:
-    null_rows = found.get("rows_without_geometry_by_scene", {})
-    whole = split["rule"] == "patch"
+def _scene_rows(data: DataSummary) -> list[SceneRow]:
+    null_rows, left_out = data.catalogue.rows_without_geometry_by_scene, data.left_out
+    whole = data.split.rule == "patch"
     return [
         SceneRow(
             name=name,
-            shape=f"{facts['rows']} \N{MULTIPLICATION SIGN} {facts['cols']}",
-            lines=facts["lines"],
-            line_km=facts["line_km"],
+            shape=f"{facts.rows} \N{MULTIPLICATION SIGN} {facts.cols}",
+            lines=facts.lines,
+            line_km=facts.line_km,
             rows_without_geometry=null_rows.get(name, 0),
-            splits="all" if whole and name not in left_out else _splits_of(name, split["scenes"]),
+            splits="all" if whole and name not in left_out else _splits_of(name, data.split.scenes),
             left_out=left_out.get(name, ""),
         )
-        for name, facts in found["by_scene"].items()
+        for name, facts in data.catalogue.by_scene.items()
     ]
 
 
-def _splits_of(name: str, scenes: Mapping[str, list[str]]) -> str:
-    return ", ".join(title for split, title in SPLIT_TITLES.items() if name in scenes.get(split, []))
+def _splits_of(name: str, scenes: Mapping[SplitName, Sequence[str]]) -> str:
+    return ", ".join(title for split, title in SPLIT_TITLES.items() if name in scenes[split])
 
 
 def _patch_rows(
-    patches: Mapping[str, Mapping[str, Mapping[str, int]]], overlap: Mapping[str, Mapping[str, float]]
+    patches: Mapping[int, CountsBySplit], overlap: Mapping[int, Mapping[SplitName, float]]
 ) -> list[PatchRow]:
     return [
         PatchRow(
-            int(size),
-            title,
-            by_split[split]["with_line"],
-            by_split[split]["without_line"],
-            overlap.get(size, {}).get(split),
+            size, title, by_split[split].with_line, by_split[split].without_line, overlap[size].get(split)
         )
-        for size, by_split in sorted(patches.items(), key=lambda item: int(item[0]))
+        for size, by_split in sorted(patches.items())
         for split, title in SPLIT_TITLES.items()
-        if split in by_split
     ]
 
 
-def _proof(data: Mapping[str, Any]) -> str:
-    checked = data.get("shared_ground", {}).get("pairs_checked")
-    if checked is None:
+def _proof(pairs_checked: int | None) -> str:
+    if pairs_checked is None:
         return ""
-    pairs = counted(checked, "pair")
+    pairs = counted(pairs_checked, "pair")
     return f"{pairs} of patches of different splits were compared on the map, all sizes: none share ground."
 
 

@@ -122,7 +122,8 @@ def ran_in_full(results: Results, stratum: Stratum) -> pd.DataFrame:
     """Return the first seeds that ran their full budget in the plan's order, with `won` for each."""
     trials = results.trials_of(stratum)
     full = trials[(trials["outcome"] == "completed") & (trials["replicate"] == 0)].sort_values("index")
-    return full.assign(won=full["trial_id"] == results.winners.get(stratum.key, {}).get("trial_id"))
+    winner = results.winners.get(stratum.key)
+    return full.assign(won=full["trial_id"] == (winner.trial_id if winner else None))
 
 
 def rung_rows(results: Results) -> list[RungRow]:
@@ -269,16 +270,16 @@ def winner_rows(results: Results) -> list[WinnerRow]:
         winner = results.winners.get(stratum.key)
         if winner is None:
             continue
-        mine = results.trials[results.trials["trial_id"] == winner["trial_id"]]
+        mine = results.trials[results.trials["trial_id"] == winner.trial_id]
         parameters = {name: _label(mine, columns) for name, columns in groups.items()}
         rows.append(
             WinnerRow(
                 title=stratum.title,
                 patch_size_px=stratum.patch_size_px,
-                trial=str(winner["trial_id"]),
-                value=winner["value"],
-                seeds=winner["replicates"],
-                spread=winner["spread"],
+                trial=winner.trial_id,
+                value=winner.value,
+                seeds=winner.replicates,
+                spread=winner.spread,
                 parameters=parameters,
             )
         )

@@ -1,8 +1,8 @@
 """The study's table: for pandas, for the console, and for the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import pandas as pd
 from rich.table import Table
@@ -10,13 +10,23 @@ from rich.table import Table
 from glsweep.config.trial import ARCHITECTURE_TITLES
 from glsweep.metrics.counts import best_trivial, is_better_than_trivial
 from glsweep.report import DASH
+from glsweep.study.evaluation_artifacts import (
+    BaselineRow,
+    FailedRow,
+    HeldOutMetrics,
+    NetworkRow,
+    Predictor,
+    Resampled,
+    StudyTable,
+    TableRow,
+)
 
 # --- The study's table: for pandas, for the console, and (by its columns) for the page
 
 
 @dataclass(frozen=True)
 class Column:
-    """One figure of the table: its key in `table.json`, its heading, and which way is better.
+    """One column of the table: the field of its rows, its heading, and which way is better.
 
     `definition` is the anchor of what it means, where that is not the key.
     """
@@ -32,9 +42,18 @@ class Column:
         """The anchor of its definition on the page."""
         return f"def-{self.definition or self.key}"
 
+    def of(self, row: HeldOutMetrics) -> float | None:
+        """Return a row's value."""
+        value: float | None = getattr(row, self.key)
+        return value
+
     def text(self, value: float | None) -> str:
         """Return `value` as the table shows it; a dash where there is none."""
-        return DASH if value is None or pd.isna(value) else f"{value:,.{self.decimals}f}"
+        return DASH if value is None else f"{value:,.{self.decimals}f}"
+
+    def text_of(self, row: HeldOutMetrics) -> str:
+        """Return a row's value as the table shows it."""
+        return self.text(self.of(row))
 
 
 FIGURES = (
@@ -56,68 +75,67 @@ INTERVAL = (Column("relaxed_f1_low", "low", 3, None), Column("relaxed_f1_high", 
 COLUMNS = (*FIGURES, TAU, *INTERVAL, *COUNTS)
 WHY = ("reason", "remedy")
 
-Row = Mapping[str, Any]
+AnyRow = TypeVar("AnyRow", bound=Predictor)
 
 
-def patch_sizes(table: Mapping[str, Any]) -> list[int]:
+def patch_sizes(table: StudyTable) -> list[int]:
     """Patch sizes on which something was scored, in ascending order."""
-    return sorted({int(row["patch_size_px"]) for row in [*table["rows"], *table["baselines"]]})
+    return sorted({row.patch_size_px for row in (*table.rows, *table.baselines)})
 
 
-def all_patch_sizes(table: Mapping[str, Any]) -> list[int]:
+def all_patch_sizes(table: StudyTable) -> list[int]:
     """Patch sizes in ascending order, those of which every stratum failed among them."""
-    return sorted({*patch_sizes(table), *(int(row["patch_size_px"]) for row in table.get("failed", []))})
+    return sorted({*patch_sizes(table), *(row.patch_size_px for row in table.failed)})
 
 
-def networks_of(table: Mapping[str, Any], patch_size_px: int) -> list[Row]:
+def networks_of(table: StudyTable, patch_size_px: int) -> list[NetworkRow]:
     """Rows of networks with one patch size."""
-    return _of_size(table["rows"], patch_size_px)
+    return _of_size(table.rows, patch_size_px)
 
 
-def baselines_of(table: Mapping[str, Any], patch_size_px: int) -> list[Row]:
+def baselines_of(table: StudyTable, patch_size_px: int) -> list[BaselineRow]:
     """Rows of trivial predictors with one patch size."""
-    return _of_size(table["baselines"], patch_size_px)
+    return _of_size(table.baselines, patch_size_px)
 
 
-def failed_of(table: Mapping[str, Any], patch_size_px: int) -> list[Row]:
-    """Rows of strata with one patch size that failed: `stage`, `reason` and `remedy` in place of figures."""
-    return _of_size(table.get("failed", []), patch_size_px)
+def failed_of(table: StudyTable, patch_size_px: int) -> list[FailedRow]:
+    """Rows of strata with one patch size that failed."""
+    return _of_size(table.failed, patch_size_px)
 
 
-def _of_size(rows: Sequence[Row], patch_size_px: int) -> list[Row]:
+def _of_size(rows: Iterable[AnyRow], patch_size_px: int) -> list[AnyRow]:
     """Those that belong to no architecture first, then in the order in which architectures are named."""
     names = [None, *ARCHITECTURE_TITLES]
-    chosen = [row for row in rows if row["patch_size_px"] == patch_size_px]
-    return sorted(chosen, key=lambda row: names.index(row["architecture"]))
+    chosen = [row for row in rows if row.patch_size_px == patch_size_px]
+    return sorted(chosen, key=lambda row: names.index(row.architecture))
 
 
-def best_value(table: Mapping[str, Any], patch_size_px: int, column: Column) -> float | None:
+def best_value(table: StudyTable, patch_size_px: int, column: Column) -> float | None:
     """Return the best figure of a column among networks of one patch size.
 
     Only networks count that beat what needs no training. None where nothing is compared.
     """
-    rows = [row for row in networks_of(table, patch_size_px) if row.get(column.key) is not None]
+    rows = [row for row in networks_of(table, patch_size_px) if column.of(row) is not None]
     if len(rows) < 2 or column.better is None:
         return None
     trivial = best_trivial(table, patch_size_px)
-    values = [float(row[column.key]) for row in rows if is_better_than_trivial(row, trivial)]
-    return (max if column.better == "high" else min)(values, default=None)
+    good = [column.of(row) for row in rows if is_better_than_trivial(row, trivial)]
+    return (max if column.better == "high" else min)((v for v in good if v is not None), default=None)
 
 
-def interval_text(row: Row) -> str:
+def interval_text(row: HeldOutMetrics) -> str:
     """Return the 95 % interval of the relaxed F1, or an empty text where it was not computed."""
-    low, high = (row.get(column.key) for column in INTERVAL)
+    low, high = row.relaxed_f1_low, row.relaxed_f1_high
     return "" if low is None or high is None else f"{low:.3f}{DASH}{high:.3f}"
 
 
-def interval_over(table: Mapping[str, Any]) -> str:
+def interval_over(table: StudyTable) -> Resampled:
     """Return what the intervals are drawn over: `patches` as soon as one patch size has too few scenes."""
-    over = {row.get("interval_over", "patches") for row in table["rows"]}
-    return "scenes" if over == {"scenes"} else "patches"
+    return "scenes" if {row.interval_over for row in table.rows} == {"scenes"} else "patches"
 
 
-def table_frame(table: Mapping[str, Any]) -> pd.DataFrame:
-    """Return `table.json` as a frame: networks, then baselines, of each patch size in turn.
+def table_frame(table: StudyTable) -> pd.DataFrame:
+    """Return the table as a frame: networks, then baselines, of each patch size in turn.
 
     Columns: model, kind (`network`, `all_line`, `no_line`, `untrained`, `failed`), patch_size_px, then the
     headings of `COLUMNS`, and `reason` and `remedy` of what failed. Figures of different patch sizes are of
@@ -125,15 +143,18 @@ def table_frame(table: Mapping[str, Any]) -> pd.DataFrame:
     """
     records = []
     for size in all_patch_sizes(table):
-        for row in [*networks_of(table, size), *failed_of(table, size), *baselines_of(table, size)]:
-            facts = {"model": row["title"], "kind": row.get("kind", "network"), "patch_size_px": size}
-            why = {name: row.get(name) for name in WHY}
-            records.append({**facts, **{column.heading: row.get(column.key) for column in COLUMNS}, **why})
+        networks, failed, baselines = (of(table, size) for of in (networks_of, failed_of, baselines_of))
+        for row in (*networks, *failed, *baselines):
+            told = {"model": row.title, "kind": row.kind, "patch_size_px": size}
+            if isinstance(row, FailedRow):
+                records.append({**told, "reason": row.reason, "remedy": row.remedy})
+            else:
+                records.append({**told, **{column.heading: column.of(row) for column in COLUMNS}})
     columns = ["model", "kind", "patch_size_px", *(column.heading for column in COLUMNS), *WHY]
     return pd.DataFrame(records, columns=columns)
 
 
-def console_table(table: Mapping[str, Any]) -> Table:
+def console_table(table: StudyTable) -> Table:
     """Return the table for a terminal: a section for each patch size, baselines dimmed, best bold.
 
     A stratum that failed has a row without figures.
@@ -151,29 +172,29 @@ def console_table(table: Mapping[str, Any]) -> Table:
     for size in all_patch_sizes(table):
         best = {column.key: best_value(table, size, column) for column in FIGURES}
         result.add_row(f"\n[bold]{size} px[/bold]")
-        for row in networks_of(table, size):
-            result.add_row(*_cells(row, best))
-        for row in failed_of(table, size):
+        for network in networks_of(table, size):
+            result.add_row(*_cells(network, best))
+        for failed in failed_of(table, size):
             dashes = [DASH] * len((*FIGURES, TAU))
-            result.add_row(_short_title(row), *dashes, "failed", style="red")
-        for row in baselines_of(table, size):
-            result.add_row(*_cells(row, {}), style="dim")
+            result.add_row(short_title(failed), *dashes, "failed", style="red")
+        for baseline in baselines_of(table, size):
+            result.add_row(*_cells(baseline, {}), style="dim")
     return result
 
 
-def _cells(row: Row, best: Mapping[str, float | None]) -> list[str]:
+def _cells(row: TableRow, best: Mapping[str, float | None]) -> list[str]:
     figures = [
-        f"[bold]{column.text(row.get(column.key))}[/bold]"
-        if best.get(column.key) is not None and row.get(column.key) == best[column.key]
-        else column.text(row.get(column.key))
+        f"[bold]{column.text_of(row)}[/bold]"
+        if best.get(column.key) is not None and column.of(row) == best[column.key]
+        else column.text_of(row)
         for column in (*FIGURES, TAU)
     ]
-    return [_short_title(row), *figures, f"{row['patches_with_line']}+{row['patches_without_line']}"]
+    return [short_title(row), *figures, f"{row.patches_with_line}+{row.patches_without_line}"]
 
 
-def _short_title(row: Row) -> str:
+def short_title(row: Predictor) -> str:
     """Return the title without the patch size, which the section says."""
-    return str(row["title"]).removesuffix(f" {row['patch_size_px']}")
+    return row.title.removesuffix(f" {row.patch_size_px}")
 
 
 # --- Figures that the first table has no room for: patches with and without a line apart, pooled pixels
@@ -215,8 +236,3 @@ GROUPS = (
     ColumnGroup("all pixels together", POOLED),
     ColumnGroup("every patch", EVERY_PATCH),
 )
-
-
-def groups_of(table: Mapping[str, Any]) -> tuple[ColumnGroup, ...]:
-    """Return the groups of columns; none for a table made before there were such figures."""
-    return GROUPS if all(POOLED[1].key in row for row in table["rows"]) else ()

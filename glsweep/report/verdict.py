@@ -8,7 +8,8 @@ from glsweep.report import counted, joined
 from glsweep.report.results import Results
 from glsweep.report.study_facts import SPLIT_TITLES, DataFacts
 from glsweep.report.sweep_facts import CLEAR, failure_reasons, leads
-from glsweep.report.table import Row, networks_of, patch_sizes
+from glsweep.report.table import networks_of, patch_sizes, short_title
+from glsweep.study.evaluation_artifacts import NetworkRow
 
 # --- The study's answer in one sentence for each patch size
 
@@ -48,40 +49,36 @@ def verdicts(results: Results) -> list[Verdict]:
     """
     found, table = [], results.table
     for size in patch_sizes(table):
-        rows = list(networks_of(table, size))
+        rows = networks_of(table, size)
         if rows:
             found.append(_verdict(size, rows, best_trivial(table, size)))
     return found
 
 
-def _verdict(size: int, rows: list[Row], trivial: TrivialBaseline | None) -> Verdict:
-    if not any(row.get("relaxed_f1") is not None and row["patches_with_line"] for row in rows):
+def _verdict(size: int, rows: list[NetworkRow], trivial: TrivialBaseline | None) -> Verdict:
+    if not any(row.patches_with_line for row in rows):
         return Verdict(size, "", "", "no test patch holds a line, so that networks cannot be told apart")
-    ranked = sorted(
-        (row for row in rows if row.get("relaxed_f1") is not None), key=lambda r: -r["relaxed_f1"]
-    )
+    ranked = sorted(rows, key=lambda row: -row.relaxed_f1)
     good = [row for row in ranked if is_better_than_trivial(row, trivial)]
     if good:
-        title = str(good[0]["title"]).removesuffix(f" {size}")
-        return Verdict(size, title, f"{good[0]['relaxed_f1']:.3f}", _remark(good, ranked, trivial))
+        best = good[0]
+        return Verdict(size, short_title(best), f"{best.relaxed_f1:.3f}", _remark(good, ranked, trivial))
     assert trivial is not None, "without it every network is better"
     best = ranked[0]
     return Verdict(
         size,
         "",
         "",
-        f"no network beats {trivial.words}: relaxed F1 {best['relaxed_f1']:.3f} ({_told_interval(best)}) of "
-        f"the best, {best['title']}, against {trivial.relaxed_f1:.3f} of {trivial.title}",
+        f"no network beats {trivial.words}: relaxed F1 {best.relaxed_f1:.3f} ({_told_interval(best)}) of "
+        f"the best, {best.title}, against {trivial.relaxed_f1:.3f} of {trivial.title}",
     )
 
 
-def _remark(good: list[Row], ranked: list[Row], trivial: TrivialBaseline | None) -> str:
+def _remark(good: list[NetworkRow], ranked: list[NetworkRow], trivial: TrivialBaseline | None) -> str:
     best = good[0]
-    low = best.get("relaxed_f1_low")
+    low = best.relaxed_f1_low
     others = [row for row in ranked if row is not best]
-    near = [
-        str(row["title"]) for row in others if low is not None and (row.get("relaxed_f1_high") or 0) >= low
-    ]
+    near = [row.title for row in others if low is not None and (row.relaxed_f1_high or 0) >= low]
     remark = _told_interval(best)
     if near:
         remark += f", which overlaps that of {joined(near)}: the order may be chance"
@@ -92,8 +89,8 @@ def _remark(good: list[Row], ranked: list[Row], trivial: TrivialBaseline | None)
     return remark
 
 
-def _told_interval(row: Row) -> str:
-    low, high = row.get("relaxed_f1_low"), row.get("relaxed_f1_high")
+def _told_interval(row: NetworkRow) -> str:
+    low, high = row.relaxed_f1_low, row.relaxed_f1_high
     if low is None or high is None:
         return "no interval was computed"
     return f"95\N{NO-BREAK SPACE}% interval {low:.3f} to {high:.3f}"
@@ -200,9 +197,7 @@ def _about_the_baselines(results: Results) -> Iterator[str]:
     for size in patch_sizes(results.table):
         trivial = best_trivial(results.table, size)
         beaten = [
-            str(row["title"])
-            for row in networks_of(results.table, size)
-            if not is_better_than_trivial(row, trivial)
+            row.title for row in networks_of(results.table, size) if not is_better_than_trivial(row, trivial)
         ]
         if beaten and trivial is not None:
             yield (
@@ -212,15 +207,16 @@ def _about_the_baselines(results: Results) -> Iterator[str]:
 
 
 def _about_failures(results: Results) -> Iterator[str]:
-    for row in results.table.get("failed", []):
-        yield f"{row['title']} is not in the table: it failed in stage {row['stage']} ({row['reason']})."
+    for row in results.table.failed:
+        yield f"{row.title} is not in the table: it failed in stage {row.stage} ({row.reason})."
 
 
 def _about_tau(results: Results) -> Iterator[str]:
-    edges = [s for s in results.members if results.calibration.get(s.key, {}).get("on_grid_edge")]
+    curves = results.calibration
+    edges = [s for s in results.members if s.key in curves and curves[s.key].on_grid_edge]
     if edges:
         settings = results.config.space.calibration
-        named = joined([f"{s.title} (tau {results.calibration[s.key]['tau']:.2f})" for s in edges])
+        named = joined([f"{s.title} (tau {curves[s.key].tau:.2f})" for s in edges])
         yield (
             f"The best tau lies on the edge of the grid for {named}. The optimum may lie beyond "
             f"{settings.lowest:g} to {settings.highest:g}; widen the calibration's grid in the search space."
@@ -229,7 +225,7 @@ def _about_tau(results: Results) -> Iterator[str]:
 
 def _about_training(results: Results) -> Iterator[str]:
     budget = results.config.space.retraining.epochs
-    growing = [s.title for s, m in results.members.items() if m.card.get("best_epoch") == budget]
+    growing = [s.title for s, m in results.members.items() if m.card.best_epoch == budget]
     if growing:
         yield (
             f"Still improving when the budget of {counted(budget, 'epoch')} ended: {joined(growing)}. More "
@@ -254,11 +250,11 @@ def _about_few_patches(facts: DataFacts) -> Iterator[str]:
 def _about_validation(results: Results) -> Iterator[str]:
     """Compare the figure that chose a member with the one that it reached on test."""
     fallen = []
-    tested = {row["stratum"]: row.get("relaxed_f1") for row in results.table["rows"]}
+    tested = {row.stratum: row.relaxed_f1 for row in results.table.rows}
     for stratum, member in results.members.items():
-        kept = member.history["epoch"] == member.card["best_epoch"]
+        kept = member.history["epoch"] == member.card.best_epoch
         before, after = member.history.loc[kept, "relaxed_f1"].max(), tested[stratum.key]
-        if after is not None and before - after > GREAT_FALL:
+        if before - after > GREAT_FALL:
             fallen.append(f"{stratum.title} ({before:.2f} to {after:.2f})")
     if fallen:
         yield (

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from glsweep.config.data_card import DataCard
 from glsweep.errors import DataError
@@ -13,6 +12,7 @@ from glsweep.scenes.npz_scene import read_npz_headers
 from glsweep.scenes.raster import RasterHeader, laid_apart, read_header
 from glsweep.scenes.raster_files import SceneFiles, distinct, rasters_of_card, refuse_nothing
 from glsweep.scenes.scene import SceneEntry
+from glsweep.study.artifacts import CatalogueFindings, SceneFacts
 
 # --- The scenes of a data card, joined to their lines; pixels are read when asked for
 
@@ -49,23 +49,24 @@ class Catalogue:
         """Side of a pixel in metres, which all scenes share."""
         return self.entries[0].posting_m
 
-    def findings(self) -> dict[str, Any]:
-        """Return what was found, ready for JSON: counts, and the names behind each count."""
+    def findings(self) -> CatalogueFindings:
+        """Return what was found: counts, and the names behind each count."""
         null_rows = {e.name: e.rows_without_geometry for e in self.entries if e.rows_without_geometry}
-        return {
-            "scenes": len(self.entries),
-            "posting_m": self.posting_m,
-            "line_rows": self.line_rows,
-            "rows_without_geometry": sum(null_rows.values()),
-            "rows_without_geometry_by_scene": null_rows,
-            "rows_without_scene": dict(self.rows_without_scene),
-            "remarks": list(self.remarks),
-            "scenes_without_row": [e.name for e in self.entries if not e.has_row],
-            "scenes_without_line": [e.name for e in self.entries if not e.lines],
-            "scenes_with_lines_outside_only": [e.name for e in self.entries if e.lines and e.line_km == 0],
-            "scenes_without_position": [e.name for e in self.entries if not e.header.is_placed],
-            "by_scene": {e.name: _facts(e) for e in self.entries},
-        }
+        entries = self.entries
+        return CatalogueFindings(
+            scenes=len(entries),
+            posting_m=self.posting_m,
+            line_rows=self.line_rows,
+            rows_without_geometry=sum(null_rows.values()),
+            rows_without_geometry_by_scene=null_rows,
+            rows_without_scene=self.rows_without_scene,
+            remarks=self.remarks,
+            scenes_without_row=tuple(e.name for e in entries if not e.has_row),
+            scenes_without_line=tuple(e.name for e in entries if not e.lines),
+            scenes_with_lines_outside_only=tuple(e.name for e in entries if e.lines and e.line_km == 0),
+            scenes_without_position=tuple(e.name for e in entries if not e.header.is_placed),
+            by_scene={e.name: _facts(e) for e in entries},
+        )
 
 
 def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: bool = False) -> Catalogue:
@@ -150,16 +151,16 @@ def check_postings(headers: Sequence[RasterHeader], posting_m: float | None) -> 
             )
 
 
-def _facts(entry: SceneEntry) -> dict[str, Any]:
+def _facts(entry: SceneEntry) -> SceneFacts:
     rows, cols = entry.shape
-    return {
-        "rows": rows,
-        "cols": cols,
-        "posting_m": entry.posting_m,
-        "crs": entry.header.crs.to_string(),
-        "lines": len(entry.lines),
-        "line_km": round(entry.line_km, 3),
-    }
+    return SceneFacts(
+        rows=rows,
+        cols=cols,
+        posting_m=entry.posting_m,
+        crs=entry.header.crs.to_string(),
+        lines=len(entry.lines),
+        line_km=round(entry.line_km, 3),
+    )
 
 
 # --- Several data sets as one: the scenes of a study, wherever they are from

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,13 +33,13 @@ class GeoJsonOutline(NamedTuple):
 
     Attributes
     ----------
-    geometry : dict
+    geometry : Polygon or MultiPolygon
         A Polygon, or a MultiPolygon where the antimeridian cuts it (RFC 7946, 3.1.9).
     bbox : list of float
         West, south, east, north; west is greater than east across the antimeridian (RFC 7946, 5.2).
     """
 
-    geometry: dict[str, Any]
+    geometry: Polygon | MultiPolygon
     bbox: list[float]
 
 
@@ -71,7 +71,7 @@ def geojson_outline(shape: tuple[int, int], transform: Affine, crs: CRS) -> GeoJ
     merged = shapely.get_parts(shapely.union_all(parts))
     oriented = [shapely.geometry.polygon.orient(part) for part in merged]
     geometry = oriented[0] if len(oriented) == 1 else MultiPolygon(oriented)
-    return GeoJsonOutline(shapely.geometry.mapping(geometry), [west, south, east, north])
+    return GeoJsonOutline(geometry, [west, south, east, north])
 
 
 def _dense_enough(

@@ -8,7 +8,7 @@ import numpy as np
 
 from glsweep.config.dimension import Dimension, Span, exists_beside, parameters_of, set_by, span_of
 from glsweep.config.space import SearchSpace
-from glsweep.config.trial import Stratum, canonical
+from glsweep.config.trial import ParameterValue, Stratum, canonical
 from glsweep.errors import ConfigError
 
 # --- One traversal of a search space with a pluggable choice; every sampler is a way to pick
@@ -31,7 +31,7 @@ class Point:
     """
 
     picked: dict[str, Picked]
-    values: dict[str, Any]
+    values: dict[str, ParameterValue]
 
 
 def traverse(dimensions: Mapping[str, Dimension], pick: Pick) -> Point:
@@ -48,7 +48,7 @@ def traverse(dimensions: Mapping[str, Dimension], pick: Pick) -> Point:
         its range.
     """
     picked: dict[str, Picked] = {}
-    values: dict[str, Any] = {}
+    values: dict[str, ParameterValue] = {}
     for name, dimension in dimensions.items():
         if exists_beside(dimension, values):
             picked[name] = pick(name, dimension)
@@ -83,7 +83,7 @@ def grid_points(dimensions: Mapping[str, Dimension]) -> Iterator[Point]:
         path[-1] += 1
 
 
-def enumerate_grid(dimensions: Mapping[str, Dimension]) -> Iterator[dict[str, Any]]:
+def enumerate_grid(dimensions: Mapping[str, Dimension]) -> Iterator[dict[str, ParameterValue]]:
     """Yield the values of every grid point; see `grid_points`."""
     return (point.values for point in grid_points(dimensions))
 

@@ -2,11 +2,11 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -14,7 +14,8 @@ from glsweep.config.data_card import DataCard
 from glsweep.config.settings import load_yaml, write_as_yaml
 from glsweep.config.trial import Stratum
 from glsweep.errors import StudyError
-from glsweep.files import read_json, write_json, write_text
+from glsweep.files import write_text
+from glsweep.study.artifacts import StageRecord, StageSummary, StudyId, read_artifact, write_artifact
 from glsweep.study.configuration import STAGES, Change, Stage, StudyConfig, changes_between, grown
 
 
@@ -48,8 +49,8 @@ class Study:
         deleted and run again would find the runs of the first and take its own epochs as logged.
         """
         if not self.tracking_json.is_file():
-            write_json(self.tracking_json, {"study_id": uuid.uuid4().hex})
-        return str(read_json(self.tracking_json)["study_id"])
+            write_artifact(self.tracking_json, StudyId(study_id=uuid.uuid4().hex))
+        return read_artifact(self.tracking_json, StudyId).study_id
 
     def scene_root(self, data_set: DataCard) -> Path:
         """Root of the scenes of one of the study's data sets."""
@@ -189,31 +190,32 @@ class Study:
         """Whether `stage` has been completed."""
         return self.stage_record(stage).is_file()
 
-    def finish(self, stage: Stage, wall_s: float, summary: Mapping[str, Any]) -> None:
+    def finish(self, stage: Stage, wall_s: float, summary: StageSummary) -> None:
         """Record that `stage` is complete, with what it found."""
-        record = {"stage": stage, "finished_unix_s": round(time.time()), "wall_s": round(wall_s, 2)}
-        write_json(self.stage_record(stage), {**record, "summary": dict(summary)})
+        record = StageRecord(
+            stage=stage, finished_unix_s=round(time.time()), wall_s=round(wall_s, 2), summary=summary
+        )
+        write_artifact(self.stage_record(stage), record)
 
     def extended(self, asked: StudyConfig) -> "Study":
         """Return the study as it is once it is what it is asked to be, see `extend_study`."""
         asked = asked.model_copy(update={"name": self.config.name})
         return replace(self, config=grown(self.config, asked) if self.has_begun else asked)
 
-    def record(self, stage: Stage) -> dict[str, Any]:
-        """Return the record of a completed stage: `wall_s` and `summary`.
+    def record(self, stage: Stage) -> StageRecord:
+        """Return the record of a completed stage.
 
         Raises
         ------
         StudyError
-            When the stage has not been completed.
+            When the stage has not been completed, or its record cannot be read.
         """
         if not self.is_done(stage):
             raise StudyError(
                 f"{self.directory}: stage `{stage}` has not been run; "
                 f"run `python -m glsweep.run {stage} --study {self.directory}` first"
             )
-        record: dict[str, Any] = read_json(self.stage_record(stage))
-        return record
+        return read_artifact(self.stage_record(stage), StageRecord)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import ray
 from ray import tune
@@ -20,15 +19,15 @@ from glsweep.doctor.connection import connected, trial_request, trials_at_once
 from glsweep.doctor.examine import check_before_sweep
 from glsweep.doctor.memory import requirements_of
 from glsweep.errors import ResourceError
-from glsweep.files import write_json
 from glsweep.patches.store import PatchArrays, keep_trained_on, open_patches
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.signals import kept_handlers
 from glsweep.study import Study
+from glsweep.study.artifacts import SweepSummary, Winners, write_artifact
 from glsweep.sweep.checkpoints import CheckpointCleaner, CheckpointStore
 from glsweep.sweep.journal import Journal, Listener
 from glsweep.sweep.mirror import mirrored
-from glsweep.sweep.outcomes import failure_in_sweep, told, winners, write_trials
+from glsweep.sweep.outcomes import failure_in_sweep, winners, write_trials
 from glsweep.sweep.overview import SweepTerms
 from glsweep.sweep.queue import TrialQueue, alike_strata, cohort_sizes
 from glsweep.sweep.records import Ledger, SweepRecords, read_records
@@ -178,7 +177,7 @@ def _tune(
 
 def sweep(
     study: Study, plan: Plan, *, address: str | None, storage: str | None, console: Console
-) -> dict[str, Any]:
+) -> SweepSummary:
     """Run the trials, write `sweep/trials.csv` and `sweep/winners.json`, and return a summary.
 
     A stratum without a winner stands under `failed` in the summary, see `glsweep.sweep.outcomes`.
@@ -204,20 +203,20 @@ def sweep(
             with table, tabled(study):
                 records = run_trials(job, split_arrays(study, plan), [mirror, table])
         best = winners(records, search.rank_by)
-        write_json(study.winners_json, best)
+        write_artifact(study.winners_json, Winners(by_stratum=best))
     failed = {
         stratum.key: failure_in_sweep(stratum, records.strata.get(stratum.key, []), study.config.space)
         for stratum in plan.strata
         if stratum.key not in best
     }
     outcomes = Counter(str(record.outcome) for record in records.trials.values())
-    return {
-        "trials": len(records.trials),
-        "outcomes": dict(outcomes),
-        "epochs": sum(len(record.epochs) for record in records.trials.values()),
-        "winners": {key: won["trial_id"] for key, won in best.items()},
-        "failed": told(failed),
-    }
+    return SweepSummary(
+        trials=len(records.trials),
+        outcomes=dict(outcomes),
+        epochs=sum(len(record.epochs) for record in records.trials.values()),
+        winners={key: won.trial_id for key, won in best.items()},
+        failed=dict(sorted(failed.items())),
+    )
 
 
 @contextmanager
@@ -238,7 +237,7 @@ def _write_table(study: Study) -> None:
     write_trials(records, study.config.space.search.rank_by, study.trials_csv)
 
 
-def split_arrays(study: Study, plan: Plan) -> dict[int, Any]:
+def split_arrays(study: Study, plan: Plan) -> dict[int, tuple[PatchArrays, PatchArrays]]:
     """Return training and validation patches of every size that the plan's trials need."""
     sizes = patch_sizes_px(plan.strata)
     stores = {size: open_patches(study, size) for size in sizes}

@@ -5,18 +5,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
 from glsweep.config.space import Metric
 from glsweep.errors import GlsweepError
-from glsweep.files import read_json
 from glsweep.study import Study
+from glsweep.study.artifacts import Winners, read_artifact
 from glsweep.sweep.records import Event, SweepRecords, TrialRecord, read_records
-from glsweep.tracking.address import reached, tracking_uri, without_password
+from glsweep.tracking.address import Labelled, reached, tracking_uri, without_password
 from glsweep.tracking.runs import Condition, Epoch, RunState
 from glsweep.tracking.store import SystemMetrics
 from glsweep.tracking.tracker import Tracker, origin_tags, track_members
@@ -24,7 +24,17 @@ from glsweep.tracking.tracker import Tracker, origin_tags, track_members
 # --- What MLflow is to hold of a sweep, told from its records alone
 
 
-def track_study(study: Study) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Tracked:
+    """What was sent: where to, of how many trials and members, in how many calls of the store."""
+
+    mlflow_uri: str
+    trials: int
+    members: int
+    calls: int
+
+
+def track_study(study: Study) -> Tracked:
     """Send MLflow what it lacks of a study: from the ledger, the members and the report.
 
     It may be run as often as one likes, but not while the study itself runs: trials that are not
@@ -42,19 +52,15 @@ def track_study(study: Study) -> dict[str, Any]:
         tracker.sync_sweep(sweep_state(study, "completed" if is_over else "interrupted"))
     for record in records.trials.values():
         send_trial(tracker, record, study.config.space.search.rank_by, is_running=False)
-    return {
-        "mlflow_uri": without_password(tracker.uri),
-        "trials": len(records.trials),
-        "members": track_members(study),
-        "calls": tracker.calls,
-    }
+    members = track_members(study)
+    return Tracked(without_password(tracker.uri), len(records.trials), members, tracker.calls)
 
 
 def send_trial(tracker: Tracker, record: TrialRecord, figure: Metric, *, is_running: bool) -> None:
     """Bring one trial's run up to date; a trial that is not over and does not run is interrupted."""
     trial = record.trial
     condition: Condition = record.outcome or ("running" if is_running else "interrupted")
-    tags: dict[str, object] = {
+    tags: dict[str, Labelled] = {
         "stratum": trial.stratum.key,
         "configuration": trial.configuration,
         "replicate": trial.replicate,
@@ -80,7 +86,8 @@ def send_trial(tracker: Tracker, record: TrialRecord, figure: Metric, *, is_runn
 def sweep_state(study: Study, condition: Condition) -> RunState:
     """Return what the run of the whole sweep is to hold; once there are winners, their figures too."""
     space, search = study.config.space, study.config.space.search
-    won = read_json(study.winners_json) if study.winners_json.is_file() else {}
+    is_over = study.winners_json.is_file()
+    won = read_artifact(study.winners_json, Winners).by_stratum if is_over else {}
     parameters = {
         "seed": study.config.seed,
         "sampler": search.sampler,
@@ -89,7 +96,7 @@ def sweep_state(study: Study, condition: Condition) -> RunState:
         "tolerance_m": search.tolerance_m,
     }
     # MLflow never changes a parameter; what a study may get more of, and its names, are tags.
-    tags = {
+    tags: dict[str, Labelled] = {
         "space": space.name,
         "data": study.config.card.name,
         "data_card": study.config.card.content_hash(),
@@ -101,7 +108,7 @@ def sweep_state(study: Study, condition: Condition) -> RunState:
         condition=condition,
         parameters=parameters,
         tags={**tags, **origin_tags()},
-        figures={f"best_{search.rank_by}.{key}": winner["value"] for key, winner in won.items()},
+        figures={f"best_{search.rank_by}.{key}": winner.value for key, winner in won.items()},
     )
 
 

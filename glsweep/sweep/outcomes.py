@@ -15,14 +15,13 @@ from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
-from pydantic import Field, TypeAdapter
 
-from glsweep.config.settings import Settings
 from glsweep.config.space import Metric, SearchSpace
 from glsweep.config.trial import Stratum, TrialParameters
 from glsweep.errors import GlsweepError, StudyError
 from glsweep.files import replacing
 from glsweep.study import Study
+from glsweep.study.artifacts import Failure, Winner
 from glsweep.study.configuration import STAGES, Stage
 from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.tracking.address import parameter_label
@@ -40,37 +39,8 @@ _DIVERGED = re.compile(r"\b(nan|inf)\b|diverge", re.IGNORECASE)
 _MEMORY = re.compile(r"memory|SIGKILL|\bOOM\b", re.IGNORECASE)
 
 
-class Failure(Settings):
-    """Why a stratum has no network in the study's table.
-
-    Attributes
-    ----------
-    stratum : str
-        Its key.
-    stage : Stage
-        Where it failed.
-    reason, remedy : str
-        Clauses for people; the remedy is something that they can do.
-    """
-
-    stratum: str
-    stage: Stage
-    reason: str = Field(min_length=1)
-    remedy: str = Field(min_length=1)
-
-    @property
-    def title(self) -> str:
-        """The stratum's name for people."""
-        return Stratum.parse(self.stratum).title
-
-    def __str__(self) -> str:
-        return f"{self.title} failed in stage `{self.stage}` ({self.reason}); {self.remedy}"
-
-
 Failures = dict[str, Failure]
 """From a stratum's key."""
-
-_FAILURES = TypeAdapter(Failures)
 
 
 def read_failures(study: Study) -> Failures:
@@ -78,13 +48,8 @@ def read_failures(study: Study) -> Failures:
     found: Failures = {}
     for stage in STAGES:
         if study.is_done(stage):
-            found |= _FAILURES.validate_python(study.record(stage)["summary"].get("failed", {}))
+            found |= study.record(stage).summary.failed
     return found
-
-
-def told(failed: Mapping[str, Failure]) -> dict[str, dict[str, str]]:
-    """Return failures as a stage's summary holds them."""
-    return {key: failure.model_dump() for key, failure in sorted(failed.items())}
 
 
 def surviving(study: Study, won: Iterable[str]) -> list[str]:
@@ -197,7 +162,7 @@ COLUMNS = (
 """Of `trials.csv`."""
 
 
-def winners(records: SweepRecords, figure: Metric) -> dict[str, dict[str, Any]]:
+def winners(records: SweepRecords, figure: Metric) -> dict[str, Winner]:
     """Return each stratum's best configuration, by the mean of `figure` over its seeds.
 
     Of a configuration count those seeds that ran their full budget, each with its best epoch; its
@@ -227,9 +192,9 @@ def write_trials(records: SweepRecords, figure: Metric, target: Path) -> None:
         trials_frame(records, figure).to_csv(beside, index=False)
 
 
-def changes_in_full(winner: Mapping[str, Any], parameters: TrialParameters) -> dict[str, tuple[Any, Any]]:
+def changes_in_full(winner: Winner, parameters: TrialParameters) -> dict[str, tuple[Any, Any]]:
     """Return what full training has otherwise than the winner's trials: what it was, and what it becomes."""
-    was = TrialParameters.model_validate(winner["parameters"]).model_dump(mode="json")
+    was = winner.parameters.model_dump(mode="json")
     now = parameters.model_dump(mode="json")
     return {name: (was.get(name), value) for name, value in now.items() if was.get(name) != value}
 
@@ -252,30 +217,29 @@ def changes_told(changes: Mapping[str, Mapping[str, Sequence[Any]]]) -> list[str
     ]
 
 
-def _ranked(records: SweepRecords, stratum: list[TrialRecord], figure: Metric) -> Iterator[dict[str, Any]]:
+def _ranked(records: SweepRecords, stratum: list[TrialRecord], figure: Metric) -> Iterator[Winner]:
     """Yield what is known of each configuration whose first seed ran in full."""
     for first in stratum:
         seeds = [first, *records.replicates.get(first.trial.configuration, [])]
         values = [_best(record, figure)[1] for record in seeds if record.outcome == "completed"]
         if first.outcome == "completed":
-            yield {
-                "trial_id": first.trial.trial_id,
-                "index": first.trial.index,
-                "figure": figure,
-                "value": fmean(values),
-                "replicates": len(values),
-                "mean": fmean(values),
-                "spread": stdev(values) if len(values) > 1 else None,
-                "epoch": _best(first, figure)[0],
-                "seed": first.trial.seed,
-                "parameters": first.trial.parameters.model_dump(mode="json"),
-            }
+            yield Winner(
+                trial_id=first.trial.trial_id,
+                index=first.trial.index,
+                figure=figure,
+                value=fmean(values),
+                replicates=len(values),
+                spread=stdev(values) if len(values) > 1 else None,
+                epoch=_best(first, figure)[0],
+                seed=first.trial.seed,
+                parameters=first.trial.parameters,
+            )
 
 
-def _best_of(ranked: list[dict[str, Any]], figure: Metric) -> dict[str, Any]:
+def _best_of(ranked: list[Winner], figure: Metric) -> Winner:
     best = ranked[0]
     for other in ranked[1:]:
-        if is_better(figure, other["value"], best["value"]):
+        if is_better(figure, other.value, best.value):
             best = other
     return best
 
@@ -289,7 +253,7 @@ def _best(record: TrialRecord, figure: Metric) -> tuple[int, float]:
     return best
 
 
-def _row(record: TrialRecord, figure: Metric) -> dict[str, Any]:
+def _row(record: TrialRecord, figure: Metric) -> dict[str, str | float | None]:
     best = record.best(figure)
     return {
         "trial_id": record.trial.trial_id,

@@ -11,7 +11,7 @@ from glsweep.config.trial import Stratum
 from glsweep.search.plan import ListedPlan, Plan
 from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.sweep.rungs import SeedScores, first_best, rung_epochs
-from glsweep.tracking.address import parameter_label
+from glsweep.tracking.address import Labelled, parameter_label
 
 # --- What a sweep was begun with, as far as it says how much there is to do
 
@@ -365,5 +365,5 @@ def distinction(record: TrialRecord, others: Iterable[TrialRecord]) -> str:
     return ", ".join(shown)
 
 
-def _short(value: object) -> str:
+def _short(value: Labelled) -> str:
     return f"{value:.3g}" if isinstance(value, float) else parameter_label(value)

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from glsweep.config.space import NoStopping
 from glsweep.config.trial import Stratum
-from glsweep.files import read_json
 from glsweep.search import make_plan
 from glsweep.study import Study
+from glsweep.study.artifacts import Winners, read_artifact
 from glsweep.study.configuration import STAGES, Stage
 from glsweep.sweep.journal import CRASHES_IN_A_ROW
 from glsweep.sweep.overview import SECONDS_PER_HOUR, Overview, StratumRow, SweepTerms, overview, seconds_left
@@ -286,7 +286,7 @@ def read_status(study: Study) -> Status:
     """Read how a study stands."""
     # Before the files: a study that ends meanwhile is then called running, not broken off.
     is_running = is_locked(study)
-    done: dict[Stage, float] = {s: study.record(s)["wall_s"] for s in STAGES if study.is_done(s)}
+    done: dict[Stage, float] = {s: study.record(s).wall_s for s in STAGES if study.is_done(s)}
     current = next((stage for stage in STAGES if stage not in done), None)
     parts = [_sweep(study)] if study.ledger_jsonl.is_file() else []
     if study.members_ledger_jsonl.is_file():
@@ -324,7 +324,7 @@ def _sweep(study: Study) -> TrialCounts:
 
 
 def _retraining(study: Study) -> TrialCounts:
-    strata = [Stratum.parse(key) for key in sorted(read_json(study.winners_json))]
+    strata = [Stratum.parse(key) for key in sorted(read_artifact(study.winners_json, Winners).by_stratum)]
     terms = SweepTerms.of_retraining(strata, study.config.space)
     return TrialCounts(
         "retrain", "Retraining of the winners", read_records(study.members_ledger_jsonl), terms

@@ -150,13 +150,12 @@ def _words(
     progress = state.progress
     if isinstance(report, Failure):
         return {"trial_id": trial_id, "failed": f"epoch {progress.epoch + 1}: {report}"}
-    told = dict(progress.report or {})
-    del told["last"]
+    assert progress.report is not None, "an epoch has come to its end"
     return {
         "trial_id": trial_id,
-        "epoch": told.pop("epoch"),
+        "epoch": progress.report.epoch,
         "last": is_over(state, schedule),
-        "figures": told,
+        "figures": progress.report.figures(),
     }
 
 

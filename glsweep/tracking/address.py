@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -25,7 +25,12 @@ from glsweep.study import Study
 # --- What a value or a name is called in MLflow
 
 
-def parameter_label(value: object) -> str:
+Labelled = str | float | Enum | Sequence["Labelled"] | None
+Tags = Mapping[str, Labelled]
+"""What runs and versions are found and described by; a name without a dot goes under `glsweep.`."""
+
+
+def parameter_label(value: Labelled) -> str:
     """Return the text under which a parameter's value is shown.
 
     MLflow's parallel coordinates drop a run that lacks a selected parameter, so that None has
@@ -33,7 +38,7 @@ def parameter_label(value: object) -> str:
 
     Parameters
     ----------
-    value : object
+    value : Labelled
         None, a number, a string, or a tuple or list of them.
 
     Returns
@@ -75,7 +80,7 @@ def metrics(figures: Mapping[str, float]) -> dict[str, float]:
     return {metric_name(name): metric_value(value) for name, value in figures.items()}
 
 
-def tags(values: Mapping[str, object]) -> dict[str, str]:
+def tags(values: Tags) -> dict[str, str]:
     """Return `values` as tags: a name without a dot goes under `glsweep.`."""
     return {
         name if "." in name else f"glsweep.{name}": parameter_label(value) for name, value in values.items()

@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
@@ -61,7 +61,7 @@ class Registry:
         content: str,
         example: npt.NDArray[np.float32],
         run_id: str,
-        tags: Mapping[str, object],
+        tags: labels.Tags,
     ) -> str:
         """Register a member and return its version.
 
@@ -87,7 +87,7 @@ class Registry:
         content: str,
         example: npt.NDArray[np.float32],
         run_id: str,
-        tags: Mapping[str, object],
+        tags: labels.Tags,
     ) -> str:
         self._make_model()
         logged = self._store.ask(
@@ -126,7 +126,7 @@ class Registry:
         """Give the alias `champion` to a version."""
         self._store.ask(self._client.set_registered_model_alias, self.model, CHAMPION, number)
 
-    def note(self, number: str, tags: Mapping[str, object]) -> None:
+    def note(self, number: str, tags: labels.Tags) -> None:
         """Add tags to a version."""
         for name, text in labels.tags(tags).items():
             self._store.ask(self._client.set_model_version_tag, self.model, number, name, text)

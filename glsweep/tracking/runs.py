@@ -65,8 +65,8 @@ class RunState:
 
     title: str
     condition: Condition
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    tags: Mapping[str, object] = field(default_factory=dict)
+    parameters: labels.Tags = field(default_factory=dict)
+    tags: labels.Tags = field(default_factory=dict)
     epochs: Sequence[Epoch] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
     started_unix_s: float | None = None

@@ -13,8 +13,11 @@ from typing import Self
 import pandas as pd
 
 from glsweep import __version__
-from glsweep.files import read_json
+from glsweep.nets.member import load_card_of
 from glsweep.study import Study
+from glsweep.study.artifacts import read_artifact
+from glsweep.study.evaluation_artifacts import StudyTable
+from glsweep.tracking.address import Labelled, Tags
 from glsweep.tracking.runs import PARENT_TAG, TITLE_TAG, Epoch, Runs, RunState, TrackedRun
 from glsweep.tracking.store import Store, connect
 
@@ -24,13 +27,13 @@ from glsweep.tracking.store import Store, connect
 PACKAGES = ("torch", "ray", "mlflow", "optuna")
 
 
-def origin_tags() -> dict[str, object]:
+def origin_tags() -> dict[str, Labelled]:
     """Return versions, git state and machine of this process as tags of an MLflow run."""
     return {**_versions(), **_git_state(), **_machine()}
 
 
-def _versions() -> dict[str, object]:
-    found: dict[str, object] = {"version.glsweep": __version__, "version.python": platform.python_version()}
+def _versions() -> dict[str, Labelled]:
+    found: dict[str, Labelled] = {"version.glsweep": __version__, "version.python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[f"version.{package}"] = version(package)
@@ -39,7 +42,7 @@ def _versions() -> dict[str, object]:
     return {f"glsweep.{name}": value for name, value in found.items()}
 
 
-def _git_state() -> dict[str, object]:
+def _git_state() -> dict[str, Labelled]:
     """Return the commit and whether files differ from it; nothing when this package is not under git.
 
     A package that is installed within somebody's work tree is no part of it, hence `ls-files`.
@@ -55,9 +58,9 @@ def _git_state() -> dict[str, object]:
     return {"mlflow.source.git.commit": commit, "glsweep.git_dirty": bool(changes)}
 
 
-def _machine() -> dict[str, object]:
+def _machine() -> dict[str, Labelled]:
     gpus = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
-    found: dict[str, object] = {"platform": platform.platform(), "cpus": os.cpu_count()}
+    found: dict[str, Labelled] = {"platform": platform.platform(), "cpus": os.cpu_count()}
     if "SC_PHYS_PAGES" in os.sysconf_names:
         memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         found["memory_gib"] = round(memory_bytes / 2**30, 1)
@@ -160,10 +163,10 @@ class Tracker:
         self,
         name: str,
         *,
-        parameters: Mapping[str, object],
+        parameters: Tags,
         history: pd.DataFrame,
         figures: Mapping[str, float],
-        tags: Mapping[str, object],
+        tags: Tags,
         artifacts: Sequence[Path],
     ) -> str:
         """Log a retrained winner, or bring its run up to date; return the run's id.
@@ -183,7 +186,7 @@ class Tracker:
         artifacts : sequence of Path
             Files and folders: the weights, the card, the table.
         """
-        links: dict[str, object] = {PARENT_TAG: self._sweep().run_id}
+        links: dict[str, Labelled] = {PARENT_TAG: self._sweep().run_id}
         trial = self._runs.get("trial", str(tags["trial_id"]))
         if trial is not None:
             links["glsweep.trial_run_id"] = trial.run_id
@@ -241,29 +244,39 @@ def track_members(study: Study) -> int:
         When the store cannot be reached or used; see `without_stopping`.
     """
     tracker = Tracker.open(study)
-    table = read_json(study.table_json) if study.table_json.is_file() else {"rows": []}
-    tested = {row["stratum"]: dict(row) for row in table["rows"]}
-    for row in table.get("by_data_set", []):
-        if row["kind"] == "network":
-            tested[row["stratum"]] |= {f"{row['data_set']}.{name}": row[name] for name in BY_DATA_SET}
+    tested = _test_metrics(study)
     shared = [path for path in (study.table_csv, study.report_html) if path.is_file()]
     drawn = [path for path in (study.figures,) if path.is_dir()]
     cards = sorted((study.directory / "members").glob("*/card.json"))
     for path in cards:
-        member, card = path.parent, read_json(path)
-        figures = {f"best_epoch.{name}": value for name, value in card["figures"].items()}
-        if card["tau"] is not None:
-            figures["tau"] = card["tau"]
-        numbers = {k: v for k, v in tested.get(member.name, {}).items() if isinstance(v, int | float)}
-        figures |= {f"test.{name}": float(value) for name, value in numbers.items()}
+        member, card = path.parent, load_card_of(path.parent)
+        figures = {f"best_epoch.{name}": value for name, value in card.figures.items()}
+        if card.tau is not None:
+            figures["tau"] = card.tau
+        figures |= {f"test.{name}": value for name, value in tested.get(member.name, {}).items()}
         tracker.sync_member(
             member.name,
-            parameters={**card["parameters"], "seed": card["seed"]},
+            parameters={**card.parameters, "seed": card.seed},
             history=pd.read_csv(member / "history.csv"),
             figures=figures,
-            tags={"stratum": member.name, "trial_id": card["trial_id"]},
+            tags={"stratum": member.name, "trial_id": card.trial_id},
             artifacts=[*sorted(p for p in member.iterdir() if p.is_file()), *drawn, *shared],
         )
     if shared:
         tracker.log_study_artifacts([*shared, *drawn])
     return len(cards)
+
+
+def _test_metrics(study: Study) -> dict[str, dict[str, float]]:
+    """Return what each member that was evaluated reached, by its stratum's key."""
+    if not study.table_json.is_file():
+        return {}
+    table = read_artifact(study.table_json, StudyTable)
+    found = {
+        row.stratum: {name: float(value) for name, value in row if isinstance(value, int | float)}
+        for row in table.rows
+    }
+    for row in table.by_data_set:
+        if row.kind == "network" and row.stratum is not None:
+            found[row.stratum] |= {f"{row.data_set}.{name}": getattr(row, name) for name in BY_DATA_SET}
+    return found

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -233,7 +233,7 @@ def close_epoch(
     report = _report(progress.epoch, result, epoch_s, progress.micro_batch or parameters.batch_size)
     _keep_best(state, report.figures()[schedule.monitor], schedule)
     report = replace(report, last=is_over(state, schedule))
-    progress.report = asdict(report)
+    progress.report = report
     return report
 
 

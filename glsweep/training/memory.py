@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from glsweep.metrics.thresholds import Truth, choose_threshold, truth_within
 from glsweep.nets import derive_channels, has_data
 from glsweep.patches.store import PatchArrays
 from glsweep.scenes.masks import FULL
+from glsweep.study.artifacts import ThresholdCurve
 from glsweep.training.state import TrainingState, copy_to_host, put_back
 
 # --- Memory that a process frees and needs again a moment later
@@ -275,7 +276,7 @@ def calibrate_on(
     settings: Calibration,
     *,
     tolerance_m: float,
-) -> dict[str, Any]:
+) -> ThresholdCurve:
     """Choose the network's threshold on `patches`, those of validation; see `choose_threshold`."""
     probability = torch.from_numpy(predict_patches(network, patches, channels))
     return choose_threshold(probability, truth_of(patches, tolerance_m), settings)

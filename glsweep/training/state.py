@@ -26,6 +26,7 @@ from glsweep.search.draws import Configurations
 from glsweep.search.plan import ListedPlan, Plan
 from glsweep.search.traversal import random_pick, traverse
 from glsweep.study import Study
+from glsweep.training import EpochReport
 
 # --- The whole state of a training run, kept as one safetensors file
 
@@ -42,7 +43,7 @@ class Progress:
     epoch: int = 0
     best_epoch: int = 0
     best_value: float | None = None
-    report: dict[str, Any] | None = None
+    report: EpochReport | None = None
     micro_batch: int | None = None
 
 
@@ -162,7 +163,9 @@ def read_progress(path: Path) -> Progress:
         When the file is missing or cut short.
     """
     with _opened(path) as file:
-        return Progress(**json.loads(file.metadata()["progress"]))
+        kept = json.loads(file.metadata()["progress"])
+    report = kept.pop("report")
+    return Progress(**kept, report=report and EpochReport(**report))
 
 
 def best_weights(path: Path) -> tuple[Progress, dict[str, Tensor]]:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from made_artifacts import winner
 from made_configs import SPACE, changed, write_yaml
 
 from glsweep.config.settings import load_yaml
@@ -335,7 +336,7 @@ def test_a_member_has_what_its_winner_won_with_unless_retraining_says_otherwise_
             "bce_weight": 0.2,
             "gradient_clip": 0.1,
         }
-        member = plan_member(study, 0, "unet-32", {"parameters": won, "seed": 7}).parameters
+        member = plan_member(study, 0, "unet-32", winner(parameters=won)).parameters
         assert (member.batch_size, member.gradient_clip) == (25 if overrides else 4, 0.1)
 
 

@@ -4,19 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from made_artifacts import winner
 from made_configs import SPACE
 from made_input import card as model_card
 
 from glsweep.config.data_card import DataCard, Simulation, Split
 from glsweep.config.space import SearchSpace
 from glsweep.config.trial import Stratum
-from glsweep.files import write_json
 from glsweep.nets import build_network
 from glsweep.nets.member import save_member
 from glsweep.patches.prepare import prepare_patches
 from glsweep.patches.store import open_patches, store_folder
 from glsweep.simulation import simulate_data
 from glsweep.study import Study, create_study
+from glsweep.study.artifacts import Winners, write_artifact
 from glsweep.study.configuration import StudyConfig
 from glsweep.training.memory import predict_patches
 
@@ -40,7 +41,7 @@ def write_study(folder: Path) -> Study:
     network = build_network("unet", in_channels=2, base_width=8, seed=1)
     made = model_card(patch_size_px=32, base_width=8, channels=("real", "imag"), seed=1, tau=None)
     save_member(study.member(STRATUM), network, made)
-    write_json(study.winners_json, {STRATUM.key: {}})
+    write_artifact(study.winners_json, Winners(by_stratum={STRATUM.key: winner(STRATUM)}))
     generator = np.random.default_rng(0)
     for split, tau in DRAWN_AT.items():
         patches = open_patches(study, 32).arrays(split)

@@ -14,6 +14,7 @@ from glsweep.evaluate.patches import (
     recall_by_coherence,
 )
 from glsweep.patches.store import PatchArrays
+from glsweep.study.evaluation_artifacts import HeldOutMetrics
 
 SIZE_PX = 40
 SETTINGS = Calibration(lowest=0.1, highest=0.9, count=17, criterion="dice")
@@ -41,10 +42,10 @@ def test_each_data_set_scores_as_it_would_alone():
     for name, found in scores.items():
         alone = every.select(of_patch == name)
         expected = alone.score(probability[of_patch == name], 0.6)
-        assert {key: found[key] for key in expected} == expected
-        assert found["best_relaxed_f1"] >= found["relaxed_f1"] - 1e-12
-        precision, recall = found["relaxed_precision"], found["relaxed_recall"]
-        assert found["relaxed_f1"] == pytest.approx(2 * precision * recall / (precision + recall))
+        assert {key: getattr(found, key) for key in HeldOutMetrics.model_fields} == expected.model_dump()
+        assert found.best_relaxed_f1 >= found.relaxed_f1 - 1e-12
+        precision, recall = found.relaxed_precision, found.relaxed_recall
+        assert found.relaxed_f1 == pytest.approx(2 * precision * recall / (precision + recall))
 
 
 def test_pixels_without_data_count_neither_apart_nor_among_the_facts():
@@ -58,8 +59,8 @@ def test_pixels_without_data_count_neither_apart_nor_among_the_facts():
     beyond[:, :, 30:] = 1
     assert parted.score(said * every.has_data, 0.6, SETTINGS) == parted.score(beyond, 0.6, SETTINGS)
     facts = parted.facts()["sim"]
-    assert facts["valid_share"] == pytest.approx(30 / SIZE_PX)
-    assert facts["line_share"] == pytest.approx(1 / SIZE_PX), "of what can be seen, a row of each patch"
+    assert facts.valid_share == pytest.approx(30 / SIZE_PX)
+    assert facts.line_share == pytest.approx(1 / SIZE_PX), "of what can be seen, a row of each patch"
 
 
 def test_recall_by_coherence_agrees_with_a_dilation_by_hand():
@@ -75,24 +76,24 @@ def test_recall_by_coherence_agrees_with_a_dilation_by_hand():
     edges = [-1.0, *COHERENCE_EDGES, 2.0]
     for counted, low, high in zip(rows, edges[:-1], edges[1:], strict=True):
         here = line & (known >= low) & (known < high)
-        assert counted["line_px"] == here.sum()
-        assert counted["recall"] == (found[here].mean() if here.any() else None)
-    assert rows[-1]["recall"] > 0 == rows[0]["recall"]
+        assert counted.line_px == here.sum()
+        assert counted.recall == (found[here].mean() if here.any() else None)
+    assert rows[-1].recall > 0 == rows[0].recall
 
 
 def test_facts_tell_noise_from_clear_ground():
     clear = patches()
     noisy = PatchArrays(clear.image[:, :, :, : SIZE_PX // 2], clear.mask[:, :, : SIZE_PX // 2], 100.0, 1.0)
     facts = data_facts_of(noisy, patch_coherence(noisy))
-    assert facts["coherence"] < 0.3
-    assert facts["line_share"] == pytest.approx(1 / SIZE_PX)
-    assert (facts["patches_with_line"], facts["patches_without_line"]) == (7, 1)
-    assert data_facts_of(clear, patch_coherence(clear))["coherence"] > facts["coherence"]
+    assert facts.coherence < 0.3
+    assert facts.line_share == pytest.approx(1 / SIZE_PX)
+    assert (facts.patches_with_line, facts.patches_without_line) == (7, 1)
+    assert data_facts_of(clear, patch_coherence(clear)).coherence > facts.coherence
 
 
 def test_patches_without_data_or_line_have_no_coherence_and_no_recall():
     empty = PatchArrays(np.zeros((1, 2, 9, 9), np.float32), np.zeros((1, 9, 9), np.uint8), 100.0, 1.0)
     facts = data_facts_of(empty, patch_coherence(empty))
-    assert (facts["valid_share"], facts["coherence"], facts["line_coherence"]) == (0, None, None)
+    assert (facts.valid_share, facts.coherence, facts.line_coherence) == (0, None, None)
     rows = recall_by_coherence(empty, patch_coherence(empty), np.zeros((1, 9, 9), bool), 200.0)
-    assert [row["recall"] for row in rows] == [None] * 3
+    assert [row.recall for row in rows] == [None] * 3

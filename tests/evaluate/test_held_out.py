@@ -10,6 +10,7 @@ from glsweep.config.space import Calibration
 from glsweep.evaluate.patches import HeldOut, member_curves
 from glsweep.metrics.thresholds import choose_threshold, truth_within
 from glsweep.patches.store import PatchArrays
+from glsweep.study.artifacts import ThresholdCurve
 
 SIZE_PX = 48
 GRID = Calibration(lowest=0.1, highest=0.9, count=17, criterion="dice")
@@ -38,20 +39,20 @@ def test_the_truth_itself_scores_best_on_every_figure() -> None:
         "dice_with_line",
         "dice_micro",
     ):
-        assert scores[figure] == 1, figure
-    assert scores["hd95_px"] == scores["hd95_union_px"] == scores["hd95_m"] == 0
-    assert (scores["patches_with_line"], scores["patches_without_line"]) == (5, 2)
-    assert scores["empty_predictions"] == 2
-    assert (scores["relaxed_f1_low"], scores["relaxed_f1_high"]) == (1, 1)
+        assert getattr(scores, figure) == 1, figure
+    assert scores.hd95_px == scores.hd95_union_px == scores.hd95_m == 0
+    assert (scores.patches_with_line, scores.patches_without_line) == (5, 2)
+    assert scores.empty_predictions == 2
+    assert (scores.relaxed_f1_low, scores.relaxed_f1_high) == (1, 1)
 
 
 def test_no_line_scores_its_share_of_line_free_patches_and_no_relaxed_f1() -> None:
     test = held_out()
     scores = test.score(np.zeros(test.patches.mask.shape, np.float32), tau=0.5)
-    assert scores["relaxed_f1"] == 0
-    assert scores["dice"] == pytest.approx(2 / 7)
-    assert scores["dice_with_line"] == 0
-    assert scores["hd95_px"] == pytest.approx(5 / 7 * np.hypot(SIZE_PX, SIZE_PX))
+    assert scores.relaxed_f1 == 0
+    assert scores.dice == pytest.approx(2 / 7)
+    assert scores.dice_with_line == 0
+    assert scores.hd95_px == pytest.approx(5 / 7 * np.hypot(SIZE_PX, SIZE_PX))
 
 
 def with_collars(test: HeldOut) -> HeldOut:
@@ -85,11 +86,11 @@ def test_all_line_draws_all_that_has_data_and_the_truth_that_can_be_seen_is_perf
     test = with_collars(held_out())
     all_line = test.score(np.ones(test.patches.mask.shape, np.float32), tau=0.5)
     line_share = test.patches.mask.sum() / test.has_data.sum()
-    assert all_line["precision_micro"] == pytest.approx(line_share)
-    assert all_line["recall_micro"] == 1
+    assert all_line.precision_micro == pytest.approx(line_share)
+    assert all_line.recall_micro == 1
     truth = test.score(test.patches.mask.astype(np.float32), tau=0.5)
-    assert truth["relaxed_f1"] == truth["dice"] == truth["bf"] == truth["iou_tol2"] == 1
-    assert truth["hd95_px"] == 0
+    assert truth.relaxed_f1 == truth.dice == truth.bf == truth.iou_tol2 == 1
+    assert truth.hd95_px == 0
 
 
 def test_a_line_shifted_within_the_tolerance_keeps_its_relaxed_f1_but_not_its_dice() -> None:
@@ -98,9 +99,9 @@ def test_a_line_shifted_within_the_tolerance_keeps_its_relaxed_f1_but_not_its_di
         shift: test.score(np.roll(test.patches.mask, shift, axis=2).astype(np.float32), tau=0.5)
         for shift in (1, 2, 6)
     }
-    assert by_px[1]["relaxed_f1"] == by_px[2]["relaxed_f1"] == 1
-    assert by_px[2]["dice_with_line"] < 0.5
-    assert by_px[6]["relaxed_f1"] < 0.5
+    assert by_px[1].relaxed_f1 == by_px[2].relaxed_f1 == 1
+    assert by_px[2].dice_with_line < 0.5
+    assert by_px[6].relaxed_f1 < 0.5
 
 
 def test_the_interval_holds_the_figure() -> None:
@@ -108,7 +109,7 @@ def test_the_interval_holds_the_figure() -> None:
     noisy = np.roll(test.patches.mask, 3, axis=2).astype(np.float32)
     noisy[0] = test.patches.mask[0]
     scores = test.score(noisy, tau=0.5)
-    assert scores["relaxed_f1_low"] < scores["relaxed_f1"] < scores["relaxed_f1_high"]
+    assert scores.relaxed_f1_low < scores.relaxed_f1 < scores.relaxed_f1_high
 
 
 def test_patches_with_and_without_a_line_are_told_apart() -> None:
@@ -117,14 +118,14 @@ def test_patches_with_and_without_a_line_are_told_apart() -> None:
     predicted[0] = 0  # a line missed
     predicted[-1, 3, 3] = 1  # one invented
     scores = test.score(predicted.astype(np.float32), tau=0.5)
-    assert (scores["empty_with_line"], scores["empty_without_line"]) == (1 / 5, 1 / 2)
-    assert scores["dice_with_line"] == scores["bf_with_line"] == pytest.approx(4 / 5)
-    assert scores["hd95_px_with_line"] == pytest.approx(np.hypot(SIZE_PX, SIZE_PX) / 5)
+    assert (scores.empty_with_line, scores.empty_without_line) == (1 / 5, 1 / 2)
+    assert scores.dice_with_line == scores.bf_with_line == pytest.approx(4 / 5)
+    assert scores.hd95_px_with_line == pytest.approx(np.hypot(SIZE_PX, SIZE_PX) / 5)
     line_px = SIZE_PX * 5
-    assert scores["precision_micro"] == pytest.approx((line_px - SIZE_PX) / (line_px - SIZE_PX + 1))
-    assert scores["recall_micro"] == pytest.approx(4 / 5)
+    assert scores.precision_micro == pytest.approx((line_px - SIZE_PX) / (line_px - SIZE_PX + 1))
+    assert scores.recall_micro == pytest.approx(4 / 5)
     all_drawn = held_out(without_line=0).score(np.ones((5, SIZE_PX, SIZE_PX), np.float32), tau=0.5)
-    assert all_drawn["empty_without_line"] is None
+    assert all_drawn.empty_without_line is None
 
 
 def test_the_boundary_figure_is_given_at_every_tolerance_of_the_field() -> None:
@@ -132,8 +133,8 @@ def test_the_boundary_figure_is_given_at_every_tolerance_of_the_field() -> None:
     near, far = (
         test.score(np.roll(test.patches.mask, px, axis=2).astype(np.float32), tau=0.5) for px in (2, 4)
     )
-    assert near["bf_100"] < near["bf_200"] == near["bf_500"] == near["bf"] == 1
-    assert far["bf_200"] < far["bf_500"] == 1
+    assert near.bf_100 < near.bf_200 == near.bf_500 == near.bf == 1
+    assert far.bf_200 < far.bf_500 == 1
 
 
 def test_patches_of_one_scene_are_drawn_together() -> None:
@@ -143,12 +144,12 @@ def test_patches_of_one_scene_are_drawn_together() -> None:
     half_right[:3] = test.patches.mask[:3]
     alone = test.score(half_right, tau=0.5)
     by_scene = replace(test, scenes=np.repeat(["a", "b", "c", "d"], 3)).score(half_right, tau=0.5)
-    assert (alone["interval_over"], by_scene["interval_over"]) == ("patches", "scenes")
-    assert by_scene["relaxed_f1"] == alone["relaxed_f1"] == pytest.approx(6 / 12)
+    assert (alone.interval_over, by_scene.interval_over) == ("patches", "scenes")
+    assert by_scene.relaxed_f1 == alone.relaxed_f1 == pytest.approx(6 / 12)
     # One scene is right throughout, a third of each of the others: with it drawn k times of 4, 4 + 2 k
     # patches of 12 are right, and k is 0 to 3 in more than 95 of 100 draws. Alone, 3 to 9 patches are.
-    assert (by_scene["relaxed_f1_low"], by_scene["relaxed_f1_high"]) == pytest.approx((4 / 12, 10 / 12))
-    assert (alone["relaxed_f1_low"], alone["relaxed_f1_high"]) == pytest.approx((3 / 12, 9 / 12))
+    assert (by_scene.relaxed_f1_low, by_scene.relaxed_f1_high) == pytest.approx((4 / 12, 10 / 12))
+    assert (alone.relaxed_f1_low, alone.relaxed_f1_high) == pytest.approx((3 / 12, 9 / 12))
     too_few = replace(test, scenes=np.repeat(["a", "b"], 6)).score(half_right, tau=0.5)
     assert too_few == alone
 
@@ -159,13 +160,13 @@ def test_each_patch_as_a_scene_of_its_own_gives_the_interval_over_patches() -> N
     noisy[0] = test.patches.mask[0]
     apart = replace(test, scenes=np.array([f"scene{n}" for n in range(7)]))
     expected, found = test.score(noisy, tau=0.5), apart.score(noisy, tau=0.5)
-    assert found == {**expected, "interval_over": "scenes"}
+    assert found == expected.model_copy(update={"interval_over": "scenes"})
     kept = apart.select(np.array([True] * 4 + [False] * 3))
     assert kept.scenes is not None
     assert kept.scenes.tolist() == ["scene0", "scene1", "scene2", "scene3"]
 
 
-def chosen_for(line_probability: float, other_probability: float) -> dict[str, object]:
+def chosen_for(line_probability: float, other_probability: float) -> ThresholdCurve:
     mask = held_out().patches.mask
     probability = np.where(mask > 0, line_probability, other_probability).astype(np.float32)
     return choose_threshold(torch.from_numpy(probability), truth_within(mask, 200.0, 100.0), GRID)
@@ -173,16 +174,16 @@ def chosen_for(line_probability: float, other_probability: float) -> dict[str, o
 
 def test_the_lowest_threshold_above_the_background_is_chosen() -> None:
     chosen = chosen_for(0.72, 0.43)
-    assert chosen["tau"] == pytest.approx(0.45)
-    assert chosen["on_grid_edge"] is False
-    assert np.allclose(chosen["thresholds"], np.linspace(0.1, 0.9, 17))  # type: ignore[arg-type]
+    assert chosen.tau == pytest.approx(0.45)
+    assert chosen.on_grid_edge is False
+    assert np.allclose(chosen.thresholds, np.linspace(0.1, 0.9, 17))
 
 
 @pytest.mark.parametrize(("line", "other", "tau"), [(0.99, 0.87, 0.9), (0.5, 0.01, 0.1)])
 def test_an_optimum_on_the_edge_of_the_grid_is_told(line: float, other: float, tau: float) -> None:
     chosen = chosen_for(line, other)
-    assert chosen["tau"] == pytest.approx(tau)
-    assert chosen["on_grid_edge"] is True
+    assert chosen.tau == pytest.approx(tau)
+    assert chosen.on_grid_edge is True
 
 
 @pytest.mark.parametrize(("criterion", "tau"), [("dice", 0.55), ("relaxed_f1", 0.25)])
@@ -193,9 +194,9 @@ def test_the_criterion_decides_which_threshold_is_best(criterion: str, tau: floa
     probability = np.where(mask > 0, 0.72, np.where(beside > 0, 0.52, 0.22)).astype(np.float32)
     settings = GRID.model_copy(update={"criterion": criterion})
     chosen = choose_threshold(torch.from_numpy(probability), truth_within(mask, 200.0, 100.0), settings)
-    assert chosen["criterion"] == criterion
-    assert chosen["tau"] == pytest.approx(tau)
-    assert chosen["values"].index(max(chosen["values"])) == chosen["thresholds"].index(chosen["tau"])
+    assert chosen.criterion == criterion
+    assert chosen.tau == pytest.approx(tau)
+    assert chosen.values.index(max(chosen.values)) == chosen.thresholds.index(chosen.tau)
 
 
 def test_thresholds_are_told_to_four_digits() -> None:
@@ -203,5 +204,5 @@ def test_thresholds_are_told_to_four_digits() -> None:
     settings = Calibration(lowest=0.1, highest=0.2, count=4, criterion="dice")
     probability = torch.from_numpy(np.where(mask > 0, 0.9, 0.15).astype(np.float32))
     chosen = choose_threshold(probability, truth_within(mask, 200.0, 100.0), settings)
-    assert chosen["thresholds"] == [0.1, 0.1333, 0.1667, 0.2]
-    assert chosen["tau"] == 0.1667
+    assert chosen.thresholds == (0.1, 0.1333, 0.1667, 0.2)
+    assert chosen.tau == 0.1667

@@ -10,6 +10,7 @@ import shapely
 from affine import Affine
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from made_artifacts import data_summary
 from made_configs import SPACE
 from made_input import card as model_card
 from shapely import LineString, box
@@ -18,14 +19,15 @@ from glsweep.config.data_card import DataCard, Simulation, Split
 from glsweep.config.space import SearchSpace
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.scenes import evaluate_scenes, intervals, line_scores
-from glsweep.files import read_json, write_json
 from glsweep.metrics.lines import LineDistances, line_distances
 from glsweep.nets import build_network
 from glsweep.nets.member import save_member
 from glsweep.scenes.lines import lines_on_data
 from glsweep.simulation import simulate_data
 from glsweep.study import create_study
+from glsweep.study.artifacts import read_artifact, write_artifact
 from glsweep.study.configuration import StudyConfig
+from glsweep.study.evaluation_artifacts import LineIntervals, LineMetrics, StudyLines
 
 STRATUM = Stratum("unet", 32)
 
@@ -39,44 +41,44 @@ def write_study(folder, **split):
     study = create_study(folder / "study", config)
     network = build_network("unet", in_channels=2, base_width=4, seed=0)
     save_member(study.member(STRATUM), network, model_card(patch_size_px=32))
-    write_json(study.data_json, {"patches": {"32": {}}})
+    write_artifact(study.data_json, data_summary(32))
     return study
 
 
 def test_what_is_written_is_what_compare_would_say(tmp_path):
     study = write_study(tmp_path)
     found = evaluate_scenes(study, [STRATUM])
-    assert found == read_json(study.lines_json)
-    (member,) = found["members"]
-    assert 1 <= len(member["scenes"]) < 6, "test scenes alone"
+    assert found == read_artifact(study.lines_json, StudyLines)
+    (member,) = found.members
+    assert 1 <= len(member.scenes) < 6, "test scenes alone"
     truth = gpd.read_file(study.scenes / "all_manual_segm_gl.gpkg")
     measured = []
-    for scene in member["scenes"]:
-        name = scene["scene"]
+    for scene in member.scenes:
+        name = scene.scene
         lines = gpd.read_file(study.maps / STRATUM.key / f"{name}-lines.gpkg")
         reference = truth[truth["source_file"] == f"{name}.shp"].geometry
         measured.append(line_distances(list(lines.geometry), list(reference), crs=lines.crs))
-        assert scene["reference_km"] == pytest.approx(measured[-1].reference_km, rel=0.03)
-        assert scene["lines_km"] == pytest.approx(measured[-1].drawn_km, rel=1e-3)
-        assert scene["completeness_200"] == pytest.approx(measured[-1].completeness(200), abs=0.03)
+        assert scene.reference_km == pytest.approx(measured[-1].reference_km, rel=0.03)
+        assert scene.lines_km == pytest.approx(measured[-1].drawn_km, rel=1e-3)
+        assert scene.completeness_200 == pytest.approx(measured[-1].completeness(200), abs=0.03)
         assert (study.maps / STRATUM.key / f"{name}-probability.tif").is_file()
         note = (study.maps / STRATUM.key / f"{name}.json").read_text()
         assert str(tmp_path) not in note, "a study that was moved would name its old place"
         drawn_scene = study.maps / STRATUM.key / json.loads(note)["scene"]
         assert drawn_scene.resolve() in (tmp_path / "scenes").resolve().rglob(f"{name}*")
-        with np.load(study.maps / STRATUM.key / scene["errors"], allow_pickle=False) as arrays:
+        with np.load(study.maps / STRATUM.key / scene.errors, allow_pickle=False) as arrays:
             assert arrays["phase_rad"].shape == (160, 192)
             assert arrays["size_km"].tolist() == [16, 19.2]
             assert (arrays["reference_km"] >= -0.2).all()
             assert (arrays["reference_km"] <= (19.4, 16.2)).all()
             assert len(arrays["drawn_km"]) == len(arrays["drawn_m"])
-    (group,) = member["data_sets"]
+    (group,) = member.data_sets
     pooled = LineDistances.pooled(measured)
-    assert group["pooled"]["lines_km"] == pytest.approx(pooled.drawn_km, rel=1e-3)
-    at_own = next(point for point in group["curve"] if point["tau"] == 0.5)
-    assert {name: at_own[name] for name in group["pooled"]} == group["pooled"]
+    assert group.pooled.lines_km == pytest.approx(pooled.drawn_km, rel=1e-3)
+    at_own = next(point for point in group.curve if point.tau == 0.5)
+    assert LineMetrics(**at_own.model_dump(exclude={"tau"})) == group.pooled
     table = pd.read_csv(study.lines_csv)
-    assert list(table["scene"]) == [scene["scene"] for scene in member["scenes"]]
+    assert list(table["scene"]) == [scene.scene for scene in member.scenes]
 
 
 def test_only_test_ground_counts_where_scenes_are_split(tmp_path):
@@ -84,7 +86,7 @@ def test_only_test_ground_counts_where_scenes_are_split(tmp_path):
     found = evaluate_scenes(study, [STRATUM])
     truth = gpd.read_file(study.scenes / "all_manual_segm_gl.gpkg")
     total_km = truth.length.sum() / 1000
-    tested_km = sum(scene["reference_km"] for scene in found["members"][0]["scenes"])
+    tested_km = sum(scene.reference_km for scene in found.members[0].scenes)
     assert 0 < tested_km < 0.6 * total_km
 
 
@@ -100,11 +102,11 @@ LINE = LineString([(0, 0), (10_000, 0)])
 def test_without_any_drawn_line_a_scene_costs_its_diagonal_and_says_so():
     missed = line_distances([], [LINE], farthest_m=20_000)
     figures = line_scores(missed)
-    assert (figures["mean_m"], figures["completeness_500"], figures["false_km_200"]) == (None, 0, 0)
+    assert (figures.mean_m, figures.completeness_500, figures.false_km_200) == (None, 0, 0)
     right = line_distances([LINE], [LINE])
     pooled = line_scores(LineDistances.pooled([missed, right]))
-    assert pooled["mean_m"] == pytest.approx(5_000)
-    assert pooled["completeness_100"] == pytest.approx(0.5)
+    assert pooled.mean_m == pytest.approx(5_000)
+    assert pooled.completeness_100 == pytest.approx(0.5)
 
 
 def test_an_interval_is_over_scenes_and_holds_what_was_measured():
@@ -112,12 +114,12 @@ def test_an_interval_is_over_scenes_and_holds_what_was_measured():
         line_distances([shapely.affinity.translate(LINE, 0, d)], [LINE]) for d in (50, 80, 120, 180, 300)
     ]
     found = intervals(scenes, seed=0)
-    low, high = found["mean_m"]
+    low, high = found.mean_m
     assert 50 < low < 146 < high < 300
-    low, high = found["completeness_100"]
+    low, high = found.completeness_100
     assert 0 <= low < 0.4 < high <= 1
     assert found == intervals(scenes, seed=0)
-    assert set(intervals(scenes[:2], seed=0).values()) == {None}
+    assert intervals(scenes[:2], seed=0) == LineIntervals()
 
 
 def test_an_interval_is_that_of_drawing_scenes_one_by_one():
@@ -129,9 +131,7 @@ def test_an_interval_is_that_of_drawing_scenes_one_by_one():
     drawn = [
         LineDistances.pooled([scenes[n] for n in generator.integers(8, size=8)]).mean_m() for _ in range(400)
     ]
-    np.testing.assert_allclose(
-        intervals(scenes, seed=1)["mean_m"], np.percentile(drawn, [2.5, 97.5]), rtol=0.1
-    )
+    np.testing.assert_allclose(intervals(scenes, seed=1).mean_m, np.percentile(drawn, [2.5, 97.5]), rtol=0.1)
 
 
 ON_MAP = Affine(100, 0, 5_000, 0, -100, 9_000)

@@ -14,9 +14,9 @@ from mlflow import MlflowClient
 from processes import all_gone
 from small_trials import train_cohorts_one_by_one
 
-from glsweep.files import read_json
 from glsweep.search import make_plan
 from glsweep.study import Study, open_study
+from glsweep.study.artifacts import Winners, read_artifact
 from glsweep.sweep.engine import split_arrays
 from glsweep.sweep.outcomes import trials_frame, winners
 from glsweep.sweep.records import SweepRecords
@@ -70,7 +70,7 @@ def expected(study: Study, tmp_path_factory: pytest.TempPathFactory) -> SweepRec
 
 def test_winners_and_trials_are_those_of_an_undisturbed_sweep(study: Study, expected: SweepRecords) -> None:
     figure = study.config.space.search.rank_by
-    assert read_json(study.winners_json) == winners(expected, figure)
+    assert read_artifact(study.winners_json, Winners).by_stratum == winners(expected, figure)
     table = study.directory / "expected.csv"
     trials_frame(expected, figure).to_csv(table, index=False)
     found, wanted = (pd.read_csv(path).drop(columns="wall_s") for path in (study.trials_csv, table))

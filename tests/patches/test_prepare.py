@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +10,7 @@ from glsweep.errors import DataError, StudyError
 from glsweep.patches.index import share_out
 from glsweep.patches.prepare import prepare_patches
 from glsweep.patches.store import open_patches, store_folder
+from glsweep.study.artifacts import DataSummary, PatchCounts, read_artifact
 
 
 @pytest.fixture(scope="module")
@@ -57,36 +56,36 @@ def test_masks_and_index_agree_and_no_line_lies_where_there_is_no_data(prepared)
 
 def test_the_summary_counts_what_the_stores_hold(prepared):
     study, summary = prepared
-    assert json.loads(study.data_json.read_text()) == summary
-    assert set(summary["patches"]) == {"16", "32"}
+    assert read_artifact(study.data_json, DataSummary) == summary
+    assert set(summary.patches) == {16, 32}
     for size_px in (16, 32):
         store = open_patches(study, size_px)
         total = {"with_line": 0, "without_line": 0}
         for name in SPLITS:
             has_line = store.arrays(name).has_line
-            counts = summary["patches"][str(size_px)][name]
-            assert counts == {"with_line": has_line.sum(), "without_line": (~has_line).sum()}
-            total = {kind: total[kind] + counts[kind] for kind in total}
+            counts = summary.patches[size_px][name]
+            assert counts == PatchCounts(with_line=has_line.sum(), without_line=(~has_line).sum())
+            total = {kind: total[kind] + getattr(counts, kind) for kind in total}
         assert 20 < total["with_line"] <= 30
         assert 6 < total["without_line"] <= 12
 
 
 def test_scenes_without_a_line_are_left_out_and_named(prepared):
     _, summary = prepared
-    assert summary["left_out"] == {"s4": "no row in the file of lines"}
-    named = [name for names in summary["split"]["scenes"].values() for name in names]
+    assert summary.left_out == {"s4": "no row in the file of lines"}
+    named = [name for names in summary.split.scenes.values() for name in names]
     assert sorted(named) == ["s0", "s1", "s2", "s3"]
-    assert summary["catalogue"]["rows_without_geometry"] == 1
+    assert summary.catalogue.rows_without_geometry == 1
 
 
 def test_splits_are_proven_to_share_no_ground(prepared):
     study, summary = prepared
-    assert summary["split"]["rule"] == "scene"
+    assert summary.split.rule == "scene"
     counts = {
         name: sum(len(open_patches(study, size_px).arrays(name)) for size_px in (16, 32)) for name in SPLITS
     }
     train, val, test = counts.values()
-    assert summary["shared_ground"]["pairs_checked"] == train * val + train * test + val * test
+    assert summary.proof.pairs_checked == train * val + train * test + val * test
 
 
 def test_the_scale_is_that_of_valid_training_pixels(prepared):
@@ -148,8 +147,8 @@ def test_a_complete_store_is_kept_and_a_missing_one_is_made_again(folder, tmp_pa
 def test_the_published_protocol_reports_its_leak(folder, tmp_path):
     study = study_of(folder, tmp_path / "s", rule="patch")
     summary = prepare_patches(study, [32])
-    assert summary["split"]["leak_proof"] is False
-    assert "shared_ground" not in summary
+    assert summary.split.leak_proof is False
+    assert summary.proof.pairs_checked is None
     # A slow twin: windows of one scene that share a pixel.
     store = open_patches(study, 32)
     train = store.index("train")
@@ -164,14 +163,14 @@ def test_the_published_protocol_reports_its_leak(folder, tmp_path):
             for at in index.itertuples()
         ]
         assert np.mean(leaking) > 0.3
-        assert summary["leak"]["32"][name] == pytest.approx(np.mean(leaking), abs=1e-4)
+        assert summary.proof.leak[32][name] == pytest.approx(np.mean(leaking), abs=1e-4)
 
 
 def test_blocks_are_proven_to_share_no_ground(folder, tmp_path):
     study = study_of(folder, tmp_path / "s", rule="block")
     summary = prepare_patches(study, [16, 32])
-    assert summary["split"]["rule"] == "block"
-    assert summary["shared_ground"]["pairs_checked"] > 0
+    assert summary.split.rule == "block"
+    assert summary.proof.pairs_checked > 0
 
 
 @pytest.mark.parametrize(("count", "expected"), [(100, (70, 15, 15)), (4, (2, 1, 1)), (3, (1, 1, 1))])
@@ -195,7 +194,7 @@ def test_a_scene_smaller_than_a_patch_is_named_and_gives_none(tmp_path):
         lines.append((f"s{n}", LineString([place @ (0, 20), place @ (160, 60)])))
     write_folder(tmp_path / "data", scenes, lines)
     summary = prepare_patches(study, [16, 32])
-    assert summary["too_small"] == {"16": [], "32": ["small"]}
+    assert summary.too_small == {16: (), 32: ("small",)}
     store = open_patches(study, 32)
     assert not any("small" in set(store.index(name)["scene"]) for name in SPLITS)
 
@@ -211,7 +210,7 @@ def test_a_split_without_a_line_is_refused_and_nothing_is_written(folder, tmp_pa
 def test_the_getz_scenes_are_split_without_a_leak(getz, tmp_path):
     study = study_of(getz, tmp_path / "s", with_line=60, without_line=20)
     summary = prepare_patches(study, [64, 128])
-    assert summary["split"]["rule"] == "scene"
-    assert list(summary["left_out"].values()) == ["no row in the file of lines"]
-    assert summary["catalogue"]["rows_without_geometry"] == 3
-    assert all(summary["patches"]["128"][name]["with_line"] > 4 for name in SPLITS)
+    assert summary.split.rule == "scene"
+    assert list(summary.left_out.values()) == ["no row in the file of lines"]
+    assert summary.catalogue.rows_without_geometry == 3
+    assert all(summary.patches[128][name].with_line > 4 for name in SPLITS)

@@ -153,19 +153,19 @@ def test_the_findings_tell_rule_scenes_and_kilometres_of_every_split():
     entries = [replace(entry_at(f"s{n}", 100 * n, 0, (40, 60)), split=s) for n, s in enumerate(SPLITS)]
     ground = split_ground(entries, Split(rule="column", column="dataset"), largest_patch_px=16, seed=0)
     km = {piece.split: piece.line_m / 1000 for piece in ground.pieces}
-    assert ground.findings() == {
+    assert ground.findings().model_dump() == {
         "rule": "column",
         "reason": "as the file of lines says",
         "leak_proof": True,
-        "scenes": {name: [f"s{n}"] for n, name in enumerate(SPLITS)},
+        "scenes": {name: (f"s{n}",) for n, name in enumerate(SPLITS)},
         "line_km": {name: pytest.approx(km[name], abs=5e-4) for name in SPLITS},
     }
     shared = split_ground(entries, Split(rule="patch"), largest_patch_px=16, seed=0).findings()
-    assert (shared["leak_proof"], shared["reason"]) == (
+    assert (shared.leak_proof, shared.reason) == (
         False,
         "as published: overlapping patches leak between splits",
     )
-    assert shared["scenes"] == {name: ["s0", "s1", "s2"] for name in SPLITS}
+    assert shared.scenes == dict.fromkeys(SPLITS, ("s0", "s1", "s2"))
 
 
 def test_blocks_that_were_asked_for_are_not_excused_by_too_few_groups():
@@ -202,7 +202,7 @@ def test_too_few_groups_fall_back_to_blocks_and_say_so():
     ground = split_ground(chain(5, step_px=50), Split(buffer_px=0), largest_patch_px=16, seed=0)
     assert ground.rule == "block"
     assert "there are 1" in ground.reason
-    km = ground.findings()["line_km"]
+    km = ground.findings().line_km
     assert np.allclose(np.array(list(km.values())) / sum(km.values()), FRACTIONS, atol=0.01)
 
 

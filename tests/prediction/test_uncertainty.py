@@ -3,6 +3,7 @@
 import geopandas as gpd
 import pytest
 from affine import Affine
+from made_artifacts import winner
 from made_configs import SPACE
 from made_input import POLAR, seeing_member_folder, write_scene
 from shapely import LineString
@@ -12,12 +13,12 @@ from glsweep.config.data_card import DataCard
 from glsweep.config.space import SearchSpace
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.scenes import evaluate_scenes
-from glsweep.files import write_json
 from glsweep.metrics.reliability import FEWEST_SCENES
 from glsweep.nets.member import load_card_of, load_member, save_member
 from glsweep.patches.prepare import prepare_patches
 from glsweep.retrain import calibrate
 from glsweep.study import create_study
+from glsweep.study.artifacts import Winners, write_artifact
 from glsweep.study.configuration import StudyConfig
 
 STRATUM = Stratum("unet", 32)
@@ -52,7 +53,7 @@ def write_study(folder, counts):
     prepare_patches(study, [32])
     seeing = seeing_member_folder(folder / "seeing", patch_size_px=32, channels=("real", "imag"))
     save_member(study.member(STRATUM), *load_member(seeing))
-    write_json(study.winners_json, {STRATUM.key: {}})
+    write_artifact(study.winners_json, Winners(by_stratum={STRATUM.key: winner(STRATUM)}))
     return study
 
 
@@ -63,12 +64,12 @@ def test_metres_are_learnt_on_validation_and_held_to_account_on_test(tmp_path):
     assert learnt is not None
     assert (learnt.scenes, learnt.tau) == (FEWEST_SCENES, load_card_of(study.member(STRATUM)).tau)
     assert learnt.km == pytest.approx(FEWEST_SCENES * 7.2, rel=0.05)
-    (member,) = evaluate_scenes(study, [STRATUM])["members"]
-    bands = member["data_sets"][0]["bands"]
-    assert bands["scenes"] == 3
-    assert bands["uncertainty"]["mean_m"] == pytest.approx(OFF_M["validation"], abs=20)
-    assert bands["uncertainty"]["held"] == pytest.approx(1), "test lines are nearer"
-    assert bands["band"]["mean_m"] == pytest.approx(bands["uncertainty"]["mean_m"] / learnt.factor)
+    (member,) = evaluate_scenes(study, [STRATUM]).members
+    bands = member.data_sets[0].bands
+    assert bands.scenes == 3
+    assert bands.uncertainty.mean_m == pytest.approx(OFF_M["validation"], abs=20)
+    assert bands.uncertainty.held == pytest.approx(1), "test lines are nearer"
+    assert bands.band.mean_m == pytest.approx(bands.uncertainty.mean_m / learnt.factor)
     (path, *_) = sorted((study.maps / STRATUM.key).glob("*-lines.gpkg"))
     assert gpd.read_file(path)["uncert_m"].to_numpy() == pytest.approx(OFF_M["validation"], abs=20)
     assert not [left for left in study.member(STRATUM).iterdir() if left.name.startswith(".")]
@@ -78,10 +79,10 @@ def test_without_validation_scenes_enough_no_metres_are_stated(tmp_path):
     study = write_study(tmp_path, {"train": 1, "validation": 3, "test": 1})
     calibrate(study)
     assert load_card_of(study.member(STRATUM)).uncertainty is None
-    (member,) = evaluate_scenes(study, [STRATUM])["members"]
-    bands = member["data_sets"][0]["bands"]
-    assert bands["uncertainty"] is None
-    assert bands["unknown_because"].startswith("3 validation scenes have lines near a true one")
-    assert bands["band"]["mean_m"] > 20
+    (member,) = evaluate_scenes(study, [STRATUM]).members
+    bands = member.data_sets[0].bands
+    assert bands.uncertainty is None
+    assert bands.unknown_because.startswith("3 validation scenes have lines near a true one")
+    assert bands.band.mean_m > 20
     (path,) = (study.maps / STRATUM.key).glob("*-lines.gpkg")
     assert gpd.read_file(path)["uncert_m"].isna().all()

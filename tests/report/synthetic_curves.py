@@ -6,9 +6,10 @@ from synthetic_members import QUALITY
 
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.patches import HeldOut, member_curves
-from glsweep.files import write_json
 from glsweep.patches.store import PatchArrays
 from glsweep.study import Study
+from glsweep.study.artifacts import write_artifact
+from glsweep.study.evaluation_artifacts import Curves, MemberCurves
 
 SIZE_PX = 48
 
@@ -18,17 +19,18 @@ def add_curves(study: Study, strata: tuple[Stratum, ...]) -> Study:
     mask = np.zeros((6, SIZE_PX, SIZE_PX), np.uint8)
     mask[:, :, SIZE_PX // 2] = 1
     test = HeldOut(PatchArrays(np.ones((6, 2, SIZE_PX, SIZE_PX), np.float32), mask, 100.0, 1.0), 200.0, 0)
-    members = [
-        {
-            "stratum": stratum.key,
-            "title": stratum.title,
-            "architecture": stratum.architecture,
-            "patch_size_px": stratum.patch_size_px,
-            **member_curves(test, _probability(mask, QUALITY[stratum.architecture]), 0.5),
-        }
+    members = tuple(
+        MemberCurves(
+            stratum=stratum.key,
+            title=stratum.title,
+            kind="network",
+            architecture=stratum.architecture,
+            patch_size_px=stratum.patch_size_px,
+            **member_curves(test, _probability(mask, QUALITY[stratum.architecture]), 0.5).model_dump(),
+        )
         for stratum in strata
-    ]
-    write_json(study.curves_json, {"tolerance_m": 200.0, "members": members})
+    )
+    write_artifact(study.curves_json, Curves(tolerance_m=200.0, members=members))
     return study
 
 

@@ -4,11 +4,18 @@ import numpy as np
 from shapely import LineString
 
 from glsweep.evaluate.scenes import bands_held, intervals, line_scores
-from glsweep.files import write_json
 from glsweep.metrics.lines import LineDistances, line_distances
 from glsweep.metrics.reliability import PiecesInBand
 from glsweep.nets.member import LineUncertainty
 from glsweep.study import Study
+from glsweep.study.artifacts import write_artifact
+from glsweep.study.evaluation_artifacts import (
+    LinesAtTau,
+    LinesOnDataSet,
+    LinesOnScene,
+    MemberLines,
+    StudyLines,
+)
 
 TAUS = (0.1, 0.5, 0.9)
 HALF_WIDTH_M = 100.0
@@ -26,38 +33,39 @@ def add_lines(study: Study, strata, *, scenes: int = 4, data_sets=("sim",)) -> S
         names = [f"{data_set}/scene{n}" for data_set in data_sets for n in range(scenes)]
         for name, distances in zip(names, measured * len(data_sets), strict=True):
             _write_errors(study.maps / stratum.key / f"{name.replace('/', '-')}-errors.npz", distances)
+        pooled = line_scores(LineDistances.pooled(measured))
         group = {
             "scenes": scenes,
-            "pooled": line_scores(LineDistances.pooled(measured)),
+            "pooled": pooled,
             "intervals": intervals(measured, seed=0),
             "bands": _bands(measured, None if number else LEARNT),
-            "curve": [{"tau": tau, **line_scores(LineDistances.pooled(measured))} for tau in TAUS],
+            "curve": tuple(LinesAtTau(tau=tau, **pooled.model_dump()) for tau in TAUS),
         }
-        members.append(
-            {
-                "stratum": stratum.key,
-                "title": stratum.title,
-                "architecture": stratum.architecture,
-                "tau": 0.5,
-                "data_sets": [{"data_set": name, **group} for name in data_sets],
-                "scenes": [
-                    {
-                        "scene": name,
-                        "data_set": name.partition("/")[0],
-                        "errors": f"{name.replace('/', '-')}-errors.npz",
-                        **line_scores(distances),
-                    }
-                    for name, distances in zip(names, measured * len(data_sets), strict=True)
-                ],
-            }
+        member = MemberLines(
+            stratum=stratum.key,
+            title=stratum.title,
+            architecture=stratum.architecture,
+            tau=0.5,
+            data_sets=tuple(LinesOnDataSet(data_set=name, **group) for name in data_sets),
+            scenes=tuple(
+                LinesOnScene(
+                    scene=name,
+                    data_set=name.partition("/")[0],
+                    errors=f"{name.replace('/', '-')}-errors.npz",
+                    **line_scores(distances).model_dump(),
+                )
+                for name, distances in zip(names, measured * len(data_sets), strict=True)
+            ),
         )
-    settings = {
-        "tolerances_m": [100.0, 200.0, 500.0],
-        "shortest_m": 1000.0,
-        "bridge_m": 500.0,
-        "window_px": 256,
-    }
-    write_json(study.lines_json, {**settings, "members": members})
+        members.append(member)
+    lines = StudyLines(
+        tolerances_m=(100.0, 200.0, 500.0),
+        shortest_m=1000.0,
+        bridge_m=500.0,
+        window_px=256,
+        members=tuple(members),
+    )
+    write_artifact(study.lines_json, lines)
     return study
 
 

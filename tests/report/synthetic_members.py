@@ -5,15 +5,14 @@ from typing import Any
 import numpy as np
 
 from glsweep.config.trial import Stratum
-from glsweep.files import write_json
+from glsweep.nets.member import ModelCard, write_card
 from glsweep.study import Study
+from glsweep.study.artifacts import Winner
 
 QUALITY = {"unet": 0.55, "attention_unet": 0.58, "unetpp": 0.74}
 
 
-def write_member(
-    study: Study, stratum: Stratum, winner: dict[str, Any] | None, rng: np.random.Generator
-) -> None:
+def write_member(study: Study, stratum: Stratum, winner: Winner | None, rng: np.random.Generator) -> None:
     folder = study.member(stratum)
     folder.mkdir(parents=True)
     epochs = np.arange(1, 31)
@@ -26,18 +25,23 @@ def write_member(
     ]
     text = "epoch,train_loss,val_loss,relaxed_f1,dice,epoch_s\n" + "\n".join(lines) + "\n"
     (folder / "history.csv").write_text(text)
-    write_json(
-        folder / "card.json",
-        {
-            "architecture": stratum.architecture,
-            "patch_size_px": stratum.patch_size_px,
-            "tau": 0.6,
-            "best_epoch": int(epochs[f1.argmax()]),
-            "trial_id": winner["trial_id"] if winner else "",
-            "parameters": {},
-            "figures": {},
-        },
+    card = ModelCard(
+        architecture=stratum.architecture,
+        patch_size_px=stratum.patch_size_px,
+        channels=("real", "imag"),
+        amplitude_scale=1.0,
+        posting_m=100.0,
+        wavelength_m=0.0555,
+        tau=0.6,
+        data_card_hash="",
+        seed=7,
+        best_epoch=int(epochs[f1.argmax()]),
+        trial_id=winner.trial_id if winner else "",
+        parameters={},
+        figures={},
+        glsweep_version="0.1.0",
     )
+    write_card(folder, card)
     image, mask, probability = zip(
         *(example(stratum.patch_size_px, QUALITY[stratum.architecture], rng) for _ in range(4)), strict=True
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from made_artifacts import baseline_row, network_row, study_table
 from synthetic_curves import add_curves
 from synthetic_members import QUALITY, write_member
 from synthetic_sweep import FTL, make_sweep
@@ -13,9 +14,17 @@ from synthetic_sweep import FTL, make_sweep
 from glsweep.config.data_card import DataCard
 from glsweep.config.space import SearchSpace
 from glsweep.config.trial import Stratum
-from glsweep.files import write_json
 from glsweep.study import Study, create_study
+from glsweep.study.artifacts import (
+    DataSummary,
+    StageSummary,
+    ThresholdCurve,
+    ThresholdCurves,
+    Winners,
+    write_artifact,
+)
 from glsweep.study.configuration import STAGES, StudyConfig
+from glsweep.study.evaluation_artifacts import BaselineRow, NetworkRow, StudyTable
 
 ALL_STRATA = tuple(Stratum(a, s) for s in (128, 256) for a in ("unet", "attention_unet", "unetpp"))
 WEIGHTS = {"unet": 68901, "attention_unet": 69528, "unetpp": 9163140}
@@ -38,13 +47,12 @@ def write_study(
     replicates: int = 1,
     epochs: int = 9,
     intervals: bool = True,
-    curves: bool = True,
 ) -> Study:
     """Write all files of a study whose sweep had `repeats` trials of each loss setting."""
     rng = np.random.default_rng(5)
     search = {"rank_by": rank_by, "scheduler": scheduler, "replicates": replicates, "epochs": epochs}
     study = create_study(folder, _config(title, rule, search))
-    write_json(study.data_json, _data(rule, sorted({s.patch_size_px for s in strata})))
+    write_artifact(study.data_json, _data(rule, sorted({s.patch_size_px for s in strata})))
     made = make_sweep(study.config.space.search, strata, rng, failures=failures, repeats=repeats)
     winners = made.winners(strata)
     study.sweep.mkdir()
@@ -53,16 +61,16 @@ def write_study(
         writer.writeheader()
         writer.writerows(made.rows)
     study.ledger_jsonl.write_text("".join(json.dumps(event) + "\n" for event in made.events))
-    write_json(study.winners_json, winners)
+    write_artifact(study.winners_json, Winners(by_stratum=winners))
     for stratum in strata:
         write_member(study, stratum, winners.get(stratum.key), rng)
-    write_json(study.calibration_json, {s.key: _calibration(s, edge) for s in strata})
-    write_json(study.table_json, _table(strata, intervals))
-    if curves:
-        add_curves(study, strata)
+    curves = {s.key: _calibration(s, edge) for s in strata}
+    write_artifact(study.calibration_json, ThresholdCurves(by_stratum=curves))
+    write_artifact(study.table_json, _table(strata, intervals))
+    add_curves(study, strata)
     for stage in STAGES[:-1]:
         wall_s = {"simulate": 4.2, "sweep": 187.0, "retrain": 96.4}.get(stage, 9.9)
-        study.finish(stage, wall_s=wall_s, summary={})
+        study.finish(stage, wall_s=wall_s, summary=StageSummary())
     return study
 
 
@@ -128,7 +136,7 @@ def _config(title: str, rule: str, search: dict[str, Any]) -> StudyConfig:
     return StudyConfig(name="demo-2-patch-sizes", seed=7, card=card, space=space)
 
 
-def _data(rule: str, sizes: list[int]) -> dict[str, Any]:
+def _data(rule: str, sizes: list[int]) -> DataSummary:
     names = [f"getz_{number:02d}_20080{number}14" for number in range(1, 9)]
     bare = names[4]
     drawn = [name for name in names if name != bare]
@@ -152,14 +160,16 @@ def _data(rule: str, sizes: list[int]) -> dict[str, Any]:
             "rows_without_geometry": 3,
             "rows_without_geometry_by_scene": {names[1]: 2, names[3]: 1},
             "rows_without_scene": {"getz_99_20081231": 1},
+            "remarks": [],
+            "scenes_without_position": [],
             "scenes_without_row": [bare],
             "scenes_without_line": [bare],
             "scenes_with_lines_outside_only": [],
             "by_scene": by_scene,
         },
         "left_out": {bare: "no row in the file of lines"},
+        "asked_rule": rule,
         "split": {
-            "asked_rule": rule,
             "rule": rule,
             "reason": "7 groups of scenes that share no ground",
             "leak_proof": rule != "patch",
@@ -174,72 +184,55 @@ def _data(rule: str, sizes: list[int]) -> dict[str, Any]:
             for size in sizes
         },
         "too_small": {str(size): [] for size in sizes},
+        "overlap": {str(size): {} for size in sizes},
     }
     if rule == "patch":
-        data["leak"] = {str(size): {"val": 0.91, "test": 0.934} for size in sizes}
+        data["proof"] = {"leak": {str(size): {"val": 0.91, "test": 0.934} for size in sizes}}
     else:
-        data["shared_ground"] = {"pairs_checked": 171432}
-    return data
+        data["proof"] = {"pairs_checked": 171432}
+    return DataSummary.model_validate(data)
 
 
-def _calibration(stratum: Stratum, edge: bool) -> dict[str, Any]:
+def _calibration(stratum: Stratum, edge: bool) -> ThresholdCurve:
     thresholds = np.linspace(0.1, 0.9, 17)
     at_edge = edge and stratum == Stratum("unet", 128)
     centre = 1.0 if at_edge else {"unet": 0.55, "attention_unet": 0.6, "unetpp": 0.75}[stratum.architecture]
     values = 0.6 * QUALITY[stratum.architecture] * np.exp(-(((thresholds - centre) / 0.5) ** 2))
     best = int(values.argmax())
-    return {
-        "criterion": "dice",
-        "tau": float(thresholds[best]),
-        "on_grid_edge": best in (0, 16),
-        "thresholds": thresholds.tolist(),
-        "values": values.tolist(),
-    }
+    return ThresholdCurve(
+        criterion="dice",
+        tau=float(thresholds[best]),
+        on_grid_edge=best in (0, 16),
+        thresholds=thresholds.tolist(),
+        values=values.tolist(),
+    )
 
 
-def _table(strata: tuple[Stratum, ...], intervals: bool) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = []
-    baselines: list[dict[str, Any]] = []
+def _table(strata: tuple[Stratum, ...], intervals: bool) -> StudyTable:
+    rows: list[NetworkRow | BaselineRow] = []
     for stratum in strata:
         quality = QUALITY[stratum.architecture] + 0.02 * (stratum.patch_size_px == 256)
         rows.append(
-            {
-                "stratum": stratum.key,
-                "title": stratum.title,
-                "kind": "network",
-                "architecture": stratum.architecture,
-                "patch_size_px": stratum.patch_size_px,
+            network_row(
+                stratum,
                 **_figures(quality, stratum.patch_size_px),
-                "tau": _calibration(stratum, edge=True)["tau"],
-                "relaxed_f1_low": quality - 0.06 if intervals else None,
-                "relaxed_f1_high": quality + 0.05 if intervals else None,
-                "interval_over": "scenes",
-                "patches_with_line": 63,
-                "patches_without_line": 15,
-                "parameters": WEIGHTS[stratum.architecture],
-            }
+                tau=_calibration(stratum, edge=True).tau,
+                relaxed_f1_low=quality - 0.06 if intervals else None,
+                relaxed_f1_high=quality + 0.05 if intervals else None,
+                parameters=WEIGHTS[stratum.architecture],
+            )
         )
     for size in sorted({s.patch_size_px for s in strata}):
         kinds = [("all_line", None, 0.11), ("no_line", None, 0.0)]
         kinds += [("untrained", s, 0.12) for s in strata if s.patch_size_px == size]
         for kind, stratum, quality in kinds:
-            baselines.append(
-                {
-                    "stratum": stratum.key if stratum else None,
-                    "title": f"untrained {stratum.title}" if stratum else f"{kind.replace('_', '-')} {size}",
-                    "kind": kind,
-                    "architecture": stratum.architecture if stratum else None,
-                    "patch_size_px": size,
-                    **_figures(quality, size),
-                    "tau": 0.5 if stratum else None,
-                    "relaxed_f1_low": quality * 0.9,
-                    "relaxed_f1_high": quality * 1.1,
-                    "patches_with_line": 63,
-                    "patches_without_line": 15,
-                    "parameters": WEIGHTS[stratum.architecture] if stratum else 0,
-                }
-            )
-    return {"tolerance_m": 200, "posting_m": 100, "rows": rows, "baselines": baselines}
+            row = baseline_row(kind, size, **_figures(quality, size))
+            if stratum:
+                network = {"stratum": stratum.key, "architecture": stratum.architecture, "tau": 0.5}
+                told = {"title": f"untrained {stratum.title}", "parameters": WEIGHTS[stratum.architecture]}
+                row = row.model_copy(update={**network, **told})
+            rows.append(row)
+    return study_table(*rows)
 
 
 def _figures(quality: float, size: int) -> dict[str, float]:

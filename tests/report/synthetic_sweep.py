@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from made_artifacts import winner
 from synthetic_members import QUALITY
 
 from glsweep.config.space import Search
 from glsweep.config.trial import Stratum
+from glsweep.study.artifacts import Winner
 
 FTL = (("0.7", "0.3", "1.33"), ("0.8", "0.2", "1.33"), ("0.85", "0.15", "1.33"))
 SEED_NOISE = 0.01
@@ -109,30 +111,29 @@ class MadeSweep:
         self.events.append({"event": "rung", "unix_s": 1.8e9, **judged})
         return rank <= kept
 
-    def winners(self, strata: tuple[Stratum, ...]) -> dict[str, Any]:
-        return {s.key: won for s in strata if (won := self._winner(s.key))}
+    def winners(self, strata: tuple[Stratum, ...]) -> dict[str, Winner]:
+        return {s.key: won for s in strata if (won := self._winner(s))}
 
-    def _winner(self, key: str) -> dict[str, Any] | None:
+    def _winner(self, stratum: Stratum) -> Winner | None:
         seeds: dict[str, list[dict[str, Any]]] = {}
         for row in self.rows:
-            if row["stratum"] == key and row["outcome"] == "completed":
+            if row["stratum"] == stratum.key and row["outcome"] == "completed":
                 seeds.setdefault(row["configuration"], []).append(row)
         if not seeds:
             return None
         values = {name: np.array([float(row["best"]) for row in mine]) for name, mine in seeds.items()}
         best = max(values, key=lambda name: self.sign * values[name].mean())
         row, mean = seeds[best][0], float(values[best].mean())
-        return {
-            "trial_id": row["trial_id"],
-            "index": row["index"],
-            "figure": self.search.rank_by,
-            "value": mean,
-            "epoch": row["best_epoch"],
-            "replicates": len(values[best]),
-            "mean": mean,
-            "spread": float(values[best].std(ddof=1)) if len(values[best]) > 1 else None,
-            "parameters": {"bce_weight": float(row["bce_weight"])},
-        }
+        return winner(
+            stratum,
+            trial_id=row["trial_id"],
+            index=row["index"],
+            figure=self.search.rank_by,
+            value=mean,
+            epoch=row["best_epoch"],
+            replicates=len(values[best]),
+            spread=float(values[best].std(ddof=1)) if len(values[best]) > 1 else None,
+        )
 
 
 def make_sweep(

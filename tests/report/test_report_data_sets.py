@@ -1,21 +1,20 @@
 """What the page says of the same networks on several data sets."""
 
 import pytest
+from made_artifacts import data_set_row, network_row
 from synthetic_data_sets import add_data_set
 
 from glsweep.config.trial import Stratum
 from glsweep.report.page import write_report
 from glsweep.report.results import read_results
 from glsweep.report.scene_tables import data_set_tables, explain, standardised_recall
+from glsweep.study.evaluation_artifacts import PatchFacts
 
 
 def row(**changes):
     """A network's figures on one data set, by default with as much line in every class."""
     classes = changes.pop("classes", [(100, 0.5), (100, 0.5), (100, 0.5)])
-    return {
-        "title": "U-Net 64",
-        "data_set": "sim",
-        "relaxed_f1": 0.6,
+    values = {
         "relaxed_precision": 0.6,
         "relaxed_recall": 0.6,
         "best_tau": 0.5,
@@ -23,10 +22,18 @@ def row(**changes):
         "recall_by_coherence": [{"line_px": count, "recall": recall} for count, recall in classes],
         **changes,
     }
+    return data_set_row(network_row(Stratum("unet", 64), 0.6), values.pop("data_set", "sim"), **values)
 
 
 STRATA = (Stratum("unet", 128), Stratum("unetpp", 128))
-FACTS = {"line_coherence": 0.3}
+FACTS = PatchFacts(
+    patches_with_line=7,
+    patches_without_line=1,
+    valid_share=1,
+    line_share=0.01,
+    coherence=0.4,
+    line_coherence=0.3,
+)
 
 
 def test_a_study_of_one_data_set_has_no_such_section(reported):
@@ -42,8 +49,8 @@ def test_figures_of_each_data_set_stand_side_by_side_with_their_difference_expla
     assert "test alone" in page
     tables = data_set_tables(read_results(study))
     for table in tables:
-        networks = [found for found in table.rows if found["kind"] == "network"]
-        assert [found["data_set"] for found in networks] == ["sim", "getz"] * (len(networks) // 2)
+        networks = [found for found in table.rows if found.kind == "network"]
+        assert [found.data_set for found in networks] == ["sim", "getz"] * (len(networks) // 2)
         assert len(table.explanations) == len(networks) // 2
         assert all(text in page for text in table.explanations)
     assert (study.figures / "data-sets.png").stat().st_size > 10_000
@@ -63,4 +70,4 @@ def test_noise_alone_explains_recall_that_is_equal_in_every_class():
 def test_recall_cannot_be_standardised_to_clear_ground_that_was_never_met():
     missing = row(classes=[(100, 0.2), (100, 0.4), (0, None)])
     assert standardised_recall(row(), missing) is None
-    assert "Too little line" in explain(row(), {**missing, "relaxed_f1": 0.3}, FACTS, FACTS)
+    assert "Too little line" in explain(row(), missing.model_copy(update={"relaxed_f1": 0.3}), FACTS, FACTS)

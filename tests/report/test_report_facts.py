@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from glsweep.config.trial import Stratum
-from glsweep.files import read_json
 from glsweep.report import counted, duration, joined, short
 from glsweep.report.figures.learning_curves import best_so_far
 from glsweep.report.figures.maps import agreement
@@ -18,6 +18,8 @@ from glsweep.report.study_facts import data_facts
 from glsweep.report.sweep_facts import outcome_rows, winner_rows
 from glsweep.report.table import FIGURES, best_value, console_table, table_frame
 from glsweep.report.verdict import cautions, verdicts
+from glsweep.study.artifacts import DataSummary, PatchCounts, read_artifact
+from glsweep.study.evaluation_artifacts import StudyTable
 
 masks = st.integers(0, 2**32 - 1).map(
     lambda seed: np.random.default_rng(seed).random((2, 12, 12)) < np.random.default_rng(seed).random() * 0.2
@@ -104,18 +106,18 @@ def test_labels_of_tied_parameters_are_joined():
 
 def test_the_frame_has_every_row_and_the_published_columns(make_study):
     study = make_study(repeats=1)
-    table = read_json(study.table_json)
+    table = read_artifact(study.table_json, StudyTable)
     frame = table_frame(table)
-    assert len(frame) == len(table["rows"]) + len(table["baselines"])
+    assert len(frame) == len(table.rows) + len(table.baselines)
     assert {"model", "Dice", "P", "R", "BF", "IoU_tol2", "HD95 px", "tau", "relaxed F1"} <= set(frame.columns)
     assert list(frame["patch_size_px"]) == sorted(frame["patch_size_px"])
     row = frame[frame["model"] == "U-Net++ 256"].iloc[0]
-    assert row["Dice"] == table["rows"][5]["dice"]
+    assert row["Dice"] == table.rows[5].dice
 
 
 def test_the_printed_table_fits_a_terminal_of_eighty_columns(make_study):
     console = Console(width=80, file=io.StringIO())
-    console.print(console_table(read_json(make_study(repeats=1).table_json)))
+    console.print(console_table(read_artifact(make_study(repeats=1).table_json, StudyTable)))
     text = console.file.getvalue()
     assert "…" not in text
     assert all(words in text for words in ("128 px", "256 px", "U-Net++", "all-line", "untrained", "0.740"))
@@ -125,16 +127,19 @@ def test_the_verdict_says_when_the_order_may_be_chance(make_study):
     results = read_results(make_study(repeats=1))
     assert [v.title for v in verdicts(results)] == ["U-Net++", "U-Net++"]
     assert "clear of the others" in verdicts(results)[0].remark
-    for row in results.table["rows"]:
-        row["relaxed_f1_high"] = 0.9
+    results = with_rows(results, lambda row: {"relaxed_f1_high": 0.9})
     assert "may be chance" in verdicts(results)[0].remark
+
+
+def with_rows(results, changes, part="rows"):
+    """Change rows of the table by what `changes` says of each."""
+    rows = tuple(row.model_copy(update=changes(row)) for row in getattr(results.table, part))
+    return replace(results, table=results.table.model_copy(update={part: rows}))
 
 
 def with_scores(results, **scores):
     """Set the relaxed F1 of networks by architecture, without touching what needs no training."""
-    for row in results.table["rows"]:
-        row["relaxed_f1"] = scores[row["architecture"]]
-    return results
+    return with_rows(results, lambda row: {"relaxed_f1": scores[row.architecture]})
 
 
 def test_where_no_network_beats_drawing_everything_the_headline_says_so_and_nothing_is_bold(make_study):
@@ -144,11 +149,8 @@ def test_where_no_network_beats_drawing_everything_the_headline_says_so_and_noth
     assert verdict.title == ""
     assert "32 px: no network beats an untrained network: relaxed F1 0.120" in str(verdict)
     assert all(best_value(results.table, 32, column) is None for column in FIGURES)
-    for row in results.table["baselines"]:
-        if row["kind"] == "untrained":
-            row["relaxed_f1"] = 0.0
-        elif row["kind"] == "all_line":
-            row["relaxed_f1"] = 0.3
+    baselines = {"untrained": 0.0, "all_line": 0.3, "no_line": 0.0}
+    results = with_rows(results, lambda row: {"relaxed_f1": baselines[row.kind]}, "baselines")
     assert "no network beats drawing everything" in str(verdicts(results)[0])
     assert "0.300 of all-line 32" in str(verdicts(results)[0])
 
@@ -159,16 +161,16 @@ def test_bold_is_the_best_of_those_that_beat_what_needs_no_training(make_study):
         read_results(make_study(strata=strata, repeats=1)), unet=0.2, attention_unet=0.3, unetpp=0.1
     )
     # Of the network that knows nothing, one figure happens to be the best.
-    results.table["rows"][2]["recall"] = 1.0
+    results = with_rows(results, lambda row: {"recall": 1.0} if row.architecture == "unetpp" else {})
     by_key = {column.key: best_value(results.table, 32, column) for column in FIGURES}
     assert by_key["relaxed_f1"] == 0.3
-    assert by_key["recall"] == max(row["recall"] for row in results.table["rows"][:2])
+    assert by_key["recall"] == max(row.recall for row in results.table.rows[:2])
     assert verdicts(results)[0].title == "Attention U-Net"
 
 
 def test_an_interval_that_holds_the_trivial_figure_is_told_and_does_not_decide(make_study):
     results = with_scores(read_results(make_study(strata=(Stratum("unet", 32),), repeats=1)), unet=0.13)
-    results.table["rows"][0] |= {"relaxed_f1_low": 0.1, "relaxed_f1_high": 0.2}
+    results = with_rows(results, lambda row: {"relaxed_f1_low": 0.1, "relaxed_f1_high": 0.2})
     (verdict,) = verdicts(results)
     assert verdict.title == "U-Net"
     assert "it holds the 0.120 of untrained U-Net 32, which knows nothing" in verdict.remark
@@ -176,7 +178,7 @@ def test_an_interval_that_holds_the_trivial_figure_is_told_and_does_not_decide(m
 
 def test_a_test_split_without_a_line_ranks_nobody(make_study):
     results = with_scores(read_results(make_study(strata=(Stratum("unet", 32),), repeats=1)), unet=1.0)
-    results.table["rows"][0]["patches_with_line"] = 0
+    results = with_rows(results, lambda row: {"patches_with_line": 0})
     assert str(verdicts(results)[0]) == (
         "32 px: no test patch holds a line, so that networks cannot be told apart"
     )
@@ -184,14 +186,16 @@ def test_a_test_split_without_a_line_ranks_nobody(make_study):
 
 def test_a_network_no_better_than_a_trivial_predictor_is_named(make_study):
     results = read_results(make_study(strata=(Stratum("unet", 32),), repeats=1))
-    results.table["rows"][0]["relaxed_f1"] = 0.11
+    results = with_scores(results, unet=0.11)
     found = cautions(results, data_facts(results.data))
     assert any("No better than a trivial predictor on relaxed F1: U-Net 32" in text for text in found)
 
 
 def test_training_that_ended_with_its_budget_is_a_caution(make_study):
     results = read_results(make_study(strata=(Stratum("unet", 32),), repeats=1))
-    next(iter(results.members.values())).card["best_epoch"] = 40
+    ((stratum, member),) = results.members.items()
+    late = replace(member, card=member.card.model_copy(update={"best_epoch": 40}))
+    results = replace(results, members={stratum: late})
     assert any("Still improving" in text for text in cautions(results, data_facts(results.data)))
 
 
@@ -199,14 +203,15 @@ def test_a_fall_from_validation_to_test_is_a_caution(make_study):
     results = read_results(make_study(strata=(Stratum("unetpp", 32),), repeats=1))
     facts = data_facts(results.data)
     assert not any("from validation to test" in text for text in cautions(results, facts))
-    results.table["rows"][0]["relaxed_f1"] = 0.3
+    results = with_scores(results, unetpp=0.3)
     assert any("from validation to test for U-Net++ 32" in text for text in cautions(results, facts))
 
 
 def test_few_patches_with_a_line_are_a_caution(make_study):
     results = read_results(make_study(strata=(Stratum("unet", 32),), repeats=1))
     assert not any("Only" in text for text in cautions(results, data_facts(results.data)))
-    results.data["patches"]["32"]["val"]["with_line"] = 1
+    few = {**results.data.patches[32], "val": PatchCounts(with_line=1, without_line=0)}
+    results = replace(results, data=results.data.model_copy(update={"patches": {32: few}}))
     assert any(
         "Only 1 validation patch of 32 px holds a line" in text
         for text in cautions(results, data_facts(results.data))
@@ -214,13 +219,14 @@ def test_few_patches_with_a_line_are_a_caution(make_study):
 
 
 def test_rows_come_in_the_order_of_architectures_whatever_the_file_says(make_study):
-    table = read_json(make_study(repeats=1).table_json)
-    shuffled = {**table, "rows": table["rows"][::-1], "baselines": table["baselines"][::-1]}
+    table = read_artifact(make_study(repeats=1).table_json, StudyTable)
+    reverse = {"rows": table.rows[::-1], "baselines": table.baselines[::-1]}
+    shuffled = table.model_copy(update=reverse)
     assert list(table_frame(shuffled)["model"])[:3] == ["U-Net 128", "Attention U-Net 128", "U-Net++ 128"]
 
 
 def test_a_scene_is_listed_with_its_split(make_study):
-    facts = data_facts(read_json(make_study(repeats=1).data_json))
+    facts = data_facts(read_artifact(make_study(repeats=1).data_json, DataSummary))
     splits = {scene.name: scene.splits for scene in facts.scenes}
     assert splits["getz_01_20080114"] == "training"
     assert splits["getz_08_20080814"] == "test"

@@ -16,6 +16,8 @@ from glsweep.files import read_json, write_json
 from glsweep.report.console import print_results
 from glsweep.report.page import write_report
 from glsweep.report.table import table_frame
+from glsweep.study.artifacts import StageRecord, Winners, read_artifact, write_artifact
+from glsweep.study.evaluation_artifacts import FailedRow, StudyTable
 
 ONE = (Stratum("unet", 32),)
 EVIL = "<script>alert('getz')</script> & $\\frac{1}$"
@@ -111,7 +113,7 @@ def test_every_stratum_is_named_in_the_table_and_has_samples(whole):
 def test_every_figure_has_words_and_is_a_png_that_is_not_blank(whole):
     study, summary, page = whole
     images = page.attributes("img")
-    assert len(images) == summary["figures"] == len(list(study.figures.iterdir()))
+    assert len(images) == summary.figures == len(list(study.figures.iterdir()))
     for attributes in images:
         assert len(attributes["alt"]) > 30
         picture = Image.open(io.BytesIO(base64.b64decode(attributes["src"].partition(",")[2])))
@@ -143,7 +145,7 @@ def test_scenes_without_a_line_and_rows_without_a_geometry_are_named(whole):
 
 def test_a_threshold_on_the_edge_of_the_grid_is_a_caution(whole):
     _, summary, page = whole
-    assert any("edge of the grid for U-Net 128 (tau 0.90)" in caution for caution in summary["cautions"])
+    assert any("edge of the grid for U-Net 128 (tau 0.90)" in caution for caution in summary.cautions)
     assert "edge of the grid for U-Net 128 (tau 0.90)" in page.text
 
 
@@ -156,8 +158,8 @@ def test_outcomes_are_counted_with_their_rungs_and_reasons(whole):
 def test_a_split_that_leaks_is_said_to_leak(make_study):
     study = make_study(strata=ONE, rule="patch", repeats=1)
     summary = write_report(study)
-    assert summary["cautions"][0].startswith("The split leaks")
-    assert "93% of the test patches of 32 px" in summary["cautions"][0]
+    assert summary.cautions[0].startswith("The split leaks")
+    assert "93% of the test patches of 32 px" in summary.cautions[0]
     assert "This split leaks" in page_of(study).text
 
 
@@ -165,7 +167,7 @@ def test_a_leak_proof_split_is_proved_not_warned_of(make_study):
     study = make_study(strata=ONE, repeats=1)
     summary = write_report(study)
     text = page_of(study).text
-    assert not any("leak" in caution for caution in summary["cautions"])
+    assert not any("leak" in caution for caution in summary.cautions)
     assert "171,432 pairs of patches" in text
     assert "none share ground" in text
 
@@ -196,7 +198,7 @@ def test_a_sweep_in_which_all_trials_failed_still_makes_a_page(make_study):
         lines.append(",".join({**cells, **failed}.values()))
     study.trials_csv.write_text("\n".join([rows[0], *lines]) + "\n")
     study.ledger_jsonl.write_text("")
-    study.winners_json.write_text("{}")
+    write_artifact(study.winners_json, Winners(by_stratum={}))
     write_report(study)
     assert "6 trials failed: out of memory (6)" in page_of(study).text
 
@@ -205,24 +207,23 @@ def test_a_stratum_that_failed_stands_in_every_table_with_its_reason_and_its_rem
     study = make_study(strata=ONE, repeats=1)
     why = {"stage": "sweep", "reason": "all 2 trials [failed]", "remedy": "add a smaller `learning_rate`"}
     failed = [
-        {
-            "stratum": stratum.key,
-            "title": stratum.title,
-            "kind": "failed",
-            "architecture": stratum.architecture,
-            "patch_size_px": stratum.patch_size_px,
+        FailedRow(
+            stratum=stratum.key,
+            title=stratum.title,
+            architecture=stratum.architecture,
+            patch_size_px=stratum.patch_size_px,
             **why,
-        }
+        )
         for stratum in (Stratum("unetpp", 32), Stratum("unet", 64))  # of 64 px nothing was tested
     ]
-    table = {**read_json(study.table_json), "failed": failed}
-    write_json(study.table_json, table)
+    table = read_artifact(study.table_json, StudyTable).model_copy(update={"failed": tuple(failed)})
+    write_artifact(study.table_json, table)
     summary = write_report(study)
     page = page_of(study)
     told = "failed in stage sweep: all 2 trials [failed]. To mend it, add a smaller `learning_rate`."
     assert page.text.count(told) == 2
     assert "Patches of 64 px" in page.text
-    assert any("U-Net++ 32 is not in the table" in caution for caution in summary["cautions"])
+    assert any("U-Net++ 32 is not in the table" in caution for caution in summary.cautions)
     frame = table_frame(table).set_index("model")
     assert list(frame.loc[["U-Net++ 32", "U-Net 64"], "kind"]) == ["failed"] * 2
     assert frame.loc["U-Net 64", "remedy"] == why["remedy"]
@@ -245,8 +246,9 @@ def test_equal_studies_make_equal_pages(make_study):
     pages = []
     for name in ("one", "two"):
         study = make_study(f"{name}/study", strata=ONE, repeats=1)
-        for record in (study.directory / "stages").iterdir():
-            record.write_text('{"stage": "x", "finished_unix_s": 1800000000, "wall_s": 1.0, "summary": {}}')
+        for path in (study.directory / "stages").iterdir():
+            record = read_artifact(path, StageRecord)
+            write_artifact(path, record.model_copy(update={"finished_unix_s": 1_800_000_000, "wall_s": 1.0}))
         write_report(study)
         pages.append(study.report_html.read_bytes())
     assert pages[0] == pages[1]

@@ -117,8 +117,8 @@ def test_configurations_are_ranked_by_the_mean_of_their_seeds(make_study):
         assert all(len(row.values) == 3 for row in rows)
         assert [row.mean for row in rows] == sorted((row.mean for row in rows), reverse=True)
         won = results.winners[stratum.key]
-        assert rows[0].configuration == won["trial_id"]
-        assert (rows[0].mean, rows[0].spread) == pytest.approx((won["mean"], won["spread"]))
+        assert rows[0].configuration == won.trial_id
+        assert (rows[0].mean, rows[0].spread) == pytest.approx((won.value, won.spread))
     assert [row.seeds for row in winner_rows(results)] == [3, 3]
     with house_style():
         plate = draw_seeds(results)

@@ -1,4 +1,3 @@
-import json
 import shutil
 import unicodedata
 
@@ -16,6 +15,7 @@ from glsweep.errors import DataError
 from glsweep.scenes.cards import card_for_folder
 from glsweep.scenes.catalogue import open_catalogue
 from glsweep.scenes.raster import write_interferogram
+from glsweep.study.artifacts import CatalogueFindings
 
 POLAR = CRS.from_epsg(3031)
 HALF_ACROSS = LineString([(-1_000, -1_000), (2_000, -1_000)])
@@ -40,18 +40,18 @@ def card(root, **changes):
 def test_the_getz_scenes_tell_of_null_rows_and_of_the_scene_without_a_row(getz):
     catalogue = open_catalogue(getz, card_for_folder(getz))
     found = catalogue.findings()
-    assert json.loads(json.dumps(found)) == found
-    assert (found["scenes"], found["line_rows"], found["posting_m"]) == (8, 76, 100)
-    assert found["rows_without_geometry"] == 3
-    assert sorted(name[-3:] for name in found["rows_without_geometry_by_scene"]) == ["002", "005", "007"]
-    assert found["scenes_without_row"] == ["coco20180930_20181006-20181006_20181012_003"]
-    assert found["scenes_without_line"] == found["scenes_without_row"]
-    assert found["rows_without_scene"] == {}
+    assert CatalogueFindings.model_validate_json(found.model_dump_json()) == found
+    assert (found.scenes, found.line_rows, found.posting_m) == (8, 76, 100)
+    assert found.rows_without_geometry == 3
+    assert sorted(name[-3:] for name in found.rows_without_geometry_by_scene) == ["002", "005", "007"]
+    assert found.scenes_without_row == ("coco20180930_20181006-20181006_20181012_003",)
+    assert found.scenes_without_line == found.scenes_without_row
+    assert found.rows_without_scene == {}
     ground_km = [
         geodesic_km(line.intersection(entry.ground())) for entry in catalogue.entries for line in entry.lines
     ]
     assert sum(ground_km) == pytest.approx(1023, abs=1)
-    assert sum(facts["line_km"] for facts in found["by_scene"].values()) == pytest.approx(sum(ground_km))
+    assert sum(facts.line_km for facts in found.by_scene.values()) == pytest.approx(sum(ground_km))
     assert catalogue.entries[0].read().shape == (768, 768)
 
 
@@ -66,16 +66,12 @@ def test_scenes_are_joined_to_their_own_lines(tmp_path):
         ("c", 0, False),
     ]
     found = catalogue.findings()
-    assert found["rows_without_scene"] == {"": 1, "z": 1}
-    assert found["rows_without_geometry_by_scene"] == {"b": 1}
-    assert found["by_scene"]["a"] == {
-        "rows": 20,
-        "cols": 40,
-        "posting_m": 100,
-        "crs": "EPSG:3031",
-        "lines": 1,
-        "line_km": pytest.approx(2 / map_factor(1_000, -1_000), abs=0.001),
-    }
+    assert found.rows_without_scene == {"": 1, "z": 1}
+    assert found.rows_without_geometry_by_scene == {"b": 1}
+    line_km = pytest.approx(2 / map_factor(1_000, -1_000), abs=0.001)
+    a = found.by_scene["a"]
+    assert (a.rows, a.cols, a.posting_m, a.crs) == (20, 40, 100, "EPSG:3031")
+    assert (a.lines, a.line_km) == (1, line_km)
 
 
 def test_a_scene_is_read_with_its_lines_and_place(tmp_path):
@@ -91,7 +87,7 @@ def test_a_scene_is_read_with_its_lines_and_place(tmp_path):
 def test_a_scene_whose_lines_all_lie_outside_is_told_of_but_not_fatal(tmp_path):
     outside = LineString([(90_000, 0), (90_000, 10)])
     root = make_folder(tmp_path, {"a": 100, "b": 100}, [("a", HALF_ACROSS), ("b", outside)])
-    assert open_catalogue(root, card(root)).findings()["scenes_with_lines_outside_only"] == ["b"]
+    assert open_catalogue(root, card(root)).findings().scenes_with_lines_outside_only == ("b",)
 
 
 def test_a_scene_without_data_is_refused_when_the_catalogue_is_opened(tmp_path):
@@ -186,7 +182,7 @@ def test_names_in_another_case_are_refused_with_the_remedy_and_told_where_others
     root = make_folder(tmp_path, {"pine_1": 100, "pine_2": 100}, rows)
     refused(root, r"holds 'Pine_1', a scene is named 'pine_1'\); they differ in upper and lower case alone")
     root = make_folder(tmp_path / "some", {"Pine_1": 100, "pine_2": 100}, rows)
-    (remark,) = open_catalogue(root, card(root)).findings()["remarks"]
+    (remark,) = open_catalogue(root, card(root)).findings().remarks
     assert remark.startswith(
         "all_manual_segm_gl.gpkg: 'PINE_2' names no scene, though there is 'pine_2': they differ"
     )
@@ -262,5 +258,5 @@ def test_a_folders_lines_are_found_whatever_their_suffix(tmp_path, name):
 def test_repeated_rows_are_told_and_count_once(tmp_path):
     root = make_folder(tmp_path, {"a": 100}, [("a", HALF_ACROSS), ("a.tif", HALF_ACROSS.reverse())])
     found = open_catalogue(root, card(root)).findings()
-    assert found["by_scene"]["a"]["line_km"] == pytest.approx(2, rel=0.03)
-    assert found["remarks"] == ["all_manual_segm_gl.gpkg: 1 line is in it twice and counts once"]
+    assert found.by_scene["a"].line_km == pytest.approx(2, rel=0.03)
+    assert found.remarks == ("all_manual_segm_gl.gpkg: 1 line is in it twice and counts once",)

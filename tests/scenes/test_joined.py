@@ -27,8 +27,8 @@ def test_names_begin_with_the_data_set_and_pixels_are_the_parts_own(tmp_path):
     assert (one.name, one.data_set, one.test_only) == ("part0/a", "part0", False)
     assert (other.name, other.data_set, other.test_only) == ("part1/scene_b", "part1", True)
     assert one.read_pixels().shape == other.read_pixels().shape == (48, 80)
-    assert catalogue.findings()["line_rows"] == 2
-    assert catalogue.findings()["scenes_without_position"] == ["part1/scene_b"]
+    assert catalogue.findings().line_rows == 2
+    assert catalogue.findings().scenes_without_position == ("part1/scene_b",)
 
 
 def test_scenes_without_a_place_share_no_ground_across_data_sets(tmp_path):

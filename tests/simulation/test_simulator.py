@@ -163,10 +163,10 @@ def test_simulated_data_is_read_as_any_other(tmp_path):
     simulate_data(settings, root, seed=0)
     catalogue = open_catalogue(root, DataCard(name="demo", simulation=settings))
     found = catalogue.findings()
-    assert (found["scenes"], found["posting_m"]) == (5, 100)
-    assert found["rows_without_geometry"] == 0
-    assert found["scenes_without_line"] == []
-    assert found["line_rows"] == sum(len(entry.lines) for entry in catalogue.entries)
+    assert (found.scenes, found.posting_m) == (5, 100)
+    assert found.rows_without_geometry == 0
+    assert found.scenes_without_line == ()
+    assert found.line_rows == sum(len(entry.lines) for entry in catalogue.entries)
     grounds = [entry.ground() for entry in catalogue.entries]
     assert all(not a.intersects(b) for i, a in enumerate(grounds) for b in grounds[:i])
     for entry in catalogue.entries:

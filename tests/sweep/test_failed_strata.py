@@ -8,9 +8,11 @@ import yaml
 from conftest import SMOKE
 
 from glsweep.config.trial import Stratum
-from glsweep.files import read_json, write_json
+from glsweep.files import read_json
 from glsweep.run import SOME_FAILED, main
 from glsweep.study import Study, open_study
+from glsweep.study.artifacts import Winners, read_artifact, write_artifact
+from glsweep.study.evaluation_artifacts import StudyTable
 from glsweep.sweep.outcomes import read_failures
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -55,18 +57,20 @@ def test_the_other_strata_are_searched_retrained_and_reported(
         "unet-64": "completed",
         "unetpp-64": "completed",
     }
-    won = read_json(study.winners_json)
+    winners = read_artifact(study.winners_json, Winners)
+    won = winners.by_stratum
     assert sorted(won) == ["unet-64", "unetpp-64"]
     # A winner that was just slow enough in the sweep may diverge in full training.
-    broken = {**won["unetpp-64"], "parameters": {**won["unetpp-64"]["parameters"], "learning_rate": TOO_FAST}}
-    write_json(study.winners_json, {**won, "unetpp-64": broken})
+    parameters = won["unetpp-64"].parameters.model_copy(update={"learning_rate": TOO_FAST})
+    broken = won["unetpp-64"].model_copy(update={"parameters": parameters})
+    write_artifact(study.winners_json, Winners(by_stratum={**won, "unetpp-64": broken}))
 
     capsys.readouterr()
     assert main(["study", *asked]) == SOME_FAILED
     printed = capsys.readouterr().out
-    table = read_json(study.table_json)
-    assert [row["stratum"] for row in table["rows"]] == ["unet-64"]
-    assert {row["stratum"]: row["stage"] for row in table["failed"]} == {
+    table = read_artifact(study.table_json, StudyTable)
+    assert [row.stratum for row in table.rows] == ["unet-64"]
+    assert {row.stratum: row.stage for row in table.failed} == {
         "attention_unet-64": "sweep",
         "unetpp-64": "retrain",
     }
@@ -85,7 +89,7 @@ def test_the_other_strata_are_searched_retrained_and_reported(
     assert main(["status", str(study.directory)]) == 0
     assert "failed: Attention U-Net 64 failed in stage `sweep`" in capsys.readouterr().out
 
-    write_json(study.winners_json, won)
+    write_artifact(study.winners_json, winners)
     kept = (study.member(Stratum.parse("unet-64")) / "model.safetensors").read_bytes()
     assert main(["retrain", *asked]) == SOME_FAILED
     assert list(read_failures(study)) == ["attention_unet-64"]
@@ -101,9 +105,9 @@ def test_the_other_strata_are_searched_retrained_and_reported(
         assert main([asked_for, *asked]) == SOME_FAILED
         failed = read_failures(study)["unetpp-64"]
         assert (failed.stage, "retrain" in failed.remedy) == (stage, True)
-        table = read_json(study.table_json)
-        assert [row["stratum"] for row in table["rows"]] == ["unet-64"]
-        assert {row["stratum"]: row["stage"] for row in table["failed"]}["unetpp-64"] == stage
+        table = read_artifact(study.table_json, StudyTable)
+        assert [row.stratum for row in table.rows] == ["unet-64"]
+        assert {row.stratum: row.stage for row in table.failed}["unetpp-64"] == stage
         weights.write_bytes(whole)
         assert main(["calibrate", *asked]) == SOME_FAILED
         assert list(read_failures(study)) == ["attention_unet-64"], "it is tried again"

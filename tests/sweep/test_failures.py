@@ -12,14 +12,13 @@ from sweeps import figures, journal_at, planned
 from glsweep.config.space import NoStopping
 from glsweep.config.trial import Stratum
 from glsweep.errors import DataError, StudyError
-from glsweep.files import write_json
 from glsweep.search import make_plan
 from glsweep.stages import Context, run_stages
 from glsweep.study import Study, create_study
+from glsweep.study.artifacts import Failure, StageSummary, Winners, write_artifact
 from glsweep.study.configuration import STAGES, Stage
 from glsweep.sweep.engine import tabled
 from glsweep.sweep.outcomes import (
-    Failure,
     Failures,
     check_some_survive,
     failure_in_retraining,
@@ -27,7 +26,6 @@ from glsweep.sweep.outcomes import (
     kept_apart,
     read_failures,
     surviving,
-    told,
 )
 from glsweep.sweep.records import TrialRecord
 
@@ -116,9 +114,9 @@ def test_the_remedy_of_a_member_never_names_a_setting_that_was_searched(
 
 
 def test_failures_live_as_long_as_the_record_of_their_stage(study: Study) -> None:
-    study.finish("sweep", 1.0, {"failed": told({"unet-32": failed("unet-32")})})
-    study.finish("retrain", 1.0, {"failed": told({"unetpp-32": failed("unetpp-32", "retrain")})})
-    study.finish("calibrate", 1.0, {"unet-32": {"tau": 0.5}})  # as before there were failures
+    study.finish("sweep", 1.0, StageSummary(failed={"unet-32": failed("unet-32")}))
+    study.finish("retrain", 1.0, StageSummary(failed={"unetpp-32": failed("unetpp-32", "retrain")}))
+    study.finish("calibrate", 1.0, StageSummary())
     assert [failure.stage for failure in read_failures(study).values()] == ["sweep", "retrain"]
     assert surviving(study, ["unetpp-32", "attention_unet-32"]) == ["attention_unet-32"]
     study.stage_record("retrain").unlink()
@@ -154,10 +152,10 @@ def test_what_is_no_members_fault_stops_the_stage(study: Study, error: BaseExcep
 
 def test_a_study_without_any_stratum_left_is_refused_in_one_line_each_time(study: Study) -> None:
     for stage in STAGES[:3]:
-        study.finish(stage, 1.0, {"failed": {}})
+        study.finish(stage, 1.0, StageSummary())
     both = {key: failed(key) for key in ("unet-32", "unetpp-32")}
-    study.finish("sweep", 1.0, {"failed": told(both)})
-    write_json(study.winners_json, {})
+    study.finish("sweep", 1.0, StageSummary(failed=both))
+    write_artifact(study.winners_json, Winners(by_stratum={}))
     plan = make_plan(study.config.space, seed=0, source=study.config_yaml)
     for _ in range(2):
         with pytest.raises(StudyError, match=r"every stratum failed: U-Net 32 .*lower the rate .*status"):
@@ -166,7 +164,7 @@ def test_a_study_without_any_stratum_left_is_refused_in_one_line_each_time(study
 
 
 def test_one_stratum_left_is_enough(study: Study) -> None:
-    study.finish("sweep", 1.0, {"failed": told({"unet-32": failed("unet-32")})})
+    study.finish("sweep", 1.0, StageSummary(failed={"unet-32": failed("unet-32")}))
     check_some_survive(study, ["unetpp-32"])
 
 

@@ -14,15 +14,16 @@ from safetensors.torch import save_file
 from sweeps import figures, journal_at, planned
 
 from glsweep import __version__
+from glsweep.config.data_card import SPLITS
 from glsweep.config.space import NoStopping
 from glsweep.config.trial import TrialParameters
-from glsweep.files import read_json, write_json
 from glsweep.nets.member import load_card_of, load_member
 from glsweep.nets.published import digest
 from glsweep.patches.store import PatchArrays, open_patches, store_folder
 from glsweep.retrain import plan_member, plan_members, retrain, retraining_job, write_members
 from glsweep.search.plan import PlannedTrial
 from glsweep.study import Study, create_study
+from glsweep.study.artifacts import PatchCounts, PatchMeta, Winner, Winners, read_artifact, write_artifact
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.journal import Journal
 from glsweep.sweep.outcomes import winners
@@ -48,8 +49,9 @@ def write_patches(study: Study) -> None:
             image[n, :, 4 * n + 3] += 2
         np.save(folder / "image.npy", image)
         np.save(folder / "mask.npy", mask)
-    meta = {"size_px": SIZE_PX, "posting_m": 100.0, "amplitude_scale": 0.7}
-    write_json(store_folder(study, SIZE_PX) / "meta.json", meta)
+    counts = {split: PatchCounts(with_line=6, without_line=1) for split in SPLITS}
+    meta = PatchMeta(size_px=SIZE_PX, posting_m=100.0, amplitude_scale=0.7, hash="", counts=counts)
+    write_artifact(store_folder(study, SIZE_PX) / "meta.json", meta)
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +72,16 @@ def swept(folder: Path, *architectures: str) -> Study:
         )
         journal.start(trial.model_copy(update={"parameters": parameters}))
         journal.report(trial.trial_id, 1, figures(0.5), last=True)
-    write_json(study.winners_json, winners(journal.records, "relaxed_f1"))
+    write_artifact(study.winners_json, Winners(by_stratum=winners(journal.records, "relaxed_f1")))
     return study
 
 
 def won(study: Study) -> TrialParameters:
-    return TrialParameters.model_validate(read_json(study.winners_json)[KEY]["parameters"])
+    return read_artifact(study.winners_json, Winners).by_stratum[KEY].parameters
 
 
 def test_a_member_has_its_winners_seed_and_its_configuration(study: Study) -> None:
-    member = plan_member(study, 0, KEY, read_json(study.winners_json)[KEY])
+    member = plan_member(study, 0, KEY, read_artifact(study.winners_json, Winners).by_stratum[KEY])
     assert member.seed == SEED
     assert member.parameters == won(study).model_copy(update=OPTIMISER)
     assert member.stratum.key == KEY
@@ -126,8 +128,8 @@ class Retraining:
         return cls(study, CheckpointStore(study.checkpoints(None, "members")))
 
     @property
-    def won(self) -> dict:
-        return read_json(self.study.winners_json)
+    def won(self) -> dict[str, Winner]:
+        return read_artifact(self.study.winners_json, Winners).by_stratum
 
     def plan(self) -> list[PlannedTrial]:
         return plan_members(self.study, self.won, self.checkpoints)
@@ -200,9 +202,9 @@ def test_a_member_that_failed_is_struck_from_the_ledger_and_trained_anew(retrain
 
 def test_a_member_of_another_winner_is_struck_from_the_ledger(retraining: Retraining) -> None:
     retraining.train(retraining.plan()[0], epochs=1)
-    changed = retraining.won
-    changed[STRATA[0]]["seed"] += 1
-    write_json(retraining.study.winners_json, changed)
+    won = retraining.won
+    changed = won[STRATA[0]].model_copy(update={"seed": won[STRATA[0]].seed + 1})
+    write_artifact(retraining.study.winners_json, Winners(by_stratum={**won, STRATA[0]: changed}))
     assert strata(retraining.plan()) == STRATA
     assert not read_records(retraining.study.members_ledger_jsonl).trials
 
@@ -238,11 +240,12 @@ def test_a_member_is_another_once_anything_that_decides_its_weights_changes(
     other = create_study(tmp_path / "other", study_config(**change))
     assert plan_member(plain, 3, STRATA[0], won) == plan_member(plain, 3, STRATA[0], won)
     assert plan_member(plain, 3, STRATA[0], won).index == 3
+    sharper = won.parameters.model_copy(update={"gamma": 1.5})
     ids = {
         plan_member(plain, 0, STRATA[0], won).trial_id,
         plan_member(other, 0, STRATA[0], won).trial_id,
-        plan_member(plain, 0, STRATA[0], {**won, "seed": 99}).trial_id,
-        plan_member(plain, 0, STRATA[0], {**won, "parameters": {**won["parameters"], "gamma": 1.5}}).trial_id,
+        plan_member(plain, 0, STRATA[0], won.model_copy(update={"seed": 99})).trial_id,
+        plan_member(plain, 0, STRATA[0], won.model_copy(update={"parameters": sharper})).trial_id,
     }
     assert len(ids) == 4
 
@@ -289,7 +292,7 @@ def test_a_members_folder_holds_its_best_weights_and_all_that_is_known_of_them(
     assert (card.channels, card.amplitude_scale, card.posting_m) == (("real", "imag"), 0.7, 100.0)
     assert (card.wavelength_m, card.trained_on) == (config.card.wavelength_m, config.card.trained_on)
     assert card.data_card_hash == config.card.content_hash()
-    assert (card.seed, card.trial_id) == (member.seed, retraining.won[KEY]["trial_id"])
+    assert (card.seed, card.trial_id) == (member.seed, retraining.won[KEY].trial_id)
     assert TrialParameters.model_validate(card.parameters) == member.parameters
     assert set(card.changed_since_trial) == set(OPTIMISER)
     assert (card.best_epoch, card.figures) == (BEST_EPOCH, figures(BEST_EPOCH / 10))

@@ -9,6 +9,7 @@ from made_configs import study_config
 
 from glsweep.run import main
 from glsweep.study import create_study
+from glsweep.study.artifacts import StageSummary
 from glsweep.sweep.records import Ledger
 from glsweep.sweep.status import is_locked
 
@@ -66,7 +67,7 @@ def test_a_sweep_that_says_too_little_about_every_rule_is_told(
         for epoch, value in enumerate(values, start=1):
             figures = {"relaxed_f1": value, "dice": value, "val_loss": value, "epoch_s": 1.0}
             journal.report(planned(index).trial_id, epoch, figures, last=epoch == 4)
-    study.finish("sweep", 1.0, {})
+    study.finish("sweep", 1.0, StageSummary())
     message = refused(capsys, "replay", study.directory, "--scheduler", "none")
     assert "too little is known of none, under which up to 3 of 4 trials would have trained on" in message
     assert "scheduler: {name: none}" in message

@@ -32,7 +32,9 @@ from glsweep.patches.store import open_patches
 from glsweep.run import main
 from glsweep.search import plan_trials
 from glsweep.study import Study, create_study, open_study
+from glsweep.study.artifacts import Winners, read_artifact
 from glsweep.study.configuration import STAGES
+from glsweep.study.evaluation_artifacts import StudyLines, StudyTable
 from glsweep.sweep.records import read_records
 from glsweep.sweep.rungs import rule_name
 from glsweep.sweep.status import is_locked, read_status
@@ -61,13 +63,13 @@ def runs_of(study: Study) -> tuple[Run, dict[str, Run], dict[str, Run]]:
 def test_every_stage_is_recorded_and_every_network_is_in_the_table(undisturbed: tuple[Study, str]) -> None:
     study, printed = undisturbed
     assert all(study.is_done(stage) for stage in STAGES)
-    table = read_json(study.table_json)
-    assert sorted(row["stratum"] for row in table["rows"]) == ["attention_unet-64", "unet-64", "unetpp-64"]
-    assert {row["kind"] for row in table["baselines"]} == {"all_line", "no_line", "untrained"}
-    for row in [*table["rows"], *table["baselines"]]:
-        assert row["patches_with_line"] > 0
-        assert all(math.isfinite(v) for v in row.values() if isinstance(v, float))
-    assert len(pd.read_csv(study.table_csv)) == len(table["rows"]) + len(table["baselines"])
+    table = read_artifact(study.table_json, StudyTable)
+    assert sorted(row.stratum for row in table.rows) == ["attention_unet-64", "unet-64", "unetpp-64"]
+    assert {row.kind for row in table.baselines} == {"all_line", "no_line", "untrained"}
+    for row in (*table.rows, *table.baselines):
+        assert row.patches_with_line > 0
+        assert all(math.isfinite(v) for _, v in row if isinstance(v, float))
+    assert len(pd.read_csv(study.table_csv)) == len(table.rows) + len(table.baselines)
     assert str(study.report_html) in printed
     assert "mlflow ui" in printed
 
@@ -79,8 +81,8 @@ def test_winners_are_the_best_of_the_completed_trials(undisturbed: tuple[Study, 
     assert sorted(trials["trial_id"]) == sorted(trial.trial_id for trial in planned)
     completed = trials[trials["outcome"] == "completed"]
     assert (completed["epochs"] == study.config.space.search.epochs).all()
-    for key, won in read_json(study.winners_json).items():
-        assert won["value"] == pytest.approx(completed[completed["stratum"] == key]["best"].max())
+    for key, won in read_artifact(study.winners_json, Winners).by_stratum.items():
+        assert won.value == pytest.approx(completed[completed["stratum"] == key]["best"].max())
 
 
 def test_every_trial_is_a_child_run_with_all_its_parameters(undisturbed: tuple[Study, str]) -> None:
@@ -94,15 +96,15 @@ def test_every_trial_is_a_child_run_with_all_its_parameters(undisturbed: tuple[S
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert set(TrialParameters.model_fields) <= set(run.data.params)
         assert float(run.data.params["focal_exponent"]) == pytest.approx(1 / 1.33)
-        assert run.data.tags["glsweep.stratum"] == row["stratum"]
-        stopped = row["outcome"] == "stopped"
+        assert run.data.tags["glsweep.stratum"] == row.stratum
+        stopped = row.outcome == "stopped"
         assert run.info.status == ("KILLED" if stopped else "FINISHED")
         told = f"stopped at rung {row['rung_epoch']:.0f}" if stopped else "completed"
         assert run.data.tags["glsweep.outcome"] == told
         history = client.get_metric_history(run.info.run_id, "relaxed_f1")
-        assert [metric.step for metric in history] == list(range(1, int(row["epochs"]) + 1))
-        assert max(metric.value for metric in history) == pytest.approx(row["best"])
-        assert run.data.metrics["best_relaxed_f1"] == pytest.approx(row["best"])
+        assert [metric.step for metric in history] == list(range(1, int(row.epochs) + 1))
+        assert max(metric.value for metric in history) == pytest.approx(row.best)
+        assert run.data.metrics["best_relaxed_f1"] == pytest.approx(row.best)
     assert parent.info.status == "FINISHED"
 
 
@@ -110,23 +112,23 @@ def test_members_are_runs_with_model_figures_and_table(undisturbed: tuple[Study,
     study, _ = undisturbed
     _, trials, members = runs_of(study)
     client = MlflowClient(f"sqlite:///{study.mlflow_db}")
-    table = {row["stratum"]: row for row in read_json(study.table_json)["rows"]}
+    table = {row.stratum: row for row in read_artifact(study.table_json, StudyTable).rows}
     assert set(members) == set(table)
     for key, run in members.items():
         assert run.info.status == "FINISHED"
         assert run.data.tags["glsweep.trial_id"] in trials
-        assert run.data.metrics["test.dice"] == pytest.approx(table[key]["dice"])
+        assert run.data.metrics["test.dice"] == pytest.approx(table[key].dice)
         names = {item.path for item in client.list_artifacts(run.info.run_id)}
         expected = {"model.safetensors", "card.json", "history.csv", "table.csv", "report.html", "figures"}
         assert expected <= names
         network, card = load_member(study.directory / "members" / key)
-        assert card.tau == table[key]["tau"]
+        assert card.tau == table[key].tau
         patches = open_patches(study, card.patch_size_px).arrays("train")
         assert card.amplitude_scale == patches.amplitude_scale, "prediction guesses nothing"
-        lines = next(m for m in read_json(study.lines_json)["members"] if m["stratum"] == key)
+        lines = next(m for m in read_artifact(study.lines_json, StudyLines).members if m.stratum == key)
         tested = card.tested[study.config.card.name]
-        assert tested["relaxed_f1"] == table[key]["relaxed_f1"]
-        assert tested["scenes.false_km_200"] == lines["data_sets"][0]["pooled"]["false_km_200"]
+        assert tested["relaxed_f1"] == table[key].relaxed_f1
+        assert tested["scenes.false_km_200"] == lines.data_sets[0].pooled.false_km_200
         assert card.trained_on == study.config.card.title
         assert not network.training
 
@@ -137,12 +139,12 @@ def test_members_are_registered_in_the_studys_own_store_and_nowhere_else(
     study, printed = undisturbed
     client = MlflowClient(f"sqlite:///{study.mlflow_db}")
     registered = client.search_registered_models()
-    table = read_json(study.table_json)
-    assert {model.name for model in registered} == {f"glsweep-{row['stratum']}" for row in table["rows"]}
+    table = read_artifact(study.table_json, StudyTable)
+    assert {model.name for model in registered} == {f"glsweep-{row.stratum}" for row in table.rows}
     # Three epochs teach little: who is no better than what was never trained is no champion.
-    trivial = max(row["relaxed_f1"] for row in table["baselines"])
+    trivial = max(row.relaxed_f1 for row in table.baselines)
     champions = {model.name for model in registered if "champion" in model.aliases}
-    assert champions == {f"glsweep-{r['stratum']}" for r in table["rows"] if r["relaxed_f1"] > trivial}
+    assert champions == {f"glsweep-{r.stratum}" for r in table.rows if r.relaxed_f1 > trivial}
     assert ("version 1: champion" in printed) == bool(champions)
     # The command's working folder is the study's parent: a store made by mistake would lie there.
     assert [path.name for path in study.directory.parent.iterdir()] == [study.directory.name]

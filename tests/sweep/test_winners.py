@@ -32,12 +32,12 @@ def played(tmp_path: Path, curves: dict[str, list[float]]) -> SweepRecords:
 def test_the_winner_has_the_best_epoch_of_all(tmp_path: Path, figure: str) -> None:
     records = played(tmp_path, {"0000": [0.1, 0.5], "0001": [0.4, 0.3], "0002": [0.6, 0.2]})
     won = winners(records, figure)["unet-128"]  # type: ignore[arg-type]
-    assert (won["trial_id"], won["epoch"], won["replicates"], won["spread"]) == ("0002", 1, 1, None)
+    assert (won.trial_id, won.epoch, won.replicates, won.spread) == ("0002", 1, 1, None)
 
 
 def test_the_first_of_equals_wins(tmp_path: Path) -> None:
     records = played(tmp_path, {"0000": [0.1, 0.1], "0001": [0.5, 0.1], "0002": [0.5, 0.1]})
-    assert winners(records, "relaxed_f1")["unet-128"]["trial_id"] == "0001"
+    assert winners(records, "relaxed_f1")["unet-128"].trial_id == "0001"
 
 
 def test_seeds_are_averaged_and_a_lucky_one_does_not_win(tmp_path: Path) -> None:
@@ -50,18 +50,18 @@ def test_seeds_are_averaged_and_a_lucky_one_does_not_win(tmp_path: Path) -> None
         "0001-2": [0.1, 0.5],
     }
     won = winners(played(tmp_path, curves), "relaxed_f1")["unet-128"]
-    assert won["trial_id"] == "0001"
-    assert won["value"] == won["mean"] == pytest.approx((0.6 + 0.7 + 0.5) / 3)
-    assert won["spread"] == pytest.approx(np.std([0.6, 0.7, 0.5], ddof=1))
-    assert won["replicates"] == 3
+    assert won.trial_id == "0001"
+    assert won.value == pytest.approx((0.6 + 0.7 + 0.5) / 3)
+    assert won.spread == pytest.approx(np.std([0.6, 0.7, 0.5], ddof=1))
+    assert won.replicates == 3
     # The member is trained with the seed of the first, which every configuration has.
-    assert (won["seed"], won["epoch"]) == (1, 2)
+    assert (won.seed, won.epoch) == (1, 2)
 
 
 def test_only_seeds_that_ran_in_full_count(tmp_path: Path) -> None:
     records = played(tmp_path, {"0000": [0.4, 0.4], "0000-1": [0.9, math.nan], "0001": [0.5, math.nan]})
     won = winners(records, "relaxed_f1")["unet-128"]
-    assert (won["trial_id"], won["value"], won["replicates"], won["spread"]) == ("0000", 0.4, 1, None)
+    assert (won.trial_id, won.value, won.replicates, won.spread) == ("0000", 0.4, 1, None)
 
 
 def test_a_stopped_trial_cannot_win(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_stopped_trial_cannot_win(tmp_path: Path) -> None:
         journal.report("0000", epoch, figures(0.2), last=epoch == 3)
     journal.report("0001", 1, figures(0.1), last=False)
     assert journal.records.trials["0001"].outcome == "stopped"
-    assert winners(journal.records, "relaxed_f1")["unet-128"]["trial_id"] == "0000"
+    assert winners(journal.records, "relaxed_f1")["unet-128"].trial_id == "0000"
 
 
 def test_a_stratum_in_which_no_trial_ran_in_full_has_no_winner_and_costs_the_others_nothing(

@@ -1,14 +1,15 @@
 """Sweeps without networks, played into a study's own ledger, and a reader of what MLflow then holds."""
 
-import json
 from collections.abc import Iterator, Sequence
 
+from made_artifacts import winner
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from glsweep.config.trial import TrialParameters
 from glsweep.search.plan import PlannedTrial
 from glsweep.study import Study
+from glsweep.study.artifacts import Winners, write_artifact
 from glsweep.sweep.journal import Journal, Listener
 from glsweep.sweep.records import Ledger
 from glsweep.tracking.address import tracking_uri
@@ -74,7 +75,8 @@ def play(
 
 def write_winners(study: Study, trial: PlannedTrial) -> None:
     """As the stage does at its end."""
-    study.winners_json.write_text(json.dumps({trial.stratum.key: {"value": 0.5}}))
+    won = winner(trial.stratum, value=0.5)
+    write_artifact(study.winners_json, Winners(by_stratum={trial.stratum.key: won}))
 
 
 class Reader:

@@ -1,18 +1,20 @@
 """Evaluated members of untrained networks, and the patches on which they were scored."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from made_artifacts import network_row, study_table
 
+from glsweep.config.data_card import SPLITS
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.patches import HeldOut
-from glsweep.files import write_json
 from glsweep.nets import build_network
 from glsweep.nets.member import ModelCard, load_member, save_member
 from glsweep.patches.store import open_patches, store_folder
 from glsweep.study import Study
+from glsweep.study.artifacts import PatchCounts, PatchMeta, write_artifact
+from glsweep.study.evaluation_artifacts import HeldOutMetrics
 from glsweep.training.memory import predict_patches
 
 UNET = Stratum("unet", 64)
@@ -29,9 +31,9 @@ def write_patches(study: Study, size_px: int = 64) -> None:
         mask = np.stack([np.eye(size_px, k=5 * k, dtype=np.uint8) for k in range(6)])
         np.save(folder / split / "image.npy", image)
         np.save(folder / split / "mask.npy", mask)
-    (folder / "meta.json").write_text(
-        json.dumps({"size_px": size_px, "posting_m": POSTING_M, "amplitude_scale": 1.5})
-    )
+    counts = {split: PatchCounts(with_line=6, without_line=0) for split in SPLITS}
+    meta = PatchMeta(size_px=size_px, posting_m=POSTING_M, amplitude_scale=1.5, hash="", counts=counts)
+    write_artifact(folder / "meta.json", meta)
 
 
 def write_member(
@@ -63,12 +65,12 @@ def write_member(
     )
     save_member(folder, network, model_card)
     pd.DataFrame({"epoch": [1, 2], "val_loss": [0.6, 0.5]}).to_csv(folder / "history.csv", index=False)
-    row = {"stratum": stratum.key, "title": stratum.title, "tau": tau, **scores(study, folder, stratum)}
-    write_json(study.table_json, {"rows": [row]})
-    return float(row["relaxed_f1"])
+    row = network_row(stratum, **scores(study, folder, stratum).model_dump(), tau=tau)
+    write_artifact(study.table_json, study_table(row))
+    return row.relaxed_f1
 
 
-def scores(study: Study, folder: Path, stratum: Stratum = UNET) -> dict:
+def scores(study: Study, folder: Path, stratum: Stratum = UNET) -> HeldOutMetrics:
     """As the stage `evaluate` does."""
     network, card = load_member(folder)
     test = open_patches(study, stratum.patch_size_px).arrays("test")

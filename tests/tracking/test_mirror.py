@@ -117,7 +117,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_what_a_killed_driver_left_is_made_right_by_the_next(study, console):
-    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    folder = Path(__file__).parent
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (folder, folder.parent)))}
     done = subprocess.run([sys.executable, "-c", KILLED, str(study.directory)], env=here, check=False)
     assert done.returncode == -signal.SIGKILL
     assert [run.info.status for run in Reader(study).runs("trial")] == ["RUNNING"] * 4
@@ -160,8 +161,8 @@ def test_tracking_twice_changes_nothing(study):
     track_study(study)
     assert_mirrors(study, journal)
     again = track_study(study)
-    assert again["trials"] == len(TRIALS)
-    assert again["calls"] <= 2
+    assert again.trials == len(TRIALS)
+    assert again.calls <= 2
     assert_mirrors(study, journal)
 
 
@@ -217,7 +218,7 @@ def test_another_store_in_the_midst_of_a_sweep_is_sent_everything(
         list(play(journal, TRIALS[:3], first_epoch=4))
     assert_mirrors(study, journal)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert track_study(study)["trials"] == 3
+    assert track_study(study).trials == 3
     assert_mirrors(study, journal)
 
 

@@ -36,7 +36,7 @@ from glsweep.sweep.mirror import track_study
 from glsweep.tracking.address import tracking_uri
 study = open_study(Path(sys.argv[1]))
 track_study(study)
-assert register_members(study)["unet-64"]["version"] == "1"
+assert register_members(study)["unet-64"].number == "1"
 import mlflow
 mlflow.set_tracking_uri(tracking_uri(study))
 model = mlflow.pyfunc.load_model("{MODEL}")
@@ -169,4 +169,4 @@ def test_a_study_that_grows_keeps_its_run_and_sends_its_new_configuration(make_s
     assert (sweep.data.tags["glsweep.epochs"], sweep.data.tags["glsweep.space"]) == ("20", "wider")
     path = reader.client.download_artifacts(sweep.info.run_id, "study.yaml")
     assert Path(path).read_text() == grown.config_yaml.read_text()
-    assert track_study(grown)["calls"] <= 2
+    assert track_study(grown).calls <= 2

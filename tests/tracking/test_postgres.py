@@ -68,8 +68,8 @@ def test_a_sweep_its_resumption_and_its_members_are_kept_in_postgresql(
     assert_mirrors(study, journal)
     write_patches(study)
     write_member(study, seed=1)
-    assert register_members(study)["unet-64"]["is_champion"]
-    assert track_study(study)["trials"] == len(TRIALS)
+    assert register_members(study)["unet-64"].is_champion
+    assert track_study(study).trials == len(TRIALS)
     assert_mirrors(study, journal)
     assert Reader(study).run("member").info.status == "FINISHED"
     assert not study.mlflow_db.stat().st_mtime > study.ledger_jsonl.stat().st_mtime

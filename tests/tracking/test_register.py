@@ -8,13 +8,15 @@ import mlflow
 import numpy as np
 import pytest
 import torch
+from made_artifacts import baseline_row, study_table
 from made_members import UNET, scores, write_member, write_patches
 from mlflow import MlflowClient
 
-from glsweep.files import read_json, write_json
 from glsweep.nets.member import load_member
 from glsweep.patches.store import open_patches
-from glsweep.register import register_members
+from glsweep.register import Registered, register_members
+from glsweep.study.artifacts import read_artifact, write_artifact
+from glsweep.study.evaluation_artifacts import StudyTable
 from glsweep.tracking.address import tracking_uri
 from glsweep.training.memory import predict_patches
 
@@ -56,6 +58,10 @@ def nothing_is_unpickled(monkeypatch):
 
 def client_of(study):
     return MlflowClient(tracking_uri(study), registry_uri=tracking_uri(study))
+
+
+def relaxed_f1_of(study):
+    return read_artifact(study.table_json, StudyTable).rows[0].relaxed_f1
 
 
 def champion_of(study):
@@ -105,8 +111,7 @@ def test_a_version_says_what_it_is(evaluated):
     assert tags["glsweep.tau"] == "0.45"
     assert tags["glsweep.trial_id"] == "0003-abcd"
     assert tags["glsweep.data_card"] == study.config.card.content_hash()
-    row = read_json(study.table_json)["rows"][0]
-    assert float(tags["glsweep.test.relaxed_f1"]) == pytest.approx(row["relaxed_f1"])
+    assert float(tags["glsweep.test.relaxed_f1"]) == pytest.approx(relaxed_f1_of(study))
     run = client_of(study).get_run(version.run_id)
     assert tags["glsweep.study_id"] == run.data.tags["glsweep.study_id"]
     assert run.data.tags["glsweep.member"] == "unet-64"
@@ -115,32 +120,32 @@ def test_a_version_says_what_it_is(evaluated):
 def test_registering_twice_makes_no_second_version(evaluated):
     study = evaluated("one", seed=1)
     first, second = register_members(study), register_members(study)
-    assert first["unet-64"] == {"model": MODEL, "version": "1", "is_champion": True, "why": "is the first"}
-    assert second["unet-64"]["version"] == "1"
+    assert first["unet-64"] == Registered(MODEL, "1", is_champion=True, why="is the first")
+    assert second["unet-64"].number == "1"
     assert len(client_of(study).search_model_versions(f"name = '{MODEL}'")) == 1
 
 
 def test_the_better_of_two_members_is_champion_whichever_comes_first(evaluated):
     one, two = evaluated("one", seed=1), evaluated("two", seed=2)
-    values = [read_json(study.table_json)["rows"][0]["relaxed_f1"] for study in (one, two)]
+    values = [relaxed_f1_of(study) for study in (one, two)]
     assert values[0] != values[1]
     worse, better = (one, two) if values[0] < values[1] else (two, one)
     register_members(worse)
     assert champion_of(one) == "1"
     told = register_members(better)["unet-64"]
     assert champion_of(one) == "2"
-    assert told["why"] == f"beats version 1: relaxed F1 {max(values):.4f} against {min(values):.4f}"
+    assert told.why == f"beats version 1: relaxed F1 {max(values):.4f} against {min(values):.4f}"
     told = register_members(worse)["unet-64"]
     assert champion_of(one) == "2"
-    assert told["why"].startswith("does not beat version 2")
-    assert client_of(one).get_model_version(MODEL, "1").tags["glsweep.verdict"] == told["why"]
+    assert told.why.startswith("does not beat version 2")
+    assert client_of(one).get_model_version(MODEL, "1").tags["glsweep.verdict"] == told.why
 
 
 def test_the_champion_is_scored_as_in_the_table(evaluated):
     one, two = evaluated("one", seed=1), evaluated("two", seed=2)
     register_members(one)
-    told = register_members(two)["unet-64"]["why"]
-    assert told.endswith(f"against {scores(two, one.member(UNET))['relaxed_f1']:.4f}")
+    told = register_members(two)["unet-64"].why
+    assert told.endswith(f"against {scores(two, one.member(UNET)).relaxed_f1:.4f}")
 
 
 @pytest.mark.parametrize(
@@ -155,45 +160,44 @@ def test_a_champion_of_other_data_stays(evaluated, card, why):
     two = evaluated("two", seed=2)
     told = register_members(two)["unet-64"]
     assert champion_of(two) == "1"
-    assert not told["is_champion"]
-    assert why in told["why"]
+    assert not told.is_champion
+    assert why in told.why
 
 
 def test_a_member_that_cannot_be_scored_takes_no_alias(evaluated):
     register_members(evaluated("one", seed=1))
     two = evaluated("two", seed=2)
-    table = read_json(two.table_json)
-    table["rows"][0]["relaxed_f1"] = None
-    write_json(two.table_json, table)
-    assert "has no relaxed F1" in register_members(two)["unet-64"]["why"]
+    table = read_artifact(two.table_json, StudyTable)
+    without_line = table.rows[0].model_copy(update={"patches_with_line": 0})
+    write_artifact(two.table_json, study_table(without_line))
+    assert "has no relaxed F1" in register_members(two)["unet-64"].why
     assert champion_of(two) == "1"
 
 
 def with_baseline(study, relaxed_f1):
-    table = read_json(study.table_json)
-    row = {"kind": "all_line", "title": "all-line 64", "patch_size_px": 64, "relaxed_f1": relaxed_f1}
-    write_json(study.table_json, {**table, "baselines": [row]})
+    table = read_artifact(study.table_json, StudyTable)
+    write_artifact(study.table_json, study_table(*table.rows, baseline_row("all_line", 64, relaxed_f1)))
     return study
 
 
 def test_a_member_that_does_not_beat_drawing_everything_is_no_champion_though_it_is_the_first(evaluated):
     study = with_baseline(evaluated("one", seed=1), 0.99)
     told = register_members(study)["unet-64"]
-    assert (told["version"], told["is_champion"]) == ("1", False)
-    assert told["why"].startswith("does not beat drawing everything: relaxed F1")
-    assert told["why"].endswith("against 0.9900 of all-line 64")
+    assert (told.number, told.is_champion) == ("1", False)
+    assert told.why.startswith("does not beat drawing everything: relaxed F1")
+    assert told.why.endswith("against 0.9900 of all-line 64")
     assert not client_of(study).get_registered_model(MODEL).aliases
-    assert client_of(study).get_model_version(MODEL, "1").tags["glsweep.verdict"] == told["why"]
+    assert client_of(study).get_model_version(MODEL, "1").tags["glsweep.verdict"] == told.why
 
 
 def test_a_member_that_does_not_beat_drawing_everything_dethrones_nobody(evaluated):
     one, two = evaluated("one", seed=1), evaluated("two", seed=2)
-    worse, better = sorted((one, two), key=lambda s: read_json(s.table_json)["rows"][0]["relaxed_f1"])
+    worse, better = sorted((one, two), key=relaxed_f1_of)
     register_members(worse)
     register_members(with_baseline(better, 0.99))
     assert champion_of(worse) == "1"
     # What was crowned before there was such a rule stays.
-    assert register_members(with_baseline(worse, 0.99))["unet-64"]["is_champion"]
+    assert register_members(with_baseline(worse, 0.99))["unet-64"].is_champion
 
 
 def test_a_member_is_registered_through_a_server(server, make_study):

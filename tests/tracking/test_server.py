@@ -63,4 +63,4 @@ def test_a_server_that_is_away_for_the_whole_sweep_is_sent_everything_later(serv
     assert_mirrors(study, journal)
     assert Reader(study).run("sweep").info.status == "FINISHED"
     assert Reader(study).artifacts(Reader(study).run("sweep")) == {"study.yaml"}
-    assert track_study(study)["calls"] <= 2
+    assert track_study(study).calls <= 2

@@ -216,7 +216,7 @@ def test_checkpoints_go_from_a_single_training_to_a_cohort_and_back(tmp_path):
         reports = [dataclasses.replace(r, last=r.epoch == 5) for r in (*before, *told[name], *rest)]
         assert_same_reports(reports, wanted[name][1])
         assert_same_states(last.state, wanted[name][0])
-        assert last.state.progress.report == dataclasses.asdict(rest[-1])
+        assert last.state.progress.report == rest[-1]
 
 
 @pytest.mark.usefixtures("in_double")

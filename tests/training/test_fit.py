@@ -123,7 +123,7 @@ def test_patience_ends_the_training_and_the_last_report_says_so():
     best = state.progress.best_epoch
     assert len(reports) == best + 3 < 50
     assert [report.last for report in reports] == [False] * (len(reports) - 1) + [True]
-    assert state.progress.report == dataclasses.asdict(reports[-1])
+    assert state.progress.report == reports[-1]
 
 
 def test_a_training_that_is_over_does_nothing_more():

@@ -72,5 +72,5 @@ def test_what_a_network_says_of_pixels_without_data_chooses_no_threshold():
     network = Says()
     criterion = Calibration(lowest=0.1, highest=0.9, count=9, criterion="relaxed_f1")
     chosen = calibrate_on(patches, network, ("real", "imag"), criterion, tolerance_m=100.0)
-    assert chosen["tau"] == pytest.approx(0.4)
-    assert max(chosen["values"]) == 1
+    assert chosen.tau == pytest.approx(0.4)
+    assert max(chosen.values) == 1

@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import matplotlib as mpl
 import numpy as np
@@ -129,7 +129,18 @@ def note(axes: Axes, text: str, colour: str = SOFT_INK) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=colour)
 
 
-def hollow(size: float) -> dict[str, Any]:
+class DotLook(TypedDict):
+    """What matplotlib is told of dots."""
+
+    marker: str
+    linestyle: Literal["none"]
+    markersize: float
+    markerfacecolor: str
+    markeredgecolor: str
+    markeredgewidth: float
+
+
+def hollow(size: float) -> DotLook:
     """Return the look of dots for what was stopped: told from filled ones in grey print too."""
     return {
         "marker": "o",

@@ -80,7 +80,7 @@ def draw_scores(results: Results) -> CaptionedFigure:
 
 def best_epoch_words(member: MemberResults) -> str:
     """Return `best epoch 7 of 20` for one member."""
-    return f"best epoch {member.card['best_epoch']} of {len(member.history)}"
+    return f"best epoch {member.card.best_epoch} of {len(member.history)}"
 
 
 def epochs_in_words(results: Results) -> list[str]:
@@ -94,7 +94,7 @@ def _highest_score(results: Results, patch_size_px: int) -> float:
 
 
 def _mark_best_epoch(axes: Axes, member: MemberResults, column: str) -> None:
-    epoch = int(member.card["best_epoch"])
+    epoch = member.card.best_epoch
     value = member.history.loc[member.history["epoch"] == epoch, column]
     if not value.empty:
         axes.axvline(epoch, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))

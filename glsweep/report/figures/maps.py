@@ -1,8 +1,7 @@
 """Pictures: whole test scenes with their errors, and example patches of each member."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,7 @@ from glsweep.report.figures import (
 )
 from glsweep.report.results import Examples, Results
 from glsweep.report.scene_tables import best_member, line_rows
+from glsweep.study.evaluation_artifacts import LinesOnScene
 
 # --- Whole test scenes: phase with the true line, and the drawn one coloured by its error
 
@@ -43,22 +43,22 @@ Arrays = Mapping[str, npt.NDArray[np.float64]]
 def draw_line_maps(results: Results) -> CaptionedFigure | None:
     """Draw the best member's test scenes, two panels each; None without whole test scenes."""
     best = best_member(line_rows(results.lines))
-    if results.lines is None or results.maps is None or best is None:
+    if results.lines is None or best is None:
         return None
-    member = next(member for member in results.lines["members"] if member["stratum"] == best)
-    scenes = _shown(member["scenes"])
+    member = next(member for member in results.lines.members if member.stratum == best)
+    scenes = _shown(member.scenes)
     figure = new_figure(0.5 + 4.6 * len(scenes))
     grid = figure.subplots(len(scenes), 2, squeeze=False)
     coloured = None
     for (left, right), scene in zip(grid, scenes, strict=True):
-        with np.load(results.maps / best / scene["errors"], allow_pickle=False) as arrays:
+        with np.load(results.maps / best / scene.errors, allow_pickle=False) as arrays:
             _draw_truth(left, arrays)
             coloured = _draw_errors(right, arrays)
-        left.set_title(f"{scene['scene']}\nthe true line", fontsize=TITLE_SIZE)
-        found = scene["completeness_200"]
+        left.set_title(f"{scene.scene}\nthe true line", fontsize=TITLE_SIZE)
+        found = scene.completeness_200
         words = "" if found is None else f"{found:.0%} found within 200 m, "
-        told = f"{scene['false_km_200']:.0f} km invented"
-        right.set_title(f"{member['title']}\n{words}{told}", fontsize=TITLE_SIZE)
+        told = f"{scene.false_km_200:.0f} km invented"
+        right.set_title(f"{member.title}\n{words}{told}", fontsize=TITLE_SIZE)
     if coloured is not None:
         bar = figure.colorbar(coloured, ax=grid[:, 1].tolist(), shrink=0.5, aspect=40, extend="max")
         bar.set_label("distance to the true line (m)")
@@ -75,11 +75,11 @@ def draw_line_maps(results: Results) -> CaptionedFigure | None:
     )
 
 
-def _shown(scenes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _shown(scenes: Sequence[LinesOnScene]) -> list[LinesOnScene]:
     """Return scenes of every data set, the first ones first."""
-    by_data_set: dict[str, list[dict[str, Any]]] = {}
+    by_data_set: dict[str, list[LinesOnScene]] = {}
     for scene in scenes:
-        by_data_set.setdefault(scene["data_set"], []).append(scene)
+        by_data_set.setdefault(scene.data_set, []).append(scene)
     turns = [of_one[n] for n in range(MOST_SCENES) for of_one in by_data_set.values() if n < len(of_one)]
     return turns[:MOST_SCENES]
 
@@ -126,8 +126,8 @@ AGREEMENT_COLOURS = ListedColormap(["white", INK, ORANGE, SKY])  # the classes o
 def draw_samples(results: Results, stratum: Stratum) -> CaptionedFigure:
     """Draw up to three example patches of one member."""
     member = results.members[stratum]
-    tau, posting_m = _tau(results, stratum), float(results.table["posting_m"])
-    tolerance_m = float(results.table["tolerance_m"])
+    row = next(row for row in results.table.rows if row.stratum == stratum.key)
+    tau, posting_m, tolerance_m = row.tau, results.table.posting_m, results.table.tolerance_m
     count = min(len(member.examples.mask), MOST_EXAMPLES)
     figure = new_figure(0.75 + count * (WIDTH_IN - 0.1) / 4)
     grid = figure.subplots(count + 1, 4, squeeze=False, height_ratios=[1.0] * count + [0.05])
@@ -149,11 +149,6 @@ def draw_samples(results: Results, stratum: Stratum) -> CaptionedFigure:
         ),
         alt=f"{count} example patches with phase, true line, prediction and probability of {stratum.title}.",
     )
-
-
-def _tau(results: Results, stratum: Stratum) -> float:
-    row = next(row for row in results.table["rows"] if row["stratum"] == stratum.key)
-    return float(row["tau"] if row.get("tau") is not None else results.calibration[stratum.key]["tau"])
 
 
 def _draw_example(

@@ -1,7 +1,6 @@
 """Bar charts of the test metrics, and recall by coherence on each data set."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,7 +21,17 @@ from glsweep.report.figures import (
 )
 from glsweep.report.results import Results
 from glsweep.report.scene_tables import CLASS_TITLES, data_set_tables
-from glsweep.report.table import FIGURES, Column, Row, baselines_of, interval_over, networks_of, patch_sizes
+from glsweep.report.table import (
+    FIGURES,
+    INTERVAL,
+    Column,
+    baselines_of,
+    interval_over,
+    networks_of,
+    patch_sizes,
+    short_title,
+)
+from glsweep.study.evaluation_artifacts import DataSetRow, StudyTable, TableRow
 
 # --- Bar charts of the test figures: one row of axes for each patch size
 
@@ -48,7 +57,7 @@ def draw_metric_bars(results: Results) -> CaptionedFigure:
         figure=figure,
         caption=(
             "Higher is better; networks in colour, untrained ones in a tint of it, trivial predictors in "
-            f"grey. Relaxed F1 and BF accept {results.table['tolerance_m']:g} m; the whisker is the 95 % "
+            f"grey. Relaxed F1 and BF accept {results.table.tolerance_m:g} m; the whisker is the 95 % "
             f"bootstrap interval over {interval_over(results.table)}. "
             + results.between_sizes("Each row has a test set of its own: compare bars within a row only.")
         ),
@@ -57,7 +66,7 @@ def draw_metric_bars(results: Results) -> CaptionedFigure:
     )
 
 
-def _draw_scores(axes: Axes, networks: Sequence[Row], baselines: Sequence[Row]) -> None:
+def _draw_scores(axes: Axes, networks: Sequence[TableRow], baselines: Sequence[TableRow]) -> None:
     wide, narrow = 1.0, 0.42
     span = wide * len(networks) + narrow * len(baselines) + 1.1
     for index, column in enumerate(SCORES):
@@ -66,7 +75,7 @@ def _draw_scores(axes: Axes, networks: Sequence[Row], baselines: Sequence[Row]) 
             _draw_bar(axes, left + (place + 0.5) * wide, 0.9 * wide, row, column)
         start = left + wide * len(networks) + 0.08
         for place, row in enumerate(baselines):
-            height = row.get(column.key) or 0.0
+            height = column.of(row) or 0.0
             axes.bar(start + (place + 0.5) * narrow, height, 0.84 * narrow, color=_colour(row))
     centres = [index * span + (span - 1.1) / 2 for index in range(len(SCORES))]
     axes.set_xticks(centres, [column.heading for column in SCORES])
@@ -75,14 +84,14 @@ def _draw_scores(axes: Axes, networks: Sequence[Row], baselines: Sequence[Row]) 
     axes.set_ylim(0, 1.05 * max(_highest([*networks, *baselines]), 0.2) + 0.04)
 
 
-def _draw_bar(axes: Axes, centre: float, width: float, row: Row, column: Column) -> None:
-    value = row.get(column.key)
+def _draw_bar(axes: Axes, centre: float, width: float, row: TableRow, column: Column) -> None:
+    value = column.of(row)
     if value is None:
         axes.text(centre, 0.01, DASH, ha="center", va="bottom", color=SOFT_INK)
         return
     axes.bar(centre, value, width, color=_colour(row))
     top = value
-    low, high = row.get("relaxed_f1_low"), row.get("relaxed_f1_high")
+    low, high = row.relaxed_f1_low, row.relaxed_f1_high
     if column.key == "relaxed_f1" and low is not None and high is not None:
         spread = [[max(value - low, 0)], [max(high - value, 0)]]
         axes.errorbar(centre, value, yerr=spread, color=INK, linewidth=1.1, capsize=3)
@@ -91,9 +100,10 @@ def _draw_bar(axes: Axes, centre: float, width: float, row: Row, column: Column)
     axes.text(centre, top + 0.012, text, ha="center", va="bottom", fontsize=8.5)
 
 
-def _highest(rows: Sequence[Row]) -> float:
-    keys = [column.key for column in SCORES] + ["relaxed_f1_high"]
-    return max((row[key] for row in rows for key in keys if row.get(key) is not None), default=1.0)
+def _highest(rows: Sequence[TableRow]) -> float:
+    columns = (*SCORES, INTERVAL[1])
+    values = (column.of(row) for row in rows for column in columns)
+    return max((value for value in values if value is not None), default=1.0)
 
 
 def draw_distance_bars(results: Results) -> CaptionedFigure:
@@ -112,24 +122,22 @@ def draw_distance_bars(results: Results) -> CaptionedFigure:
         figure=figure,
         caption=(
             "Lower is better: the larger of the two directed 95th percentiles of the distance between "
-            f"predicted and true line, mean over patches (1 px = {results.table['posting_m']:g} m). Where "
+            f"predicted and true line, mean over patches (1 px = {results.table.posting_m:g} m). Where "
             "only one of the two is empty the distance is the patch's diagonal, so it grows with the "
             "patch size. " + results.between_sizes("The panels cannot be compared with each other.")
         ),
         alt="Bar charts of HD95 in pixels. "
-        + "; ".join(
-            f"{row['title']} {DISTANCE.text(row.get('hd95_px'))}" for s in sizes for row in _rows(results, s)
-        ),
+        + "; ".join(f"{row.title} {DISTANCE.text_of(row)}" for s in sizes for row in _rows(results, s)),
         defined=("hd95_px",),
     )
 
 
-def _rows(results: Results, size: int) -> list[Row]:
+def _rows(results: Results, size: int) -> list[TableRow]:
     return [*networks_of(results.table, size), *baselines_of(results.table, size)]
 
 
-def _draw_distances(axes: Axes, rows: Sequence[Row]) -> None:
-    values = [row.get(DISTANCE.key) for row in rows]
+def _draw_distances(axes: Axes, rows: Sequence[TableRow]) -> None:
+    values = [DISTANCE.of(row) for row in rows]
     longest = max((value for value in values if value is not None), default=1.0) or 1.0
     for place, (row, value) in enumerate(zip(rows, values, strict=True)):
         if value is not None:
@@ -137,7 +145,7 @@ def _draw_distances(axes: Axes, rows: Sequence[Row]) -> None:
         axes.text((value or 0) + 0.015 * longest, place, DISTANCE.text(value), va="center", fontsize=9)
     if not rows:
         note(axes, "nothing was evaluated")
-    axes.set_yticks(np.arange(len(rows)), [str(row["title"]) for row in rows])
+    axes.set_yticks(np.arange(len(rows)), [row.title for row in rows])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
@@ -145,33 +153,27 @@ def _draw_distances(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_xlabel("HD95 (px)")
 
 
-def _colour(row: Row) -> Colour:
+def _colour(row: TableRow) -> Colour:
     """Networks in their colour, untrained ones in a tint of it, other baselines in grey."""
-    kind = row.get("kind", "network")
-    if kind in BASELINE_COLOURS:
-        return to_rgb(BASELINE_COLOURS[kind])
-    red, green, blue = to_rgb(architecture_colour(row["architecture"]))
-    share = 1.0 if kind == "network" else UNTRAINED_TINT
+    if row.architecture is None:
+        return to_rgb(BASELINE_COLOURS[row.kind])
+    red, green, blue = to_rgb(architecture_colour(row.architecture))
+    share = 1.0 if row.kind == "network" else UNTRAINED_TINT
     return (1 - share * (1 - red), 1 - share * (1 - green), 1 - share * (1 - blue))
 
 
-def _add_legend(figure: Figure, table: Mapping[str, Any]) -> None:
+def _add_legend(figure: Figure, table: StudyTable) -> None:
     """Name each colour once, a network above its untrained twin, without the patch size."""
     names = [*ARCHITECTURE_TITLES, None]
-    rows = sorted([*table["rows"], *table["baselines"]], key=lambda row: names.index(row.get("architecture")))
-    colours = {_plain_title(row): _colour(row) for row in rows}
+    every: list[TableRow] = [*table.rows, *table.baselines]
+    rows = sorted(every, key=lambda row: names.index(row.architecture))
+    colours = {short_title(row): _colour(row) for row in rows}
     handles = [Patch(color=colour) for colour in colours.values()]
     figure.legend(handles, list(colours), loc="outside lower center", ncols=(len(colours) + 1) // 2)
 
 
-def _plain_title(row: Row) -> str:
-    return str(row["title"]).removesuffix(f" {row['patch_size_px']}")
-
-
 def _in_words(results: Results) -> str:
-    parts = [
-        f"{row['title']}: relaxed F1 {SCORES[0].text(row.get('relaxed_f1'))}" for row in results.table["rows"]
-    ]
+    parts = [f"{row.title}: relaxed F1 {SCORES[0].text_of(row)}" for row in results.table.rows]
     return "; ".join(parts) + "."
 
 
@@ -192,8 +194,8 @@ def draw_data_sets(results: Results) -> CaptionedFigure | None:
     figure = new_figure(0.4 + 2.9 * down)
     grid = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
     for axes, (table, title) in zip(grid, panels, strict=False):
-        names = [fact["data_set"] for fact in table.facts]
-        _draw_panel(axes, [row for row in table.rows if row["title"] == title], names)
+        names = [fact.data_set for fact in table.facts]
+        _draw_panel(axes, [row for row in table.rows if row.title == title], names)
         axes.set_title(title)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
@@ -212,19 +214,19 @@ def draw_data_sets(results: Results) -> CaptionedFigure | None:
     )
 
 
-def _networks(rows: list) -> list[str]:  # type: ignore[type-arg]
-    return list(dict.fromkeys(row["title"] for row in rows if row["kind"] == "network"))
+def _networks(rows: list[DataSetRow]) -> list[str]:
+    return list(dict.fromkeys(row.title for row in rows if row.kind == "network"))
 
 
-def _draw_panel(axes: Axes, rows: list, names: list[str]) -> None:  # type: ignore[type-arg]
+def _draw_panel(axes: Axes, rows: list[DataSetRow], names: list[str]) -> None:
     places = np.arange(len(CLASS_TITLES))
     for number, name in enumerate(names):
-        row = next(row for row in rows if row["data_set"] == name)
-        classes = row["recall_by_coherence"]
-        values = [np.nan if c["recall"] is None else c["recall"] for c in classes]
-        total = max(1, sum(c["line_px"] for c in classes))
-        sizes = [12 + 160 * c["line_px"] / total for c in classes]
-        colour = architecture_colour(row["architecture"])
+        row = next(row for row in rows if row.data_set == name)
+        classes = row.recall_by_coherence
+        values = [np.nan if c.recall is None else c.recall for c in classes]
+        total = max(1, sum(c.line_px for c in classes))
+        sizes = [12 + 160 * c.line_px / total for c in classes]
+        colour = architecture_colour(str(row.architecture))
         dashes = OWN_DASHES if number == 0 else OTHER_DASHES[(number - 1) % len(OTHER_DASHES)]
         axes.plot(places, values, linestyle=dashes, color=colour, label=name)
         face = colour if number == 0 else "white"

@@ -1,8 +1,5 @@
 """Figures over all thresholds: calibration, precision and recall, reliability, lines."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -21,7 +18,16 @@ from glsweep.report.figures import (
     small_multiples,
 )
 from glsweep.report.results import Results
-from glsweep.report.scene_tables import TOLERANCE_M, line_rows
+from glsweep.report.scene_tables import line_rows
+from glsweep.report.table import short_title
+from glsweep.study.artifacts import ThresholdCurve
+from glsweep.study.evaluation_artifacts import (
+    LineMetrics,
+    LinesOnDataSet,
+    MemberCurves,
+    MemberLines,
+    ReliabilityCurve,
+)
 
 # --- How each member's threshold was chosen
 
@@ -38,8 +44,8 @@ def draw_calibration(results: Results) -> CaptionedFigure:
 
     settings = results.config.space.calibration
     chosen = {s: results.calibration[s.key] for s in results.members if s.key in results.calibration}
-    edges = joined([s.title for s, curve in chosen.items() if curve["on_grid_edge"]])
-    taus = joined([f"{s.title} {curve['tau']:.2f}" for s, curve in chosen.items()])
+    edges = joined([s.title for s, curve in chosen.items() if curve.on_grid_edge])
+    taus = joined([f"{s.title} {curve.tau:.2f}" for s, curve in chosen.items()])
     remark = f" For {edges} it lies on the grid's edge: the optimum may lie beyond it." if edges else ""
     return CaptionedFigure(
         name="calibration",
@@ -54,13 +60,12 @@ def draw_calibration(results: Results) -> CaptionedFigure:
     )
 
 
-def _draw_curve(axes: Axes, curve: Mapping[str, Any], colour: str) -> None:
-    tau, on_edge = float(curve["tau"]), bool(curve["on_grid_edge"])
-    values = np.array(curve["values"], dtype=float)
+def _draw_curve(axes: Axes, curve: ThresholdCurve, colour: str) -> None:
+    tau, on_edge, values = curve.tau, curve.on_grid_edge, np.array(curve.values)
     mark = VERMILLION if on_edge else INK
-    axes.plot(curve["thresholds"], values, color=colour, marker="o", markersize=3.5, linewidth=1.3)
+    axes.plot(curve.thresholds, values, color=colour, marker="o", markersize=3.5, linewidth=1.3)
     axes.axvline(tau, color=mark, linewidth=1.1, linestyle=(0, (3, 2)))
-    at_tau = float(np.interp(tau, curve["thresholds"], values))
+    at_tau = float(np.interp(tau, curve.thresholds, values))
     axes.plot([tau], [at_tau], marker="o", markersize=7, color=mark, linestyle="none", zorder=5)
     left = tau > 0.5
     axes.annotate(
@@ -76,7 +81,7 @@ def _draw_curve(axes: Axes, curve: Mapping[str, Any], colour: str) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.4 * float(np.nanmax(values, initial=0.05)))
     axes.set_xlabel("tau")
-    axes.set_ylabel(FIGURE_WORDS[curve["criterion"]])
+    axes.set_ylabel(FIGURE_WORDS[curve.criterion])
 
 
 # --- Precision against recall, both within the tolerance, at every threshold
@@ -85,18 +90,16 @@ def _draw_curve(axes: Axes, curve: Mapping[str, Any], colour: str) -> None:
 EQUAL_F1 = (0.2, 0.4, 0.6, 0.8)
 
 
-def draw_precision_recall(results: Results) -> CaptionedFigure | None:
-    """Draw one panel a patch size, one curve a member; None in a study without curves."""
-    if results.curves is None:
-        return None
-    members = results.curves["members"]
-    sizes = sorted({member["patch_size_px"] for member in members})
+def draw_precision_recall(results: Results) -> CaptionedFigure:
+    """Draw one panel a patch size, one curve a member."""
+    members = results.curves.members
+    sizes = sorted({member.patch_size_px for member in members})
     figure = new_figure(4.6)
     panels = figure.subplots(1, max(2, len(sizes)), squeeze=False, sharey=True).ravel()
     for axes, size in zip(panels, sizes, strict=False):
         _draw_equal_f1(axes)
         for member in members:
-            if member["patch_size_px"] == size:
+            if member.patch_size_px == size:
                 _draw_precision_recall_of(axes, member)
         axes.set_title(f"Patches of {size} px")
         axes.set_xlabel("relaxed recall")
@@ -106,13 +109,13 @@ def draw_precision_recall(results: Results) -> CaptionedFigure | None:
     for axes in panels[len(sizes) :]:
         axes.set_visible(False)
     panels[0].set_ylabel("relaxed precision")
-    areas = [f"{member['title']} {member['precision_recall']['area']:.3f}" for member in members]
+    areas = [f"{member.title} {member.precision_recall.area:.3f}" for member in members]
     return CaptionedFigure(
         name="precision-recall",
         title="Precision against recall at every threshold",
         figure=figure,
         caption=(
-            f"Both within {results.curves['tolerance_m']:g} m, over all pixels of the test patches. Up and "
+            f"Both within {results.curves.tolerance_m:g} m, over all pixels of the test patches. Up and "
             "right is better; the area below the curve depends on no threshold. The dot is the tau that was "
             "chosen on validation patches; along each thin line the relaxed F1 is the same. "
             + results.between_sizes("The panels have test sets of their own and cannot be compared.")
@@ -122,20 +125,17 @@ def draw_precision_recall(results: Results) -> CaptionedFigure | None:
     )
 
 
-def _draw_precision_recall_of(axes: Axes, member: Mapping[str, Any]) -> None:
-    curve, colour = member["precision_recall"], architecture_colour(member["architecture"])
-    name = member["title"].removesuffix(f" {member['patch_size_px']}")
+def _draw_precision_recall_of(axes: Axes, member: MemberCurves) -> None:
+    curve, colour = member.precision_recall, architecture_colour(member.architecture)
     axes.plot(
-        curve["recall"],
-        curve["precision"],
+        curve.recall,
+        curve.precision,
         color=colour,
-        linestyle=architecture_dashes(member["architecture"]),
-        label=f"{name}, area {curve['area']:.3f}",
+        linestyle=architecture_dashes(member.architecture),
+        label=f"{short_title(member)}, area {curve.area:.3f}",
     )
-    at_tau = curve["at_tau"]
-    axes.plot(
-        at_tau["recall"], at_tau["precision"], "o", color=colour, markeredgecolor="white", markersize=7.5
-    )
+    at_tau = curve.at_tau
+    axes.plot(at_tau.recall, at_tau.precision, "o", color=colour, markeredgecolor="white", markersize=7.5)
 
 
 def _draw_equal_f1(axes: Axes) -> None:
@@ -154,12 +154,10 @@ FEWEST_PX = 50
 """The share of fewer pixels is chance."""
 
 
-def draw_reliability(results: Results) -> CaptionedFigure | None:
-    """Draw observed shares against the probability for every member; None in a study without curves."""
-    if results.curves is None:
-        return None
-    within = f"within {results.curves['tolerance_m']:g} m of the line"
-    by_stratum = {member["stratum"]: member["reliability"] for member in results.curves["members"]}
+def draw_reliability(results: Results) -> CaptionedFigure:
+    """Draw observed shares against the probability for every member."""
+    within = f"within {results.curves.tolerance_m:g} m of the line"
+    by_stratum = {member.stratum: member.reliability for member in results.curves.members}
 
     def draw(axes: Axes, stratum: Stratum) -> None:
         measured = by_stratum.get(stratum.key)
@@ -169,7 +167,7 @@ def draw_reliability(results: Results) -> CaptionedFigure | None:
             _draw_reliability_of(axes, measured, architecture_colour(stratum.architecture), within)
 
     errors = [
-        f"{stratum.title} {by_stratum[stratum.key]['near_error']:.2f}"
+        f"{stratum.title} {by_stratum[stratum.key].near_error:.2f}"
         for stratum in results.members
         if stratum.key in by_stratum
     ]
@@ -187,11 +185,11 @@ def draw_reliability(results: Results) -> CaptionedFigure | None:
     )
 
 
-def _draw_reliability_of(axes: Axes, measured: Mapping[str, Any], colour: str, within: str) -> None:
-    enough = np.array(measured["pixels"]) >= FEWEST_PX
+def _draw_reliability_of(axes: Axes, measured: ReliabilityCurve, colour: str, within: str) -> None:
+    enough = np.array(measured.pixels) >= FEWEST_PX
     probability, near, line = (
-        np.array(measured[name], dtype=float)[enough]
-        for name in ("mean_probability", "near_share", "line_share")
+        np.array(values, dtype=float)[enough]
+        for values in (measured.mean_probability, measured.near_share, measured.line_share)
     )
     axes.plot([0, 1], [0, 1], color=SOFT_INK, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
     axes.plot(
@@ -200,7 +198,7 @@ def _draw_reliability_of(axes: Axes, measured: Mapping[str, Any], colour: str, w
         color=colour,
         marker="o",
         markersize=5,
-        label=f"{within}: {measured['near_error']:.2f}",
+        label=f"{within}: {measured.near_error:.2f}",
     )
     axes.plot(
         probability,
@@ -211,7 +209,7 @@ def _draw_reliability_of(axes: Axes, measured: Mapping[str, Any], colour: str, w
         marker="s",
         markersize=4.5,
         markerfacecolor="white",
-        label=f"on it: {measured['line_error']:.2f}",
+        label=f"on it: {measured.line_error:.2f}",
     )
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.4)  # room for the legend
@@ -233,8 +231,8 @@ def draw_line_curves(results: Results) -> CaptionedFigure | None:
     figure = new_figure(3.6)
     panels = figure.subplots(1, max(2, len(data_sets)), squeeze=False, sharey=True).ravel()
     for axes, name in zip(panels, data_sets, strict=False):
-        for member in results.lines["members"]:
-            group = next(group for group in member["data_sets"] if group["data_set"] == name)
+        for member in results.lines.members:
+            group = next(group for group in member.data_sets if group.data_set == name)
             _draw_line_curve_of(axes, member, group)
         axes.set_title(name)
         axes.set_xlabel("kilometres invented for each true kilometre")
@@ -243,13 +241,13 @@ def draw_line_curves(results: Results) -> CaptionedFigure | None:
         axes.legend()
     for axes in panels[len(data_sets) :]:
         axes.set_visible(False)
-    panels[0].set_ylabel(f"share of the true line found within {TOLERANCE_M} m")
+    panels[0].set_ylabel("share of the true line found within 200 m")
     return CaptionedFigure(
         name="line-curves",
         title="Found against invented",
         figure=figure,
         caption=(
-            f"Completeness against false length, both within {TOLERANCE_M} m, on all whole test scenes, as "
+            "Completeness against false length, both within 200 m, on all whole test scenes, as "
             "the threshold falls from 0.9 to 0.1. Up and left is better. The dot is the threshold that "
             "was chosen on validation patches."
         ),
@@ -258,15 +256,14 @@ def draw_line_curves(results: Results) -> CaptionedFigure | None:
     )
 
 
-def _draw_line_curve_of(axes: Axes, member: dict, group: dict) -> None:  # type: ignore[type-arg]
-    colour = architecture_colour(member["architecture"])
-    points = [_point(figures) for figures in group["curve"]]
+def _draw_line_curve_of(axes: Axes, member: MemberLines, group: LinesOnDataSet) -> None:
+    colour = architecture_colour(member.architecture)
+    points = [_point(metrics) for metrics in group.curve]
     x, y = zip(*points, strict=True)
-    dashes = architecture_dashes(member["architecture"])
-    axes.plot(x, y, color=colour, linestyle=dashes, marker="|", markersize=5, label=member["title"])
-    axes.plot(*_point(group["pooled"]), "o", color=colour, markersize=6)
+    dashes = architecture_dashes(member.architecture)
+    axes.plot(x, y, color=colour, linestyle=dashes, marker="|", markersize=5, label=member.title)
+    axes.plot(*_point(group.pooled), "o", color=colour, markersize=6)
 
 
-def _point(figures: dict) -> tuple[float, float]:  # type: ignore[type-arg]
-    total_km = max(figures["reference_km"], 1e-9)
-    return figures[f"false_km_{TOLERANCE_M}"] / total_km, figures[f"completeness_{TOLERANCE_M}"] or 0.0
+def _point(metrics: LineMetrics) -> tuple[float, float]:
+    return metrics.false_km_200 / max(metrics.reference_km, 1e-9), metrics.completeness_200 or 0.0

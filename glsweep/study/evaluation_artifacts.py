@@ -1,0 +1,340 @@
+"""What the stage `evaluate` and the command `score` write: metrics on test patches and of lines in metres.
+
+Metrics that do not exist, such as those of patches with a line where there is none, are None.
+"""
+
+from typing import Literal
+
+from glsweep.config.settings import Settings
+from glsweep.study.artifacts import Artifact
+from glsweep.study.configuration import Stage
+
+Kind = Literal["network", "untrained", "all_line", "no_line", "failed"]
+Resampled = Literal["scenes", "patches"]
+Interval = tuple[float, float]
+"""The lower and the upper end of a 95 % bootstrap interval."""
+
+
+class Predictor(Settings):
+    """Whom a row of the table is about: a network, or what needs no training (then without a stratum)."""
+
+    stratum: str | None
+    title: str
+    kind: Kind
+    architecture: str | None
+    patch_size_px: int
+
+
+class HeldOutMetrics(Settings):
+    """Every metric of the table, over the test patches of one size at one threshold.
+
+    Metrics without a suffix are means over patches; those that end in `_with_line` means over patches with
+    a line alone, those in `_micro` of all pixels together; the number in `bf_100` is its tolerance in metres.
+    Of patches without a line `empty_without_line` tells in which share nothing was invented, of those with
+    one `empty_with_line` in which share nothing was found. `relaxed_f1_low` and `relaxed_f1_high` are the
+    ends of its 95 % bootstrap interval, over scenes or patches as `interval_over` says.
+    """
+
+    dice: float
+    precision: float
+    recall: float
+    bf: float
+    boundary_precision: float
+    boundary_recall: float
+    bf_100: float
+    bf_200: float
+    bf_500: float
+    iou_tol2: float
+    iou_tol2_literal: float
+    hd95_px: float
+    hd95_union_px: float
+    dice_with_line: float | None
+    precision_with_line: float | None
+    recall_with_line: float | None
+    bf_with_line: float | None
+    boundary_precision_with_line: float | None
+    boundary_recall_with_line: float | None
+    bf_100_with_line: float | None
+    bf_200_with_line: float | None
+    bf_500_with_line: float | None
+    iou_tol2_with_line: float | None
+    iou_tol2_literal_with_line: float | None
+    hd95_px_with_line: float | None
+    hd95_union_px_with_line: float | None
+    dice_micro: float
+    precision_micro: float
+    recall_micro: float
+    hd95_m: float
+    relaxed_f1: float
+    relaxed_f1_low: float | None
+    relaxed_f1_high: float | None
+    interval_over: Resampled
+    empty_predictions: int
+    empty_with_line: float | None
+    empty_without_line: float | None
+    patches_with_line: int
+    patches_without_line: int
+
+
+class TableRow(HeldOutMetrics, Predictor):
+    """One row of the table; `tau` is its threshold, `parameters` how many weights it has."""
+
+    tau: float | None
+    parameters: int
+
+
+class NetworkRow(TableRow):
+    """The row of a member."""
+
+    stratum: str
+    kind: Literal["network"]
+    architecture: str
+    tau: float
+
+
+class BaselineRow(TableRow):
+    """The row of what needs no training: a line everywhere or nowhere, a network as it is before training."""
+
+    kind: Literal["untrained", "all_line", "no_line"]
+
+
+class FailedRow(Predictor):
+    """The row of a stratum that failed: why, and what helps."""
+
+    stratum: str
+    kind: Literal["failed"] = "failed"
+    architecture: str
+    stage: Stage
+    reason: str
+    remedy: str
+
+
+class CoherenceClass(Settings):
+    """Relaxed recall of the line pixels whose surroundings are about equally clear."""
+
+    line_px: int
+    recall: float | None
+
+
+class DataSetMetrics(HeldOutMetrics):
+    """A predictor's metrics on the test patches of one data set.
+
+    `best_tau` and `best_relaxed_f1` are what a threshold chosen on these very patches would give;
+    `recall_by_coherence` is ordered from noisy to clear.
+    """
+
+    relaxed_precision: float
+    relaxed_recall: float
+    best_tau: float
+    best_relaxed_f1: float
+    recall_by_coherence: tuple[CoherenceClass, ...]
+
+
+class DataSetRow(DataSetMetrics, Predictor):
+    """One row of the table by data set."""
+
+    data_set: str
+
+
+class PatchFacts(Settings):
+    """What is to be known of some patches before networks are compared on them.
+
+    `valid_share` is of pixels, `line_share` of the pixels with data of patches with a line; `coherence` and
+    `line_coherence` are medians over all pixels and over those near the line.
+    """
+
+    patches_with_line: int
+    patches_without_line: int
+    valid_share: float
+    line_share: float
+    coherence: float | None
+    line_coherence: float | None
+
+
+class DataSetFacts(PatchFacts):
+    """The test patches of one size of one data set; `test_only` if no network was trained on it."""
+
+    data_set: str
+    patch_size_px: int
+    test_only: bool
+
+
+class StudyTable(Artifact):
+    """`table.json`: the study's table, baselines and failures; with several data sets also each apart."""
+
+    written_by = "evaluate"
+
+    tolerance_m: float
+    posting_m: float
+    rows: tuple[NetworkRow, ...]
+    baselines: tuple[BaselineRow, ...]
+    failed: tuple[FailedRow, ...]
+    data_sets: tuple[DataSetFacts, ...]
+    by_data_set: tuple[DataSetRow, ...]
+
+
+class PrecisionRecallPoint(Settings):
+    """Relaxed precision and recall at one threshold."""
+
+    tau: float
+    precision: float
+    recall: float
+
+
+class PrecisionRecallCurve(Settings):
+    """Relaxed precision and recall at some thresholds; `area` is the exact one below the whole curve."""
+
+    thresholds: tuple[float, ...]
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    area: float
+    at_tau: PrecisionRecallPoint
+
+
+class ReliabilityCurve(Settings):
+    """Bins of pixels by probability, with both calibration errors; see `glsweep.metrics.reliability`."""
+
+    pixels: tuple[int, ...]
+    mean_probability: tuple[float | None, ...]
+    line_share: tuple[float | None, ...]
+    near_share: tuple[float | None, ...]
+    line_error: float
+    near_error: float
+
+
+class NetworkCurves(Settings):
+    """A network's curves on test patches: what no single threshold tells."""
+
+    precision_recall: PrecisionRecallCurve
+    reliability: ReliabilityCurve
+
+
+class MemberCurves(NetworkCurves, Predictor):
+    """The curves of one member."""
+
+    stratum: str
+    architecture: str
+
+
+class Curves(Artifact):
+    """`curves.json`: the curves of every member that was scored."""
+
+    written_by = "evaluate"
+
+    tolerance_m: float
+    members: tuple[MemberCurves, ...]
+
+
+class LineMetrics(Settings):
+    """How far drawn lines lie from true ones; the number in a name is a tolerance in metres."""
+
+    lines_km: float
+    reference_km: float
+    mean_m: float | None
+    median_m: float | None
+    mad_m: float | None
+    completeness_100: float | None
+    correctness_100: float | None
+    false_km_100: float
+    completeness_200: float | None
+    correctness_200: float | None
+    false_km_200: float
+    completeness_500: float | None
+    correctness_500: float | None
+    false_km_500: float
+
+
+class LineIntervals(Settings):
+    """95 % bootstrap intervals over scenes of pooled metrics; None with too few scenes."""
+
+    mean_m: Interval | None = None
+    completeness_100: Interval | None = None
+    completeness_200: Interval | None = None
+    completeness_500: Interval | None = None
+    correctness_100: Interval | None = None
+    correctness_200: Interval | None = None
+    correctness_500: Interval | None = None
+
+
+class BandMetrics(Settings):
+    """In what share of the drawn length the true line lies within a band around it.
+
+    `low` and `high` are the ends of the 95 % bootstrap interval over scenes of the share that is `held`;
+    `mean_m` is half a band's mean width.
+    """
+
+    held: float | None
+    low: float | None
+    high: float | None
+    mean_m: float | None
+
+
+class StatedBandMetrics(BandMetrics):
+    """The same of `uncert_m`, which states that it holds a `share`."""
+
+    share: float
+
+
+class BandsHeld(Settings):
+    """How often the truth lay within the bands, over so many km of drawn lines in so many scenes.
+
+    `uncertainty` is None for a member whose uncertainty is not known; `unknown_because` says why.
+    """
+
+    km: float
+    scenes: int
+    band: BandMetrics
+    uncertainty: StatedBandMetrics | None
+    unknown_because: str
+
+
+class LinesAtTau(LineMetrics):
+    """Lines as they are drawn at one threshold."""
+
+    tau: float
+
+
+class LinesOnDataSet(Settings):
+    """A member's lines on all whole test scenes of one data set."""
+
+    data_set: str
+    scenes: int
+    pooled: LineMetrics
+    intervals: LineIntervals
+    bands: BandsHeld
+    curve: tuple[LinesAtTau, ...]
+
+
+class SceneRow(Settings):
+    """Whose lines a row of a table of scenes is about."""
+
+    scene: str
+    data_set: str
+    errors: str
+
+
+class LinesOnScene(LineMetrics, SceneRow):
+    """A member's lines on one whole test scene; `errors` is the file beside its map that shows where."""
+
+
+class MemberLines(Settings):
+    """One member on whole test scenes."""
+
+    stratum: str
+    title: str
+    architecture: str
+    tau: float
+    data_sets: tuple[LinesOnDataSet, ...]
+    scenes: tuple[LinesOnScene, ...]
+
+
+class StudyLines(Artifact):
+    """`lines.json`: how far each member's lines lie from the true ones, and how they were drawn."""
+
+    written_by = "evaluate"
+
+    tolerances_m: tuple[float, ...]
+    shortest_m: float
+    bridge_m: float
+    window_px: int
+    members: tuple[MemberLines, ...]
