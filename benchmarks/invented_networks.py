@@ -92,7 +92,7 @@ def wide_world(number: int) -> World:
     )
 
     def learner(p: TrialParameters) -> Learner:
-        doublings = math.log2(p.base_width / 8)
+        doublings = math.log2((p.base_width or 8) / 8)
         off_rate = math.log10(p.learning_rate) - (rate - 0.15 * doublings)
         ratio = p.fn_weight / (p.fn_weight + p.fp_weight)
         quality = base(p.stratum) + 0.05

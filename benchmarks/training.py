@@ -40,7 +40,7 @@ from rich.table import Table
 from training_ceiling import copy_rate, matrix_rate
 from training_rivals import RIVALS, installed
 
-from glsweep.config.trial import ARCHITECTURE_TITLES, Architecture
+from glsweep.registry import ARCHITECTURES
 from glsweep.training.fit import RANKING_THRESHOLDS
 from glsweep.training.step import WARM_UP_STEPS, bits, resolve
 
@@ -65,7 +65,7 @@ AIMS: dict[str, dict[str, dict[str, float]]] = {
 class Options:
     """What is measured."""
 
-    networks: tuple[Architecture, ...] = ("unet", "attention_unet", "unetpp")
+    networks: tuple[str, ...] = ("unet", "attention_unet", "unetpp")
     sizes_px: tuple[int, ...] = (128, 256)
     batch_size: int | None = None
     """None is the published 25, and fewer where a CPU would take minutes for a step."""
@@ -141,7 +141,7 @@ def start(name: str, kind: str, parameters: dict[str, Any], options: Options) ->
     return Contender(name, bits(resolve(precision, torch.device(options.device))), process)
 
 
-def contenders(network: Architecture, size_px: int, options: Options) -> list[Contender]:
+def contenders(network: str, size_px: int, options: Options) -> list[Contender]:
     """Start all that compete at one network and size; the plain loop is the first."""
     common = {
         "architecture": network,
@@ -174,7 +174,7 @@ def contenders(network: Architecture, size_px: int, options: Options) -> list[Co
 
 
 def group(
-    network: Architecture, size_px: int, options: Options, table: Table, rates: dict[int | str, list[float]]
+    network: str, size_px: int, options: Options, table: Table, rates: dict[int | str, list[float]]
 ) -> None:
     """Measure what competes at one network and size, and add its rows."""
     device = torch.device(options.device)
@@ -197,7 +197,7 @@ def group(
     ours = next(one for one in running if one.name == "glsweep")
     peak_bytes = {one.name: one.ask("peak") for one in running}
     title = (
-        f"{ARCHITECTURE_TITLES[network]} {size_px}, width {options.width(network)}, "
+        f"{ARCHITECTURES.title(network)} {size_px}, width {options.width(network)}, "
         f"batch {options.batch(network, size_px)}"
     )
     for place, one in enumerate(running):
@@ -233,13 +233,13 @@ def group(
         one.process.communicate()
 
 
-def aim(name: str, network: Architecture, options: Options) -> str:
+def aim(name: str, network: str, options: Options) -> str:
     """Return what was aimed at against a contender, in brackets, where anything was."""
     wanted = AIMS[options.device].get(network, {}).get(name)
     return "" if wanted is None else f" ({wanted:g})"
 
 
-def aims(running: list[Contender], title: str, network: Architecture, options: Options) -> Iterator[Measured]:
+def aims(running: list[Contender], title: str, network: str, options: Options) -> Iterator[Measured]:
     """Yield what was found of the package's ways against each contender with an aim, and of thresholds."""
     wanted = AIMS[options.device].get(network, {})
     ways = [one for one in running if one.name in ("glsweep", "glsweep, graph")]

@@ -11,7 +11,6 @@ Run: `python benchmarks/training_seeds.py` (a quarter of an hour).
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
 
 import numpy as np
 import torch
@@ -20,8 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from training_contender import POSTING_M, noise
 
-from glsweep.config.trial import ARCHITECTURE_TITLES, Architecture, TrialParameters
+from glsweep.config.trial import TrialParameters
 from glsweep.patches.store import PatchArrays
+from glsweep.registry import ARCHITECTURES
 from glsweep.training import EpochReport
 from glsweep.training.cohort import CohortTrial, fit_cohort
 from glsweep.training.fit import Schedule, fit
@@ -35,7 +35,7 @@ WAYS = {"float32": ("float32", 1), "bfloat16": ("bfloat16", 1), "bfloat16, cohor
 class Options:
     """What is trained."""
 
-    networks: tuple[Architecture, ...] = get_args(Architecture)
+    networks: tuple[str, ...] = tuple(ARCHITECTURES.built_in)
     seeds: int = 12
     epochs: int = 12
     patches: int = 192
@@ -53,7 +53,7 @@ def with_bright_lines(patches: int, options: Options, seed: int) -> PatchArrays:
     return replace(arrays, image=image)
 
 
-def best_f1(network: Architecture, precision: str, seeds: Sequence[int], options: Options) -> list[float]:
+def best_f1(network: str, precision: str, seeds: Sequence[int], options: Options) -> list[float]:
     """Train one network for each seed, and return their best relaxed F1 on patches that they have not seen.
 
     Several train as one.
@@ -109,7 +109,7 @@ def main(options: Options) -> None:
             alone = alone or found
             apart = [a - b for a, b in zip(found, alone, strict=True)]
             table.add_row(
-                ARCHITECTURE_TITLES[network] if found is alone else "",
+                ARCHITECTURES.title(network) if found is alone else "",
                 way,
                 f"{statistics.mean(found):.3f} ({min(found):.3f} to {max(found):.3f})",
                 f"{statistics.stdev(found):.3f}",

@@ -13,7 +13,7 @@ from glsweep.config.trial import Stratum
 from glsweep.doctor.connection import connected
 from glsweep.errors import GlsweepError
 from glsweep.files import replacing
-from glsweep.nets import build_network
+from glsweep.nets import network_of
 from glsweep.nets.member import CARD, ModelCard, load_member, save_member, write_card
 from glsweep.patches.store import open_patches
 from glsweep.prediction.blend import Member
@@ -69,7 +69,7 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
         console.print(f"  trained in full with {text}", highlight=False, markup=False)
     terms = SweepTerms.of_retraining(job.plan.strata, study.config.space)
     table = ConsoleListener(console, terms, title="Retraining of the winners")
-    with connected(address), table:
+    with connected(address, study.config.space.imported), table:
         records = run_trials(job, split_arrays(study, job.plan), [table])
     failed = write_members(study, members, records, won, checkpoints)
     checkpoints.clear()
@@ -184,18 +184,14 @@ def _write_member(
 ) -> None:
     parameters, folder = member.parameters, study.member(member.stratum)
     progress, weights = best_weights(checkpoint)
-    network = build_network(
-        parameters.architecture,
-        in_channels=len(parameters.channels),
-        base_width=parameters.base_width,
-        seed=member.seed,
-    )
+    network = network_of(parameters, seed=member.seed)
     network.load_state_dict(weights)
     train = open_patches(study, parameters.patch_size_px).arrays("train")
     card = ModelCard(
         architecture=parameters.architecture,
         patch_size_px=parameters.patch_size_px,
         base_width=parameters.base_width,
+        network_parameters=parameters.own_of(parameters.architecture),
         channels=parameters.channels,
         amplitude_scale=train.amplitude_scale,
         posting_m=train.posting_m,

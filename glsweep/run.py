@@ -17,7 +17,7 @@ from rich.text import Text
 
 from glsweep.cli import keep_ray_on_loopback
 from glsweep.cli.lines import compare, predict, score, zone
-from glsweep.cli.preparation import check, difference, doctor, import_weights
+from glsweep.cli.preparation import check, contract, difference, doctor, import_weights
 from glsweep.cli.studies import replay, report_elsewhere, status, track
 from glsweep.config import DEMO_CARD, DEMO_SPACE, DEMO_SPACE_NAME
 from glsweep.config.data_card import DataCard
@@ -45,6 +45,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "zone": zone,
     "check": check,
     "difference": difference,
+    "contract": contract,
     "import-weights": import_weights,
     "doctor": doctor,
     "status": status,
@@ -223,6 +224,10 @@ def _open(options: Options, first: Stage, stack: ExitStack, console: Console) ->
     seed = own_seed if options.seed is None else options.seed
     asked = StudyConfig(name=directory.resolve().name, seed=seed, card=card, space=space)
     plan = make_plan(space, seed=seed, source=source)
+    if space.imported:
+        from glsweep.sweep.imported import check_imported
+
+        check_imported(space, plan, source)
     if start:
         from glsweep.training.state import check_start, keep_start
 

@@ -1,7 +1,7 @@
 """Commands for before a study: `doctor`, `check`, `difference`, `import-weights`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -9,7 +9,7 @@ from rich.console import Console
 from glsweep.cli import BandsOption, Debug, NoDataOption, SpaceOption, keep_ray_on_loopback
 from glsweep.config import DEMO_SPACE
 from glsweep.config.data_card import C_BAND_WAVELENGTH_M
-from glsweep.config.trial import Architecture, Channel
+from glsweep.config.trial import Channel
 from glsweep.files import check_output_file, check_output_storage
 
 
@@ -44,10 +44,16 @@ def doctor(
     from glsweep.doctor.examine import doctor as examine
     from glsweep.doctor.memory import requirements_of
 
+    asked = load_space(space)
+    if asked.imported:
+        from glsweep.search import make_plan
+        from glsweep.sweep.imported import check_imported
+
+        check_imported(asked, make_plan(asked, seed=0, source=space), space)
     return examine(
         cluster_yaml=cluster_yaml,
         address=address,
-        need=requirements_of(load_space(space), space),
+        need=requirements_of(asked, space),
         storage=storage,
         console=Console(),
     )
@@ -102,6 +108,51 @@ def check(
         told = f"contact sheet of {counted(drawn, 'scene')}: {picture}"
         console.print(told, soft_wrap=True, highlight=False)
     return 0 if findings.is_usable else 2
+
+
+def contract(
+    architecture: Annotated[str, tyro.conf.arg(metavar="PACKAGE.MODULE:NAME")],
+    /,
+    *,
+    parameters: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(
+            name="set", metavar="NAME=VALUE...", help_behavior_hint="(default: those of its signature)"
+        ),
+    ] = (),
+    sizes_px: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N...")] = (128, 256),
+    channels: Annotated[int, tyro.conf.arg(metavar="N")] = 2,
+    debug: Debug = False,
+) -> int:
+    """Put a network of your own through what training and prediction rely on; exit code 2 where it fails.
+
+    Parameters
+    ----------
+    architecture
+        A class or function of a module here or on PYTHONPATH, or a built-in name.
+    parameters
+        What it is made with, such as depth=3.
+    sizes_px
+        Sides of the patches that it must take.
+    channels
+        How many channels it is given.
+    """
+    from rich.table import Table
+
+    from glsweep.contract import check_network, parameters_given
+
+    own = parameters_given(parameters)
+    base_width = own.pop("base_width", None)
+    verdicts = check_network(
+        architecture, in_channels=channels, sizes_px=sizes_px, base_width=base_width, own=own
+    )
+    table = Table(title=f"The contract of {architecture}")
+    for heading in ("what must be so", "", "what was found"):
+        table.add_column(heading)
+    for verdict in verdicts:
+        table.add_row(verdict.check, "kept" if verdict.is_kept else "BROKEN", verdict.finding)
+    Console().print(table)
+    return 0 if all(verdict.is_kept for verdict in verdicts) else 2
 
 
 def difference(
@@ -162,7 +213,8 @@ def import_weights(
     posting_m: Annotated[float, tyro.conf.arg(metavar="M")],
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
     architecture: Annotated[
-        Architecture | None, tyro.conf.arg(help_behavior_hint="(default: what the file holds)")
+        Literal["unet", "attention_unet"] | None,
+        tyro.conf.arg(help_behavior_hint="(default: what the file holds)"),
     ] = None,
     wavelength_m: Annotated[float, tyro.conf.arg(metavar="M")] = C_BAND_WAVELENGTH_M,
     channels: tuple[Channel, ...] = ("phase", "magnitude"),

@@ -29,6 +29,7 @@ from glsweep.config.dimension import (
 )
 from glsweep.config.settings import Keys, refusal
 from glsweep.config.trial import TrialParameters, canonical
+from glsweep.registry import is_imported
 
 if TYPE_CHECKING:
     from glsweep.config.space import SearchSpace
@@ -49,7 +50,7 @@ def check_meaning(space: "SearchSpace", source: Path) -> None:
 
 
 def _faults(space: "SearchSpace") -> Iterator[Fault]:
-    enumerated = space.search.sampler == "grid"
+    enumerated, draws = space.search.sampler == "grid", space.search.sampler in ("random", "tpe")
     for name, dimension in space.dimensions.items():
         where = ("dimensions", name)
         yield from _faults_of_keys(where, dimension)
@@ -57,7 +58,7 @@ def _faults(space: "SearchSpace") -> Iterator[Fault]:
             yield from _faults_of_choices(where, name, dimension, dimension.choices)
         else:
             yield from _faults_of_range(where, dimension, span_of(name, dimension))
-            yield from _faults_of_grid(where, name, dimension, enumerated=enumerated)
+            yield from _faults_of_grid(where, name, dimension, enumerated=enumerated, draws=draws)
         for key, wanted in dimension.when.items():
             for value in as_list(wanted):
                 yield from _misread((*where, "when", key), canonical(key), value)
@@ -114,7 +115,9 @@ def _faults_of_range(where: Keys, dimension: Dimension, span: Span) -> Iterator[
         )
 
 
-def _faults_of_grid(where: Keys, name: str, dimension: Dimension, *, enumerated: bool) -> Iterator[Fault]:
+def _faults_of_grid(
+    where: Keys, name: str, dimension: Dimension, *, enumerated: bool, draws: bool
+) -> Iterator[Fault]:
     span, grid = span_of(name, dimension), dimension.grid
     if grid is None:
         if enumerated and span.step is None:
@@ -130,7 +133,7 @@ def _faults_of_grid(where: Keys, name: str, dimension: Dimension, *, enumerated:
                 "`grid`, or raise `step`",
             )
         return
-    if not enumerated:
+    if draws:
         yield (*where, "grid"), "is used by `sampler: grid` alone; remove it"
     for number, value in enumerate(grid):
         place = (*where, "grid", number)
@@ -219,14 +222,19 @@ def _faults_of_stages(space: "SearchSpace") -> Iterator[Fault]:
                 f"is searched by the dimension {searched[key]}; remove it here, and a winner keeps its own"
             )
             yield ("retraining", key), fault
-    grace = getattr(search.scheduler, "grace_epochs", 0)
+    # A rule of one's own says by itself, once it is imported, when it judges.
+    grace = 0 if is_imported(search.scheduler.name) else getattr(search.scheduler, "grace_epochs", 0)
     if grace >= search.epochs:
         fault = (
             f"{grace} is not below the {search.epochs} epochs of a trial, so that none would be stopped; "
             "lower it, or write `scheduler: {name: none}`"
         )
         yield ("search", "scheduler", "grace_epochs"), fault
-    is_open = search.sampler != "grid" or search.budget.epochs is not None or search.budget.hours is not None
+    is_open = (
+        search.sampler in ("random", "tpe")
+        or search.budget.epochs is not None
+        or search.budget.hours is not None
+    )
     if is_open and resources.cohort not in ("auto", 1):
         fault = "is for a grid without a budget of epochs or hours, whose trials are all known; remove it"
         yield ("resources", "cohort"), fault

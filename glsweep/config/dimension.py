@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
 from itertools import permutations
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, get_args
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -240,12 +240,14 @@ def span_of(name: str, dimension: Dimension) -> Span:
     assert dimension.low is not None and dimension.high is not None
     unit = unit_of(canonical(name))
     step = dimension.step if dimension.step is not None else unit
+    # Of an own parameter the signature need not say what it is: in whole steps from a whole number it counts.
+    counts = "." in name and step is not None and step % 1 == dimension.low % 1 == 0
     return Span(
         dimension.low,
         dimension.high,
         dimension.log,
         None if step is None else _decimal(step),
-        is_whole=unit is not None,
+        is_whole=unit is not None or counts,
     )
 
 
@@ -253,7 +255,7 @@ def span_of(name: str, dimension: Dimension) -> Span:
 def unit_of(parameter: str) -> int | None:
     """Return what a counted parameter is a multiple of; None for one that may be any number."""
     field = TrialParameters.model_fields.get(parameter)
-    if field is None or field.annotation is not int:
+    if field is None or int not in (field.annotation, *get_args(field.annotation)):
         return None
     multiples: list[Any] = [getattr(rule, "multiple_of", None) for rule in field.metadata]
     return next((int(multiple) for multiple in multiples if multiple is not None), 1)

@@ -3,14 +3,25 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from glsweep.config import find_shipped
 from glsweep.config.contradictions import check_meaning
 from glsweep.config.data_card import PatchSettings
 from glsweep.config.dimension import Dimension, parameters_of
+from glsweep.config.own_parameters import imported_names, with_conditions
 from glsweep.config.settings import Settings, load_yaml, misfit
-from glsweep.config.trial import canonical
+from glsweep.config.trial import canonical, named_in
+from glsweep.registry import SAMPLERS, STOPPING_RULES, is_imported
 
 Metric = Literal["relaxed_f1", "dice", "val_loss"]
 Annealing = Literal["none", "cosine"]
@@ -44,7 +55,51 @@ class NoStopping(Settings):
     name: Literal["none"] = "none"
 
 
-Stopping = Asha | Median | NoStopping
+class OwnStopping(Settings):
+    """A rule of the user's own: `name` is its import path, and all else are its parameters.
+
+    See `glsweep.sweep.rungs.StoppingRule` for what it must do.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+    name: Annotated[str, named_in(STOPPING_RULES)]
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What it is made with."""
+        return dict(self.model_extra or {})
+
+
+def _names_a_rule(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value
+    if not isinstance(value, dict) or "name" not in value:
+        raise misfit("should have the key 'name', such as `{name: none}`")
+    if STOPPING_RULES.fault_in(value["name"]) is not None:
+        known = ", ".join(map(repr, STOPPING_RULES.built_in))
+        raise misfit(f"{value['name']!r} is no rule; known are {known}, and package.module:Name for your own")
+    return value
+
+
+def _kind_of_rule(value: Any) -> str:
+    """Return the name of a rule that has a model of its settings; `own` for any other."""
+    name = str(value["name"] if isinstance(value, dict) else value.name)
+    return name if name in ("asha", "median", "none") else "own"
+
+
+Stopping = Asha | Median | NoStopping | OwnStopping
+AnyStopping = Annotated[
+    Annotated[Asha, Tag("asha")]
+    | Annotated[Median, Tag("median")]
+    | Annotated[NoStopping, Tag("none")]
+    | Annotated[OwnStopping, Tag("own")],
+    Discriminator(_kind_of_rule),
+    BeforeValidator(_names_a_rule),
+]
 
 
 class Budget(Settings):
@@ -75,7 +130,7 @@ class Search(Settings):
     may run at once and the same seed proposes the same, however fast each runs.
     """
 
-    sampler: Literal["grid", "random", "tpe"]
+    sampler: Annotated[str, named_in(SAMPLERS)]
     budget: Budget = Budget()
     first: tuple[dict[str, Any], ...] = ()
     replicates: int = Field(default=1, ge=1)
@@ -83,11 +138,12 @@ class Search(Settings):
     epochs: int = Field(ge=1, description="full budget of a trial")
     rank_by: Metric
     tolerance_m: float = Field(gt=0, description="tolerance of the relaxed F1")
-    scheduler: Stopping = Field(discriminator="name")
+    scheduler: AnyStopping
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
-        if self.sampler != "grid" and not self.budget.is_limited:
+        # A sampler of one's own may come to an end of itself, which is seen when its plan is made.
+        if self.sampler in ("random", "tpe") and not self.budget.is_limited:
             raise misfit(f"`sampler: {self.sampler}` needs a `budget` of trials, epochs or hours", "sampler")
         if (self.sampler == "tpe") != (self.parallel is not None):
             raise misfit("`parallel` goes with `sampler: tpe`, and only with it", "parallel")
@@ -191,11 +247,23 @@ class SearchSpace(Settings):
             start = {WHICHEVER: str(start)}
         return {**{key: value for key, value in values.items() if key != "start"}, "start": start or {}}
 
+    @model_validator(mode="after")
+    def _own_parameters_exist_beside_their_objects(self) -> Self:
+        self.dimensions.update(with_conditions(self.dimensions, self.fixed))
+        return self
+
     @model_serializer(mode="wrap")
     def _without_what_is_left_out(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A study's hash follows from what is written: those of before there was this key stay.
         values: dict[str, Any] = serialise(self)
         return {key: value for key, value in values.items() if (key, value) != ("start", {})}
+
+    @property
+    def imported(self) -> tuple[str, ...]:
+        """The import paths of whatever in the space is the user's own, sorted."""
+        of_trials = [path for _, path in imported_names(self.dimensions, self.fixed).values()]
+        of_search = filter(is_imported, (self.search.sampler, self.search.scheduler.name))
+        return tuple(sorted({*of_trials, *of_search}))
 
     @property
     def retraining_overrides(self) -> dict[str, tuple[str, str]]:

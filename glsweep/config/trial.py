@@ -1,24 +1,38 @@
 """One trial's configuration: every number that a search may vary."""
 
-from typing import Any, Literal, NamedTuple, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic_core import PydanticCustomError
 
 from glsweep.config.settings import Settings, misfit
+from glsweep.registry import ARCHITECTURES, AUGMENTATIONS, LOSSES, Registry, is_imported, object_name
 
-Architecture = Literal["unet", "attention_unet", "unetpp"]
+
+def named_in(registry: Registry[Any]) -> BeforeValidator:
+    """Return the validator of a name that a registry has, or of the import path of the user's own."""
+
+    def check(value: object) -> object:
+        fault = registry.fault_in(value)
+        if fault is not None:
+            raise PydanticCustomError("unknown_name", "{fault}", {"fault": fault})
+        return value
+
+    return BeforeValidator(check)
+
+
+Architecture = Annotated[str, named_in(ARCHITECTURES)]
+Loss = Annotated[str, named_in(LOSSES)]
 Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude", "raw_magnitude"]
-Augmentation = Literal["dihedral", "conjugation", "phase_rotation", "speckle", "amplitude_jitter"]
+Augmentation = Annotated[str, named_in(AUGMENTATIONS)]
 Precision = Literal["auto", "float32", "bfloat16"]
 Outcome = Literal["completed", "stopped", "failed"]
 
-ARCHITECTURE_TITLES: dict[str, str] = {
-    "unet": "U-Net",
-    "attention_unet": "Attention U-Net",
-    "unetpp": "U-Net++",
-}
+Scalar = bool | int | float | str | None
 
-PUBLISHED_WIDTHS: dict[str, int] = {"unet": 4, "attention_unet": 4, "unetpp": 32}
+BUILT_IN_LOSS = "focal_tversky_bce"
+PARAMETERS_OF_BUILT_IN_LOSS = ("fn_weight", "fp_weight", "gamma", "bce_weight")
 
 # The literature's names of the focal Tversky weights; alpha weighs false negatives (Abraham & Khan 2019).
 ALIASES = {"alpha": "fn_weight", "beta": "fp_weight", "patch_size": "patch_size_px"}
@@ -43,38 +57,43 @@ class Stratum(NamedTuple):
     def parse(cls, key: str) -> Self:
         """Return the stratum of a `key`."""
         architecture, patch_size_px = key.rsplit("-", 1)
-        return cls(architecture, int(patch_size_px))
+        module, dot, name = architecture.rpartition(".")
+        return cls(f"{module}:{name}" if dot else name, int(patch_size_px))
 
     @property
     def key(self) -> str:
-        """Name for files and tags, such as `unetpp-256`."""
-        return f"{self.architecture}-{self.patch_size_px}"
+        """Name for files and tags, such as `unetpp-256`, or `my_nets.TinyNet-256`."""
+        return f"{self.architecture.replace(':', '.')}-{self.patch_size_px}"
 
     @property
     def title(self) -> str:
         """Name for people, such as `U-Net++ 256`."""
-        return f"{ARCHITECTURE_TITLES[self.architecture]} {self.patch_size_px}"
+        return f"{ARCHITECTURES.title(self.architecture)} {self.patch_size_px}"
 
 
 class TrialParameters(Settings):
     """Everything that decides a trial's result, apart from data and seed.
 
+    `architecture`, `loss` and each of `augmentation` are built in or the user's own, see
+    `glsweep.registry`; `own` holds the parameters that the latter take, such as `TinyNet.depth`.
+
     `fn_weight` and `fp_weight` are the focal Tversky loss's alpha and beta (field: alpha weighs
-    false negatives, Abraham & Khan 2019). `ds_weights` are U-Net++'s deep-supervision weights in
-    the order x01..x04, None for equal ones. `base_width` is the width of the first stage; left out,
-    it is the published one. `precision` is that of the network's layers in training: left out, it is
-    bfloat16 where the device has arithmetic for it; float32 gives nearly the same on all devices.
-    Weights, the loss and the optimiser are float32 always.
+    false negatives, Abraham & Khan 2019); they, `gamma` and `bce_weight` are None beside another loss.
+    `ds_weights` are U-Net++'s deep-supervision weights in the order x01..x04, None for equal ones.
+    `base_width` is the width of the first stage; left out, it is the published one, or an own network's
+    default. `precision` is that of the network's layers in training: left out, it is bfloat16 where the
+    device has arithmetic for it; float32 gives nearly the same on all devices. Weights, the loss and the
+    optimiser are float32 always.
     """
 
     architecture: Architecture
     patch_size_px: int = Field(ge=16, multiple_of=16)
-    fn_weight: float = Field(ge=0)
-    fp_weight: float = Field(ge=0)
-    gamma: float = Field(gt=0)
-    bce_weight: float = Field(ge=0, le=1)
+    fn_weight: float | None = Field(default=None, ge=0)
+    fp_weight: float | None = Field(default=None, ge=0)
+    gamma: float | None = Field(default=None, gt=0)
+    bce_weight: float | None = Field(default=None, ge=0, le=1)
     ds_weights: tuple[float, float, float, float] | None = None
-    base_width: int = Field(ge=2, multiple_of=2)
+    base_width: int | None = Field(default=None, ge=2, multiple_of=2)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     batch_size: int = Field(ge=1)
@@ -82,13 +101,23 @@ class TrialParameters(Settings):
     channels: tuple[Channel, ...] = Field(min_length=1)
     augmentation: tuple[Augmentation, ...]
     precision: Precision = "auto"
+    loss: Loss = BUILT_IN_LOSS
+    own: dict[str, Scalar] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
-    def _is_as_wide_as_published(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("base_width") is None:
-            return {**values, "base_width": PUBLISHED_WIDTHS.get(values.get("architecture", ""))}
-        return values
+    def _with_what_is_left_out(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        given = {key: value for key, value in values.items() if "." not in key}
+        of = ARCHITECTURES.built_in.get(str(given.get("architecture")))
+        for name, value in of.defaults.items() if of else ():
+            if given.get(name) is None:
+                given[name] = value
+        if given.get("loss", BUILT_IN_LOSS) != BUILT_IN_LOSS:
+            given |= dict.fromkeys(PARAMETERS_OF_BUILT_IN_LOSS)
+        own = {key: values[key] for key in sorted(values) if "." in key and _owner(key) in _owners(given)}
+        return {**given, "own": own} if own else given
 
     @model_validator(mode="after")
     def _fits_its_architecture(self) -> Self:
@@ -99,17 +128,62 @@ class TrialParameters(Settings):
                 )
             if min(self.ds_weights) < 0 or sum(self.ds_weights) <= 0:
                 raise misfit("ds_weights must not be negative and must not all be 0", "ds_weights")
-        if self.fn_weight + self.fp_weight <= 0:
+        for key in self.own:
+            if _owner(key) not in _owners(dict(self)):
+                raise misfit(f"{key}: nothing in this trial is called {_owner(key)}; remove it", "own")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_loss(self) -> Self:
+        if self.loss != BUILT_IN_LOSS:
+            return self
+        for name in PARAMETERS_OF_BUILT_IN_LOSS:
+            if getattr(self, name) is None:
+                raise PydanticCustomError("missing", "Field required", {"keys": (name,)})
+        if self.fn_weight == self.fp_weight == 0:
             raise misfit("fn_weight and fp_weight must not both be 0", "fn_weight")
         return self
 
     @model_serializer(mode="wrap")
-    def _without_what_is_left_to_the_device(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_left_out(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A trial's name and seed follow from what is written: those of before there was a choice stay.
         values: dict[str, Any] = serialise(self)
-        return {k: v for k, v in values.items() if (k, v) != ("precision", "auto")}
+        usual = {"precision": "auto", "loss": BUILT_IN_LOSS, "own": {}}
+        return {key: value for key, value in values.items() if key not in usual or value != usual[key]}
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
 
     @property
     def stratum(self) -> Stratum:
         """The group whose members this trial is compared with."""
         return Stratum(self.architecture, self.patch_size_px)
+
+    @property
+    def by_name(self) -> dict[str, ParameterValue]:
+        """Every parameter under the name that a search space has for it, own ones behind the others."""
+        return {**{name: value for name, value in self if name != "own"}, **self.own}
+
+    def own_of(self, name: str) -> dict[str, Scalar]:
+        """Return the own parameters of one of the trial's objects, by the names of its signature."""
+        prefix = f"{object_name(name)}."
+        own = self.own.items() if is_imported(name) else ()
+        return {key.removeprefix(prefix): value for key, value in own if key.startswith(prefix)}
+
+
+def owned_names(values: Mapping[str, Any]) -> list[str]:
+    """Return what of a trial's values names an architecture, a loss or an augmentation."""
+    augmentation = values.get("augmentation") or ()
+    several = augmentation if isinstance(augmentation, list | tuple) else (augmentation,)
+    return [
+        name for name in (values.get("architecture"), values.get("loss"), *several) if isinstance(name, str)
+    ]
+
+
+def _owners(values: Mapping[str, Any]) -> set[str]:
+    """Return the objects' names of whatever in a trial is the user's own."""
+    return {object_name(name) for name in owned_names(values) if is_imported(name)}
+
+
+def _owner(key: str) -> str:
+    return key.partition(".")[0]

@@ -9,7 +9,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from glsweep.config.space import Resources
 from glsweep.doctor import Finding, error, warning
 from glsweep.doctor.nodes import capacity, request_of, unmet
 from glsweep.errors import ResourceError
+from glsweep.registry import files_of
 from glsweep.signals import kept_handlers, signals_for_this_process_alone
 
 # --- Whether Ray can start on this machine: folder, key, loopback, threads, open files, shared memory
@@ -233,17 +234,22 @@ ROUNDING = 1e-6
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[None]:
+def connected(address: str | None, imported: Sequence[str] = ()) -> Iterator[None]:
     """Start Ray on this machine, or join the cluster at `address`.
+
+    The modules that `imported` paths need, and those that they import from beside them, are sent to
+    every worker; what is installed must be installed on each node.
 
     Raises
     ------
+    ConfigError
+        When something cannot be imported here.
     ResourceError
         When Ray cannot start here, with the reason, or no cluster answers at `address`.
     """
     with kept_handlers(), ray_folder() as folder:
         try:
-            _connect(address, folder)
+            _connect(address, folder, imported)
             yield
         finally:
             # What still refers to Ray must go before it does: should another thread's garbage collection
@@ -252,20 +258,22 @@ def connected(address: str | None) -> Iterator[None]:
             ray.shutdown()
 
 
-def _connect(address: str | None, folder: Path) -> None:
+def _connect(address: str | None, folder: Path, imported: Sequence[str]) -> None:
     """Start or join Ray, and keep the command's own handlers of signals."""
+    files = [str(file) for file in files_of(imported)]
+    environment = {"py_modules": files} if files else None
     try:
         with signals_for_this_process_alone(), kept_handlers():
             if address is None:
-                _start(folder)
+                _start(folder, environment)
             else:
-                _join(address)
+                _join(address, environment)
     except SystemExit:
         # From the handler that Ray puts in place; the command's own one is to hear it instead.
         signal.raise_signal(signal.SIGTERM)
 
 
-def _start(folder: Path) -> None:
+def _start(folder: Path, environment: dict[str, list[str]] | None) -> None:
     for finding in lacking():
         raise ResourceError(str(finding))
     give_key()
@@ -275,6 +283,7 @@ def _start(folder: Path) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
+            runtime_env=environment,
             _node_ip_address="127.0.0.1",
             _temp_dir=str(folder),
         )
@@ -285,10 +294,10 @@ def _start(folder: Path) -> None:
         ) from error
 
 
-def _join(address: str) -> None:
+def _join(address: str, environment: dict[str, list[str]] | None) -> None:
     try:
         _knock(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=environment)
     except AuthenticationError as error:
         raise ResourceError(
             f"Ray at {address} asks for its key, and none is here; copy ~/.ray/auth_token from its head to "

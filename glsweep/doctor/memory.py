@@ -21,6 +21,7 @@ from glsweep.doctor import Finding, error, warning
 from glsweep.doctor.nodes import Node
 from glsweep.losses import GroundingLineLoss
 from glsweep.nets import build_network
+from glsweep.registry import is_imported
 from glsweep.search import check_names
 from glsweep.search.traversal import enumerate_grid, grid_options, is_finite
 
@@ -84,7 +85,7 @@ def largest_of_each_stratum(trials: Iterable[TrialParameters]) -> tuple[TrialPar
 
 
 def _size(trial: TrialParameters) -> tuple[int, int, int]:
-    return trial.base_width, trial.batch_size, len(trial.channels)
+    return trial.base_width or 0, trial.batch_size, len(trial.channels)
 
 
 def _sizes_alone(dimensions: Mapping[str, Dimension]) -> dict[str, Dimension]:
@@ -103,7 +104,12 @@ def _sizes_alone(dimensions: Mapping[str, Dimension]) -> dict[str, Dimension]:
 def _choices(name: str, dimension: Dimension, conditions: set[str]) -> Iterator[Any]:
     sets = parameters_of(name, dimension)
     if dimension.choices is not None:
-        yield from dimension.choices if sets & (SIZES | conditions) else dimension.choices[:1]
+        if sets & (SIZES | conditions):
+            yield from dimension.choices
+        elif "." in name and all(isinstance(choice, int | float) for choice in dimension.choices):
+            yield max(dimension.choices)  # of an own network's depth or the like, as of a range
+        else:
+            yield dimension.choices[0]
     elif sets & ({*Stratum._fields} | conditions) and is_finite(name, dimension):
         yield from grid_options(name, dimension)
     else:
@@ -149,7 +155,11 @@ class StepMemory:
 
 def step_memory(parameters: TrialParameters) -> StepMemory:
     """Return the footprint of a trial's network; trials that share a network share the work."""
-    return _step_memory(parameters.architecture, len(parameters.channels), parameters.base_width)
+    of = parameters
+    # An own network need not take patches that are smaller than those of its trials.
+    side_px = of.patch_size_px if is_imported(of.architecture) else SIDE_PX
+    own = tuple(of.own_of(of.architecture).items())
+    return _step_memory(of.architecture, len(of.channels), of.base_width, own, side_px)
 
 
 def step_bytes(parameters: TrialParameters, *, patches: int | None = None) -> float:
@@ -159,19 +169,21 @@ def step_bytes(parameters: TrialParameters, *, patches: int | None = None) -> fl
 
 
 @cache
-def _step_memory(architecture: str, channels: int, base_width: int) -> StepMemory:
-    network = build_network(architecture, in_channels=channels, base_width=base_width, seed=0)
-    few, more = (_live_bytes(network, channels, patches) for patches in (FEW, MORE))
-    pixel_bytes = (more - few) / ((MORE - FEW) * SIDE_PX**2)
+def _step_memory(
+    architecture: str, channels: int, base_width: int | None, own: tuple[tuple[str, Any], ...], side_px: int
+) -> StepMemory:
+    network = build_network(architecture, in_channels=channels, base_width=base_width, own=dict(own), seed=0)
+    few, more = (_live_bytes(network, channels, patches, side_px) for patches in (FEW, MORE))
+    pixel_bytes = (more - few) / ((MORE - FEW) * side_px**2)
     weights = sum(p.numel() for p in network.parameters()) * FLOAT_BYTES
-    return StepMemory(weights, few - pixel_bytes * FEW * SIDE_PX**2, pixel_bytes)
+    return StepMemory(weights, few - pixel_bytes * FEW * side_px**2, pixel_bytes)
 
 
-def _live_bytes(network: nn.Module, channels: int, patches: int) -> Tensor:
+def _live_bytes(network: nn.Module, channels: int, patches: int, side_px: int) -> Tensor:
     """Run one step forward and backward and return what lives after each operation, in bytes."""
     loss = GroundingLineLoss(fn_weight=0.7, fp_weight=0.3, gamma=1.33, bce_weight=0.2)
-    image = torch.zeros(patches, channels, SIDE_PX, SIDE_PX)
-    mask = torch.zeros(patches, SIDE_PX, SIDE_PX, dtype=torch.uint8)
+    image = torch.zeros(patches, channels, side_px, side_px)
+    mask = torch.zeros(patches, side_px, side_px, dtype=torch.uint8)
     live = _LiveBytes([*network.parameters(), *network.buffers(), image, mask])
     with live:
         loss(network(image), mask).backward()

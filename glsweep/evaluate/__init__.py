@@ -11,8 +11,8 @@ from glsweep.config.trial import Stratum
 from glsweep.evaluate.patches import DataSets, HeldOut, member_curves, part_data_sets
 from glsweep.evaluate.scenes import evaluate_scenes
 from glsweep.files import replacing
-from glsweep.nets import build_network, count_parameters
-from glsweep.nets.member import load_card_of, load_member, write_card
+from glsweep.nets import count_parameters
+from glsweep.nets.member import load_card_of, load_member, untrained_network, write_card
 from glsweep.patches.store import PatchArrays, open_patches
 from glsweep.study import Study
 from glsweep.study.artifacts import (
@@ -248,9 +248,7 @@ def _member(study: Study, stratum: Stratum, ground: PatchesToScore) -> tuple[Sco
 def _untrained(study: Study, stratum: Stratum, ground: PatchesToScore) -> Scored:
     """Score the network as it is before training, with a threshold chosen like any other."""
     card = load_card_of(study.member(stratum))
-    network = build_network(
-        card.architecture, in_channels=len(card.channels), base_width=card.base_width, seed=card.seed
-    ).eval()
+    network = untrained_network(card).eval()
     val = open_patches(study, stratum.patch_size_px).arrays("val")
     settings = study.config.space.calibration
     tau = calibrate_on(val, network, card.channels, settings, tolerance_m=ground.own.tolerance_m).tau

@@ -1,6 +1,6 @@
 """Networks: the one way in which they are made, and the channels that they are given."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import pi
 from typing import Any, overload
 
@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
+from glsweep.config.trial import TrialParameters
 from glsweep.errors import ConfigError
-from glsweep.nets.attention_unet import AttentionUNet
-from glsweep.nets.unet import UNet
-from glsweep.nets.unetpp import UNetPlusPlus
+from glsweep.registry import ARCHITECTURES, is_imported
 
 # --- From the stored interferogram to a network's input channels
 
@@ -98,56 +98,129 @@ def derive_channels(image: Tensor, channels: Sequence[str], amplitude_scale: flo
     return torch.stack([derive[name]() for name in channels], dim=1)
 
 
+# --- The heads of a network, whatever its own `forward` returns
+
+
+def give_heads(network: nn.Module) -> None:
+    """Let a network, when it is called, return its heads as `heads_at` has them.
+
+    Its own `forward`, and the names of its weights, stay as they are.
+    """
+    network.register_forward_hook(_heads_of)
+
+
+def _heads_of(_network: nn.Module, inputs: tuple[Any, ...], outputs: Any) -> tuple[Tensor, ...]:
+    return heads_at(outputs, inputs[0])
+
+
+def heads_at(outputs: Any, image: Tensor) -> tuple[Tensor, ...]:
+    """Return a network's outputs as a tuple of heads of the image's size, the one to predict with last.
+
+    Parameters
+    ----------
+    outputs : Tensor or sequence of Tensor
+        Logits (N, 1, h, w). What a network of its own output stride leaves is resized bilinearly.
+    image : Tensor (N, C, H, W)
+        What the network was given.
+
+    Raises
+    ------
+    TypeError
+        When it is something else, such as a dictionary.
+    """
+    heads = (outputs,) if isinstance(outputs, Tensor) else outputs
+    if not isinstance(heads, tuple | list) or not heads or not all(map(torch.is_tensor, heads)):
+        raise TypeError(
+            f"a network returns a tensor, or a tuple or list of them, not {type(outputs).__name__}"
+        )
+    size = image.shape[-2:]
+    return tuple(
+        head
+        if head.shape[-2:] == size
+        else interpolate(head, size=size, mode="bilinear", align_corners=False)
+        for head in heads
+    )
+
+
 # --- The one way in which networks are made
 
 
-NETWORKS: dict[str, type[UNet | UNetPlusPlus]] = {
-    "unet": UNet,
-    "attention_unet": AttentionUNet,
-    "unetpp": UNetPlusPlus,
-}
+def network_of(parameters: TrialParameters, *, seed: int) -> nn.Module:
+    """Build the network of a trial; see `build_network`."""
+    return build_network(
+        parameters.architecture,
+        in_channels=len(parameters.channels),
+        base_width=parameters.base_width,
+        own=parameters.own_of(parameters.architecture),
+        seed=seed,
+    )
 
 
 def build_network(
-    architecture: str, *, in_channels: int, base_width: int | None = None, seed: int
+    architecture: str,
+    *,
+    in_channels: int,
+    base_width: int | None = None,
+    own: Mapping[str, Any] | None = None,
+    seed: int,
 ) -> nn.Module:
     """Build a network on the CPU, its weights drawn from `seed`, and laid out channels last.
 
     Convolutions on CPUs are about twice as fast with this order in memory.
 
-    Its `forward` maps (N, in_channels, H, W) to a tuple of logits (N, 1, H, W), the one to predict
-    with LAST: one head for the U-Nets, those of x01..x04 for U-Net++. 16 must divide H and W.
+    Called, it maps (N, in_channels, H, W) to a tuple of logits (N, 1, H, W), the one to predict
+    with LAST: one head for the U-Nets, those of x01..x04 for U-Net++, for which 16 must divide H and W.
+    Heads of another resolution, as an own network may have, are brought to the input's.
 
     Parameters
     ----------
     architecture : str
-        A key of `NETWORKS`.
+        Built in, or the import path of the user's own.
     in_channels : int
         Channels of the input.
     base_width : int, optional
         Channels of the first stage, even; all others scale with it. None is the published
-        width: 4, 4 and 32.
+        width: 4, 4 and 32, or an own network's default. Not given to a network that takes none.
+    own : mapping, optional
+        Further parameters that the network takes.
     seed : int
         Decides the weights; no global generator is touched.
 
     Raises
     ------
     ConfigError
-        When the architecture is unknown or the width is not a positive even number.
+        When the architecture is unknown, cannot be imported or does not make a network, or the width is
+        not a positive even number.
     """
-    if architecture not in NETWORKS:
-        raise ConfigError(f"architecture: {architecture!r} is unknown; known here: {', '.join(NETWORKS)}")
-    network = NETWORKS[architecture]
-    width = network.published_width if base_width is None else base_width
-    if width < 2 or width % 2:
-        raise ConfigError(f"base_width: {width} is not a positive even number; choose 2, 4, 6, ...")
+    if base_width is not None and (base_width < 2 or base_width % 2):
+        raise ConfigError(f"base_width: {base_width} is not a positive even number; choose 2, 4, 6, ...")
+    make = ARCHITECTURES.bind(architecture, own or {})
+    offered = {"in_channels": in_channels, **({} if base_width is None else {"base_width": base_width})}
     # Layers take no generator. `torch.manual_seed` would also reseed every GPU, which the fork
     # does not give back.
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)
-        built: nn.Module = network(in_channels, width)
+        built = _made(make, architecture, offered)
+    give_heads(built)
     # torch's types do not know the argument.
     return built.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _made(make: Callable[..., Any], architecture: str, offered: Mapping[str, int]) -> nn.Module:
+    if not is_imported(architecture):
+        network: nn.Module = make(**offered)
+        return network
+    try:
+        built = make(**offered)
+    except Exception as error:  # an own network may raise anything
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ConfigError(f"architecture: {architecture} cannot be made ({cause}); mend it") from error
+    if not isinstance(built, nn.Module) or next(built.parameters(), None) is None:
+        raise ConfigError(
+            f"architecture: {architecture} makes a {type(built).__name__}; it must make a torch.nn.Module "
+            "with parameters"
+        )
+    return built
 
 
 def count_parameters(network: nn.Module) -> int:

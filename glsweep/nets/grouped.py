@@ -2,11 +2,12 @@
 
 import operator
 from collections.abc import Callable, Sequence
-from copy import copy
+from copy import copy, deepcopy
 
 import torch
 from torch import Tensor, fx, nn
 
+from glsweep.nets import give_heads
 from glsweep.nets.cpu import concatenated, doubled
 from glsweep.nets.unet import check_size
 
@@ -50,7 +51,57 @@ def group(networks: Sequence[nn.Module]) -> nn.Module:
             layers[node.target] = _grouped_layer(same)
         elif node.op in ("call_function", "call_method"):
             _regroup(node, count)
-    return fx.GraphModule(layers, graph).train(first.training)
+    grouped = fx.GraphModule(layers, graph).train(first.training)
+    give_heads(grouped)
+    return grouped
+
+
+def can_group(networks: Sequence[nn.Module], shape: tuple[int, int]) -> bool:
+    """Return whether `group` is known to do for these networks what each does alone.
+
+    A network of the user's own may do anything, so it is tried: heads, gradients and what is remembered of
+    the features must agree, in double precision, as if each had been alone.
+
+    Parameters
+    ----------
+    networks : sequence of nn.Module
+        See `group`; left as they are.
+    shape : (int, int)
+        Channels of an input, and its side in pixels.
+    """
+    channels, size_px = shape
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(
+        len(networks), 2, channels, size_px, size_px, generator=generator, dtype=torch.float64
+    )
+    try:
+        return _is_the_same_grouped([deepcopy(network).double().train() for network in networks], images)
+    except Exception:  # noqa: BLE001  an own network may raise anything when it is traced
+        return False
+
+
+def _is_the_same_grouped(alone: Sequence[nn.Module], images: Tensor) -> bool:
+    """Pass an image (N, C, H, W) through each network, and all through the group of them."""
+    together = [deepcopy(network) for network in alone]
+    grouped = group(together)
+    heads = grouped(torch.cat(list(images), dim=1))
+    torch.stack([head.square().sum() for head in heads]).sum().backward()
+    ungroup(grouped, together)
+    pairs: list[tuple[Tensor | None, Tensor | None]] = []
+    for place, (network, image) in enumerate(zip(alone, images, strict=True)):
+        own = network(image)
+        torch.stack([head.square().sum() for head in own]).sum().backward()
+        pairs += [(ours[:, place, None], theirs) for ours, theirs in zip(heads, own, strict=True)]
+        for name, parameter in network.named_parameters():
+            slopes = grouped.get_parameter(name).grad
+            pairs.append((None if slopes is None else slopes.chunk(len(alone))[place], parameter.grad))
+        buffers = dict(together[place].named_buffers())
+        pairs += [(buffers[name].double(), buffer.double()) for name, buffer in network.named_buffers()]
+    # A slope of 0, as before a normalisation, is one only up to rounding.
+    return all(
+        one is not None and other is not None and torch.allclose(one, other, rtol=1e-6, atol=1e-8)
+        for one, other in pairs
+    )
 
 
 def ungroup(grouped: nn.Module, networks: Sequence[nn.Module]) -> None:

@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from torch import nn
 
 from glsweep.config.settings import Settings, validate
-from glsweep.config.trial import Architecture, Channel, ParameterValue
-from glsweep.errors import StudyError
+from glsweep.config.trial import Architecture, Channel, ParameterValue, Scalar
+from glsweep.errors import ConfigError, StudyError
 from glsweep.files import read_json, replacing, write_json
 from glsweep.nets import build_network
 
@@ -37,6 +37,7 @@ class LineUncertainty(Settings):
 class ModelCard(Settings):
     """What must be known of a network before it may predict, and where it came from.
 
+    `architecture` is built in, or the import path of the user's own, made with `network_parameters`;
     `tau` is the probability from which a pixel is line, None before calibration; `uncertainty` makes
     metres of a band's width, None where that is not known, `uncertainty_unknown` says why; `posting_m` and
     `wavelength_m` are those of the training data, which `trained_on` names; `parameters` are those of
@@ -48,6 +49,7 @@ class ModelCard(Settings):
     architecture: Architecture
     patch_size_px: int = Field(ge=16, multiple_of=16)
     base_width: int | None = None
+    network_parameters: dict[str, Scalar] = Field(default_factory=dict)
     channels: tuple[Channel, ...] = Field(min_length=1)
     amplitude_scale: float = Field(gt=0)
     posting_m: float = Field(gt=0)
@@ -111,6 +113,23 @@ def load_card_of(folder: Path) -> ModelCard:
     return validate(value, ModelCard, path)
 
 
+def untrained_network(card: ModelCard) -> nn.Module:
+    """Return a member's network as it was before training, on the CPU.
+
+    Raises
+    ------
+    ConfigError
+        When its architecture is the user's own and cannot be imported.
+    """
+    return build_network(
+        card.architecture,
+        in_channels=len(card.channels),
+        base_width=card.base_width,
+        own=card.network_parameters,
+        seed=card.seed,
+    )
+
+
 def load_member(folder: Path) -> tuple[nn.Module, ModelCard]:
     """Return a member's network, on the CPU and in evaluation mode, and its card.
 
@@ -119,12 +138,13 @@ def load_member(folder: Path) -> tuple[nn.Module, ModelCard]:
     StudyError
         When the card or the weights are missing or unreadable, or do not fit each other.
     ConfigError
-        When the card has a bad value.
+        When the card has a bad value, or its architecture cannot be imported.
     """
     card = load_card_of(folder)
-    network = build_network(
-        card.architecture, in_channels=len(card.channels), base_width=card.base_width, seed=card.seed
-    )
+    try:
+        network = untrained_network(card)
+    except ConfigError as error:
+        raise ConfigError(f"{folder / CARD}: {error}") from error
     path = folder / WEIGHTS
     try:
         network.load_state_dict(safetensors.torch.load_file(path))

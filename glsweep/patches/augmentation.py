@@ -1,12 +1,16 @@
 """Changes that keep the label true, drawn for each patch of a batch on its own."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from glsweep.config.trial import Augmentation
+from glsweep.registry import AUGMENTATIONS
+
+Change = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 MOST_SPECKLE = 0.5
 """Largest standard deviation of the speckle that is added, of which 1 is the signal."""
@@ -15,27 +19,66 @@ MOST_GAIN = 1.5
 
 
 def augment(
-    image: Tensor, label: Tensor, changes: Collection[Augmentation], generator: torch.Generator
+    image: Tensor, label: Tensor, changes: Sequence[Change], generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Apply the named changes to a batch, in the order in which a radar's image comes about.
+    """Apply changes to a batch, one after the other.
 
     Parameters
     ----------
     image : Tensor (N, 2, S, S)
         Real and imaginary part, on any device.
     label : Tensor (N, S, S)
-        Masks or training targets, on the same device; `dihedral` alone moves them.
-    changes : collection of str
-        Names of `CHANGES`, and `dihedral`.
+        Masks or training targets, on the same device.
+    changes : sequence of callable
+        See `changes_named`.
     generator : torch.Generator
         Source of randomness, on any device.
     """
-    if "dihedral" in changes:
-        image, label = augment_dihedral(image, label, generator)
-    for name, change in CHANGES.items():
-        if name in changes:
-            image = change(image, generator)
+    for change in changes:
+        image, label = change(image, label, generator)
     return image, label
+
+
+def changes_named(
+    names: Collection[str], own: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[Change, ...]:
+    """Return the changes of these names, in the order in which a radar's image comes about, own ones last.
+
+    Parameters
+    ----------
+    names : collection of str
+        Built-in, or import paths of the user's own: called as `change(image=..., label=..., generator=...)`
+        with what it takes of these; it returns the image, and the label too where it takes one.
+    own : mapping, optional
+        By name, the own parameters with which a change is called.
+
+    Raises
+    ------
+    ConfigError
+        When one cannot be imported.
+    """
+    built_in = [name for name in AUGMENTATIONS.built_in if name in names]
+    ordered = [*built_in, *(name for name in names if name not in built_in)]
+    return tuple(
+        partial(
+            _changed,
+            AUGMENTATIONS.bind(name, (own or {}).get(name, {})),
+            moves_label=AUGMENTATIONS.takes(name, "label"),
+        )
+        for name in ordered
+    )
+
+
+def _changed(
+    change: Callable[..., Any],
+    image: Tensor,
+    label: Tensor,
+    generator: torch.Generator,
+    *,
+    moves_label: bool,
+) -> tuple[Tensor, Tensor]:
+    changed = change(image=image, label=label, generator=generator)
+    return changed if moves_label else (changed, label)
 
 
 def conjugate(image: Tensor, generator: torch.Generator) -> Tensor:
@@ -108,15 +151,6 @@ def _uniform(image: Tensor, generator: torch.Generator) -> Tensor:
     """Draw from [0, 1) for each patch, (N, 1, 1)."""
     draws = torch.rand(len(image), generator=generator, device=generator.device)
     return draws.to(device=image.device, dtype=image.dtype)[:, None, None]
-
-
-CHANGES: dict[Augmentation, Callable[[Tensor, torch.Generator], Tensor]] = {
-    "conjugation": conjugate,
-    "phase_rotation": rotate_phase,
-    "amplitude_jitter": jitter_amplitude,
-    "speckle": add_speckle,
-}
-"""Changes of the image alone, in the order in which they are applied."""
 
 
 def augment_dihedral(image: Tensor, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
@@ -18,6 +19,7 @@ from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import EMBEDDED, GRID_PX, SAME, Member, choose_device, common_tau, open_members
 from glsweep.prediction.scene import Advance, Drawing, Predicted, predict_scene
 from glsweep.prediction.split_scenes import uncertainty_of
+from glsweep.registry import is_imported
 from glsweep.scenes.raster import read_header
 from glsweep.scenes.raster_files import distinct, is_raster_there, rasters_of_folder, refuse_nothing
 from glsweep.training.memory import keep_freed_memory
@@ -67,8 +69,10 @@ def open_drawing(options: DrawingOptions, console: Console) -> tuple[list[Member
             highlight=False,
         )
     tau = common_tau(members) if options.tau is None else options.tau
+    window_px = options.window_px or PATCHES_A_WINDOW * max(m.card.patch_size_px for m in members)
+    _check_windows(members, window_px)
     drawing = Drawing(
-        window_px=options.window_px or PATCHES_A_WINDOW * max(m.card.patch_size_px for m in members),
+        window_px=window_px,
         overlap=options.overlap,
         turned=options.turned,
         tau=tau,
@@ -79,6 +83,24 @@ def open_drawing(options: DrawingOptions, console: Console) -> tuple[list[Member
         uncertainty=uncertainty_of(members, tau=tau, turned=options.turned),
     )
     return members, drawing
+
+
+def _check_windows(members: Sequence[Member], window_px: int) -> None:
+    """Make sure that users' own networks, which may have any stride, take windows of this size."""
+    for member in members:
+        if not is_imported(member.card.architecture):
+            continue
+        weights = next(member.network.parameters())
+        window = weights.new_zeros(1, len(member.card.channels), window_px, window_px)
+        try:
+            with torch.inference_mode():
+                member.network(window)
+        except Exception as error:  # a user's network may raise anything
+            cause = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise ConfigError(
+                f"{member.name}: {member.card.architecture} fails on windows of {window_px} px ({cause}); "
+                f"choose --window-px, such as its patches' {member.card.patch_size_px}"
+            ) from error
 
 
 # --- Scene after scene under a bar; one that does not fit is left out and told

@@ -20,8 +20,9 @@ from optuna.importance import FanovaImportanceEvaluator
 
 from glsweep.config.dimension import Dimension, as_list
 from glsweep.config.space import HIGHER_IS_BETTER, SearchSpace
-from glsweep.config.trial import ARCHITECTURE_TITLES, canonical
+from glsweep.config.trial import canonical
 from glsweep.randomness import generator_for
+from glsweep.registry import ARCHITECTURES
 from glsweep.report import counted, short
 from glsweep.report.results import Results
 from glsweep.tracking.address import parameter_label
@@ -249,7 +250,7 @@ class Panel:
     @property
     def title(self) -> str:
         """Name for people."""
-        name = "All networks" if self.architecture is None else ARCHITECTURE_TITLES[self.architecture]
+        name = "All networks" if self.architecture is None else ARCHITECTURES.title(self.architecture)
         return f"{name} {self.patch_size_px}"
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.trial import ARCHITECTURE_TITLES, Stratum, TrialParameters
+from glsweep.config.trial import Stratum, TrialParameters
 from glsweep.errors import StudyError
 from glsweep.nets.member import ModelCard, load_card_of
+from glsweep.registry import ARCHITECTURES
 from glsweep.study import Study
 from glsweep.study.artifacts import (
     DataSummary,
@@ -168,7 +169,7 @@ class Results:
     @property
     def parameter_columns(self) -> list[str]:
         """Columns of `trials` that are hyperparameters, in the file's order."""
-        return [name for name in self.trials.columns if name in HYPERPARAMETERS]
+        return [name for name in self.trials.columns if name in HYPERPARAMETERS or "." in name]
 
     @property
     def trial_strata(self) -> list[Stratum]:
@@ -197,8 +198,7 @@ class Results:
 
 def ordered(strata: set[Stratum]) -> list[Stratum]:
     """Return strata by patch size, then in the order in which architectures are named."""
-    names = list(ARCHITECTURE_TITLES)
-    return sorted(strata, key=lambda s: (s.patch_size_px, names.index(s.architecture)))
+    return sorted(strata, key=lambda s: (s.patch_size_px, ARCHITECTURES.rank(s.architecture)))
 
 
 def read_results(study: Study) -> Results:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from glsweep.config.data_card import SplitName
 from glsweep.config.dimension import Dimension, Span, span_of
-from glsweep.config.space import Asha, Budget, Median, NoStopping, SearchSpace, Stopping
+from glsweep.config.space import Asha, Budget, Median, NoStopping, OwnStopping, SearchSpace, Stopping
+from glsweep.registry import SAMPLERS
 from glsweep.report import DASH, FIGURE_WORDS, counted
 from glsweep.study.artifacts import CountsBySplit, DataSummary
 from glsweep.study.configuration import StudyConfig
@@ -146,13 +147,6 @@ def _proof(pairs_checked: int | None) -> str:
 # --- The study's settings in words: what varied, how it was searched, retrained and calibrated
 
 
-SAMPLERS = {
-    "grid": "grid, every configuration once",
-    "random": "random, each configuration drawn by itself",
-    "tpe": "TPE (tree-structured Parzen estimator), which proposes near what was good",
-}
-
-
 def setup_facts(config: StudyConfig, changes: Sequence[str] = ()) -> dict[str, dict[str, str]]:
     """Return headings with their settings, in the order in which stages use them.
 
@@ -230,7 +224,7 @@ def _patches(space: SearchSpace) -> dict[str, str]:
 
 def _search(space: SearchSpace) -> dict[str, str]:
     search = space.search
-    facts = {"sampler": SAMPLERS[search.sampler]}
+    facts = {"sampler": SAMPLERS.title(search.sampler)}
     if search.parallel is not None:
         facts["sampler"] += f"; each proposal knows all but the last {search.parallel} of its stratum"
     if search.first:
@@ -285,6 +279,9 @@ def _stopping(stopping: Stopping) -> str:
             return f"median rule {within}, at each epoch from {stopping.grace_epochs} on"
         case NoStopping():
             return "none"
+        case OwnStopping():
+            given = ", ".join(f"{name} {value}" for name, value in stopping.parameters.items())
+            return f"{stopping.name} {within}" + (f": {given}" if given else "")
 
 
 def _retraining(space: SearchSpace) -> dict[str, str]:

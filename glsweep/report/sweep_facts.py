@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.space import HIGHER_IS_BETTER, Asha, Median, Stopping
+from glsweep.config.space import HIGHER_IS_BETTER, Asha, Median, OwnStopping, Stopping
 from glsweep.config.trial import Stratum
+from glsweep.registry import object_name
 from glsweep.report import DASH, counted, duration, short
 from glsweep.report.importance import tied_columns, varying
 from glsweep.report.results import Results
@@ -138,6 +139,8 @@ def rule_words(stopping: Stopping) -> str:
             return f"the best 1 in {stopping.reduction_factor} (at least one) go on"
         case Median():
             return "the better half goes on"
+        case OwnStopping():
+            return f"{object_name(stopping.name)} says who goes on"
         case _:
             return ""
 

@@ -7,8 +7,8 @@ from typing import Literal, TypeVar
 import pandas as pd
 from rich.table import Table
 
-from glsweep.config.trial import ARCHITECTURE_TITLES
 from glsweep.metrics.counts import best_trivial, is_better_than_trivial
+from glsweep.registry import ARCHITECTURES
 from glsweep.report import DASH
 from glsweep.study.evaluation_artifacts import (
     BaselineRow,
@@ -105,9 +105,8 @@ def failed_of(table: StudyTable, patch_size_px: int) -> list[FailedRow]:
 
 def _of_size(rows: Iterable[AnyRow], patch_size_px: int) -> list[AnyRow]:
     """Those that belong to no architecture first, then in the order in which architectures are named."""
-    names = [None, *ARCHITECTURE_TITLES]
     chosen = [row for row in rows if row.patch_size_px == patch_size_px]
-    return sorted(chosen, key=lambda row: names.index(row.architecture))
+    return sorted(chosen, key=lambda row: ARCHITECTURES.rank(row.architecture))
 
 
 def best_value(table: StudyTable, patch_size_px: int, column: Column) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,7 +12,8 @@ from glsweep.config.space import SearchSpace
 from glsweep.config.trial import TrialParameters, canonical
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
-from glsweep.search.draws import Configurations, RandomPlan, first_points
+from glsweep.registry import SAMPLERS
+from glsweep.search.draws import Configurations, first_points
 from glsweep.search.plan import ListedPlan, Plan, PlannedTrial
 from glsweep.search.traversal import Picked, grid_points, random_pick, traverse
 
@@ -24,7 +25,7 @@ DRAWS_PER_VALUE = 20
 
 def check_names(space: SearchSpace, source: Path) -> None:
     """Raise `ConfigError`, naming `source`, for a dimension that is unknown or can never exist."""
-    known = set(TrialParameters.model_fields)
+    known = set(TrialParameters.model_fields) - {"own"}
     earlier: set[str] = set()
     for name, dimension in space.dimensions.items():
         for condition, wanted in dimension.when.items():
@@ -36,7 +37,7 @@ def check_names(space: SearchSpace, source: Path) -> None:
                 )
             _check_condition(source, where, canonical(condition), as_list(wanted))
         sets = parameters_of(name, dimension)
-        for parameter in sorted(sets - known):
+        for parameter in sorted(name for name in sets - known if "." not in name):
             fault = f"{parameter!r} is not a parameter; known: {', '.join(sorted(known))}"
             raise refusal(source, ("dimensions", name), fault)
         earlier |= sets
@@ -74,8 +75,11 @@ def _extremes(name: str, dimension: Dimension) -> list[Picked]:
 
 def _check_condition(source: Path, where: Keys, parameter: str, values: list[Any]) -> None:
     """Make sure that `parameter` can have these values: a misspelt one would silently never be met."""
-    annotation: Any = TrialParameters.model_fields[parameter].annotation
-    adapter = TypeAdapter(annotation)
+    field = TrialParameters.model_fields.get(parameter)
+    if field is None:  # of an object of the user's own
+        return
+    annotation: Any = Annotated[field.annotation, field]
+    adapter = TypeAdapter[Any](annotation)
     for value in values:
         try:
             adapter.validate_python(value)
@@ -99,16 +103,25 @@ def make_plan(space: SearchSpace, *, seed: int, source: Path, begun: Sequence[Pl
     ConfigError
         When a dimension is unknown, or a value is not allowed; the message names `source`.
     """
-    if space.search.sampler == "grid":
-        trials = plan_trials(space, seed=seed, source=source)
-        return ListedPlan(trials, begun=begun, most=space.search.budget.trials)
-    check_names(space, source)
-    check_values(space, source)
-    if space.search.sampler == "random":
-        return RandomPlan(space, seed=seed, source=source)
-    from glsweep.search.tpe import TpePlan  # noqa: PLC0415  Optuna takes a second to import
+    if space.search.sampler != "grid":  # a grid checks its names itself, and tries every value
+        check_names(space, source)
+        check_values(space, source)
+    make = SAMPLERS.bind(space.search.sampler, {})
+    plan: Plan = make(space=space, seed=seed, source=source, begun=begun)
+    if plan.size is None and not space.search.budget.is_limited:
+        raise ConfigError(
+            f"{source}: search.sampler: {space.search.sampler} comes to no end of itself; add a `budget` of "
+            "trials, epochs or hours"
+        )
+    return plan
 
-    return TpePlan(space, seed=seed, source=source)
+
+def grid_plan(
+    space: SearchSpace, *, seed: int, source: Path, begun: Sequence[PlannedTrial] = ()
+) -> ListedPlan:
+    """Return the plan of a grid, see `plan_trials`."""
+    trials = plan_trials(space, seed=seed, source=source)
+    return ListedPlan(trials, begun=begun, most=space.search.budget.trials)
 
 
 def plan_trials(space: SearchSpace, *, seed: int, source: Path) -> list[PlannedTrial]:

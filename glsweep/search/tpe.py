@@ -187,7 +187,7 @@ class TpePlan:
         for name, dimension in self._space.dimensions.items():
             if name not in trial.choices and dimension.choices is not None and dimension.keys is None:
                 choices = as_tuples(dimension.choices)
-                value = as_tuples(getattr(trial.parameters, canonical(name)))
+                value = as_tuples(trial.parameters.by_name.get(canonical(name)))
                 if value in choices:
                     yield name, choices.index(value)
 

@@ -196,7 +196,7 @@ def sweep(
     )
     table = ConsoleListener(console, SweepTerms.of_search(plan, study.config.space), title="Sweep")
     with mirrored(study, console) as mirror:
-        with connected(address):
+        with connected(address, study.config.space.imported):
             need = requirements_of(study.config.space, study.config_yaml)
             check_before_sweep(need, storage_root=job.storage, console=console)
             keep_trained_on(study, patch_sizes_px(plan.strata))

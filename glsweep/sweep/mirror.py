@@ -70,11 +70,11 @@ def send_trial(tracker: Tracker, record: TrialRecord, figure: Metric, *, is_runn
     if record.reason:
         tags["reason"] = record.reason
     # Libraries disagree on gamma: some raise to it, others to its inverse.
-    exponent = 1 / trial.parameters.gamma
+    exponent = None if trial.parameters.gamma is None else 1 / trial.parameters.gamma
     state = RunState(
         title=f"{trial.trial_id} {trial.stratum.key}",
         condition=condition,
-        parameters={**dict(trial.parameters), "focal_exponent": exponent, "seed": trial.seed},
+        parameters={**trial.parameters.by_name, "focal_exponent": exponent, "seed": trial.seed},
         tags=tags,
         epochs=_epochs_after(tracker.last_epoch(trial.trial_id), record, figure),
         started_unix_s=record.started_unix_s,
@@ -88,7 +88,7 @@ def sweep_state(study: Study, condition: Condition) -> RunState:
     space, search = study.config.space, study.config.space.search
     is_over = study.winners_json.is_file()
     won = read_artifact(study.winners_json, Winners).by_stratum if is_over else {}
-    parameters = {
+    parameters: dict[str, Labelled] = {
         "seed": study.config.seed,
         "sampler": search.sampler,
         "scheduler": search.scheduler.name,

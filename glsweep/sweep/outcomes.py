@@ -154,12 +154,8 @@ def _is_searched(space: SearchSpace, parameter: str) -> bool:
 # --- From the sweep's records: a table of all trials, and the best configuration of each stratum
 
 
-COLUMNS = (
-    *("trial_id", "index", "configuration", "replicate", "stratum"),
-    *TrialParameters.model_fields,
-    *("outcome", "rung_epoch", "epochs", "best_epoch", "best", "reason", "wall_s"),
-)
-"""Of `trials.csv`."""
+FIRST_COLUMNS = ("trial_id", "index", "configuration", "replicate", "stratum")
+LAST_COLUMNS = ("outcome", "rung_epoch", "epochs", "best_epoch", "best", "reason", "wall_s")
 
 
 def winners(records: SweepRecords, figure: Metric) -> dict[str, Winner]:
@@ -180,10 +176,13 @@ def winners(records: SweepRecords, figure: Metric) -> dict[str, Winner]:
 def trials_frame(records: SweepRecords, figure: Metric) -> pd.DataFrame:
     """Return one row a trial: its parameters, how it ended and its best figure, in the plan's order.
 
-    `outcome` is None for a trial that is not over.
+    `outcome` is None for a trial that is not over. A parameter that a trial has not is `none` there.
     """
     ordered = sorted(records.trials.values(), key=lambda record: (record.trial.index, record.trial.replicate))
-    return pd.DataFrame([_row(record, figure) for record in ordered], columns=COLUMNS)
+    fields = [name for name in TrialParameters.model_fields if name != "own"]
+    own = sorted({name for record in ordered for name in record.trial.parameters.own})
+    columns = (*FIRST_COLUMNS, *fields, *own, *LAST_COLUMNS)
+    return pd.DataFrame([_row(record, figure, columns) for record in ordered], columns=columns)
 
 
 def write_trials(records: SweepRecords, figure: Metric, target: Path) -> None:
@@ -194,8 +193,8 @@ def write_trials(records: SweepRecords, figure: Metric, target: Path) -> None:
 
 def changes_in_full(winner: Winner, parameters: TrialParameters) -> dict[str, tuple[Any, Any]]:
     """Return what full training has otherwise than the winner's trials: what it was, and what it becomes."""
-    was = winner.parameters.model_dump(mode="json")
-    now = parameters.model_dump(mode="json")
+    was = winner.parameters.by_name
+    now = parameters.by_name
     return {name: (was.get(name), value) for name, value in now.items() if was.get(name) != value}
 
 
@@ -253,15 +252,16 @@ def _best(record: TrialRecord, figure: Metric) -> tuple[int, float]:
     return best
 
 
-def _row(record: TrialRecord, figure: Metric) -> dict[str, str | float | None]:
+def _row(record: TrialRecord, figure: Metric, columns: Sequence[str]) -> dict[str, str | float | None]:
     best = record.best(figure)
     return {
+        **dict.fromkeys(columns, parameter_label(None)),
         "trial_id": record.trial.trial_id,
         "index": record.trial.index,
         "configuration": record.trial.configuration,
         "replicate": record.trial.replicate,
         "stratum": record.trial.stratum.key,
-        **{name: parameter_label(value) for name, value in record.trial.parameters},
+        **{name: parameter_label(value) for name, value in record.trial.parameters.by_name.items()},
         "outcome": record.outcome,
         "rung_epoch": record.rung_epoch,
         "epochs": len(record.epochs),

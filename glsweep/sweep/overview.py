@@ -351,10 +351,13 @@ def distinction(record: TrialRecord, others: Iterable[TrialRecord]) -> str:
 
     Of parameters that always change together, the first one is named.
     """
-    columns = list(zip(*(tuple(vars(other.trial.parameters).values()) for other in others), strict=True))
+    parameters = [other.trial.parameters.by_name for other in others]
+    names = list(dict.fromkeys(name for of_one in parameters for name in of_one))
+    columns = [[of_one.get(name) for of_one in parameters] for name in names]
     seen: set[tuple[int, ...]] = set()
     shown = []
-    for (name, value), column in zip(record.trial.parameters, columns, strict=True):
+    for name, column in zip(names, columns, strict=True):
+        value = record.trial.parameters.by_name.get(name)
         numbers: dict[object, int] = {}
         pattern = tuple(numbers.setdefault(v, len(numbers)) for v in column)
         # Where no value comes twice, as in draws from a range, nothing says that two are tied.

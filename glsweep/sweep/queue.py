@@ -9,11 +9,14 @@ waits until all its members are known, and trains to the next rung, where it com
 import heapq
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from glsweep.config.settings import Settings
 from glsweep.config.space import Budget, Resources
 from glsweep.config.trial import TrialParameters
+from glsweep.nets import network_of
+from glsweep.nets.grouped import can_group
+from glsweep.registry import is_imported
 from glsweep.search.plan import EarlierTrial, ListedPlan, NoProposal, Plan, PlannedTrial
 from glsweep.sweep.journal import CRASHES_IN_A_ROW, Decision, Journal
 from glsweep.sweep.records import TrialRecord
@@ -78,16 +81,30 @@ def cohort_sizes(
 
 
 def alike_strata(plan: Plan, budget: Budget) -> dict[str, list[TrialParameters]]:
-    """Return, by key, the strata whose trials may train together: all are known, and of one kind."""
+    """Return, by key, the strata whose trials may train together: all are known, of one kind, and can."""
     if not isinstance(plan, ListedPlan) or budget.epochs is not None or budget.hours is not None:
         return {}
     strata: dict[str, list[TrialParameters]] = {}
     for trial in plan.trials:
         strata.setdefault(trial.stratum.key, []).append(trial.parameters)
-    return {key: strata[key] for key in sorted(strata) if len({kind(of) for of in strata[key]}) == 1}
+    return {
+        key: strata[key]
+        for key in sorted(strata)
+        if len({kind(of) for of in strata[key]}) == 1 and _can_be_grouped(strata[key])
+    }
+
+
+def _can_be_grouped(trials: Sequence[TrialParameters]) -> bool:
+    first = trials[0]
+    if len(trials) == 1 or not is_imported(first.architecture):
+        return True
+    networks = [network_of(first, seed=seed) for seed in range(2)]
+    return can_group(networks, (len(first.channels), first.patch_size_px))
 
 
 def _pays(parameters: TrialParameters, *, on_gpu: bool) -> bool:
+    if parameters.base_width is None:  # of what makes its width itself nothing was measured
+        return False
     work = parameters.batch_size * parameters.patch_size_px**2 * parameters.base_width
     return not on_gpu and work <= PAYS_UP_TO
 

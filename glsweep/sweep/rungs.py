@@ -12,21 +12,78 @@ import bisect
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, stdev
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Any, Protocol, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from glsweep.config.space import HIGHER_IS_BETTER, Asha, Median, Metric, NoStopping, Stopping
+from glsweep.config.space import (
+    HIGHER_IS_BETTER,
+    AnyStopping,
+    Asha,
+    Median,
+    Metric,
+    NoStopping,
+    OwnStopping,
+    Stopping,
+)
 from glsweep.errors import ConfigError
+from glsweep.registry import STOPPING_RULES
 from glsweep.sweep.records import Judged, TrialRecord
 from glsweep.training import is_better
 
 # --- Early stopping whose decisions do not depend on how fast each trial happens to run
 
 
+class StoppingRule(Protocol):
+    """A rule of the user's own, made with the parameters that the search space gives it.
+
+    What it says must follow from what it is given alone, so that a sweep that is run again, or goes on
+    where it was cut off, decides the same.
+    """
+
+    def rung_epochs(self, epochs: int) -> Sequence[int]:
+        """Return the epochs at which trials are judged, of a trial of so many epochs in full."""
+
+    def goes_on(self, costs: Sequence[float], others: Sequence[Sequence[float]]) -> bool:
+        """Return whether a trial trains on from a rung.
+
+        Parameters
+        ----------
+        costs : sequence of float
+            The figure that ranks at each of the trial's epochs until the rung, LOWER is better: a figure
+            of which more is better has its sign changed.
+        others : sequence of sequence of float
+            The same of each trial of its stratum that came to the rung before it in the plan's order,
+            stopped there or not.
+        """
+
+
+@lru_cache
+def own_rule(stopping: OwnStopping) -> StoppingRule:
+    """Return a rule of the user's own.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be imported or made.
+    """
+    made = STOPPING_RULES.load(stopping.name)
+    for method in ("rung_epochs", "goes_on"):
+        if not callable(getattr(made, method, None)):
+            raise ConfigError(f"stopping rule: {stopping.name} has no method {method}; add it")
+    STOPPING_RULES.check_own(stopping.name, stopping.parameters)
+    try:
+        rule: StoppingRule = STOPPING_RULES.bind(stopping.name, stopping.parameters)()
+    except Exception as error:  # a user's rule may raise anything
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ConfigError(f"stopping rule: {stopping.name} cannot be made ({cause}); mend it") from error
+    return rule
+
+
 def rung_epochs(stopping: Stopping, epochs: int) -> tuple[int, ...]:
-    """Return the epochs at which trials are compared, all below the full budget.
+    """Return the epochs at which trials are compared, ascending, all below the full budget.
 
     For successive halving grace x reduction^k, for the median rule every one from grace on.
     """
@@ -41,9 +98,12 @@ def rung_epochs(stopping: Stopping, epochs: int) -> tuple[int, ...]:
             return tuple(range(stopping.grace_epochs, epochs))
         case NoStopping():
             return ()
+        case OwnStopping():
+            own = {int(epoch) for epoch in own_rule(stopping).rung_epochs(epochs)}
+            return tuple(sorted(epoch for epoch in own if 0 < epoch < epochs))
 
 
-def kept_of(stopping: Stopping, trials: int) -> int:
+def kept_of(stopping: Asha | Median | NoStopping, trials: int) -> int:
     """Return how many of `trials` at a rung go on, at least one."""
     match stopping:
         case Asha():
@@ -67,6 +127,7 @@ class Rung:
         self._sign = -1.0 if HIGHER_IS_BETTER[figure] else 1.0
         self._position = 0
         self._costs: list[float] = []  # ascending: the best trial first, whichever way the figure goes
+        self._curves: list[list[float]] = []  # of the same trials, in the plan's order; for own rules
 
     def advance(self, stratum: Sequence[TrialRecord]) -> Iterator[Judged]:
         """Yield a judgement for every trial whose turn has come.
@@ -84,6 +145,7 @@ class Rung:
             known = record.judged.get(self.epoch)
             judged = known or self._judge(record)
             bisect.insort(self._costs, self._sign * judged.value)
+            self._curves.append(self._curve(record))
             # One that ended otherwise, such as by an error, still counts in the ranks of others. One
             # that was judged and not ended is of a process that died between the two.
             if record.outcome is None and (known is None or not known.goes_on):
@@ -94,7 +156,14 @@ class Rung:
         if best is None:
             raise ValueError(f"{record.trial.trial_id} has no report until epoch {self.epoch}")
         cost, of = self._sign * best[1], len(self._costs) + 1
-        rank, kept = bisect.bisect_left(self._costs, cost) + 1, kept_of(self._stopping, of)
+        rank = bisect.bisect_left(self._costs, cost) + 1
+        if isinstance(self._stopping, OwnStopping):
+            # It need not go by ranks. Told is what says the same: all go on, or those that are better.
+            kept = of if own_rule(self._stopping).goes_on(self._curve(record), self._curves) else rank - 1
+            cutoff = best[1]
+        else:
+            kept = kept_of(self._stopping, of)
+            cutoff = self._sign * sorted([*self._costs[:kept], cost])[kept - 1]
         return Judged(
             unix_s=time.time(),
             trial_id=record.trial.trial_id,
@@ -103,8 +172,13 @@ class Rung:
             rank=rank,
             of=of,
             kept=kept,
-            cutoff=self._sign * sorted([*self._costs[:kept], cost])[kept - 1],
+            cutoff=cutoff,
         )
+
+    def _curve(self, record: TrialRecord) -> list[float]:
+        """Return what a trial's figure costs at each epoch until the rung."""
+        epochs = (epoch for epoch in sorted(record.epochs) if epoch <= self.epoch)
+        return [self._sign * record.epochs[epoch][self._figure] for epoch in epochs]
 
 
 # --- The rule by which configurations are ranked: the mean over their seeds that ran in full
@@ -155,11 +229,11 @@ def first_best(values: Iterable[tuple[Ranked, float]], figure: Metric) -> tuple[
 # --- Rules of early stopping by short names: `asha:2:3`, `median:4`, `none`
 
 
-RULES: dict[str, type[Stopping]] = {rule.model_fields["name"].default: rule for rule in get_args(Stopping)}
+RULES: dict[str, type[Asha | Median | NoStopping]] = {"asha": Asha, "median": Median, "none": NoStopping}
 FORMS = "asha:GRACE:REDUCTION, median:GRACE, none; asha or median alone for several"
 REDUCTIONS = (2, 3, 4)
 
-_STOPPING: TypeAdapter[Stopping] = TypeAdapter(Annotated[Stopping, Field(discriminator="name")])
+_STOPPING: TypeAdapter[Stopping] = TypeAdapter(AnyStopping)
 
 
 def rule_name(stopping: Stopping) -> str:

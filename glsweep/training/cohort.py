@@ -237,7 +237,14 @@ class CohortTrial:
 def kind(parameters: TrialParameters) -> tuple[object, ...]:
     """Return what the trials of a cohort must have in common."""
     of = parameters
-    return of.stratum, of.base_width, of.channels, of.batch_size, of.precision
+    return (
+        of.stratum,
+        of.base_width,
+        tuple(of.own_of(of.architecture).items()),
+        of.channels,
+        of.batch_size,
+        of.precision,
+    )
 
 
 def fit_cohort(

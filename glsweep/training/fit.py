@@ -3,21 +3,23 @@
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from glsweep.config.space import Annealing, Metric
-from glsweep.config.trial import TrialParameters
-from glsweep.losses import GroundingLineLoss
+from glsweep.config.trial import BUILT_IN_LOSS, PARAMETERS_OF_BUILT_IN_LOSS, TrialParameters
+from glsweep.losses import GroundingLineLoss, HeadsLoss, OwnLoss
 from glsweep.metrics.counts import ThresholdCounts
 from glsweep.metrics.thresholds import Truth, count_at_thresholds
-from glsweep.patches.augmentation import augment
+from glsweep.patches.augmentation import Change, augment, changes_named
 from glsweep.patches.store import PatchArrays
 from glsweep.randomness import generator_for, seed_for
+from glsweep.registry import LOSSES
 from glsweep.training import EpochReport, is_better
 from glsweep.training.memory import DevicePatches, place, run_in_memory, truth_of
 from glsweep.training.state import TrainingState
@@ -44,11 +46,17 @@ class EpochTask:
     """
 
     parameters: TrialParameters
-    loss: GroundingLineLoss
+    loss: HeadsLoss
     train: DevicePatches
     val: DevicePatches
     truth: Truth
     step: Step = take_step
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """What is done to every batch of training."""
+        names = self.parameters.augmentation
+        return changes_named(names, {name: self.parameters.own_of(name) for name in names})
 
     @property
     def dtype(self) -> torch.dtype:
@@ -79,9 +87,24 @@ def run_epoch(state: TrainingState, task: EpochTask, seed: int, micro_batch: int
     TrainingDivergedError
         When a loss is not finite.
     """
-    train_loss = train(state, task, seed, micro_batch)
+    with _drawing_from(seed_for(seed, "layers"), task.train.device):
+        train_loss = train(state, task, seed, micro_batch)
     val_loss, counts = validate(state.network, task, micro_batch)
     return EpochResult(train_loss, val_loss, counts, bits(task.dtype))
+
+
+@contextmanager
+def _drawing_from(seed: int, device: torch.device) -> Iterator[None]:
+    """Let layers that draw, such as the dropout of an own network, draw from `seed` within this block.
+
+    Layers take no generator. An epoch that is trained again, after a crash, then draws the same.
+    """
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def train(state: TrainingState, task: EpochTask, seed: int, micro_batch: int) -> float:
@@ -114,7 +137,7 @@ def batches(task: EpochTask, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     order = torch.from_numpy(generator_for(seed, "order").permutation(len(patches))).to(patches.image.device)
     generator = torch.Generator(device=patches.device).manual_seed(seed_for(seed, "augmentation"))
     for index in order.split(parameters.batch_size):
-        image, label = augment(*patches.batch(index), parameters.augmentation, generator)
+        image, label = augment(*patches.batch(index), task.changes, generator)
         yield patches.channels(image, parameters.channels), label
 
 
@@ -249,15 +272,13 @@ def make_task(
     return EpochTask(parameters, loss_of(parameters), place(train, device), place(val, device), truth)
 
 
-def loss_of(parameters: TrialParameters) -> GroundingLineLoss:
+def loss_of(parameters: TrialParameters) -> HeadsLoss:
     """Return the loss that a trial's parameters ask for."""
-    return GroundingLineLoss(
-        fn_weight=parameters.fn_weight,
-        fp_weight=parameters.fp_weight,
-        gamma=parameters.gamma,
-        bce_weight=parameters.bce_weight,
-        ds_weights=parameters.ds_weights,
-    )
+    of = parameters
+    if of.loss != BUILT_IN_LOSS:
+        return OwnLoss(LOSSES.bind(of.loss, of.own_of(of.loss)), ds_weights=of.ds_weights)
+    settings = {name: float(getattr(of, name)) for name in PARAMETERS_OF_BUILT_IN_LOSS}
+    return GroundingLineLoss(**settings, ds_weights=of.ds_weights)
 
 
 def _report(epoch: int, result: EpochResult, epoch_s: float, micro_batch: int) -> EpochReport:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from glsweep.config.trial import Precision, TrialParameters
-from glsweep.losses import GroundingLineLoss
+from glsweep.losses import HeadsLoss
 from glsweep.training.state import TrainingState
 
 # --- In which arithmetic a network's layers are computed in training
@@ -57,7 +57,7 @@ def count_parts(patches: int, micro_batch: int) -> int:
 
 def backward(
     network: nn.Module,
-    loss: GroundingLineLoss,
+    loss: HeadsLoss,
     inputs: Tensor,
     target: Tensor,
     *,
@@ -74,7 +74,7 @@ def backward(
     ----------
     network : nn.Module
         In training mode; without dropout, since micro-batches pass through it twice.
-    loss : GroundingLineLoss
+    loss : HeadsLoss
     inputs : Tensor (N, C, S, S)
         The network's input.
     target : Tensor (N, S, S)
@@ -102,7 +102,7 @@ def backward(
 
 def _backward_in_parts(
     network: nn.Module,
-    loss: GroundingLineLoss,
+    loss: HeadsLoss,
     inputs: Sequence[Tensor],
     targets: Sequence[Tensor],
     dtype: torch.dtype,
@@ -166,7 +166,7 @@ class StepContext(Protocol):
         """The trial's."""
 
     @property
-    def loss(self) -> GroundingLineLoss:
+    def loss(self) -> HeadsLoss:
         """The trial's."""
 
     @property

@@ -4,12 +4,14 @@ import pytest
 import torch
 
 from glsweep.losses import GroundingLineLoss
-from glsweep.nets import NETWORKS, build_network
+from glsweep.nets import build_network
+from glsweep.registry import ARCHITECTURES
 from glsweep.training.step import backward
 
 LOSS = GroundingLineLoss(fn_weight=0.7, fp_weight=0.3, gamma=4 / 3, bce_weight=0.3)
 
-every_architecture = pytest.mark.parametrize("architecture", sorted(NETWORKS))
+
+every_architecture = pytest.mark.parametrize("architecture", sorted(ARCHITECTURES.built_in))
 
 
 def batch(patches=4, size_px=32):

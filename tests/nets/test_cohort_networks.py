@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from glsweep.errors import DataError
-from glsweep.nets import NETWORKS, build_network, count_parameters
+from glsweep.nets import build_network, count_parameters
 from glsweep.nets.grouped import group, ungroup
+from glsweep.registry import ARCHITECTURES
 
-every_architecture = pytest.mark.parametrize("architecture", sorted(NETWORKS))
+every_architecture = pytest.mark.parametrize("architecture", sorted(ARCHITECTURES.built_in))
 COUNT = 3
 
 

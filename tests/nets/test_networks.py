@@ -5,13 +5,15 @@ import torch
 from torch import Tensor, nn
 
 from glsweep.errors import ConfigError, DataError
-from glsweep.nets import NETWORKS, build_network, count_parameters
+from glsweep.nets import build_network, count_parameters
 from glsweep.nets.unet import ASPP, UNet
+from glsweep.registry import ARCHITECTURES
 
 PUBLISHED = {"unet": 68_901, "attention_unet": 69_528, "unetpp": 9_163_140}
 HEADS = {"unet": 1, "attention_unet": 1, "unetpp": 4}
 
-every_architecture = pytest.mark.parametrize("architecture", sorted(NETWORKS))
+
+every_architecture = pytest.mark.parametrize("architecture", sorted(ARCHITECTURES.built_in))
 
 
 def narrow(architecture: str, *, in_channels: int = 2, seed: int = 0) -> nn.Module:

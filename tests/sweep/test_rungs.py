@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import SCRATCH, figures, journal_at, planned
 
-from glsweep.config.space import Asha, Median, Metric, NoStopping, Stopping
+from glsweep.config.space import Asha, Median, Metric, NoStopping, OwnStopping, Stopping
 from glsweep.sweep.journal import Decision
 from glsweep.sweep.records import Judged, Ledger
 from glsweep.sweep.rungs import Rung, kept_of, rung_epochs
@@ -202,3 +202,54 @@ def test_a_judgement_stands_though_the_rule_has_become_another(tmp_path: Path) -
     stricter = journal_at(path, epochs=9, stopping=Asha(grace_epochs=1, reduction_factor=4))
     assert [record.outcome for record in stricter.records.trials.values()] == [None] * 3
     assert stricter.decide("0002") is Decision.CONTINUE
+
+
+RULE = """
+class Improving:
+    '''Goes on while the last epoch is the best, or no other trial was ever better.'''
+
+    def __init__(self, first):
+        self.first = first
+
+    def rung_epochs(self, epochs):
+        return range(self.first, epochs)
+
+    def goes_on(self, costs, others):
+        assert all(len(other) >= len(costs) for other in others)
+        return costs[-1] == min(costs) or all(min(costs) <= min(other) for other in others)
+"""
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_an_own_rule_sees_the_curves_that_came_before_in_the_plans_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure: Metric
+) -> None:
+    (tmp_path / "ruled.py").write_text(RULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    rule = OwnStopping.model_validate({"name": "ruled:Improving", "first": 2})
+    assert rung_epochs(rule, 4) == (2, 3)
+    sign = -1 if figure == "val_loss" else 1
+    # The first is never worse than others, the second rises, the third neither leads nor rises.
+    curves = {0: [0.5, 0.4, 0.4], 1: [0.1, 0.2, 0.3], 2: [0.3, 0.2, 0.1]}
+    path = tmp_path / "ledger.jsonl"
+    journal = journal_at(path, epochs=4, stopping=rule, figure=figure)
+    for index in curves:
+        journal.start(planned(index))
+
+    def report(index: int, epoch: int) -> Decision:
+        value = sign * curves[index][epoch - 1]
+        return journal.report(planned(index).trial_id, epoch, told(figure, value), last=False)
+
+    for index in (2, 1):
+        report(index, 1)
+        assert report(index, 2) is Decision.WAIT, "its turn comes after the first one's"
+    report(0, 1)
+    assert report(0, 2) is Decision.CONTINUE
+    decided = [journal.decide(planned(index).trial_id) for index in (1, 2)]
+    assert decided == [Decision.CONTINUE, Decision.STOP]
+    assert journal.records.trials[planned(2).trial_id].rung_epoch == 2
+    again = journal_at(path, epochs=4, stopping=rule, figure=figure)
+    assert again.records.trials[planned(2).trial_id].outcome == "stopped"
+    judged = again.records.trials[planned(1).trial_id].judged[2]
+    assert judged.goes_on
+    assert judged.rank == 2

@@ -1,6 +1,7 @@
 """The one look of all figures: colours, type, sizes, layout, and how a figure becomes a PNG."""
 
 import io
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
 
-from glsweep.config.trial import ARCHITECTURE_TITLES, Stratum
+from glsweep.config.trial import Stratum
+from glsweep.registry import ARCHITECTURES
 
 # --- The one look of all figures: colours, type, sizes, and how a figure becomes a PNG
 
@@ -27,8 +29,8 @@ NO_DATA = "#b9bec3"
 # Okabe & Ito: distinguishable with any kind of colour vision.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 VERMILLION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
-ARCHITECTURE_COLOURS = dict(zip(ARCHITECTURE_TITLES, (BLUE, ORANGE, GREEN, PURPLE, SKY), strict=False))
-ARCHITECTURE_DASHES = dict(zip(ARCHITECTURE_TITLES, ("-", (0, (5, 1.5)), (0, (1.2, 1))), strict=False))
+ARCHITECTURE_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
+ARCHITECTURE_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1)), (0, (5, 1.5, 1.2, 1.5)))
 BASELINE_COLOURS = {"all_line": "#b3b9bf", "no_line": "#7d858c"}
 
 SETTINGS: Any = {
@@ -110,13 +112,21 @@ def png_bytes(figure: Figure) -> bytes:
 
 
 def architecture_colour(architecture: str) -> str:
-    """Colour of an architecture in every figure."""
-    return ARCHITECTURE_COLOURS.get(architecture, INK)
+    """Colour of an architecture in every figure; a user's own has one that follows from its name."""
+    return ARCHITECTURE_COLOURS[_place(architecture) % len(ARCHITECTURE_COLOURS)]
 
 
 def architecture_dashes(architecture: str) -> Any:
     """Dashes of an architecture where curves of several cross."""
-    return ARCHITECTURE_DASHES.get(architecture, "-")
+    return ARCHITECTURE_DASHES[_place(architecture) % len(ARCHITECTURE_DASHES)]
+
+
+def _place(architecture: str) -> int:
+    """Return a number that each built-in architecture has for itself; users' own share the others."""
+    known = list(ARCHITECTURES.built_in)
+    if architecture in known:
+        return known.index(architecture)
+    return len(known) + zlib.crc32(architecture.encode()) % (len(ARCHITECTURE_COLOURS) - len(known))
 
 
 def cut_colours(name: str, start: float, end: float) -> Colormap:
@@ -174,7 +184,7 @@ def small_multiples(strata: Sequence[Stratum], draw: Draw) -> Figure:
         Draws one stratum on the axes it is given.
     """
     sizes = sorted({stratum.patch_size_px for stratum in strata})
-    names = [name for name in ARCHITECTURE_TITLES if any(s.architecture == name for s in strata)]
+    names = sorted({stratum.architecture for stratum in strata}, key=ARCHITECTURES.rank)
     figure = new_figure(0.3 + 2.5 * len(sizes))
     grid = figure.subplots(len(sizes), len(names), squeeze=False)
     for row, size in enumerate(sizes):

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, PercentFormatter
 
 from glsweep.config.space import HIGHER_IS_BETTER
-from glsweep.config.trial import ARCHITECTURE_TITLES
+from glsweep.registry import ARCHITECTURES
 from glsweep.report import FIGURE_WORDS, counted, joined, sentence
 from glsweep.report.figures import INK, CaptionedFigure, architecture_colour, cut_colours, new_figure, note
 from glsweep.report.importance import DRAWS, Axis, Panel, axis_for, labels_of, tied_columns, varying
@@ -75,7 +75,7 @@ def _draw_coordinates(axes: Axes, results: Results, trials: pd.DataFrame) -> Non
 
 def _parameter_axes(results: Results, trials: pd.DataFrame) -> list[Axis]:
     space = results.config.space
-    named = trials.assign(architecture=trials["architecture"].map(lambda a: ARCHITECTURE_TITLES.get(a, a)))
+    named = trials.assign(architecture=trials["architecture"].map(ARCHITECTURES.title))
     columns = ["architecture", *results.parameter_columns]
     groups = varying(named, tied_columns(space, columns))
     logs = {name for name, dimension in space.dimensions.items() if dimension.log}

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from glsweep.config.trial import ARCHITECTURE_TITLES
+from glsweep.registry import ARCHITECTURES
 from glsweep.report import DASH
 from glsweep.report.figures import (
     BASELINE_COLOURS,
@@ -164,9 +164,8 @@ def _colour(row: TableRow) -> Colour:
 
 def _add_legend(figure: Figure, table: StudyTable) -> None:
     """Name each colour once, a network above its untrained twin, without the patch size."""
-    names = [*ARCHITECTURE_TITLES, None]
     every: list[TableRow] = [*table.rows, *table.baselines]
-    rows = sorted(every, key=lambda row: names.index(row.architecture))
+    rows = sorted(every, key=lambda row: (row.architecture is None, ARCHITECTURES.rank(row.architecture)))
     colours = {short_title(row): _colour(row) for row in rows}
     handles = [Patch(color=colour) for colour in colours.values()]
     figure.legend(handles, list(colours), loc="outside lower center", ncols=(len(colours) + 1) // 2)

@@ -1,0 +1,97 @@
+"""What a search space names of the user's own, and the dimensions that set its parameters.
+
+A parameter is written `TinyNet.depth`, after the object's name in `my_nets:TinyNet`. It exists beside that
+object alone, so that strata of other architectures have no such dimension.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from glsweep.config.dimension import Dimension, as_list, as_tuples, parameters_of, set_by
+from glsweep.config.settings import misfit
+from glsweep.config.trial import canonical, owned_names
+from glsweep.registry import is_imported, object_name
+
+NAMING = ("architecture", "loss", "augmentation")
+"""The parameters of a trial whose values may be the user's own."""
+
+
+def imported_names(
+    dimensions: Mapping[str, Dimension], fixed: Mapping[str, Any]
+) -> dict[str, tuple[str, str]]:
+    """Return by object's name the parameter that names something of the user's own, and its import path.
+
+    Raises
+    ------
+    PydanticCustomError
+        When two objects have one name, by which their parameters could not be told apart.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for parameter in NAMING:
+        for value in _values(parameter, dimensions, fixed):
+            for path in filter(is_imported, owned_names({parameter: value})):
+                known = found.setdefault(object_name(path), (parameter, path))
+                if known != (parameter, path):
+                    raise misfit(
+                        f"{known[1]} and {path} are both called {object_name(path)}, after which their "
+                        "parameters are named; rename one of them",
+                        "dimensions",
+                    )
+    return found
+
+
+def with_conditions(
+    dimensions: Mapping[str, Dimension], fixed: Mapping[str, Any]
+) -> Iterator[tuple[str, Dimension]]:
+    """Yield the dimensions of own parameters, each with the condition that its object is there.
+
+    Raises
+    ------
+    PydanticCustomError
+        When a parameter is of an object that the space does not name, or has a condition that excludes it.
+    """
+    imported = imported_names(dimensions, fixed)
+    for key in fixed:
+        _parameter_of_owner(key, imported, "fixed", key)
+    for name, dimension in dimensions.items():
+        when = dict(dimension.when)
+        for key in parameters_of(name, dimension):
+            parameter = _parameter_of_owner(key, imported, "dimensions", name)
+            if parameter is None or canonical(parameter) in map(canonical, fixed):
+                continue
+            path = imported[key.partition(".")[0]][1]
+            values = [v for v in _values(parameter, dimensions, fixed) if path in owned_names({parameter: v})]
+            if parameter in when and any(v not in map(as_tuples, values) for v in _wanted(when, parameter)):
+                fault = f"{key} exists beside {path} alone; leave `{parameter}` out of its `when`"
+                raise misfit(fault, "dimensions", name, "when")
+            when.setdefault(
+                parameter, values if len(values) > 1 or parameter == "augmentation" else values[0]
+            )
+        if when != dimension.when:
+            yield name, dimension.model_copy(update={"when": when})
+
+
+def _wanted(when: Mapping[str, Any], parameter: str) -> list[Any]:
+    return [as_tuples(value) for value in as_list(when[parameter])]
+
+
+def _values(parameter: str, dimensions: Mapping[str, Dimension], fixed: Mapping[str, Any]) -> list[Any]:
+    """Return what a parameter may be."""
+    values = [value for key, value in fixed.items() if canonical(key) == parameter]
+    for name, dimension in dimensions.items():
+        if parameter in parameters_of(name, dimension):
+            picks = range(len(dimension.choices or ()))
+            values += [set_by(name, dimension, pick)[parameter] for pick in picks]
+    return values
+
+
+def _parameter_of_owner(key: str, imported: Mapping[str, tuple[str, str]], *place: str) -> str | None:
+    """Return which parameter names the object that `key` belongs to; None where it is of none."""
+    owner, dot, _ = key.partition(".")
+    if not dot:
+        return None
+    if owner not in imported:
+        known = f"those here are {', '.join(imported)}" if imported else "there is none here"
+        fault = f"nothing of your own is called {owner} ({known}); name it as package.module:{owner}"
+        raise misfit(fault, *place)
+    return imported[owner][0]

@@ -1,0 +1,143 @@
+"""Trying what a search space takes from the user's own modules, before anything runs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from glsweep.config.space import OwnStopping, SearchSpace
+from glsweep.config.trial import TrialParameters
+from glsweep.errors import ConfigError
+from glsweep.losses import NO_DATA
+from glsweep.nets import network_of
+from glsweep.patches.augmentation import augment, changes_named
+from glsweep.prediction.command import PATCHES_A_WINDOW
+from glsweep.prediction.split_scenes import WINDOW_PX
+from glsweep.registry import ARCHITECTURES, AUGMENTATIONS, LOSSES, is_imported
+from glsweep.search.plan import Plan
+from glsweep.sweep.rungs import own_rule, rung_epochs
+from glsweep.training.fit import loss_of
+from glsweep.training.state import trials_of
+
+PATCHES = 2
+
+
+def check_imported(space: SearchSpace, plan: Plan, source: Path) -> None:
+    """Call everything that is imported once, as a sweep would, for one trial of each kind.
+
+    A network sees patches of each size, a loss its heads, an augmentation a batch of patches, and a
+    stopping rule a trial.
+
+    Raises
+    ------
+    ConfigError
+        When something cannot be imported, takes other parameters than it is given, or fails.
+    """
+    try:
+        if isinstance(space.search.scheduler, OwnStopping):
+            _try_rule(space.search.scheduler, space.search.epochs)
+        tried: set[object] = set()
+        # A stride that a patch size does not allow shows on the smallest, at the least cost.
+        for trial in sorted(trials_of(space, plan, source), key=lambda trial: trial.patch_size_px):
+            for kind, check in _checks(trial).items():
+                if kind not in tried:
+                    tried.add(kind)
+                    check(trial)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def _checks(trial: TrialParameters) -> Mapping[object, Callable[[TrialParameters], None]]:
+    """Return what is to be tried of a trial, by what tells whether it has been tried before."""
+    checks: dict[object, Callable[[TrialParameters], None]] = {}
+    if is_imported(trial.architecture):
+        own = tuple(trial.own_of(trial.architecture).items())
+        checks["network", trial.stratum, trial.base_width, own, len(trial.channels)] = _try_network
+    if is_imported(trial.loss):
+        checks["loss", trial.loss, *trial.own_of(trial.loss).items()] = _try_loss
+    for name in filter(is_imported, trial.augmentation):
+        checks["augmentation", name, *trial.own_of(name).items()] = _try_augmentation
+    return checks
+
+
+def _try_network(trial: TrialParameters) -> None:
+    name, size_px = trial.architecture, trial.patch_size_px
+    if trial.base_width is not None and not ARCHITECTURES.takes(name, "base_width"):
+        raise ConfigError(
+            f"base_width: {name} takes none; make it a dimension, with the other networks under "
+            "`when: {architecture: [...]}`"
+        )
+    ARCHITECTURES.check_own(name, trial.own_of(name))
+    network = network_of(trial, seed=0).eval()
+    remedy = f"mend it, or choose another patch_size_px, see `contract {name}`"
+    # Whole scenes are drawn in windows, by the study and by `predict`.
+    for side_px in dict.fromkeys((size_px, PATCHES_A_WINDOW * size_px, WINDOW_PX)):
+        what = "patches" if side_px == size_px else "the windows in which scenes are drawn,"
+        with (
+            _refusing(f"architecture: {name} fails on {what} of {side_px} px", remedy),
+            torch.inference_mode(),
+        ):
+            heads = network(torch.zeros(PATCHES, len(trial.channels), side_px, side_px))
+        for head in heads:
+            if head.shape != (PATCHES, 1, side_px, side_px):
+                raise ConfigError(
+                    f"architecture: {name} returns {tuple(head.shape)} for {PATCHES} of {side_px} px; a "
+                    "head is (N, 1, H, W)"
+                )
+
+
+def _try_loss(trial: TrialParameters) -> None:
+    LOSSES.check_own(trial.loss, trial.own_of(trial.loss))
+    _, label = _patches(trial.patch_size_px)
+    logits = torch.zeros(label[:, None].shape, requires_grad=True)
+    with _refusing(f"loss: {trial.loss} fails"):
+        found = loss_of(trial)((logits,), label)
+        found.backward()
+    if not bool(found.isfinite()) or logits.grad is None or not bool(logits.grad.isfinite().all()):
+        raise ConfigError(f"loss: {trial.loss} or its gradient is not finite where all logits are 0; mend it")
+
+
+def _try_augmentation(trial: TrialParameters) -> None:
+    for name in filter(is_imported, trial.augmentation):
+        AUGMENTATIONS.check_own(name, trial.own_of(name))
+        image, label = _patches(trial.patch_size_px)
+        changes = changes_named([name], {name: trial.own_of(name)})
+        with _refusing(f"augmentation: {name} fails"):
+            changed = augment(image, label, changes, torch.Generator().manual_seed(0))
+            told = [(tuple(found.shape), found.dtype) for found in changed]
+        if told != [(tuple(of.shape), of.dtype) for of in (image, label)]:
+            raise ConfigError(
+                f"augmentation: {name} makes image and label {told}; it must leave their shapes and dtypes"
+            )
+
+
+def _try_rule(stopping: OwnStopping, epochs: int) -> None:
+    with _refusing(f"stopping rule: {stopping.name} fails"):
+        for epoch in rung_epochs(stopping, epochs)[:1]:
+            goes_on = own_rule(stopping).goes_on([0.5] * epoch, [[0.5] * epoch])
+            if not isinstance(goes_on, bool):
+                raise TypeError(f"goes_on returns {goes_on!r}, not True or False")
+
+
+def _patches(size_px: int) -> tuple[Tensor, Tensor]:
+    """Return patches (N, 2, S, S) with a line each, and their label (N, S, S), half of it without data."""
+    image = torch.ones(PATCHES, 2, size_px, size_px)
+    label = torch.zeros(PATCHES, size_px, size_px)
+    label[:, size_px // 2] = 1
+    label[:, :, : size_px // 2] = NO_DATA
+    image[:, :, :, : size_px // 2] = 0
+    return image, label
+
+
+@contextmanager
+def _refusing(what: str, remedy: str = "mend it") -> Iterator[None]:
+    """Turn what a user's code raises within this block into one line."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:  # a user's code may raise anything
+        cause = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise ConfigError(f"{what} ({cause}); {remedy}") from error
