@@ -39,7 +39,7 @@ def play(
         UnwrittenLedger(Path("unwritten")),
         stopping=search.scheduler,
         epochs=search.epochs,
-        figure=search.rank_by,
+        metric=search.rank_by,
     )
     queue = TrialQueue(
         plan, journal, budget=search.budget, replicates=search.replicates, epochs=search.epochs

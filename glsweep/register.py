@@ -156,7 +156,7 @@ def _relaxed_f1(study: Study, folder: Path, test: PatchArrays) -> float:
 
 
 def _tags(card: ModelCard, row: NetworkRow) -> Tags:
-    figures = {f"test.{name}": value for name, value in row if isinstance(value, float)}
+    metrics = {f"test.{name}": value for name, value in row if isinstance(value, float)}
     return {
         "tau": card.tau,
         "data_card": card.data_card_hash,
@@ -164,7 +164,7 @@ def _tags(card: ModelCard, row: NetworkRow) -> Tags:
         "posting_m": card.posting_m,
         "wavelength_m": card.wavelength_m,
         "channels": card.channels,
-        **{f"glsweep.{name}": value for name, value in figures.items()},
+        **{f"glsweep.{name}": value for name, value in metrics.items()},
     }
 
 

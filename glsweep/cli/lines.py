@@ -128,7 +128,7 @@ def compare(
     tolerance_m
         Within so many metres a line counts as found.
     table
-        Also write the figures to this file.
+        Also write the metrics to this file.
     """
     from glsweep.api import compare as compare_lines
     from glsweep.comparison import print_distances, print_remark, write_table

@@ -197,8 +197,8 @@ def print_distances(table: pd.DataFrame, tolerances_m: Sequence[float], console:
         max(map(len, [*heading.split("\n"), *cells])) for heading, *cells in zip(headings, *rows, strict=True)
     )
     left = console.width - EDGES_WIDTH - sum(1 + width for width in widest)
-    for name, figures in zip(table["name"], rows, strict=True):
-        shown.add_row(_ending(str(name), max(LEAST_NAME, left)), *figures)
+    for name, metrics in zip(table["name"], rows, strict=True):
+        shown.add_row(_ending(str(name), max(LEAST_NAME, left)), *metrics)
     console.print(shown)
 
 

@@ -33,7 +33,7 @@ from glsweep.scenes.catalogue import Catalogue, open_data
 from glsweep.scenes.scene import SceneEntry
 from glsweep.study.artifacts import write_artifact
 
-# --- What a reader of the figures must know of models and data: said before the table, in a line each
+# --- What a reader of the metrics must know of models and data: said before the table, in a line each
 
 
 def cautions_of(members: Sequence[Member], card: DataCard, entries: Sequence[SceneEntry]) -> list[str]:

@@ -211,7 +211,7 @@ def _check_column(path: Path, column: str) -> None:
         )
 
 
-# --- The figures of `score`: a row a scene, a row a group and one of all, as a table and as files
+# --- The metrics of `score`: a row a scene, a row a group and one of all, as a table and as files
 
 
 Kind = Literal["scene", "group", "all"]
@@ -269,7 +269,7 @@ class Scores(Artifact):
 
 
 def score_rows(scored: Sequence[ScoredScene], groups: Sequence[str] | None) -> list[ScoreRow]:
-    """Return the figures of each scene, of each group of scenes, and of all.
+    """Return the metrics of each scene, of each group of scenes, and of all.
 
     Distances of several scenes are those of the scenes in which something was drawn, as `compare`
     has them; what a missed scene costs is in completeness.
@@ -322,7 +322,7 @@ def _row(kind: Kind, name: str, group: str | None, measured: Sequence[LineDistan
 
 
 def print_scores(rows: Sequence[ScoreRow], console: Console) -> None:
-    """Print the figures as `compare` does, and below them the intervals of what is pooled."""
+    """Print the metrics as `compare` does, and below them the intervals of what is pooled."""
     print_distances(as_frame(rows), TOLERANCES_M, console)
     for row in rows:
         if row.kind != "scene":

@@ -193,7 +193,7 @@ class Retraining(Settings):
 
 
 class Calibration(Settings):
-    """The thresholds that are tried on validation, and the figure that chooses among them.
+    """The thresholds that are tried on validation, and the metric that chooses among them.
 
     By `relaxed_f05` what is invented counts more than what is missed.
     """

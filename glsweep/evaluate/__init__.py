@@ -51,7 +51,7 @@ LINE_FIGURES = ("lines_km", "reference_km", "mean_m", "completeness_200", "compl
 def write_on_cards(
     study: Study, strata: Sequence[Stratum], table: StudyTable, lines: StudyLines | None
 ) -> None:
-    """Write each member's figures on test ground to its card, by data set.
+    """Write each member's metrics on test ground to its card, by data set.
 
     Parameters
     ----------
@@ -143,8 +143,8 @@ def evaluate(study: Study) -> EvaluateSummary:
     Then each member draws every whole test scene (`evaluate_scenes`), and its card says how it did.
     Strata that failed, here or in an earlier stage, stand under `failed` in the table.
 
-    With several data sets the table holds the figures on those that are trained on, and
-    `by_data_set` all figures on each apart, with `data_sets` telling how the data sets differ.
+    With several data sets the table holds the metrics on those that are trained on, and
+    `by_data_set` all metrics on each apart, with `data_sets` telling how the data sets differ.
     """
     failed: Failures = {}
     won = read_artifact(study.winners_json, Winners).by_stratum

@@ -33,7 +33,7 @@ from glsweep.study.evaluation_artifacts import (
 )
 from glsweep.training.memory import truth_of
 
-# --- Bootstrap intervals of pooled figures: what they are pooled from is drawn anew, with replacement
+# --- Bootstrap intervals of pooled metrics: what they are pooled from is drawn anew, with replacement
 
 
 DRAWS = 1000
@@ -49,7 +49,7 @@ def resampled(sums: Values, generator: np.random.Generator) -> Values:
     Parameters
     ----------
     sums : array (units, K)
-        What each scene or patch adds to the K sums that figures are quotients of.
+        What each scene or patch adds to the K sums that metrics are quotients of.
     generator : numpy Generator
         Source of randomness.
 
@@ -62,7 +62,7 @@ def resampled(sums: Values, generator: np.random.Generator) -> Values:
 
 
 def interval(values: Values) -> tuple[float, float] | None:
-    """Return the 95 % interval of a figure's draws, None where half of them have no value."""
+    """Return the 95 % interval of a metric's draws, None where half of them have no value."""
     known = values[np.isfinite(values)]
     if len(known) < DRAWS / 2:
         return None
@@ -70,7 +70,7 @@ def interval(values: Values) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-# --- Patches that no network has seen, and every figure of the table for predictions on them
+# --- Patches that no network has seen, and every metric of the table for predictions on them
 
 
 RELAXED = ("near_px", "predicted_px", "found_px", "truth_px")
@@ -86,7 +86,7 @@ class HeldOut:
     patches : PatchArrays
         N patches.
     tolerance_m : float
-        Of relaxed figures and BF.
+        Of relaxed metrics and BF.
     seed : int
         Of the bootstrap.
     scenes : str array (N,) or None
@@ -100,12 +100,12 @@ class HeldOut:
 
     @cached_property
     def has_data(self) -> npt.NDArray[np.bool_]:
-        """Which pixels hold data, (N, S, S): no figure is of any other."""
+        """Which pixels hold data, (N, S, S): no metric is of any other."""
         return has_data(self.patches.image)
 
     @cached_property
     def truth(self) -> Truth:
-        """The true lines and their surroundings, for figures at many thresholds."""
+        """The true lines and their surroundings, for metrics at many thresholds."""
         return truth_of(self.patches, self.tolerance_m)
 
     def select(self, chosen: npt.NDArray[np.bool_]) -> "HeldOut":
@@ -115,9 +115,9 @@ class HeldOut:
         return replace(self, patches=kept, scenes=None if self.scenes is None else self.scenes[chosen])
 
     def score(self, probability: npt.NDArray[np.float32], tau: float) -> HeldOutMetrics:
-        """Return every figure of the table for probabilities (N, S, S) at one threshold."""
+        """Return every metric of the table for probabilities (N, S, S) at one threshold."""
         posting_m = self.patches.posting_m
-        figures = patch_metrics(
+        metrics = patch_metrics(
             probability,
             tau,
             self.patches.mask.view(np.bool_),
@@ -125,17 +125,17 @@ class HeldOut:
             posting_m=posting_m,
             has_data=self.has_data,
         )
-        has_line = figures["truth_px"] > 0
-        is_empty = figures["predicted_px"] == 0
-        macro = {name: float(figures[name].mean()) for name in MACRO}
-        low, high, over = self._relaxed_interval(figures)
+        has_line = metrics["truth_px"] > 0
+        is_empty = metrics["predicted_px"] == 0
+        macro = {name: float(metrics[name].mean()) for name in MACRO}
+        low, high, over = self._relaxed_interval(metrics)
         return HeldOutMetrics.model_validate(
             {
                 **macro,
-                **{f"{name}_with_line": _mean(figures[name][has_line]) for name in MACRO},
-                **_micro(figures),
+                **{f"{name}_with_line": _mean(metrics[name][has_line]) for name in MACRO},
+                **_micro(metrics),
                 "hd95_m": macro["hd95_px"] * posting_m,
-                "relaxed_f1": float(pooled_relaxed_f1(*(figures[name].sum() for name in RELAXED))),
+                "relaxed_f1": float(pooled_relaxed_f1(*(metrics[name].sum() for name in RELAXED))),
                 "relaxed_f1_low": low,
                 "relaxed_f1_high": high,
                 "interval_over": over,
@@ -147,13 +147,13 @@ class HeldOut:
             }
         )
 
-    def _relaxed_interval(self, figures: PatchMetrics) -> tuple[float | None, float | None, Resampled]:
+    def _relaxed_interval(self, metrics: PatchMetrics) -> tuple[float | None, float | None, Resampled]:
         """Return the 95 % bootstrap interval of the relaxed F1, and what was drawn anew for it.
 
         That is scenes, since patches of one scene overlap and err alike; patches where scenes are
         too few or unknown, and then the true interval is wider.
         """
-        counts = np.stack([figures[name] for name in RELAXED], axis=1)
+        counts = np.stack([metrics[name] for name in RELAXED], axis=1)
         names = np.unique(self.scenes) if self.scenes is not None else np.array([])
         over_scenes = len(names) >= FEWEST_SCENES
         units = (
@@ -164,8 +164,8 @@ class HeldOut:
         return low, high, "scenes" if over_scenes else "patches"
 
 
-def _micro(figures: PatchMetrics) -> dict[str, float]:
-    hits, predicted, truth = (figures[name].sum() for name in ("hits_px", "predicted_px", "truth_px"))
+def _micro(metrics: PatchMetrics) -> dict[str, float]:
+    hits, predicted, truth = (metrics[name].sum() for name in ("hits_px", "predicted_px", "truth_px"))
     return {
         "dice_micro": float(pooled_share(2 * hits, predicted + truth, predicted + truth)),
         "precision_micro": float(pooled_share(hits, predicted, truth)),

@@ -47,11 +47,11 @@ from glsweep.study.evaluation_artifacts import (
 from glsweep.sweep.outcomes import Failures, kept_apart
 from glsweep.vectorize import draw_lines
 
-# --- Figures of lines in metres: by scene, and pooled with bootstrap intervals over scenes
+# --- Metrics of lines in metres: by scene, and pooled with bootstrap intervals over scenes
 
 
 def line_scores(distances: LineDistances) -> LineMetrics:
-    """Return every figure of one scene or of several pooled; None where there is nothing to measure."""
+    """Return every metric of one scene or of several pooled; None where there is nothing to measure."""
     return LineMetrics.model_validate(
         {
             "lines_km": distances.drawn_km,
@@ -67,7 +67,7 @@ def line_scores(distances: LineDistances) -> LineMetrics:
 
 
 def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> LineIntervals:
-    """Return 95 % bootstrap intervals over scenes of the pooled figures, None with too few scenes.
+    """Return 95 % bootstrap intervals over scenes of the pooled metrics, None with too few scenes.
 
     Scenes are what is drawn anew, not points along a line: neighbouring points err alike.
     """
@@ -133,7 +133,7 @@ def _held(by_scene: Sequence[PiecesInBand], factor: float, seed: int) -> BandMet
 
 
 def _sums(scene: LineDistances) -> list[float]:
-    """Return what the pooled figures are quotients of."""
+    """Return what the pooled metrics are quotients of."""
     return [
         scene.drawn_length_m.sum(),
         (scene.drawn_m * scene.drawn_length_m).sum(),
@@ -200,9 +200,9 @@ CURVE_TAUS = (0.1, 0.3, 0.5, 0.7, 0.9)
 def evaluate_scenes(
     study: Study, strata: Sequence[Stratum], failed: Failures | None = None
 ) -> StudyLines | None:
-    """Let each member draw every test scene, and write lines, maps and figures.
+    """Let each member draw every test scene, and write lines, maps and metrics.
 
-    A member that cannot do so joins those that `failed`, and has no figures.
+    A member that cannot do so joins those that `failed`, and has no metrics.
 
     Nothing is done where test ground is no part of a map: patches shared out at random, patches
     without a place.

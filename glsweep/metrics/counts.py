@@ -1,7 +1,7 @@
 """What was counted at each threshold, the metrics that follow from it, and what needs no training.
 
 A line everywhere, a line nowhere, and networks as they are before training know nothing of the data. They
-are judged on the same test patches, by the same figure, as the networks beside them in a study's table.
+are judged on the same test patches, by the same metric, as the networks beside them in a study's table.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from torch import Tensor
 from glsweep.config.space import Criterion
 from glsweep.study.evaluation_artifacts import HeldOutMetrics, StudyTable
 
-# --- What was counted at each threshold, and the figures that follow from it
+# --- What was counted at each threshold, and the metrics that follow from it
 
 
 @dataclass(frozen=True)
 class ThresholdCounts:
     """Counts of N patches' pixels that hold data, at T thresholds, on the CPU.
 
-    Figures are `micro` (counts pooled over all patches, then divided) or `macro` (divided patch
-    by patch, then averaged). Where both the prediction and the truth are empty a figure is 1;
+    Metrics are `micro` (counts pooled over all patches, then divided) or `macro` (divided patch
+    by patch, then averaged). Where both the prediction and the truth are empty a metric is 1;
     where one of them is, it is 0 (Dice and F1 as Metrics Reloaded, Maier-Hein et al. 2024, has
     them; precision and recall, undefined there, follow the same rule).
 
@@ -131,19 +131,19 @@ class ThresholdCounts:
         """Mean Dice of the patches, (T,)."""
         return self._mean(_dice(self.true_positive, self.predicted, self._line_by_patch()))
 
-    def curve(self, figure: Criterion) -> Tensor:
-        """Return a figure at every threshold, (T,).
+    def curve(self, metric: Criterion) -> Tensor:
+        """Return a metric at every threshold, (T,).
 
         `dice` is the mean over patches, by which the published thresholds were chosen.
         """
         curves = {"relaxed_f1": self.relaxed_f1, "relaxed_f05": self.relaxed_f05, "dice": self.macro_dice}
-        return curves[figure]()
+        return curves[metric]()
 
-    def best(self, figure: Criterion) -> int:
-        """Return the index of the lowest threshold at which `figure` is largest."""
+    def best(self, metric: Criterion) -> int:
+        """Return the index of the lowest threshold at which `metric` is largest."""
         if not len(self):
             raise ValueError("no patches to choose a threshold by")
-        return int(self.curve(figure).argmax())
+        return int(self.curve(metric).argmax())
 
     def _relaxed_f(self, beta: float) -> Tensor:
         precision, recall = self.relaxed_precision(), self.relaxed_recall()
@@ -156,10 +156,10 @@ class ThresholdCounts:
     def _line_by_patch(self) -> Tensor:
         return self.line[:, None].expand_as(self.predicted)
 
-    def _mean(self, figure: Tensor) -> Tensor:
+    def _mean(self, metric: Tensor) -> Tensor:
         if not len(self):
             raise ValueError("no patches to take a mean over")
-        return figure.mean(dim=0)
+        return metric.mean(dim=0)
 
 
 def _share(part: Tensor, whole: Tensor, other: Tensor) -> Tensor:
@@ -172,7 +172,7 @@ def _dice(true_positive: Tensor, predicted: Tensor, line: Tensor) -> Tensor:
     return _share(2 * true_positive, predicted + line, predicted + line)
 
 
-# --- Micro figures: of all pixels together, from sums of counts
+# --- Micro metrics: of all pixels together, from sums of counts
 
 
 Counts = npt.NDArray[np.float64]
@@ -202,7 +202,7 @@ def pooled_relaxed_f1(near: Counts, predicted: Counts, found: Counts, truth: Cou
     return np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
 
 
-# --- What needs no training: the figure that a network must beat before it may be called good
+# --- What needs no training: the metric that a network must beat before it may be called good
 
 
 WORDS = {"all_line": "drawing everything", "no_line": "drawing nothing", "untrained": "an untrained network"}
@@ -240,7 +240,7 @@ def best_trivial(table: StudyTable, patch_size_px: int) -> TrivialBaseline | Non
     table : StudyTable
         The study's table.
     patch_size_px : int
-        Figures of different sizes are of different patches.
+        Metrics of different sizes are of different patches.
 
     Returns
     -------
@@ -255,7 +255,7 @@ def best_trivial(table: StudyTable, patch_size_px: int) -> TrivialBaseline | Non
 def is_better_than_trivial(row: HeldOutMetrics, best: TrivialBaseline | None) -> bool:
     """Whether a row's relaxed F1 is above that of the best of what needs no training.
 
-    The figure itself decides, not its interval. Where no test patch holds a line, whoever draws nothing is
+    The metric itself decides, not its interval. Where no test patch holds a line, whoever draws nothing is
     right, and nobody is better.
     """
     if row.patches_with_line == 0:

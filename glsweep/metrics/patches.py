@@ -21,7 +21,7 @@ from glsweep.metrics.distances import (
 )
 from glsweep.metrics.lines import TOLERANCES_M
 
-# --- Predicted and true masks of many patches, and their figures patch by patch
+# --- Predicted and true masks of many patches, and their metrics patch by patch
 
 
 PatchValues = npt.NDArray[np.float64]
@@ -186,7 +186,7 @@ class MaskPairs:
         return np.where(empty | empty_too, np.where(empty & empty_too, 0.0, diagonal_px), distance_px)
 
 
-# --- Every figure of every patch at one threshold
+# --- Every metric of every patch at one threshold
 
 
 PatchMetrics = dict[str, npt.NDArray[np.float64]]
@@ -204,7 +204,7 @@ MACRO = (
     "hd95_px",
     "hd95_union_px",
 )
-"""Figures that mean something in a single patch, and of which the table holds the mean."""
+"""Metrics that mean something in a single patch, and of which the table holds the mean."""
 
 # Groups of about this many pixels stay in the processor's cache.
 _GROUP_PX = 2**21

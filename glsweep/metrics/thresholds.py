@@ -79,7 +79,7 @@ def _cell(values: Tensor, cells: int) -> Tensor:
     return (values.clamp(0, 1) * cells).int()
 
 
-# --- Counts at all thresholds at once, on the device: the figures that rank trials and choose tau
+# --- Counts at all thresholds at once, on the device: the metrics that rank trials and choose tau
 
 
 # Patches are counted in groups of about this many pixels, which bounds the memory for indices.

@@ -29,7 +29,7 @@ def has_data(image: Any) -> Any:
     """Return which pixels hold data: all but those whose signal is 0 + 0i.
 
     The others are neither drawn, nor judged, nor trained on: they are in no line that is predicted,
-    in no figure, in no threshold and in no loss, and what is true there counts for nothing. Signal is
+    in no metric, in no threshold and in no loss, and what is true there counts for nothing. Signal is
     never exactly 0 where it was measured, see `glsweep.scenes.reading`; beyond the border of a scene,
     where a window is filled up with 0, there is none either.
 
@@ -51,7 +51,7 @@ def derive_channels(image: Tensor, channels: Sequence[str], amplitude_scale: flo
     """Derive the input channels on the image's device.
 
     `phase` is the wrapped phase over pi, in [-1, 1]; `cos` and `sin` are the unit phasor. `real`,
-    `imag` and `magnitude` are divided by `amplitude_scale`, so that no figure depends on the unit in
+    `imag` and `magnitude` are divided by `amplitude_scale`, so that no metric depends on the unit in
     which a processor writes amplitudes. The published study feeds phase over pi and the magnitude as
     it is, which is `phase` and `raw_magnitude`: what was trained on that, such as its weights, needs
     it. All are 0 where there is no data.

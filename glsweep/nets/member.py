@@ -42,7 +42,7 @@ class ModelCard(Settings):
     metres of a band's width, None where that is not known, `uncertainty_unknown` says why; `posting_m` and
     `wavelength_m` are those of the training data, which `trained_on` names; `parameters` are those of
     full training, and `changed_since_trial` holds for each of them that was another in the trial what it
-    was there and what it became; `figures` are those of `best_epoch` on validation, and `tested` by data
+    was there and what it became; `metrics` are those of `best_epoch` on validation, and `tested` by data
     set those on test ground: of patches, and (`scenes.`) of lines on whole scenes.
     """
 

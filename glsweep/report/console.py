@@ -240,7 +240,7 @@ def replay_study(study: Study, names: Sequence[str], *, orders: int, console: Co
         rules.append(search.scheduler)
     records = read_records(study.ledger_jsonl)
     plays = replay(
-        records, rules, figure=search.rank_by, epochs=search.epochs, orders=orders, seed=study.config.seed
+        records, rules, metric=search.rank_by, epochs=search.epochs, orders=orders, seed=study.config.seed
     )
     summaries = summarise(plays)
     told = [summary for summary in summaries if summary.is_told]

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-# --- What each figure means
+# --- What each metric means
 
 
 @dataclass(frozen=True)
 class Definition:
-    """One figure: its anchor on the page, its name, and what it is."""
+    """One metric: its anchor on the page, its name, and what it is."""
 
     anchor: str
     name: str
@@ -23,7 +23,7 @@ DRAWN_ANEW = {
 
 
 def definitions(tolerance_m: float, posting_m: float, interval_over: str = "patches") -> list[Definition]:
-    """Define every figure for the tolerance and posting of a study, and what its intervals are over."""
+    """Define every metric for the tolerance and posting of a study, and what its intervals are over."""
     tolerance_px = tolerance_m / posting_m
     within = f"{tolerance_m:g} m ({tolerance_px:g} px)"
     entries = {

@@ -57,12 +57,12 @@ class LineRow:
         return 2 * found * right / (found + right) if found + right else 0.0
 
     def text(self, name: str, form: str) -> str:
-        """Return a figure as text, a dash where there is none."""
+        """Return a metric as text, a dash where there is none."""
         value = getattr(self.pooled, name)
         return DASH if value is None else form.format(value)
 
     def interval(self, name: str, form: str) -> str:
-        """Return a figure's interval as text, nothing where there is none."""
+        """Return a metric's interval as text, nothing where there is none."""
         ends = getattr(self.intervals, name)
         return "" if ends is None else DASH.join(form.format(end) for end in ends)
 
@@ -119,8 +119,8 @@ def best_member(rows: Sequence[LineRow]) -> str | None:
 
 def console_line_table(rows: Sequence[LineRow]) -> Table:
     """Return the table that is printed after a study."""
-    figures = ("scenes", "km", "true km", "mean m", "median", "MAD")
-    headings = [*figures, "found\n200 m", "found\n500 m", "false km\n200 m"]
+    metrics = ("scenes", "km", "true km", "mean m", "median", "MAD")
+    headings = [*metrics, "found\n200 m", "found\n500 m", "false km\n200 m"]
     columns = [Column(heading, justify="right") for heading in headings]
     table = Table("", *columns, title="Whole test scenes, in metres", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
     several = len({row.data_set for row in rows}) > 1
@@ -140,7 +140,7 @@ def console_line_table(rows: Sequence[LineRow]) -> Table:
     return table
 
 
-# --- The members on each data set apart: what the page shows, and in words why the figures differ
+# --- The members on each data set apart: what the page shows, and in words why the metrics differ
 
 
 CLASS_TITLES = ("noisy (below .3)", "fair (.3 to .6)", "clear (above .6)")
@@ -172,7 +172,7 @@ class DataSetTable:
 
 
 def data_set_tables(results: Results) -> list[DataSetTable]:
-    """Arrange `table.json`'s figures by data set; empty where there is but one."""
+    """Arrange `table.json`'s metrics by data set; empty where there is but one."""
     sizes = sorted({facts.patch_size_px for facts in results.table.data_sets})
     return [_table(results, size) for size in sizes]
 

@@ -22,7 +22,7 @@ CLEAR = 2.0  # standard errors that a lead must exceed to count as one
 
 @dataclass(frozen=True)
 class SeedRow:
-    """One configuration with the best figures of its seeds that ran in full."""
+    """One configuration with the best metrics of its seeds that ran in full."""
 
     configuration: str
     values: npt.NDArray[np.float64]
@@ -42,7 +42,7 @@ class SeedRow:
 class Lead:
     """How far a stratum's winner is ahead of the next configuration.
 
-    `difference` is that of the means, positive, in the figure that ranks; `error` its standard
+    `difference` is that of the means, positive, in the metric that ranks; `error` its standard
     error from the spread over seeds, pooled over all configurations of the stratum.
     """
 

@@ -110,7 +110,7 @@ def _of_size(rows: Iterable[AnyRow], patch_size_px: int) -> list[AnyRow]:
 
 
 def best_value(table: StudyTable, patch_size_px: int, column: Column) -> float | None:
-    """Return the best figure of a column among networks of one patch size.
+    """Return the best metric of a column among networks of one patch size.
 
     Only networks count that beat what needs no training. None where nothing is compared.
     """
@@ -137,7 +137,7 @@ def table_frame(table: StudyTable) -> pd.DataFrame:
     """Return the table as a frame: networks, then baselines, of each patch size in turn.
 
     Columns: model, kind (`network`, `all_line`, `no_line`, `untrained`, `failed`), patch_size_px, then the
-    headings of `COLUMNS`, and `reason` and `remedy` of what failed. Figures of different patch sizes are of
+    headings of `COLUMNS`, and `reason` and `remedy` of what failed. Metrics of different patch sizes are of
     different test sets.
     """
     records = []
@@ -156,7 +156,7 @@ def table_frame(table: StudyTable) -> pd.DataFrame:
 def console_table(table: StudyTable) -> Table:
     """Return the table for a terminal: a section for each patch size, baselines dimmed, best bold.
 
-    A stratum that failed has a row without figures.
+    A stratum that failed has a row without metrics.
     """
     result = Table(
         title="Test split",
@@ -182,13 +182,13 @@ def console_table(table: StudyTable) -> Table:
 
 
 def _cells(row: TableRow, best: Mapping[str, float | None]) -> list[str]:
-    figures = [
+    metrics = [
         f"[bold]{column.text_of(row)}[/bold]"
         if best.get(column.key) is not None and column.of(row) == best[column.key]
         else column.text_of(row)
         for column in (*FIGURES, TAU)
     ]
-    return [short_title(row), *figures, f"{row.patches_with_line}+{row.patches_without_line}"]
+    return [short_title(row), *metrics, f"{row.patches_with_line}+{row.patches_without_line}"]
 
 
 def short_title(row: Predictor) -> str:
@@ -196,7 +196,7 @@ def short_title(row: Predictor) -> str:
     return row.title.removesuffix(f" {row.patch_size_px}")
 
 
-# --- Figures that the first table has no room for: patches with and without a line apart, pooled pixels
+# --- Metrics that the first table has no room for: patches with and without a line apart, pooled pixels
 
 
 WITH_LINE = (

@@ -153,7 +153,7 @@ def _about_seeds(results: Results) -> Iterator[str]:
         )
 
 
-# --- What a reader must know before believing a figure of this study
+# --- What a reader must know before believing a metric of this study
 
 
 FEW_PATCHES = 30
@@ -248,7 +248,7 @@ def _about_few_patches(facts: DataFacts) -> Iterator[str]:
 
 
 def _about_validation(results: Results) -> Iterator[str]:
-    """Compare the figure that chose a member with the one that it reached on test."""
+    """Compare the metric that chose a member with the one that it reached on test."""
     fallen = []
     tested = {row.stratum: row.relaxed_f1 for row in results.table.rows}
     for stratum, member in results.members.items():

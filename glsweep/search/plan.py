@@ -66,11 +66,11 @@ class PlannedTrial(Settings):
 
 @dataclass(frozen=True)
 class EarlierTrial:
-    """What became of an earlier trial: its outcome, None while it runs, and its figure at each epoch."""
+    """What became of an earlier trial: its outcome, None while it runs, and its metric at each epoch."""
 
     trial: PlannedTrial
     outcome: Outcome | None
-    figures: Mapping[int, float]
+    metrics: Mapping[int, float]
 
 
 class NoProposal(Enum):

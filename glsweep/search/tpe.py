@@ -32,11 +32,11 @@ STARTUP_TRIALS = 10
 class StratumStudy:
     """One Optuna study; its length is the number of trials that the stratum has."""
 
-    def __init__(self, stratum: Stratum, dimensions: Mapping[str, Dimension], figure: Metric) -> None:
+    def __init__(self, stratum: Stratum, dimensions: Mapping[str, Dimension], metric: Metric) -> None:
         self.stratum = stratum
         self._dimensions = dimensions
-        self._sign = 1 if HIGHER_IS_BETTER[figure] else -1
-        self._study = _quiet_study(figure)
+        self._sign = 1 if HIGHER_IS_BETTER[metric] else -1
+        self._study = _quiet_study(metric)
         self._asked: optuna.Trial | None = None
         self._trials: list[tuple[int, optuna.Trial]] = []
         self._learnt = 0
@@ -77,10 +77,10 @@ class StratumStudy:
 
     def _tell(self, trial: optuna.Trial, known: EarlierTrial) -> None:
         if known.outcome == "completed":
-            best = max(known.figures.values(), key=lambda value: self._sign * value)
+            best = max(known.metrics.values(), key=lambda value: self._sign * value)
             self._study.tell(trial, best)
         elif known.outcome == "stopped":
-            for epoch, value in sorted(known.figures.items()):
+            for epoch, value in sorted(known.metrics.items()):
                 trial.report(value, step=epoch)
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
@@ -112,12 +112,12 @@ class StratumStudy:
         return picked if span.step is None else span.number_of(picked)
 
 
-def _quiet_study(figure: Metric) -> optuna.Study:
+def _quiet_study(metric: Metric) -> optuna.Study:
     """Return an empty study; Optuna would tell of every study and trial on the console."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return optuna.create_study(direction="maximize" if HIGHER_IS_BETTER[figure] else "minimize")
+        return optuna.create_study(direction="maximize" if HIGHER_IS_BETTER[metric] else "minimize")
     finally:
         optuna.logging.set_verbosity(verbosity)
 

@@ -102,7 +102,7 @@ def run_trials(
         Ledger(job.ledger_jsonl),
         stopping=job.stopping,
         epochs=job.schedule.epochs,
-        figure=job.schedule.monitor,
+        metric=job.schedule.monitor,
         listeners=[*cleaner, *listeners],
         may_end_early=job.schedule.patience is not None,
     )

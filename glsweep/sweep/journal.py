@@ -66,13 +66,13 @@ class Journal:
         *,
         stopping: Stopping,
         epochs: int,
-        figure: Metric,
+        metric: Metric,
         listeners: Sequence[Listener] = (),
         may_end_early: bool = False,
     ) -> None:
         self.records = SweepRecords()
         self.halted: str | None = None
-        self.figure = figure
+        self.metric = metric
         self._ledger = ledger
         self._has_begun = False
         self._unwritten: Counter[str] = Counter()
@@ -116,22 +116,22 @@ class Journal:
         """Note where a trial trains."""
         self._happen(Placed(unix_s=time.time(), trial_id=trial_id, node=node, device=device))
 
-    def report(self, trial_id: str, epoch: int, figures: Mapping[str, float], *, last: bool) -> Decision:
-        """Note an epoch's figures, once, and decide how the trial goes on.
+    def report(self, trial_id: str, epoch: int, metrics: Mapping[str, float], *, last: bool) -> Decision:
+        """Note an epoch's metrics, once, and decide how the trial goes on.
 
-        A figure that is not finite fails the trial: it must not be promoted by a comparison that
+        A metric that is not finite fails the trial: it must not be promoted by a comparison that
         NaN never loses.
         """
         if self.has_ended(trial_id):
             return Decision.STOP
-        strange = [f"{name} is {value}" for name, value in figures.items() if not math.isfinite(value)]
+        strange = [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]
         if strange:
             self.fail(trial_id, f"epoch {epoch}: {strange[0]}")
             return Decision.STOP
         if epoch not in self.records.trials[trial_id].epochs:
             self._unwritten.pop(trial_id, None)
             self._happen(
-                Reported(unix_s=time.time(), trial_id=trial_id, epoch=epoch, figures=dict(figures), last=last)
+                Reported(unix_s=time.time(), trial_id=trial_id, epoch=epoch, figures=dict(metrics), last=last)
             )
         return self.decide(trial_id)
 
@@ -182,7 +182,7 @@ class Journal:
     def _judge(self, key: str) -> None:
         """Judge every trial of a stratum whose turn has come, at the lowest rung first."""
         if key not in self._rungs:
-            self._rungs[key] = [Rung(epoch, self._stopping, self.figure) for epoch in self.rung_epochs]
+            self._rungs[key] = [Rung(epoch, self._stopping, self.metric) for epoch in self.rung_epochs]
         for rung in self._rungs[key]:
             for judged in rung.advance(self.records.strata[key]):
                 if rung.epoch not in self.records.trials[judged.trial_id].judged:

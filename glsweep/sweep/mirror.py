@@ -56,7 +56,7 @@ def track_study(study: Study) -> Tracked:
     return Tracked(without_password(tracker.uri), len(records.trials), members, tracker.calls)
 
 
-def send_trial(tracker: Tracker, record: TrialRecord, figure: Metric, *, is_running: bool) -> None:
+def send_trial(tracker: Tracker, record: TrialRecord, metric: Metric, *, is_running: bool) -> None:
     """Bring one trial's run up to date; a trial that is not over and does not run is interrupted."""
     trial = record.trial
     condition: Condition = record.outcome or ("running" if is_running else "interrupted")
@@ -76,7 +76,7 @@ def send_trial(tracker: Tracker, record: TrialRecord, figure: Metric, *, is_runn
         condition=condition,
         parameters={**trial.parameters.by_name, "focal_exponent": exponent, "seed": trial.seed},
         tags=tags,
-        epochs=_epochs_after(tracker.last_epoch(trial.trial_id), record, figure),
+        epochs=_epochs_after(tracker.last_epoch(trial.trial_id), record, metric),
         started_unix_s=record.started_unix_s,
         ended_unix_s=record.ended_unix_s,
     )
@@ -84,7 +84,7 @@ def send_trial(tracker: Tracker, record: TrialRecord, figure: Metric, *, is_runn
 
 
 def sweep_state(study: Study, condition: Condition) -> RunState:
-    """Return what the run of the whole sweep is to hold; once there are winners, their figures too."""
+    """Return what the run of the whole sweep is to hold; once there are winners, their metrics too."""
     space, search = study.config.space, study.config.space.search
     is_over = study.winners_json.is_file()
     won = read_artifact(study.winners_json, Winners).by_stratum if is_over else {}
@@ -108,19 +108,19 @@ def sweep_state(study: Study, condition: Condition) -> RunState:
         condition=condition,
         parameters=parameters,
         tags={**tags, **origin_tags()},
-        figures={f"best_{search.rank_by}.{key}": winner.value for key, winner in won.items()},
+        metrics={f"best_{search.rank_by}.{key}": winner.value for key, winner in won.items()},
     )
 
 
-def _epochs_after(last: int, record: TrialRecord, figure: Metric) -> list[Epoch]:
+def _epochs_after(last: int, record: TrialRecord, metric: Metric) -> list[Epoch]:
     """Return the epochs that MLflow lacks, each with the best so far: its tables show the last step alone."""
     epochs = []
     for number in sorted(record.epochs):
         if number > last:
-            best = record.best(figure, until_epoch=number)
-            so_far = {f"best_{figure}": best[1]} if best else {}
-            figures = {**record.epochs[number], **so_far}
-            epochs.append(Epoch(number, figures, record.reported_unix_s[number]))
+            best = record.best(metric, until_epoch=number)
+            so_far = {f"best_{metric}": best[1]} if best else {}
+            metrics = {**record.epochs[number], **so_far}
+            epochs.append(Epoch(number, metrics, record.reported_unix_s[number]))
     return epochs
 
 

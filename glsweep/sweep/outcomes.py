@@ -158,8 +158,8 @@ FIRST_COLUMNS = ("trial_id", "index", "configuration", "replicate", "stratum")
 LAST_COLUMNS = ("outcome", "rung_epoch", "epochs", "best_epoch", "best", "reason", "wall_s")
 
 
-def winners(records: SweepRecords, figure: Metric) -> dict[str, Winner]:
-    """Return each stratum's best configuration, by the mean of `figure` over its seeds.
+def winners(records: SweepRecords, metric: Metric) -> dict[str, Winner]:
+    """Return each stratum's best configuration, by the mean of `metric` over its seeds.
 
     Of a configuration count those seeds that ran their full budget, each with its best epoch; its
     `spread` is their sample standard deviation, None with one. Equals go to the one that comes
@@ -169,12 +169,12 @@ def winners(records: SweepRecords, figure: Metric) -> dict[str, Winner]:
 
     A stratum in which no trial ran its full budget has no winner; see `failure_in_sweep`.
     """
-    ranked = {key: list(_ranked(records, stratum, figure)) for key, stratum in records.strata.items()}
-    return {key: _best_of(ranked[key], figure) for key in sorted(ranked) if ranked[key]}
+    ranked = {key: list(_ranked(records, stratum, metric)) for key, stratum in records.strata.items()}
+    return {key: _best_of(ranked[key], metric) for key in sorted(ranked) if ranked[key]}
 
 
-def trials_frame(records: SweepRecords, figure: Metric) -> pd.DataFrame:
-    """Return one row a trial: its parameters, how it ended and its best figure, in the plan's order.
+def trials_frame(records: SweepRecords, metric: Metric) -> pd.DataFrame:
+    """Return one row a trial: its parameters, how it ended and its best metric, in the plan's order.
 
     `outcome` is None for a trial that is not over. A parameter that a trial has not is `none` there.
     """
@@ -182,13 +182,13 @@ def trials_frame(records: SweepRecords, figure: Metric) -> pd.DataFrame:
     fields = [name for name in TrialParameters.model_fields if name != "own"]
     own = sorted({name for record in ordered for name in record.trial.parameters.own})
     columns = (*FIRST_COLUMNS, *fields, *own, *LAST_COLUMNS)
-    return pd.DataFrame([_row(record, figure, columns) for record in ordered], columns=columns)
+    return pd.DataFrame([_row(record, metric, columns) for record in ordered], columns=columns)
 
 
-def write_trials(records: SweepRecords, figure: Metric, target: Path) -> None:
+def write_trials(records: SweepRecords, metric: Metric, target: Path) -> None:
     """Write the table of all trials as CSV."""
     with replacing(target) as beside:
-        trials_frame(records, figure).to_csv(beside, index=False)
+        trials_frame(records, metric).to_csv(beside, index=False)
 
 
 def changes_in_full(winner: Winner, parameters: TrialParameters) -> dict[str, tuple[Any, Any]]:
@@ -216,35 +216,35 @@ def changes_told(changes: Mapping[str, Mapping[str, Sequence[Any]]]) -> list[str
     ]
 
 
-def _ranked(records: SweepRecords, stratum: list[TrialRecord], figure: Metric) -> Iterator[Winner]:
+def _ranked(records: SweepRecords, stratum: list[TrialRecord], metric: Metric) -> Iterator[Winner]:
     """Yield what is known of each configuration whose first seed ran in full."""
     for first in stratum:
         seeds = [first, *records.replicates.get(first.trial.configuration, [])]
-        values = [_best(record, figure)[1] for record in seeds if record.outcome == "completed"]
+        values = [_best(record, metric)[1] for record in seeds if record.outcome == "completed"]
         if first.outcome == "completed":
             yield Winner(
                 trial_id=first.trial.trial_id,
                 index=first.trial.index,
-                figure=figure,
+                figure=metric,
                 value=fmean(values),
                 replicates=len(values),
                 spread=stdev(values) if len(values) > 1 else None,
-                epoch=_best(first, figure)[0],
+                epoch=_best(first, metric)[0],
                 seed=first.trial.seed,
                 parameters=first.trial.parameters,
             )
 
 
-def _best_of(ranked: list[Winner], figure: Metric) -> Winner:
+def _best_of(ranked: list[Winner], metric: Metric) -> Winner:
     best = ranked[0]
     for other in ranked[1:]:
-        if is_better(figure, other.value, best.value):
+        if is_better(metric, other.value, best.value):
             best = other
     return best
 
 
-def _best(record: TrialRecord, figure: Metric) -> tuple[int, float]:
-    best = record.best(figure)
+def _best(record: TrialRecord, metric: Metric) -> tuple[int, float]:
+    best = record.best(metric)
     if best is None:
         raise StudyError(
             f"trial {record.trial.trial_id} has no report; delete the sweep's folder to sweep anew"
@@ -252,8 +252,8 @@ def _best(record: TrialRecord, figure: Metric) -> tuple[int, float]:
     return best
 
 
-def _row(record: TrialRecord, figure: Metric, columns: Sequence[str]) -> dict[str, str | float | None]:
-    best = record.best(figure)
+def _row(record: TrialRecord, metric: Metric, columns: Sequence[str]) -> dict[str, str | float | None]:
+    best = record.best(metric)
     return {
         **dict.fromkeys(columns, parameter_label(None)),
         "trial_id": record.trial.trial_id,

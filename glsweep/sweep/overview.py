@@ -26,7 +26,7 @@ class SweepTerms:
         Configurations of each stratum; None where they are drawn as the sweep goes.
     size : int or None
         Configurations in all; None where only a budget of epochs or hours ends the sweep.
-    figure : Figure
+    metric : Metric
         What ranks.
     epochs : int
         A trial's full budget.
@@ -38,7 +38,7 @@ class SweepTerms:
 
     planned: Mapping[Stratum, int | None]
     size: int | None
-    figure: Metric
+    metric: Metric
     epochs: int
     resources: Resources
     stopping: Stopping
@@ -52,7 +52,7 @@ class SweepTerms:
         return cls(
             planned=_planned(plan),
             size=plan.size,
-            figure=search.rank_by,
+            metric=search.rank_by,
             epochs=search.epochs,
             resources=space.resources,
             stopping=search.scheduler,
@@ -66,7 +66,7 @@ class SweepTerms:
         return cls(
             planned=dict.fromkeys(strata, 1),
             size=len(strata),
-            figure=space.retraining.monitor,
+            metric=space.retraining.monitor,
             epochs=space.retraining.epochs,
             resources=space.resources,
             stopping=NoStopping(),
@@ -193,7 +193,7 @@ def _seconds_to_come(records: Sequence[TrialRecord], whole: _Course, terms: Swee
 
 @dataclass(frozen=True)
 class Leader:
-    """A stratum's best configuration so far: its figure and what sets it apart from the others."""
+    """A stratum's best configuration so far: its metric and what sets it apart from the others."""
 
     value: float
     trial_id: str
@@ -291,7 +291,7 @@ def _row(
     return StratumRow(
         stratum=stratum,
         to_come=_to_come(records, terms.planned.get(stratum), terms.replicates),
-        leader=_leader(records, terms.figure),
+        leader=_leader(records, terms.metric),
         trained_s=sum(record.trained_s for record in records),
         **counts,
     )
@@ -323,13 +323,13 @@ def _to_come(records: list[TrialRecord], planned: int | None, replicates: int) -
     return planned - len(firsts) + max(seeds_due - (len(records) - len(firsts)), 0)
 
 
-def _leader(records: list[TrialRecord], figure: Metric) -> Leader | None:
+def _leader(records: list[TrialRecord], metric: Metric) -> Leader | None:
     """Return the best configuration: by the mean over its seeds that ran in full, else by its best so far."""
     seeds: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in records:
         seeds[record.trial.configuration].append(record)
     firsts = {r.trial.trial_id: r for r in records if r.trial.replicate == 0}
-    leading = first_best(_values(firsts, seeds, figure), figure)
+    leading = first_best(_values(firsts, seeds, metric), metric)
     if leading is None:
         return None
     trial_id, value = leading
@@ -337,12 +337,12 @@ def _leader(records: list[TrialRecord], figure: Metric) -> Leader | None:
 
 
 def _values(
-    firsts: Mapping[str, TrialRecord], seeds: Mapping[str, list[TrialRecord]], figure: Metric
+    firsts: Mapping[str, TrialRecord], seeds: Mapping[str, list[TrialRecord]], metric: Metric
 ) -> Iterator[tuple[str, float]]:
     for trial_id, first in firsts.items():
-        best = None if first.outcome == "failed" else first.best(figure)
+        best = None if first.outcome == "failed" else first.best(metric)
         if best is not None:
-            scores = SeedScores.of(seeds[first.trial.configuration], figure)
+            scores = SeedScores.of(seeds[first.trial.configuration], metric)
             yield trial_id, scores.mean if scores else best[1]
 
 

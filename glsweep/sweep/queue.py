@@ -322,8 +322,8 @@ class TrialQueue:
 
     def _past(self, index: int) -> EarlierTrial:
         record = self._journal.records.firsts[index]
-        figures = {epoch: figures[self._journal.figure] for epoch, figures in record.epochs.items()}
-        return EarlierTrial(record.trial, record.outcome, figures)
+        metrics = {epoch: metrics[self._journal.metric] for epoch, metrics in record.epochs.items()}
+        return EarlierTrial(record.trial, record.outcome, metrics)
 
     def _is_spent(self) -> bool:
         budget, records = self._budget, self._journal.records

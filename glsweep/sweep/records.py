@@ -183,7 +183,7 @@ class Ledger:
 
 @dataclass
 class TrialRecord:
-    """One trial so far. `epochs` maps an epoch, from 1, to its figures; `reached` is the last one.
+    """One trial so far. `epochs` maps an epoch, from 1, to its metrics; `reached` is the last one.
 
     `node` is where it trains, None while it does not, and `device` on what it did so last; `crashes`
     counts those since its last epoch, or since the sweep was last begun.
@@ -207,28 +207,28 @@ class TrialRecord:
     ended_unix_s: float | None = None
     bests: dict[Metric, tuple[int, float]] = field(default_factory=dict)
 
-    def best(self, figure: Metric, *, until_epoch: int | None = None) -> tuple[int, float] | None:
-        """Return the epoch and the value of the best `figure` so far, or None before the first report."""
+    def best(self, metric: Metric, *, until_epoch: int | None = None) -> tuple[int, float] | None:
+        """Return the epoch and the value of the best `metric` so far, or None before the first report."""
         if until_epoch is None:
-            return self.bests.get(figure)
+            return self.bests.get(metric)
         found: tuple[int, float] | None = None
-        for epoch, figures in self.epochs.items():
-            if epoch <= until_epoch and is_better(figure, figures[figure], found[1] if found else None):
-                found = epoch, figures[figure]
+        for epoch, metrics in self.epochs.items():
+            if epoch <= until_epoch and is_better(metric, metrics[metric], found[1] if found else None):
+                found = epoch, metrics[metric]
         return found
 
     def report(self, event: Reported) -> None:
-        """Take an epoch's figures in."""
+        """Take an epoch's metrics in."""
         self.epochs[event.epoch] = event.figures
         self.reported_unix_s[event.epoch] = event.unix_s
         self.reached = max(self.reached, event.epoch)
         self.trained_s += event.figures["epoch_s"]
         self.is_last = event.last
         self.crashes = 0
-        for figure in HIGHER_IS_BETTER:
-            best = self.bests.get(figure)
-            if is_better(figure, event.figures[figure], best[1] if best else None):
-                self.bests[figure] = event.epoch, event.figures[figure]
+        for metric in HIGHER_IS_BETTER:
+            best = self.bests.get(metric)
+            if is_better(metric, event.figures[metric], best[1] if best else None):
+                self.bests[metric] = event.epoch, event.figures[metric]
 
     def end(self, event: Ended) -> None:
         """Note how the trial ended."""

@@ -29,11 +29,11 @@ class Configuration:
     first: TrialRecord
     others: tuple[TrialRecord, ...] = ()
 
-    def value(self, figure: Metric) -> float:
-        """Return the mean of the best `figure` over the seeds; NaN where the first did not run in full."""
+    def value(self, metric: Metric) -> float:
+        """Return the mean of the best `metric` over the seeds; NaN where the first did not run in full."""
         if self.first.outcome != "completed":
             return math.nan
-        scores = SeedScores.of((self.first, *self.others), figure)
+        scores = SeedScores.of((self.first, *self.others), metric)
         return scores.mean if scores else math.nan
 
     def full_epochs(self, epochs: int) -> int:
@@ -88,7 +88,7 @@ def replay(
     records: SweepRecords,
     rules: Sequence[Stopping],
     *,
-    figure: Metric,
+    metric: Metric,
     epochs: int,
     orders: int,
     seed: int,
@@ -102,7 +102,7 @@ def replay(
     """
     strata = configurations(records)
     plays = [
-        play(stratum, _shuffled(mine, seed, stratum, order), rule, figure=figure, epochs=epochs, order=order)
+        play(stratum, _shuffled(mine, seed, stratum, order), rule, metric=metric, epochs=epochs, order=order)
         for rule in rules
         for order in range(orders + 1)
         for stratum, mine in strata.items()
@@ -115,21 +115,21 @@ def play(
     ordered: Sequence[Configuration],
     rule: Stopping,
     *,
-    figure: Metric,
+    metric: Metric,
     epochs: int,
     order: int = 0,
 ) -> ReplayedStratum:
     """Play one rule over one stratum in the order given."""
-    values = {configuration.first.trial.trial_id: configuration.value(figure) for configuration in ordered}
-    best, winner, spent, unknown = _best(values, figure), "", 0, 0
-    for configuration, ending in zip(ordered, endings(ordered, rule, figure, epochs), strict=True):
+    values = {configuration.first.trial.trial_id: configuration.value(metric) for configuration in ordered}
+    best, winner, spent, unknown = _best(values, metric), "", 0, 0
+    for configuration, ending in zip(ordered, endings(ordered, rule, metric, epochs), strict=True):
         spent += ending.epochs
         unknown += ending.outcome is None
         if ending.outcome == "completed":
             spent += sum(other.reached for other in configuration.others)
-            if is_better(figure, values[ending.trial_id], values.get(winner)):
+            if is_better(metric, values[ending.trial_id], values.get(winner)):
                 winner = ending.trial_id
-    sign = 1.0 if HIGHER_IS_BETTER[figure] else -1.0
+    sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
     return ReplayedStratum(
         rule=rule_name(rule),
         stratum=stratum.key,
@@ -152,10 +152,10 @@ class ReplayedTrial(NamedTuple):
 
 
 def endings(
-    ordered: Sequence[Configuration], rule: Stopping, figure: Metric, epochs: int
+    ordered: Sequence[Configuration], rule: Stopping, metric: Metric, epochs: int
 ) -> Iterator[ReplayedTrial]:
     """Judge the trials of a stratum one after another."""
-    rungs = [Rung(epoch, rule, figure) for epoch in rung_epochs(rule, epochs)]
+    rungs = [Rung(epoch, rule, metric) for epoch in rung_epochs(rule, epochs)]
     stratum: list[TrialRecord] = []
     for recorded in (configuration.first for configuration in ordered):
         record = TrialRecord(recorded.trial, recorded.started_unix_s, epochs=recorded.epochs)
@@ -175,9 +175,9 @@ def endings(
         yield ReplayedTrial(recorded.trial.trial_id, record.reached, record.outcome if is_known else None)
 
 
-def _best(values: dict[str, float], figure: Metric) -> float:
+def _best(values: dict[str, float], metric: Metric) -> float:
     found = [value for value in values.values() if not math.isnan(value)]
-    return (max if HIGHER_IS_BETTER[figure] else min)(found, default=math.nan)
+    return (max if HIGHER_IS_BETTER[metric] else min)(found, default=math.nan)
 
 
 def _shuffled(

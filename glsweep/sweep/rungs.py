@@ -52,7 +52,7 @@ class StoppingRule(Protocol):
         Parameters
         ----------
         costs : sequence of float
-            The figure that ranks at each of the trial's epochs until the rung, LOWER is better: a figure
+            The metric that ranks at each of the trial's epochs until the rung, LOWER is better: a metric
             of which more is better has its sign changed.
         others : sequence of sequence of float
             The same of each trial of its stratum that came to the rung before it in the plan's order,
@@ -117,16 +117,16 @@ def kept_of(stopping: Asha | Median | NoStopping, trials: int) -> int:
 class Rung:
     """One rung of one stratum: judges its trials one after another, in the order of the plan.
 
-    Each trial counts with its best figure until the rung's epoch; equals share a rank.
+    Each trial counts with its best metric until the rung's epoch; equals share a rank.
     """
 
-    def __init__(self, epoch: int, stopping: Stopping, figure: Metric) -> None:
+    def __init__(self, epoch: int, stopping: Stopping, metric: Metric) -> None:
         self.epoch = epoch
         self._stopping = stopping
-        self._figure = figure
-        self._sign = -1.0 if HIGHER_IS_BETTER[figure] else 1.0
+        self._figure = metric
+        self._sign = -1.0 if HIGHER_IS_BETTER[metric] else 1.0
         self._position = 0
-        self._costs: list[float] = []  # ascending: the best trial first, whichever way the figure goes
+        self._costs: list[float] = []  # ascending: the best trial first, whichever way the metric goes
         self._curves: list[list[float]] = []  # of the same trials, in the plan's order; for own rules
 
     def advance(self, stratum: Sequence[TrialRecord]) -> Iterator[Judged]:
@@ -176,7 +176,7 @@ class Rung:
         )
 
     def _curve(self, record: TrialRecord) -> list[float]:
-        """Return what a trial's figure costs at each epoch until the rung."""
+        """Return what a trial's metric costs at each epoch until the rung."""
         epochs = (epoch for epoch in sorted(record.epochs) if epoch <= self.epoch)
         return [self._sign * record.epochs[epoch][self._figure] for epoch in epochs]
 
@@ -200,9 +200,9 @@ class SeedScores:
     values: tuple[float, ...]
 
     @classmethod
-    def of(cls, seeds: Iterable[TrialRecord], figure: Metric) -> "SeedScores | None":
+    def of(cls, seeds: Iterable[TrialRecord], metric: Metric) -> "SeedScores | None":
         """Return the scores of a configuration's seeds; None where none of them ran in full."""
-        bests = [record.best(figure) for record in seeds if record.outcome == "completed"]
+        bests = [record.best(metric) for record in seeds if record.outcome == "completed"]
         values = tuple(best[1] for best in bests if best is not None)
         return cls(values) if values else None
 
@@ -217,11 +217,11 @@ class SeedScores:
         return stdev(self.values) if len(self.values) > 1 else None
 
 
-def first_best(values: Iterable[tuple[Ranked, float]], figure: Metric) -> tuple[Ranked, float] | None:
+def first_best(values: Iterable[tuple[Ranked, float]], metric: Metric) -> tuple[Ranked, float] | None:
     """Return what has the best value, the first one of equals, with that value; None of nothing."""
     best: tuple[Ranked, float] | None = None
     for one, value in values:
-        if is_better(figure, value, best[1] if best else None):
+        if is_better(metric, value, best[1] if best else None):
             best = one, value
     return best
 

@@ -55,7 +55,7 @@ def sweep_table(
     """
     seen = overview(records, terms, now_unix_s=now_unix_s)
     table = Table(title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.title = Text.assemble((title, "bold"), (f", best by {terms.figure}", "dim"))
+    table.title = Text.assemble((title, "bold"), (f", best by {terms.metric}", "dim"))
     table.add_column("stratum", no_wrap=True, vertical="bottom")
     columns = _columns(seen, terms)
     for name in columns:
@@ -235,9 +235,9 @@ class ConsoleListener:
         return self._drawn
 
 
-def _micro_batch(figures: Mapping[str, float], record: TrialRecord) -> int:
+def _micro_batch(metrics: Mapping[str, float], record: TrialRecord) -> int:
     """Return how many patches passed through the network at once."""
-    return int(figures.get("micro_batch", record.trial.parameters.batch_size))
+    return int(metrics.get("micro_batch", record.trial.parameters.batch_size))
 
 
 # --- How a study stands, read from what it has written; nothing is changed, and the study may run

@@ -155,7 +155,7 @@ def _words(
         "trial_id": trial_id,
         "epoch": progress.report.epoch,
         "last": is_over(state, schedule),
-        "figures": progress.report.figures(),
+        "figures": progress.report.metrics(),
     }
 
 

@@ -148,14 +148,14 @@ class JournalScheduler(TrialScheduler):
         self,
         trial_id: str,
         epoch: int = 0,
-        figures: Mapping[str, float] | None = None,
+        metrics: Mapping[str, float] | None = None,
         last: bool = False,
         failed: str | None = None,
     ) -> Decision:
         if failed is not None:
             self._journal.fail(trial_id, failed)
             return Decision.STOP
-        return self._journal.report(trial_id, epoch, figures or {}, last=last)
+        return self._journal.report(trial_id, epoch, metrics or {}, last=last)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Return who is pending and comes first in the plan: later ones may wait for it at a rung."""

@@ -75,9 +75,9 @@ def metric_value(value: float) -> float:
     return float(value) if math.isfinite(value) else math.nan
 
 
-def metrics(figures: Mapping[str, float]) -> dict[str, float]:
-    """Return `figures` with names and values as MLflow takes them."""
-    return {metric_name(name): metric_value(value) for name, value in figures.items()}
+def metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return `metrics` with names and values as MLflow takes them."""
+    return {metric_name(name): metric_value(value) for name, value in metrics.items()}
 
 
 def tags(values: Tags) -> dict[str, str]:
@@ -152,10 +152,10 @@ def browse_command(uri: str) -> str | None:
     return f"mlflow ui --backend-store-uri {store} --host 127.0.0.1"
 
 
-def trials_page(uri: str, experiment_id: str, study_id: str, figure: str) -> str:
+def trials_page(uri: str, experiment_id: str, study_id: str, metric: str) -> str:
     """Return the address of the page that shows a study's trials alone, the best first."""
     ours = f"tags.`glsweep.study_id` = '{study_id}' and tags.`glsweep.kind` = 'trial'"
-    best = f"metrics.`{metric_name(f'best_{figure}')}`"
+    best = f"metrics.`{metric_name(f'best_{metric}')}`"
     shown = f"searchFilter={quote(ours, safe='')}&orderByKey={quote(best, safe='')}&orderByAsc=false"
     return f"{_pages(uri)}/#/experiments/{experiment_id}/runs?{shown}"
 
@@ -176,7 +176,7 @@ EXPECTED = (MlflowException, SQLAlchemyError, OSError, ImportError)
 
 
 class StoreError(StudyError):
-    """MLflow's store cannot be reached or used; no figure is lost, for the ledger has them all."""
+    """MLflow's store cannot be reached or used; no metric is lost, for the ledger has them all."""
 
 
 @contextmanager

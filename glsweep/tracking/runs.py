@@ -34,10 +34,10 @@ NAME_TAGS: dict[Kind, str] = {
 
 
 class Epoch(NamedTuple):
-    """One epoch's figures, and when they were reported; None is now."""
+    """One epoch's metrics, and when they were reported; None is now."""
 
     number: int
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     unix_s: float | None = None
 
 
@@ -57,8 +57,8 @@ class RunState:
         A name without a dot goes under `glsweep.`.
     epochs : sequence of Epoch
         Those that the run has already are passed over.
-    figures : Mapping
-        Figures of the run as a whole.
+    metrics : Mapping
+        Metrics of the run as a whole.
     started_unix_s, ended_unix_s : float, optional
         Now, when left out.
     """
@@ -68,7 +68,7 @@ class RunState:
     parameters: labels.Tags = field(default_factory=dict)
     tags: labels.Tags = field(default_factory=dict)
     epochs: Sequence[Epoch] = ()
-    figures: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
     started_unix_s: float | None = None
     ended_unix_s: float | None = None
 
@@ -80,13 +80,13 @@ class TrackedRun:
     run_id: str
     status: str = "RUNNING"
     parameters: set[str] = field(default_factory=set)
-    figures: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def last_epoch(self) -> int:
         """The last epoch that was logged; -1 when none was."""
-        return int(self.figures.get("epoch", -1))
+        return int(self.metrics.get("epoch", -1))
 
 
 class Runs:
@@ -113,7 +113,7 @@ class Runs:
         """Bring a run up to date: create it, log what it lacks in one batch, set its status.
 
         A run that is as it should be costs no call. One that was cut off within is continued, since
-        the status comes last and the figures go by the epochs that the store has.
+        the status comes last and the metrics go by the epochs that the store has.
         """
         tags = labels.tags({"outcome": state.condition, **state.tags})
         run = self.get(kind, name) or self._create(kind, name, state, tags)
@@ -170,7 +170,7 @@ class Runs:
             params=[Param(key, text) for key, text in new_parameters.items()],
             tags=[RunTag(key, text) for key, text in new_tags.items()],
         )
-        run.figures |= {metric.key: metric.value for metric in metrics}
+        run.metrics |= {metric.key: metric.value for metric in metrics}
         run.parameters |= new_parameters.keys()
         run.tags |= new_tags
 
@@ -213,7 +213,7 @@ def _of_epochs(run: TrackedRun, state: RunState) -> Iterator[Metric]:
     for epoch in sorted(state.epochs, key=lambda epoch: epoch.number):
         if epoch.number > run.last_epoch:
             at_ms = _milliseconds(epoch.unix_s)
-            for name, value in labels.metrics(epoch.figures).items():
+            for name, value in labels.metrics(epoch.metrics).items():
                 yield Metric(name, value, at_ms, epoch.number)
             # Comes last, so that an epoch cut off between two batches is logged again.
             yield Metric("epoch", float(epoch.number), at_ms, epoch.number)
@@ -221,8 +221,8 @@ def _of_epochs(run: TrackedRun, state: RunState) -> Iterator[Metric]:
 
 def _of_the_whole(run: TrackedRun, state: RunState) -> Iterator[Metric]:
     step = max([run.last_epoch, 0, *(epoch.number for epoch in state.epochs)])
-    for name, value in labels.metrics(state.figures).items():
-        if name not in run.figures or not _same(run.figures[name], value):
+    for name, value in labels.metrics(state.metrics).items():
+        if name not in run.metrics or not _same(run.metrics[name], value):
             yield Metric(name, value, _milliseconds(state.ended_unix_s), step)
 
 

@@ -160,7 +160,7 @@ def _artifact_location(uri: str, study: Study) -> str | None:
     return None if uri.startswith(SERVERS) else study.mlflow_artifacts.resolve().as_uri()
 
 
-# --- CPU, memory, disk, network and GPU of the driver's machine as figures of a run, when MLflow is
+# --- CPU, memory, disk, network and GPU of the driver's machine as metrics of a run, when MLflow is
 #     told to
 
 

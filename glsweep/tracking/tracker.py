@@ -153,8 +153,8 @@ class Tracker:
     def sync_trial(self, trial_id: str, state: RunState) -> None:
         """Bring a trial's run up to date: at most three calls, none when it is.
 
-        MLflow's table shows the last step alone: give the best so far as a figure of its own,
-        such as `best_relaxed_f1`. A figure that is not finite is kept as NaN.
+        MLflow's table shows the last step alone: give the best so far as a metric of its own,
+        such as `best_relaxed_f1`. A metric that is not finite is kept as NaN.
         """
         parent = {PARENT_TAG: self._sweep().run_id}
         self._runs.sync("trial", trial_id, replace(state, tags={**state.tags, **parent}))
@@ -165,7 +165,7 @@ class Tracker:
         *,
         parameters: Tags,
         history: pd.DataFrame,
-        figures: Mapping[str, float],
+        metrics: Mapping[str, float],
         tags: Tags,
         artifacts: Sequence[Path],
     ) -> str:
@@ -178,9 +178,9 @@ class Tracker:
         parameters : Mapping
             Every parameter of its training; those logged before stay.
         history : DataFrame
-            One row an epoch: a column `epoch`, and one for each figure.
-        figures : Mapping
-            Figures of the member as a whole, such as its threshold and test figures.
+            One row an epoch: a column `epoch`, and one for each metric.
+        metrics : Mapping
+            Metrics of the member as a whole, such as its threshold and test metrics.
         tags : Mapping
             `trial_id` links it to the run of the trial that won.
         artifacts : sequence of Path
@@ -202,7 +202,7 @@ class Tracker:
             parameters=parameters,
             tags={**tags, **links},
             epochs=[Epoch(number, {str(k): v for k, v in row.items()}) for number, row in rows],
-            figures=figures,
+            metrics=metrics,
         )
         run = self._runs.sync("member", name, state)
         self._runs.log_artifacts(run, artifacts)
@@ -235,7 +235,7 @@ def track_members(study: Study) -> int:
     """Log every member's run, or bring it up to date with the stages that were completed since.
 
     After retraining a run has the history, the weights and the card; after the evaluation also
-    the threshold and the test figures; after the report the figures, the table and the page.
+    the threshold and the test metrics; after the report the metrics, the table and the page.
     Returns the number of members.
 
     Raises
@@ -250,15 +250,15 @@ def track_members(study: Study) -> int:
     cards = sorted((study.directory / "members").glob("*/card.json"))
     for path in cards:
         member, card = path.parent, load_card_of(path.parent)
-        figures = {f"best_epoch.{name}": value for name, value in card.figures.items()}
+        metrics = {f"best_epoch.{name}": value for name, value in card.figures.items()}
         if card.tau is not None:
-            figures["tau"] = card.tau
-        figures |= {f"test.{name}": value for name, value in tested.get(member.name, {}).items()}
+            metrics["tau"] = card.tau
+        metrics |= {f"test.{name}": value for name, value in tested.get(member.name, {}).items()}
         tracker.sync_member(
             member.name,
             parameters={**card.parameters, "seed": card.seed},
             history=pd.read_csv(member / "history.csv"),
-            figures=figures,
+            metrics=metrics,
             tags={"stratum": member.name, "trial_id": card.trial_id},
             artifacts=[*sorted(p for p in member.iterdir() if p.is_file()), *drawn, *shared],
         )

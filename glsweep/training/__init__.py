@@ -7,7 +7,7 @@ from glsweep.config.space import HIGHER_IS_BETTER, Metric
 
 @dataclass(frozen=True)
 class EpochReport:
-    """Figures of one epoch, on the final head, each at its own best threshold.
+    """Metrics of one epoch, on the final head, each at its own best threshold.
 
     Attributes
     ----------
@@ -45,13 +45,13 @@ class EpochReport:
     precision_bits: int
     last: bool
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Return every number but the epoch, by name."""
         return {k: v for k, v in asdict(self).items() if k not in ("epoch", "last")}
 
 
-def is_better(figure: Metric, value: float, best: float | None) -> bool:
+def is_better(metric: Metric, value: float, best: float | None) -> bool:
     """Whether `value` improves on `best`, which is None before the first epoch."""
     if best is None:
         return True
-    return value > best if HIGHER_IS_BETTER[figure] else value < best
+    return value > best if HIGHER_IS_BETTER[metric] else value < best

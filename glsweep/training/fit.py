@@ -254,7 +254,7 @@ def close_epoch(
     progress = state.progress
     progress.epoch += 1
     report = _report(progress.epoch, result, epoch_s, progress.micro_batch or parameters.batch_size)
-    _keep_best(state, report.figures()[schedule.monitor], schedule)
+    _keep_best(state, report.metrics()[schedule.monitor], schedule)
     report = replace(report, last=is_over(state, schedule))
     progress.report = report
     return report

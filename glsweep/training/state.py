@@ -34,7 +34,7 @@ from glsweep.training import EpochReport
 
 @dataclass
 class Progress:
-    """How far a run has come, its best epoch by the monitored figure, and its last report.
+    """How far a run has come, its best epoch by the monitored metric, and its last report.
 
     The report is kept so that whoever resumes a run can repeat it: a report may be lost when the
     listener dies between the writing of a checkpoint and the reading of the report. `micro_batch`

@@ -138,7 +138,7 @@ def train_one_by_one(
 ) -> SweepRecords:
     """Train a plan's trials here, one after another, without Ray: a slow twin of the engine."""
     journal = Journal(
-        Ledger(ledger_jsonl), stopping=stopping, epochs=schedule.epochs, figure=schedule.monitor
+        Ledger(ledger_jsonl), stopping=stopping, epochs=schedule.epochs, metric=schedule.monitor
     )
     for index in range(plan.size or 0):
         trial = plan.propose(index, lambda past: EarlierTrial(journal.records.firsts[past].trial, None, {}))
@@ -147,7 +147,7 @@ def train_one_by_one(
         train, val = arrays[trial.parameters.patch_size_px]
         state = fresh_state(trial.parameters, seed=trial.seed, device=torch.device("cpu"))
         for report in fit(state, trial.parameters, train, val, schedule, seed=trial.seed):
-            decision = journal.report(trial.trial_id, report.epoch, report.figures(), last=report.last)
+            decision = journal.report(trial.trial_id, report.epoch, report.metrics(), last=report.last)
             if decision is not Decision.CONTINUE:
                 break
     return journal.records
@@ -166,7 +166,7 @@ def train_cohorts_one_by_one(
         Ledger(ledger_jsonl),
         stopping=stopping,
         epochs=schedule.epochs,
-        figure=schedule.monitor,
+        metric=schedule.monitor,
     )
     journal.settle_cohorts(cohorts, alike=cohorts)
     queue = TrialQueue(plan, journal, budget=Budget(), replicates=1, epochs=schedule.epochs)
@@ -180,7 +180,7 @@ def train_cohorts_one_by_one(
         for told in fit_cohort(members, train, val, schedule):
             for name, report in told.items():
                 assert isinstance(report, EpochReport)
-                journal.report(name, report.epoch, report.figures(), last=report.last)
+                journal.report(name, report.epoch, report.metrics(), last=report.last)
                 if report.epoch == cohort.until_epoch:
                     members.pop(name)
         for trial in cohort.trials:

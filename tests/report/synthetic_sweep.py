@@ -128,7 +128,7 @@ class MadeSweep:
             stratum,
             trial_id=row["trial_id"],
             index=row["index"],
-            figure=self.search.rank_by,
+            metric=self.search.rank_by,
             value=mean,
             epoch=row["best_epoch"],
             replicates=len(values[best]),

@@ -51,11 +51,11 @@ def journal_at(
     epochs: int,
     stopping: Asha | Median | NoStopping | None = None,
     listeners: Sequence[Listener] = (),
-    figure: Metric = "relaxed_f1",
+    metric: Metric = "relaxed_f1",
 ) -> Journal:
-    """A journal that ranks by `figure`."""
+    """A journal that ranks by `metric`."""
     stopping = stopping or Asha(grace_epochs=1, reduction_factor=3)
-    return Journal(Ledger(path), stopping=stopping, epochs=epochs, figure=figure, listeners=listeners)
+    return Journal(Ledger(path), stopping=stopping, epochs=epochs, metric=metric, listeners=listeners)
 
 
 def figures(value: float) -> dict[str, float]:

@@ -68,7 +68,7 @@ def play(world: World, *, arrival: int, places: int = 4, steps: int | None = Non
         QuickLedger(world.folder / "ledger.jsonl"),
         stopping=world.stopping,
         epochs=EPOCHS,
-        figure="relaxed_f1",
+        metric="relaxed_f1",
     )
     sizes = {trial.stratum.key: world.size for trial in world.trials}
     journal.settle_cohorts(sizes, alike=sizes)
@@ -172,7 +172,7 @@ def test_one_whose_worker_died_twice_has_its_last_chance_alone(tmp_path: Path) -
         QuickLedger(tmp_path / "ledger.jsonl"),
         stopping=NoStopping(),
         epochs=EPOCHS,
-        figure="relaxed_f1",
+        metric="relaxed_f1",
     )
     journal.settle_cohorts({"unet-128": 3}, alike=["unet-128"])
     queue = TrialQueue(ListedPlan(trials), journal, budget=Budget(), replicates=1, epochs=EPOCHS)

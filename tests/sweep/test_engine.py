@@ -97,8 +97,8 @@ def test_a_trial_comes_to_what_the_plain_loop_comes_to_with_its_seed(tmp_path: P
     state = fresh_state(parameters, seed=7, device=torch.device("cpu"))
     told = records.trials[trial.trial_id].epochs
     for report in fit(state, parameters, train, val, Schedule(2, 200.0, "relaxed_f1"), seed=7):
-        for figure in ("train_loss", "val_loss", "relaxed_f1", "dice"):
-            assert told[report.epoch][figure] == pytest.approx(getattr(report, figure), rel=1e-6), figure
+        for metric in ("train_loss", "val_loss", "relaxed_f1", "dice"):
+            assert told[report.epoch][metric] == pytest.approx(getattr(report, metric), rel=1e-6), metric
 
 
 @pytest.mark.usefixtures("ray")

@@ -32,7 +32,7 @@ SOURCE = Path("space.yaml")
 
 
 def journal_of(folder: Path, rule: Asha | Median | NoStopping, epochs: int) -> Journal:
-    return Journal(QuickLedger(folder / "ledger.jsonl"), stopping=rule, epochs=epochs, figure="relaxed_f1")
+    return Journal(QuickLedger(folder / "ledger.jsonl"), stopping=rule, epochs=epochs, metric="relaxed_f1")
 
 
 @contextmanager
@@ -200,7 +200,7 @@ def test_the_checkpoint_of_a_trial_that_ran_in_full_is_kept_for_more_epochs(tmp_
         QuickLedger(tmp_path / "ledger.jsonl"),
         stopping=Asha(grace_epochs=1, reduction_factor=2),
         epochs=2,
-        figure="relaxed_f1",
+        metric="relaxed_f1",
         listeners=[CheckpointCleaner(checkpoints)],
     )
     for number, value in enumerate([0.9, 0.1]):

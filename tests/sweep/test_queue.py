@@ -60,7 +60,7 @@ def queue_at(
         QuickLedger(folder / "ledger.jsonl"),
         stopping=search.scheduler,
         epochs=search.epochs,
-        figure=search.rank_by,
+        metric=search.rank_by,
     )
     queue = TrialQueue(
         make_plan(of, seed=seed, source=Path("space.yaml")),

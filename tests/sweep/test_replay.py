@@ -32,11 +32,11 @@ def grid(generator, trials=12, strata=("unet", "unetpp")):
     return [(planned(i, strata[i % len(strata)]), list(steps[i])) for i in range(trials)]
 
 
-def all_endings(records, rule, figure="relaxed_f1"):
+def all_endings(records, rule, metric="relaxed_f1"):
     return {
         ending.trial_id: (ending.outcome, ending.epochs)
         for ordered in configurations(records).values()
-        for ending in endings(ordered, rule, figure, EPOCHS)
+        for ending in endings(ordered, rule, metric, EPOCHS)
     }
 
 
@@ -63,7 +63,7 @@ def test_a_replayed_rule_ends_each_trial_as_a_sweep_under_it_would(seed, rule):
 def test_the_sweeps_own_rule_is_known_in_full_from_its_cut_curves(seed, rule):
     generator = np.random.default_rng(seed)
     records = swept(grid(generator), rule, generator)
-    plays = replay(records, [rule], figure="relaxed_f1", epochs=EPOCHS, orders=0, seed=0)
+    plays = replay(records, [rule], metric="relaxed_f1", epochs=EPOCHS, orders=0, seed=0)
     assert plays["unknown"].sum() == 0
     assert (plays["regret"] == 0).all()
     assert plays["epochs"].sum() == records.epochs
@@ -74,7 +74,7 @@ def test_a_rule_weaker_than_the_sweeps_is_known_as_far_as_curves_go():
     strong = Asha(grace_epochs=1, reduction_factor=3)
     records = swept(grid(generator), strong, generator)
     stopped = sum(record.outcome == "stopped" for record in records.trials.values())
-    plays = replay(records, [NoStopping(), strong], figure="relaxed_f1", epochs=EPOCHS, orders=0, seed=0)
+    plays = replay(records, [NoStopping(), strong], metric="relaxed_f1", epochs=EPOCHS, orders=0, seed=0)
     weak, own = summarise(plays[plays["rule"] == "none"]), summarise(plays[plays["rule"] != "none"])
     assert weak[0].unknown == stopped > 6
     assert weak[0].epochs == records.epochs
@@ -86,18 +86,18 @@ def test_winners_regret_and_cost_are_those_worked_out_by_hand():
     curves = [(planned(0), [0.5, 0.6, 0.6]), (planned(1), [0.4, 0.7, 0.9]), (planned(2), [0.1, 0.2, 0.3])]
     ((stratum, ordered),) = configurations(told(curves)).items()
     rule = Asha(grace_epochs=1, reduction_factor=3)
-    played = play(stratum, ordered, rule, figure="relaxed_f1", epochs=3)
+    played = play(stratum, ordered, rule, metric="relaxed_f1", epochs=3)
     assert (played.epochs, played.full_epochs, played.unknown) == (3 + 1 + 1, 9, 0)
     assert played.winner == "0000"
     assert played.regret == pytest.approx(0.3)
-    turned = play(stratum, ordered[::-1], rule, figure="relaxed_f1", epochs=3)
+    turned = play(stratum, ordered[::-1], rule, metric="relaxed_f1", epochs=3)
     assert (turned.winner, turned.regret, turned.epochs) == ("0001", 0, 3 + 3 + 3)
 
 
 def test_a_loss_is_lower_for_the_better():
     curves = [(planned(0), [0.5, 0.6, 0.6]), (planned(1), [0.4, 0.7, 0.9])]
     ((stratum, ordered),) = configurations(told(curves)).items()
-    played = play(stratum, ordered, Median(grace_epochs=1), figure="val_loss", epochs=3)
+    played = play(stratum, ordered, Median(grace_epochs=1), metric="val_loss", epochs=3)
     # The losses are one less these: the first leads at the rung, the second in the end.
     assert played.winner == "0000"
     assert played.regret == pytest.approx(0.3)
@@ -108,7 +108,7 @@ def test_a_failed_trial_fails_again_where_it_did_and_wins_nothing():
     telling.ran(planned(0), [0.9, 0.9], "failed")
     telling.ran(planned(1), [0.1, 0.2, 0.3])
     ((stratum, ordered),) = configurations(telling.records).items()
-    played = play(stratum, ordered, NoStopping(), figure="relaxed_f1", epochs=3)
+    played = play(stratum, ordered, NoStopping(), metric="relaxed_f1", epochs=3)
     assert (played.epochs, played.full_epochs, played.unknown) == (5, 5, 0)
     assert (played.winner, played.regret) == ("0001", 0)
 
@@ -120,9 +120,9 @@ def test_a_configuration_counts_with_the_mean_and_the_cost_of_its_seeds():
     telling.ran(planned(0).replicated(1), [0.1, 0.2])
     telling.ran(planned(1).replicated(1), [0.1, 0.7])
     ((stratum, ordered),) = configurations(telling.records).items()
-    played = play(stratum, ordered, NoStopping(), figure="relaxed_f1", epochs=2)
+    played = play(stratum, ordered, NoStopping(), metric="relaxed_f1", epochs=2)
     assert (played.winner, played.epochs, played.full_epochs) == ("0001", 8, 8)
-    stopped = play(stratum, ordered, Asha(grace_epochs=1, reduction_factor=2), figure="relaxed_f1", epochs=2)
+    stopped = play(stratum, ordered, Asha(grace_epochs=1, reduction_factor=2), metric="relaxed_f1", epochs=2)
     assert (stopped.winner, stopped.epochs) == ("0000", 5)
     assert stopped.regret == pytest.approx(0.2)
 
@@ -130,8 +130,8 @@ def test_a_configuration_counts_with_the_mean_and_the_cost_of_its_seeds():
 def test_shuffled_orders_are_the_same_for_the_same_seed_and_differ_from_each_other():
     records = told(grid(np.random.default_rng(1), trials=30))
     rules = [Asha(grace_epochs=1, reduction_factor=3)]
-    some = replay(records, rules, figure="relaxed_f1", epochs=EPOCHS, orders=5, seed=3)
-    assert some.equals(replay(records, rules, figure="relaxed_f1", epochs=EPOCHS, orders=5, seed=3))
+    some = replay(records, rules, metric="relaxed_f1", epochs=EPOCHS, orders=5, seed=3)
+    assert some.equals(replay(records, rules, metric="relaxed_f1", epochs=EPOCHS, orders=5, seed=3))
     assert sorted(some["order"].unique()) == [0, 1, 2, 3, 4, 5]
     assert some.groupby("order")["epochs"].sum().nunique() > 1
 
@@ -139,7 +139,7 @@ def test_shuffled_orders_are_the_same_for_the_same_seed_and_differ_from_each_oth
 def test_the_summary_is_that_of_all_strata_and_orders():
     records = told(grid(np.random.default_rng(2), trials=30, strata=("unet", "unetpp", "attention_unet")))
     rules = [NoStopping(), Asha(grace_epochs=1, reduction_factor=3), Median(grace_epochs=1)]
-    plays = replay(records, rules, figure="relaxed_f1", epochs=EPOCHS, orders=10, seed=0)
+    plays = replay(records, rules, metric="relaxed_f1", epochs=EPOCHS, orders=10, seed=0)
     found = {summary.rule: summary for summary in summarise(plays)}
     assert (found["none"].share.planned, found["none"].kept.low, found["none"].strata) == (1, 3, 3)
     assert found["none"].worst_regret.high == 0
@@ -159,7 +159,7 @@ def test_a_rule_that_another_one_beats_is_not_efficient():
     # Whoever leads at the first epoch wins; whoever waits for the second only pays more.
     curves = [(planned(i), [i / 10, i / 10, i / 10]) for i in range(10)]
     rules = parse_rules(["asha:1:4", "asha:2:4", "none"], epochs=3)
-    plays = replay(told(curves), rules, figure="relaxed_f1", epochs=3, orders=20, seed=0)
+    plays = replay(told(curves), rules, metric="relaxed_f1", epochs=3, orders=20, seed=0)
     assert [summary.rule for summary in summarise(plays) if summary.is_efficient] == ["asha:1:4"]
 
 
@@ -169,10 +169,10 @@ def test_a_winner_that_nobody_knows_is_told_as_unknown_not_as_lost_nothing():
     telling.ran(planned(1), [0.1, 0.2])
     ((stratum, ordered),) = configurations(telling.records).items()
     rule = Asha(grace_epochs=1, reduction_factor=2)
-    played = play(stratum, ordered, rule, figure="relaxed_f1", epochs=2)
+    played = play(stratum, ordered, rule, metric="relaxed_f1", epochs=2)
     assert (played.winner, played.unknown) == ("", 1)
     assert math.isnan(played.regret)
-    plays = replay(telling.records, [rule], figure="relaxed_f1", epochs=2, orders=0, seed=0)
+    plays = replay(telling.records, [rule], metric="relaxed_f1", epochs=2, orders=0, seed=0)
     (summary,) = summarise(plays)
     assert math.isnan(summary.worst_regret.high)
     assert summary.kept.planned == 0

@@ -108,8 +108,8 @@ def test_a_member_is_the_best_epoch_of_the_plain_loop_with_the_winners_seed(stud
         torch.testing.assert_close(tensor, state.best_weights[name], rtol=1e-5, atol=1e-6)
     history = pd.read_csv(Path(study.member(won(study).stratum)) / "history.csv")
     assert list(history["epoch"]) == [report.epoch for report in told]
-    for figure in ("train_loss", "val_loss", "relaxed_f1"):
-        assert list(history[figure]) == pytest.approx([dataclasses.asdict(r)[figure] for r in told], rel=1e-6)
+    for metric in ("train_loss", "val_loss", "relaxed_f1"):
+        assert list(history[metric]) == pytest.approx([dataclasses.asdict(r)[metric] for r in told], rel=1e-6)
 
 
 STRATA = ["attention_unet-32", "unet-32", "unetpp-32"]
@@ -137,7 +137,7 @@ class Retraining:
     def journal(self) -> Journal:
         path = self.study.members_ledger_jsonl
         path.parent.mkdir(parents=True, exist_ok=True)
-        return journal_at(path, epochs=EPOCHS, stopping=NoStopping(), figure="val_loss")
+        return journal_at(path, epochs=EPOCHS, stopping=NoStopping(), metric="val_loss")
 
     def train(self, member: PlannedTrial, *, epochs: int = EPOCHS) -> None:
         journal = self.journal()

@@ -22,23 +22,23 @@ rules = st.sampled_from(
 values = st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.75]), min_size=1, max_size=12)
 
 
-def told(figure: Metric, value: float) -> dict[str, float]:
-    """An epoch's figures in which every other figure says the opposite."""
-    return {**figures(1 - value if figure != "val_loss" else value), figure: value}
+def told(metric: Metric, value: float) -> dict[str, float]:
+    """An epoch's figures in which every other metric says the opposite."""
+    return {**figures(1 - value if metric != "val_loss" else value), metric: value}
 
 
 @settings(max_examples=80, deadline=None)
 @given(values, st.sampled_from(FIGURES), rules)
 def test_a_trial_goes_on_when_fewer_are_strictly_better_than_may_go_on(
-    drawn: list[float], figure: Metric, stopping: Asha | Median
+    drawn: list[float], metric: Metric, stopping: Asha | Median
 ) -> None:
     with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
-        journal = journal_at(Path(folder) / "ledger.jsonl", epochs=9, stopping=stopping, figure=figure)
+        journal = journal_at(Path(folder) / "ledger.jsonl", epochs=9, stopping=stopping, metric=metric)
         for index, value in enumerate(drawn):
             trial = planned(index)
             journal.start(trial)
-            decided = journal.report(trial.trial_id, 1, told(figure, value), last=False)
-            so_far = sorted(drawn[: index + 1], reverse=figure != "val_loss")
+            decided = journal.report(trial.trial_id, 1, told(metric, value), last=False)
+            so_far = sorted(drawn[: index + 1], reverse=metric != "val_loss")
             kept = (
                 len(so_far) // stopping.reduction_factor
                 if isinstance(stopping, Asha)
@@ -67,15 +67,15 @@ def test_the_share_that_goes_on_is_rounded_as_each_rule_says(stopping: Stopping,
     assert [kept_of(stopping, trials) for trials in range(1, 10)] == kept
 
 
-@pytest.mark.parametrize(("figure", "best"), [("val_loss", 0.1), ("relaxed_f1", 0.9), ("dice", 0.9)])
+@pytest.mark.parametrize(("metric", "best"), [("val_loss", 0.1), ("relaxed_f1", 0.9), ("dice", 0.9)])
 def test_of_losses_the_lowest_goes_on_and_of_scores_the_highest(
-    tmp_path: Path, figure: Metric, best: float
+    tmp_path: Path, metric: Metric, best: float
 ) -> None:
-    journal = journal_at(tmp_path / "ledger.jsonl", epochs=9, figure=figure)
+    journal = journal_at(tmp_path / "ledger.jsonl", epochs=9, metric=metric)
     decided = []
     for index, value in enumerate([0.5, best, 1 - best]):
         journal.start(planned(index))
-        decided.append(journal.report(f"{index:04d}", 1, told(figure, value), last=False))
+        decided.append(journal.report(f"{index:04d}", 1, told(metric, value), last=False))
     assert decided == [Decision.CONTINUE, Decision.CONTINUE, Decision.STOP]
 
 
@@ -87,27 +87,27 @@ def test_equals_of_the_last_that_is_kept_go_on_too(tmp_path: Path) -> None:
     assert [record.judged[1].rank for record in journal.records.trials.values()] == [1] * 5
 
 
-@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize("metric", FIGURES)
 def test_a_trial_counts_with_its_best_epoch_until_the_rung_and_with_none_after_it(
-    tmp_path: Path, figure: Metric
+    tmp_path: Path, metric: Metric
 ) -> None:
-    good, poor = (0.2, 0.8) if figure == "val_loss" else (0.8, 0.2)
+    good, poor = (0.2, 0.8) if metric == "val_loss" else (0.8, 0.2)
     journal = journal_at(
         tmp_path / "ledger.jsonl",
         epochs=9,
         stopping=Asha(grace_epochs=3, reduction_factor=2),
-        figure=figure,
+        metric=metric,
     )
     journal.start(planned(0))
     for epoch, value in enumerate([0.5, good, poor], start=1):
-        journal.report("0000", epoch, told(figure, value), last=False)
+        journal.report("0000", epoch, told(metric, value), last=False)
     record = journal.records.trials["0000"]
     assert record.judged[3].value == good
-    journal.report("0000", 4, told(figure, good + (good - poor)), last=False)
-    assert record.best(figure, until_epoch=3) == (2, good)
-    assert record.best(figure, until_epoch=1) == (1, 0.5)
-    assert record.best(figure) == (4, good + (good - poor))
-    assert record.best(figure, until_epoch=0) is None
+    journal.report("0000", 4, told(metric, good + (good - poor)), last=False)
+    assert record.best(metric, until_epoch=3) == (2, good)
+    assert record.best(metric, until_epoch=1) == (1, 0.5)
+    assert record.best(metric) == (4, good + (good - poor))
+    assert record.best(metric, until_epoch=0) is None
 
 
 @pytest.mark.parametrize(("grace", "factor"), list(itertools.product([1, 2, 3, 7], [2, 3, 4])))
@@ -220,25 +220,25 @@ class Improving:
 """
 
 
-@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize("metric", FIGURES)
 def test_an_own_rule_sees_the_curves_that_came_before_in_the_plans_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure: Metric
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: Metric
 ) -> None:
     (tmp_path / "ruled.py").write_text(RULE)
     monkeypatch.syspath_prepend(tmp_path)
     rule = OwnStopping.model_validate({"name": "ruled:Improving", "first": 2})
     assert rung_epochs(rule, 4) == (2, 3)
-    sign = -1 if figure == "val_loss" else 1
+    sign = -1 if metric == "val_loss" else 1
     # The first is never worse than others, the second rises, the third neither leads nor rises.
     curves = {0: [0.5, 0.4, 0.4], 1: [0.1, 0.2, 0.3], 2: [0.3, 0.2, 0.1]}
     path = tmp_path / "ledger.jsonl"
-    journal = journal_at(path, epochs=4, stopping=rule, figure=figure)
+    journal = journal_at(path, epochs=4, stopping=rule, metric=metric)
     for index in curves:
         journal.start(planned(index))
 
     def report(index: int, epoch: int) -> Decision:
         value = sign * curves[index][epoch - 1]
-        return journal.report(planned(index).trial_id, epoch, told(figure, value), last=False)
+        return journal.report(planned(index).trial_id, epoch, told(metric, value), last=False)
 
     for index in (2, 1):
         report(index, 1)
@@ -248,7 +248,7 @@ def test_an_own_rule_sees_the_curves_that_came_before_in_the_plans_order(
     decided = [journal.decide(planned(index).trial_id) for index in (1, 2)]
     assert decided == [Decision.CONTINUE, Decision.STOP]
     assert journal.records.trials[planned(2).trial_id].rung_epoch == 2
-    again = journal_at(path, epochs=4, stopping=rule, figure=figure)
+    again = journal_at(path, epochs=4, stopping=rule, metric=metric)
     assert again.records.trials[planned(2).trial_id].outcome == "stopped"
     judged = again.records.trials[planned(1).trial_id].judged[2]
     assert judged.goes_on

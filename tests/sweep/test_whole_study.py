@@ -301,7 +301,7 @@ def test_an_archived_study_is_looked_at_replayed_reported_and_drawn_with(
         assert "complete" in told(capsys, "status", archive)
         printed = told(capsys, "replay", archive, "--orders", "0", "--scheduler", "asha:1:2")
         assert "asha:1:2 *" in printed
-        assert f"rows and figure were not written to {archive / 'replay'}: Read-only file system" in printed
+        assert f"rows and metric were not written to {archive / 'replay'}: Read-only file system" in printed
         told(capsys, "report", "--study", archive, "--out", tmp_path / "report")
         member = archive / "members" / "unet-64"
         told(capsys, "predict", "--model", member, "--scene", scene_of(study), "--out", tmp_path / "lines")

@@ -28,10 +28,10 @@ def played(tmp_path: Path, curves: dict[str, list[float]]) -> SweepRecords:
     return journal.records
 
 
-@pytest.mark.parametrize("figure", ["relaxed_f1", "val_loss", "dice"])
-def test_the_winner_has_the_best_epoch_of_all(tmp_path: Path, figure: str) -> None:
+@pytest.mark.parametrize("metric", ["relaxed_f1", "val_loss", "dice"])
+def test_the_winner_has_the_best_epoch_of_all(tmp_path: Path, metric: str) -> None:
     records = played(tmp_path, {"0000": [0.1, 0.5], "0001": [0.4, 0.3], "0002": [0.6, 0.2]})
-    won = winners(records, figure)["unet-128"]  # type: ignore[arg-type]
+    won = winners(records, metric)["unet-128"]  # type: ignore[arg-type]
     assert (won.trial_id, won.epoch, won.replicates, won.spread) == ("0002", 1, 1, None)
 
 

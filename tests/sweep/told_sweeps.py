@@ -27,7 +27,7 @@ def terms(
     return SweepTerms(
         planned={stratum: strata.count(stratum) if trials else None for stratum in sorted(set(strata))},
         size=len(trials) if trials else size,
-        figure="relaxed_f1",
+        metric="relaxed_f1",
         epochs=epochs,
         resources=resources or Resources(cpus=1, gpus=0),
         stopping=stopping,

@@ -54,7 +54,7 @@ def journal_of(study: Study, *listeners: Listener) -> Journal:
         Ledger(study.ledger_jsonl),
         stopping=search.scheduler,
         epochs=search.epochs,
-        figure=search.rank_by,
+        metric=search.rank_by,
         listeners=listeners,
     )
 
@@ -102,8 +102,8 @@ class Reader:
         assert len(named) == len(runs), "a run was doubled"
         return named
 
-    def steps(self, run: Run, figure: str) -> list[tuple[int, float]]:
-        return [(m.step, m.value) for m in self.client.get_metric_history(run.info.run_id, figure)]
+    def steps(self, run: Run, metric: str) -> list[tuple[int, float]]:
+        return [(m.step, m.value) for m in self.client.get_metric_history(run.info.run_id, metric)]
 
     def artifacts(self, run: Run, path: str | None = None) -> set[str]:
         return {a.path for a in self.client.list_artifacts(run.info.run_id, path)}

@@ -99,13 +99,13 @@ def test_how_a_trial_ended_is_its_status_and_its_tag(study, condition, tags, sta
 def test_a_trial_costs_three_calls_and_nothing_when_it_is_up_to_date(study):
     tracker = opened(study)
     before = tracker.calls
-    sync(tracker, "completed", epochs=range(1, 31), figures={"best_dice": math.nan})
+    sync(tracker, "completed", epochs=range(1, 31), metrics={"best_dice": math.nan})
     assert tracker.calls - before == 3
-    sync(tracker, "completed", epochs=range(1, 31), figures={"best_dice": math.nan})
+    sync(tracker, "completed", epochs=range(1, 31), metrics={"best_dice": math.nan})
     assert tracker.calls - before == 3
     again = opened(study)
     before = again.calls
-    sync(again, "completed", epochs=range(1, 31), figures={"best_dice": math.nan})
+    sync(again, "completed", epochs=range(1, 31), metrics={"best_dice": math.nan})
     assert again.calls == before
 
 
@@ -166,7 +166,7 @@ def member(tracker, history, folder, **figures):
         "unetpp-128",
         parameters=PARAMETERS,
         history=history,
-        figures=figures,
+        metrics=figures,
         tags={"stratum": "unetpp-128", "trial_id": "t001"},
         artifacts=[folder / "card.json"],
     )

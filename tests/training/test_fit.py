@@ -54,7 +54,7 @@ def test_a_report_tells_figures_that_can_be_true():
     assert [report.epoch for report in reports] == [1, 2, 3]
     assert [report.last for report in reports] == [False, False, True]
     for report in reports:
-        told = report.figures()
+        told = report.metrics()
         assert set(told) == {f.name for f in dataclasses.fields(EpochReport)} - {"epoch", "last"}
         assert all(math.isfinite(v) for v in told.values())
         assert told["precision_bits"] == 32

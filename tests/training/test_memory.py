@@ -77,7 +77,7 @@ def test_the_micro_batch_is_halved_until_it_fits(where, fits, micro_batch):
     limit(state.network, fits, where)
     reports = train(state, of, 2)
     assert [report.micro_batch for report in reports] == [micro_batch] * 2
-    assert [report.figures()["micro_batch"] for report in reports] == [micro_batch] * 2
+    assert [report.metrics()["micro_batch"] for report in reports] == [micro_batch] * 2
     assert state.progress.micro_batch == (None if micro_batch == 4 else micro_batch)
     steps = state.optimizer.state_dict()["state"][0]["step"]
     assert int(steps) == 2 * 2

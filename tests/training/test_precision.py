@@ -30,7 +30,7 @@ def test_the_precision_that_was_chosen_is_the_one_computed_in_and_reported(preci
     state.network.encoder[0][0].register_forward_hook(lambda *given: seen.add(given[-1].dtype))
     _, reports = train(of, state=state)
     assert {bits(dtype) for dtype in seen} == {told}
-    assert [report.figures()["precision_bits"] for report in reports] == [told] * 2
+    assert [report.metrics()["precision_bits"] for report in reports] == [told] * 2
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def address_space_bytes(field):
 def train(of, train_val):
     state = fresh_state(of, seed=1, device=CPU)
     without_batch_norm(state.network)
-    reports = [report.figures() for report in fit(state, of, *train_val, schedule(2), seed=1)]
+    reports = [report.metrics() for report in fit(state, of, *train_val, schedule(2), seed=1)]
     weights = torch.cat([p.detach().flatten() for p in state.network.parameters()])
     return {"reports": reports, "weights": weights.tolist()}
 
