@@ -89,8 +89,8 @@ class Coverage:
         if (row, col) in self._taken:
             return False
         size, box_px = self._size_px, self._box_px
-        top, left = (max(0, corner + size // 2 - box_px // 2) for corner in (row, col))
-        box = self._times[top : top + box_px, left : left + box_px]
+        top, left = (corner + size // 2 - box_px // 2 for corner in (row, col))
+        box = self._times[max(0, top) : top + box_px, max(0, left) : left + box_px]
         if box.sum() <= self._box_coverage:
             return True
         if self._by_box_alone:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from made_scenes import settings
@@ -140,6 +140,16 @@ def kept_slowly(candidates, shape, size_px, rule, limit, has_line=True):
     fresh_coverage=st.integers(1, 3),
     limit=st.integers(0, 12),
     has_line=st.booleans(),
+)
+@example(
+    # A box that is wider than a patch reaches beyond the scene's corner.
+    candidates=[(0, 7), (0, 0)],
+    limit=2,
+    has_line=False,
+    box_px=8,
+    box_coverage=0,
+    fresh_share=0.0,
+    fresh_coverage=1,
 )
 @hypothesis_settings(max_examples=60, deadline=None)
 def test_the_coverage_rule_keeps_what_its_slow_twin_keeps(candidates, limit, has_line, **rule):
