@@ -270,7 +270,7 @@ def _panel(results: Results, size: int, architecture: str | None) -> Panel:
     here = (first["patch_size_px"] == size) & (architecture is None or first["architecture"] == architecture)
     trials, epoch = _reached(results, first[here])
     coordinates = _coordinates(results, trials)
-    figures = trials["figure"].to_numpy(dtype=float)
+    figures = trials["metric"].to_numpy(dtype=float)
     remark = _remark(figures, len(coordinates))
     if remark:
         return Panel(size, architecture, len(trials), epoch, (), remark)
@@ -279,7 +279,7 @@ def _panel(results: Results, size: int, architecture: str | None) -> Panel:
 
 
 def _reached(results: Results, trials: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Return the trials with their best `figure` until the last epoch that all of them reached.
+    """Return the trials with their best `metric` until the last epoch that all of them reached.
 
     Those that failed before are left out, instead of setting that epoch.
     """
@@ -289,9 +289,9 @@ def _reached(results: Results, trials: pd.DataFrame) -> tuple[pd.DataFrame, int]
     reached = epochs.loc[epochs["epoch"] == epoch, "trial_id"]
     until = epochs[(epochs["epoch"] <= epoch) & epochs["trial_id"].isin(reached)]
     better = "max" if HIGHER_IS_BETTER[results.config.space.search.rank_by] else "min"
-    best = until.groupby("trial_id")["figure"].agg(better)
+    best = until.groupby("trial_id")["metric"].agg(better)
     figures = trials["trial_id"].map(best)
-    return trials.assign(figure=figures)[figures.notna()], epoch
+    return trials.assign(metric=figures)[figures.notna()], epoch
 
 
 def _remark(figures: npt.NDArray[np.float64], dimensions: int) -> str:

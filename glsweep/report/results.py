@@ -1,14 +1,14 @@
 """Everything a study has left on disk, read once for the report."""
 
-import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from glsweep.config.space import Metric
 from glsweep.config.trial import Stratum, TrialParameters
 from glsweep.errors import StudyError
 from glsweep.nets.member import ModelCard, load_card_of
@@ -25,12 +25,14 @@ from glsweep.study.artifacts import (
 )
 from glsweep.study.configuration import STAGES, Stage, StudyConfig
 from glsweep.study.evaluation_artifacts import Curves, StudyLines, StudyTable
+from glsweep.sweep.records import Event, Judged, Ledger, Reported, SweepRecords, TrialRecord, read_records
+from glsweep.sweep.rungs import SeedScores
 
 # --- The sweep's ledger as tables: what each trial reported, and how it was judged
 
 
 JUDGED = ("trial_id", "rung_epoch", "value", "rank", "of", "kept", "cutoff")
-EPOCH_NUMBERS = ("figure", "epoch_s", "micro_batch")
+EPOCH_NUMBERS = ("metric", "epoch_s", "micro_batch")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class History:
     ----------
     epochs : DataFrame
         One row an epoch that was reported, in the order in which they came: trial_id, epoch,
-        figure (the one that ranks), epoch_s, micro_batch (patches at once; NaN where not told).
+        metric (the one that ranks), epoch_s, micro_batch (patches at once).
     judged : DataFrame
         One row a judgement, with the fields of the sweep's event.
     """
@@ -50,34 +52,25 @@ class History:
     judged: pd.DataFrame
 
 
-def read_history(ledger_jsonl: Path, rank_by: str) -> History:
-    """Read the ledger of a sweep that has ended."""
-    epochs: list[dict[str, Any]] = []
-    judged: list[dict[str, Any]] = []
-    with ledger_jsonl.open(encoding="utf-8") as lines:
-        for line in lines:
-            event = json.loads(line)
-            if event["event"] == "epoch":
-                epochs.append(_epoch_row(event, rank_by))
-            elif event["event"] == "rung":
-                judged.append({name: event[name] for name in JUDGED})
+def history_of(events: Iterable[Event], rank_by: Metric) -> History:
+    """Return what the trials of a sweep reported, and how they were judged.
+
+    An epoch that was repeated after an interruption stands there twice.
+    """
+    names = (rank_by, "epoch_s", "micro_batch")
+    epochs: list[tuple[str | int | float, ...]] = []
+    judged: list[tuple[object, ...]] = []
+    for event in events:
+        if isinstance(event, Reported):
+            epochs.append((event.trial_id, event.epoch, *(event.figures[name] for name in names)))
+        elif isinstance(event, Judged):
+            judged.append(tuple(getattr(event, name) for name in JUDGED))
     return History(
         pd.DataFrame(epochs, columns=["trial_id", "epoch", *EPOCH_NUMBERS]).astype(
             dict.fromkeys(EPOCH_NUMBERS, float)
         ),
         pd.DataFrame(judged, columns=list(JUDGED)),
     )
-
-
-def _epoch_row(event: dict[str, Any], rank_by: str) -> dict[str, Any]:
-    figures = event["figures"]
-    return {
-        "trial_id": event["trial_id"],
-        "epoch": event["epoch"],
-        "figure": figures.get(rank_by),
-        "epoch_s": figures.get("epoch_s"),
-        "micro_batch": figures.get("micro_batch"),
-    }
 
 
 # --- Everything a study has left on disk, read once for the report
@@ -133,6 +126,8 @@ class Results:
     ----------
     trials : DataFrame
         One row a trial; `TRIAL_NUMBERS` are numbers (NaN where empty), all other columns text.
+    records : SweepRecords
+        What is known of each trial, from the sweep's ledger.
     history : History
         What trials reported epoch by epoch, and how they were judged.
     members : dict
@@ -152,6 +147,7 @@ class Results:
     config: StudyConfig
     data: DataSummary
     trials: pd.DataFrame
+    records: SweepRecords
     history: History
     winners: dict[str, Winner]
     members: dict[Stratum, MemberResults]
@@ -185,10 +181,21 @@ class Results:
     @property
     def configurations(self) -> pd.DataFrame:
         """Rows of first seeds, with `best` the mean over those seeds that completed."""
-        completed = self.trials[self.trials["outcome"] == "completed"]
-        means = completed.groupby("configuration")["best"].mean()
+        means = {first.trial.configuration: scores.mean for first, scores in self.seed_scores()}
         first = self.first_seeds
         return first.assign(best=first["configuration"].map(means).fillna(first["best"]))
+
+    def seed_scores(self, stratum: Stratum | None = None) -> Iterator[tuple[TrialRecord, SeedScores]]:
+        """Yield the first seed of each configuration of which a seed ran in full, with what ranks it.
+
+        Those of one stratum, or of all, in the sweep's order.
+        """
+        keys = self.records.strata if stratum is None else [stratum.key]
+        for key in keys:
+            for first in self.records.strata.get(key, []):
+                scores = SeedScores.of(self.records.seeds_of(first), self.config.space.search.rank_by)
+                if scores is not None:
+                    yield first, scores
 
     def trials_of(self, stratum: Stratum) -> pd.DataFrame:
         """Rows of `trials` that belong to `stratum`."""
@@ -221,12 +228,14 @@ def read_results(study: Study) -> Results:
 
 def _read(study: Study) -> Results:
     table = read_artifact(study.table_json, StudyTable)
+    records = read_records(study.ledger_jsonl)
     strata = ordered({Stratum(row.architecture, row.patch_size_px) for row in table.rows})
     return Results(
         config=study.config,
         data=read_artifact(study.data_json, DataSummary),
         trials=read_trials(study.trials_csv),
-        history=read_history(study.ledger_jsonl, study.config.space.search.rank_by),
+        records=records,
+        history=history_of(Ledger(study.ledger_jsonl).read(), study.config.space.search.rank_by),
         winners=read_artifact(study.winners_json, Winners).by_stratum,
         members={stratum: _read_member(study.member(stratum)) for stratum in strata},
         calibration=read_artifact(study.calibration_json, ThresholdCurves).by_stratum,

@@ -13,6 +13,7 @@ from glsweep.registry import object_name
 from glsweep.report import DASH, counted, duration, short
 from glsweep.report.importance import tied_columns, varying
 from glsweep.report.results import Results
+from glsweep.sweep.rungs import SeedScores
 
 # --- The spread over seeds: what the same configuration reaches when only its seed differs
 
@@ -22,20 +23,20 @@ CLEAR = 2.0  # standard errors that a lead must exceed to count as one
 
 @dataclass(frozen=True)
 class SeedRow:
-    """One configuration with the best metrics of its seeds that ran in full."""
+    """One configuration with the best metric of its seeds that ran in full."""
 
     configuration: str
-    values: npt.NDArray[np.float64]
+    scores: SeedScores
+
+    @property
+    def values(self) -> npt.NDArray[np.float64]:
+        """The best metric of each seed."""
+        return np.array(self.scores.values)
 
     @property
     def mean(self) -> float:
         """Mean over seeds, which ranks the configuration."""
-        return float(self.values.mean())
-
-    @property
-    def spread(self) -> float | None:
-        """Sample standard deviation over seeds; None with one."""
-        return float(self.values.std(ddof=1)) if len(self.values) > 1 else None
+        return self.scores.mean
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,7 @@ class Lead:
 
 def seed_rows(results: Results, stratum: Stratum) -> list[SeedRow]:
     """Return the configurations of a stratum that ran in full, the best first."""
-    trials = results.trials_of(stratum)
-    completed = trials[trials["outcome"] == "completed"].sort_values(["index", "replicate"])
-    rows = [
-        SeedRow(str(name), mine["best"].to_numpy(dtype=float))
-        for name, mine in completed.groupby("configuration", sort=False)
-    ]
+    rows = [SeedRow(first.trial.configuration, scores) for first, scores in results.seed_scores(stratum)]
     sign = -1.0 if HIGHER_IS_BETTER[results.config.space.search.rank_by] else 1.0
     return sorted(rows, key=lambda row: sign * row.mean)
 

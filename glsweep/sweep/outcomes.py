@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
@@ -24,8 +23,8 @@ from glsweep.study import Study
 from glsweep.study.artifacts import Failure, Winner
 from glsweep.study.configuration import STAGES, Stage
 from glsweep.sweep.records import SweepRecords, TrialRecord
+from glsweep.sweep.rungs import SeedScores, first_best
 from glsweep.tracking.address import parameter_label
-from glsweep.training import is_better
 
 # --- Strata that failed: in which stage, why, and what helps. The others go on without them
 
@@ -169,8 +168,12 @@ def winners(records: SweepRecords, metric: Metric) -> dict[str, Winner]:
 
     A stratum in which no trial ran its full budget has no winner; see `failure_in_sweep`.
     """
-    ranked = {key: list(_ranked(records, stratum, metric)) for key, stratum in records.strata.items()}
-    return {key: _best_of(ranked[key], metric) for key in sorted(ranked) if ranked[key]}
+    found = {}
+    for key, stratum in sorted(records.strata.items()):
+        leading = first_best(((one, one.value) for one in _ranked(records, stratum, metric)), metric)
+        if leading is not None:
+            found[key] = leading[0]
+    return found
 
 
 def trials_frame(records: SweepRecords, metric: Metric) -> pd.DataFrame:
@@ -219,28 +222,19 @@ def changes_told(changes: Mapping[str, Mapping[str, Sequence[Any]]]) -> list[str
 def _ranked(records: SweepRecords, stratum: list[TrialRecord], metric: Metric) -> Iterator[Winner]:
     """Yield what is known of each configuration whose first seed ran in full."""
     for first in stratum:
-        seeds = [first, *records.replicates.get(first.trial.configuration, [])]
-        values = [_best(record, metric)[1] for record in seeds if record.outcome == "completed"]
-        if first.outcome == "completed":
+        scores = SeedScores.of(records.seeds_of(first), metric)
+        if first.outcome == "completed" and scores is not None:
             yield Winner(
                 trial_id=first.trial.trial_id,
                 index=first.trial.index,
                 figure=metric,
-                value=fmean(values),
-                replicates=len(values),
-                spread=stdev(values) if len(values) > 1 else None,
+                value=scores.mean,
+                replicates=len(scores.values),
+                spread=scores.spread,
                 epoch=_best(first, metric)[0],
                 seed=first.trial.seed,
                 parameters=first.trial.parameters,
             )
-
-
-def _best_of(ranked: list[Winner], metric: Metric) -> Winner:
-    best = ranked[0]
-    for other in ranked[1:]:
-        if is_better(metric, other.value, best.value):
-            best = other
-    return best
 
 
 def _best(record: TrialRecord, metric: Metric) -> tuple[int, float]:

@@ -1,7 +1,6 @@
 """A finished study that no stage has run: every file that the report reads, made from formulas."""
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,7 @@ def write_study(
         writer = csv.DictWriter(file, list(made.rows[0]))
         writer.writeheader()
         writer.writerows(made.rows)
-    study.ledger_jsonl.write_text("".join(json.dumps(event) + "\n" for event in made.events))
+    study.ledger_jsonl.write_text("".join(event.model_dump_json() + "\n" for event in made.events))
     write_artifact(study.winners_json, Winners(by_stratum=winners))
     for stratum in strata:
         write_member(study, stratum, winners.get(stratum.key), rng)

@@ -8,8 +8,10 @@ from made_artifacts import winner
 from synthetic_members import QUALITY
 
 from glsweep.config.space import Search
-from glsweep.config.trial import Stratum
+from glsweep.config.trial import Stratum, TrialParameters
+from glsweep.search.plan import PlannedTrial
 from glsweep.study.artifacts import Winner
+from glsweep.sweep.records import Ended, Event, Judged, Reported, Started
 
 FTL = (("0.7", "0.3", "1.33"), ("0.8", "0.2", "1.33"), ("0.85", "0.15", "1.33"))
 SEED_NOISE = 0.01
@@ -23,7 +25,7 @@ class MadeSweep:
     search: Search
     rng: np.random.Generator
     rows: list[dict[str, Any]] = field(default_factory=list)
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     rungs: dict[tuple[str, int], list[float]] = field(default_factory=dict)
 
     @property
@@ -49,18 +51,18 @@ class MadeSweep:
         seeded = ceiling + self.rng.normal(0, SEED_NOISE)
         scores = seeded * (1 - np.exp(-(1 + epochs) / 2.0)) + self.rng.normal(0, 0.003, len(epochs))
         figures = 1 - scores if self.search.rank_by == "val_loss" else scores
-        self.events.append({"event": "started", "unix_s": 1.8e9, "trial": {"trial_id": trial_id}})
+        self.events.append(Started(unix_s=self._now(), trial=planned(trial_id, facts, replicate)))
         outcome, rung_epoch, reached = "completed", "", len(epochs)
         for epoch in epochs:
-            self._report(trial_id, int(epoch), scores[epoch - 1], failed=fails)
             if fails:
-                outcome, reached = "failed", 1
+                outcome, reached = "failed", 0
                 break
+            self._report(trial_id, int(epoch), float(scores[epoch - 1]))
             if replicate == 0 and not self._goes_on(trial_id, stratum, int(epoch), figures[:epoch]):
                 outcome, rung_epoch, reached = "stopped", int(epoch), int(epoch)
                 break
-        ran = self.sign * figures[:reached]
-        self.events.append({"event": "ended", "unix_s": 1.8e9, "trial_id": trial_id, "outcome": outcome})
+        ran = self.sign * figures[: max(reached, 1)]
+        self.events.append(Ended(unix_s=self._now(), trial_id=trial_id, outcome=outcome))
         self.rows.append(
             {
                 "trial_id": trial_id,
@@ -70,19 +72,22 @@ class MadeSweep:
                 "rung_epoch": rung_epoch,
                 "epochs": reached,
                 "best_epoch": "" if fails else int(ran.argmax()) + 1,
-                "best": "" if fails else f"{self.sign * ran.max():.6f}",
+                "best": "" if fails else repr(float(self.sign * ran.max())),
                 "reason": "the loss became NaN at epoch 1" if fails else "",
                 "wall_s": round(EPOCH_S * reached, 2),
             }
         )
         return outcome
 
-    def _report(self, trial_id: str, epoch: int, score: float, *, failed: bool) -> None:
-        values = {"relaxed_f1": score, "val_loss": 1 - score, "dice": score / 2}
-        figures = {name: None if failed else float(value) for name, value in values.items()}
+    def _now(self) -> float:
+        return 1.8e9 + len(self.events)
+
+    def _report(self, trial_id: str, epoch: int, score: float) -> None:
+        figures = {"relaxed_f1": score, "val_loss": 1 - score, "dice": score / 2}
         figures |= {"epoch_s": EPOCH_S, "micro_batch": 16}
+        is_last = epoch == self.search.epochs
         self.events.append(
-            {"event": "epoch", "unix_s": 1.8e9, "trial_id": trial_id, "epoch": epoch, "figures": figures}
+            Reported(unix_s=self._now(), trial_id=trial_id, epoch=epoch, figures=figures, last=is_last)
         )
 
     def _goes_on(self, trial_id: str, stratum: Stratum, epoch: int, figures: np.ndarray) -> bool:
@@ -99,16 +104,18 @@ class MadeSweep:
         of = len(peers)
         kept = (of + 1) // 2 if stopping.name == "median" else max(1, of // stopping.reduction_factor)
         rank = 1 + sum(value > own for value in peers)
-        judged = {
-            "trial_id": trial_id,
-            "rung_epoch": epoch,
-            "value": self.sign * own,
-            "rank": rank,
-            "of": of,
-            "kept": kept,
-            "cutoff": self.sign * sorted(peers, reverse=True)[kept - 1],
-        }
-        self.events.append({"event": "rung", "unix_s": 1.8e9, **judged})
+        self.events.append(
+            Judged(
+                unix_s=self._now(),
+                trial_id=trial_id,
+                rung_epoch=epoch,
+                value=self.sign * own,
+                rank=rank,
+                of=of,
+                kept=kept,
+                cutoff=self.sign * sorted(peers, reverse=True)[kept - 1],
+            )
+        )
         return rank <= kept
 
     def winners(self, strata: tuple[Stratum, ...]) -> dict[str, Winner]:
@@ -128,12 +135,27 @@ class MadeSweep:
             stratum,
             trial_id=row["trial_id"],
             index=row["index"],
-            metric=self.search.rank_by,
+            figure=self.search.rank_by,
             value=mean,
             epoch=row["best_epoch"],
             replicates=len(values[best]),
             spread=float(values[best].std(ddof=1)) if len(values[best]) > 1 else None,
         )
+
+
+def planned(trial_id: str, facts: dict[str, Any], replicate: int) -> PlannedTrial:
+    """The trial as the plan has it, from the labels of its row."""
+    values = {name: facts[name] for name in TrialParameters.model_fields if name in facts}
+    several = {name: tuple(values[name].split(",")) for name in ("channels", "augmentation")}
+    weights = (0.1, 0.2, 0.3, 0.4) if values["ds_weights"] == "ramp" else None
+    values |= {**several, "ds_weights": weights, "base_width": None}
+    return PlannedTrial(
+        trial_id=trial_id,
+        index=facts["index"],
+        seed=0,
+        parameters=TrialParameters.model_validate(values),
+        replicate=replicate,
+    )
 
 
 def make_sweep(

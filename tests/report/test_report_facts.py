@@ -48,14 +48,14 @@ def test_best_so_far_counts_every_epoch_and_never_falls(make_study):
         course = best_so_far(results, stratum)
         assert len(course) == results.trials_of(stratum)["epochs"].sum()
         assert course["best"].dropna().is_monotonic_increasing
-        assert course["best"].iloc[-1] == course["figure"].max()
+        assert course["best"].iloc[-1] == course["metric"].max()
 
 
 def test_best_so_far_of_a_loss_is_its_lowest(make_study):
     stratum = Stratum("unet", 32)
     course = best_so_far(read_results(make_study(strata=(stratum,), rank_by="val_loss")), stratum)
     assert course["best"].dropna().is_monotonic_decreasing
-    assert course["best"].iloc[-1] == course["figure"].min()
+    assert course["best"].iloc[-1] == course["metric"].min()
 
 
 def test_outcomes_add_up_to_the_trials(make_study):

@@ -99,6 +99,6 @@ def test_with_too_few_trials_a_sentence_stands_for_the_figure(make_study):
 
 def test_trials_that_are_all_equal_have_no_importance(make_study):
     results = read_results(make_study(strata=UNETPP, repeats=1, failures=False))
-    results.history.epochs["figure"] = 0.0
+    results.history.epochs["metric"] = 0.0
     (panel,) = importance_panels(results)
     assert panel.remark == "all trials are equal"

@@ -28,6 +28,7 @@ from glsweep.report.sweep_facts import (
     winner_rows,
 )
 from glsweep.report.verdict import cautions
+from glsweep.sweep.rungs import SeedScores
 
 ONE = (Stratum("unet", 32),)
 TWO = (Stratum("unet", 32), Stratum("unetpp", 32))
@@ -118,7 +119,7 @@ def test_configurations_are_ranked_by_the_mean_of_their_seeds(make_study):
         assert [row.mean for row in rows] == sorted((row.mean for row in rows), reverse=True)
         won = results.winners[stratum.key]
         assert rows[0].configuration == won.trial_id
-        assert (rows[0].mean, rows[0].spread) == pytest.approx((won.value, won.spread))
+        assert (rows[0].mean, rows[0].scores.spread) == pytest.approx((won.value, won.spread))
     assert [row.seeds for row in winner_rows(results)] == [3, 3]
     with house_style():
         plate = draw_seeds(results)
@@ -127,21 +128,29 @@ def test_configurations_are_ranked_by_the_mean_of_their_seeds(make_study):
 
 
 def test_the_spread_is_pooled_over_configurations_with_several_seeds():
-    rows = [SeedRow("a", np.array([1.0, 3.0])), SeedRow("b", np.array([5.0])), SeedRow("c", np.arange(3.0))]
+    seeds = {"a": (1.0, 3.0), "b": (5.0,), "c": (0.0, 1.0, 2.0)}
+    rows = [SeedRow(name, SeedScores(values)) for name, values in seeds.items()]
     assert pooled_spread(rows) == pytest.approx(np.sqrt((2 + 2) / (1 + 2)))
     assert pooled_spread(rows[1:2]) is None
-    assert rows[1].spread is None
+    assert rows[1].scores.spread is None
 
 
 def test_a_lead_within_the_noise_of_seeds_is_a_caution(make_study):
     results = read_results(make_study(strata=ONE, replicates=3))
     first, second = seed_rows(results, ONE[0])[:2]
+
+    def shift(configuration, by):
+        for record in results.records.trials.values():
+            if record.trial.configuration == configuration:
+                epoch, value = record.bests["relaxed_f1"]
+                record.bests["relaxed_f1"] = epoch, value + by
+
     for gap, unclear in ((0.001, True), (0.5, False)):
-        moved = results.trials["configuration"] == second.configuration
         change = first.mean - gap - seed_rows(results, ONE[0])[1].mean
-        results.trials.loc[moved, "best"] += change if gap == 0.001 else -0.5
-        others = ~results.trials["configuration"].isin([first.configuration, second.configuration])
-        results.trials.loc[others, "best"] -= 0.6
+        shift(second.configuration, change if gap == 0.001 else -0.5)
+        for other, _scores in results.seed_scores():
+            if other.trial.configuration not in (first.configuration, second.configuration):
+                shift(other.trial.configuration, -0.6)
         (lead,) = leads(results)
         assert lead.is_clear is not unclear
         told = [text for text in cautions_of(results) if "which of them is better may be chance" in text]

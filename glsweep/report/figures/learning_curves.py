@@ -146,10 +146,10 @@ def best_so_far(results: Results, stratum: Stratum) -> pd.DataFrame:
     """
     mine = set(results.trials_of(stratum)["trial_id"])
     epochs = results.history.epochs
-    figure = epochs.loc[epochs["trial_id"].isin(mine), "figure"].reset_index(drop=True)
+    figure = epochs.loc[epochs["trial_id"].isin(mine), "metric"].reset_index(drop=True)
     higher = HIGHER_IS_BETTER[results.config.space.search.rank_by]
     best = (figure.cummax() if higher else figure.cummin()).ffill()
-    return pd.DataFrame({"spent": np.arange(1, len(figure) + 1), "figure": figure, "best": best})
+    return pd.DataFrame({"spent": np.arange(1, len(figure) + 1), "metric": figure, "best": best})
 
 
 def _draw_size(axes: Axes, results: Results, strata: list[Stratum]) -> None:
@@ -159,7 +159,7 @@ def _draw_size(axes: Axes, results: Results, strata: list[Stratum]) -> None:
         if course["best"].notna().any():
             colour = architecture_colour(stratum.architecture)
             axes.plot(
-                course["spent"], course["figure"], ".", color=colour, alpha=0.22, markersize=4, zorder=1
+                course["spent"], course["metric"], ".", color=colour, alpha=0.22, markersize=4, zorder=1
             )
             dashes = architecture_dashes(stratum.architecture)
             axes.step(
@@ -223,8 +223,8 @@ def draw_seeds(results: Results) -> CaptionedFigure | None:
 
 def _draw_rows(axes: Axes, rows: list[SeedRow], colour: str) -> None:
     for place, row in enumerate(rows):
-        if row.spread is not None:
-            reach = [row.mean - row.spread, row.mean + row.spread]
+        if row.scores.spread is not None:
+            reach = [row.mean - row.scores.spread, row.mean + row.scores.spread]
             axes.plot(reach, [place, place], color=INK, linewidth=1.2, zorder=2)
         axes.plot([row.mean], [place], "|", color=INK, markersize=13, markeredgewidth=2, zorder=3)
         axes.plot(
