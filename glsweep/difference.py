@@ -17,9 +17,6 @@ from glsweep.scenes.names import Sensor, dates_in, read_tags, sensor_of
 from glsweep.scenes.raster import RasterHeader, read_header
 from glsweep.scenes.resample import Resampled
 
-# --- Whose tides a double difference holds: the dates of its two interferograms, in their order
-
-
 SIGNS = (1, -1, -1, 1)
 
 
@@ -116,7 +113,6 @@ def four_in(name: str) -> TideDates | None:
 
 
 # --- The command `difference`: checked before anything is read at length, then written and told
-
 
 SUFFIXES = (".tif", ".tiff")
 

@@ -11,8 +11,6 @@ from typing import Any
 
 from glsweep.errors import ConfigError
 
-# --- Whole files or none: write beside the target, then rename
-
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:

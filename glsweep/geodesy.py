@@ -19,9 +19,6 @@ from pyproj.exceptions import ProjError
 from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
-# --- Metres on the ground: lengths, distances and areas of what is drawn on a map, whichever map it is
-
-
 Points = npt.NDArray[np.float64]
 Metres = npt.NDArray[np.float64]
 Shapes = Sequence[BaseGeometry] | npt.NDArray[np.object_]
@@ -214,7 +211,6 @@ def _transformer(source: CRS, target: CRS) -> Transformer | None:
 
 
 # --- How long a metre of a map is on the ground, and which map is true where another is not
-
 
 ADMITTED_ERROR = 0.05
 """Of lengths. Polar stereographic, the map of the field, is 4 % off at 60 degrees and 3 % at its pole."""

@@ -6,8 +6,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import irfft2, next_fast_len, rfft2
 
-# --- Explicit randomness: every draw is named by a seed and the things it belongs to
-
 
 def seed_for(seed: int, *names: str | int) -> int:
     """Return a 63-bit seed that depends on `seed` and on every name, in order.

@@ -50,8 +50,6 @@ from glsweep.training.fit import Schedule
 from glsweep.training.memory import calibrate_on
 from glsweep.training.state import best_weights, load_start
 
-# --- The stage `retrain`: each stratum's winner is trained in full, and its best epoch is kept
-
 
 def retrain(study: Study, *, address: str | None, storage: str | None, console: Console) -> RetrainSummary:
     """Train every winner in full and write its folder under `members/`; return a summary.

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 # --- The commands that are not stages; heavy imports wait inside them
 
-
 COMMANDS: dict[str, Callable[..., int | None]] = {
     "predict": predict,
     "score": score,
@@ -55,7 +54,6 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
 
 
 # --- The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`
-
 
 _Path = Path | None
 _Paths = tuple[Path, ...]

@@ -24,9 +24,6 @@ from glsweep.scenes.scene import SceneEntry
 from glsweep.study import Study
 from glsweep.study.configuration import StudyConfig
 
-# --- What lies beside the rasters of a folder that no study can use as it is
-
-
 BELONGING = (".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".qmd", ".xml", ".ovr", ".msk", ".tfw")
 """Suffixes of files that are parts of others."""
 
@@ -55,7 +52,6 @@ def _what_is(path: Path) -> str:
 
 
 # --- Read every file of a data set, keep on after a fault, and collect all of them
-
 
 CARDS = (".yaml", ".yml", ".json")
 

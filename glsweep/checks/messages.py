@@ -21,9 +21,6 @@ from glsweep.report.figures import INK, NO_DATA, SOFT_INK, house_style, new_figu
 from glsweep.scenes.reading import Reading, UsedBand
 from glsweep.scenes.source import BandFacts
 
-# --- A reading of bands in words: short for a table, whole for a line of its own
-
-
 SHORT: dict[Role, str] = {
     "complex": "complex",
     "real": "real",
@@ -108,7 +105,6 @@ def _name(facts: BandFacts) -> str:
 
 
 # --- The findings on the console: a table, what is wrong, what to mind, and the verdict
-
 
 COLUMNS = ("scene", "size", "CRS", "posting", "bands", "valid", "coh.", "line\nkm", "rows\nlost")
 LEAST_NAME = 10
@@ -210,7 +206,6 @@ def _lines(console: Console, word: str, style: str, lines: list[str]) -> None:
 
 
 # --- All scenes on one picture: wrapped phase and lines, and what is to be minded of each
-
 
 MOST_SCENES = 48
 ACROSS = 4

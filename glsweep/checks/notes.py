@@ -10,9 +10,6 @@ import numpy as np
 
 from glsweep.checks.findings import SceneFindings, SceneMeasurements, SceneNote
 
-# --- What to mind of one scene, by its own pixels: each with the likely reason
-
-
 NOISE_COHERENCE = 0.20
 """Of pure noise the local coherence's median is about .17."""
 SOME_LINE_SHARE = 0.10
@@ -108,7 +105,6 @@ def _area_notes(pixels: SceneMeasurements) -> Iterator[SceneNote]:
 
 
 # --- What to mind of scenes beside each other: those unlike the others, and those that are there twice
-
 
 LEAST_SCENES = 4
 """From so many on it can be said what is usual."""

@@ -23,9 +23,6 @@ from glsweep.scenes.resample import COHERENCE_BOX_PX, local_coherence
 from glsweep.scenes.scene import BAND_PX, SceneEntry
 from glsweep.scenes.source import BandFacts, Source, Window
 
-# --- What a raster is, and everything that speaks against it, each reason found on its own
-
-
 Found = TypeVar("Found")
 
 
@@ -111,7 +108,6 @@ def _posting(source: Source) -> str:
 
 
 # --- What a scene's pixels say, read a band of rows at a time
-
 
 Mask = npt.NDArray[np.bool_]
 Phasors = npt.NDArray[np.complex64]

@@ -22,9 +22,6 @@ from glsweep.metrics.lines import STEP_M, LineDistances, line_distances
 from glsweep.scenes.lines import LineFile, read_groups
 from glsweep.scenes.names import name_mismatch
 
-# --- Reading two files of lines, and pairing what belongs together
-
-
 Lines = tuple[LineString, ...]
 
 
@@ -130,7 +127,6 @@ def _check_common(
 
 
 # --- What two files of lines have in common, as a table for people and one for programs
-
 
 POOLED = "all"
 EDGES_WIDTH = 2

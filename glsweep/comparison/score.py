@@ -33,8 +33,6 @@ from glsweep.scenes.catalogue import Catalogue, open_data
 from glsweep.scenes.scene import SceneEntry
 from glsweep.study.artifacts import write_artifact
 
-# --- What a reader of the metrics must know of models and data: said before the table, in a line each
-
 
 def cautions_of(members: Sequence[Member], card: DataCard, entries: Sequence[SceneEntry]) -> list[str]:
     """Return what to mind: models that know the data or another wavelength, scenes without a place.

@@ -36,8 +36,6 @@ from glsweep.scenes.vector_file import open_layer
 from glsweep.study.artifacts import Artifact
 from glsweep.study.evaluation_artifacts import LineMetrics
 
-# --- One scene drawn and measured against its own lines, with both kept beside each other
-
 
 @dataclass(frozen=True)
 class ScoredScene:
@@ -95,7 +93,6 @@ def _drawn_as_table(lines: Sequence[LineString], entry: SceneEntry) -> gpd.GeoDa
 
 
 # --- Which scenes are pooled together: by a column of the lines, the card's regions, or the data set
-
 
 REGION, DATA_SET = "region", "data_set"
 ELSEWHERE = "elsewhere"
@@ -212,7 +209,6 @@ def _check_column(path: Path, column: str) -> None:
 
 
 # --- The metrics of `score`: a row a scene, a row a group and one of all, as a table and as files
-
 
 Kind = Literal["scene", "group", "all"]
 

@@ -18,9 +18,6 @@ from glsweep.prediction.products import GPKG_VERSION
 from glsweep.scenes.lines import LineFile, read_groups
 from glsweep.scenes.names import only_dates
 
-# --- The ground between the outermost lines of several dates, as polygons
-
-
 APART = 1.5
 """Neighbouring transects of one line are a spacing apart at most; farther ones are of two lines."""
 
@@ -52,7 +49,6 @@ def envelope(zone: Zone, *, spacing_m: float) -> list[Polygon]:
 
 
 # --- The command `zone`: how far a line moves between dates, as a table and as a file
-
 
 PERCENTILES = (5, 50, 95)
 

@@ -7,9 +7,6 @@ from pydantic import AfterValidator
 
 from glsweep.errors import ConfigError
 
-# --- What a user says of a raster's bands: `phase, coherence`, `phase=3`, `real=i_ifg, imaginary=q_ifg`
-
-
 Role = Literal[
     "complex",
     "real",
@@ -136,7 +133,6 @@ them, so that a value which nothing tags is measured.
 
 # --- What a band's name and unit say that it is; a word counts as a whole word, not as letters within
 #     one
-
 
 OTHER = "other"
 """Named as something that is no part of an interferogram."""

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 # --- Whether a search space means what it says: nothing in it may contradict another part or be without
 #     effect
 
-
 Fault = tuple[Keys, str]
 """Where something is wrong, and what."""
 
@@ -268,7 +267,6 @@ def _told(value: Any) -> str:
 
 
 # --- Whether a data card means what it says: nothing in it may be without effect
-
 
 """Where something is wrong, and what."""
 

@@ -10,9 +10,6 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from glsweep.config.bands import Bands, NoData
 from glsweep.config.settings import Settings
 
-# --- Scenes to be simulated: how many, of what size, and as which radar would see them
-
-
 C_BAND_WAVELENGTH_M = 0.0555
 
 Tides = Literal["gauges", "resolved"]
@@ -45,7 +42,6 @@ class Simulation(Settings):
 
 
 # --- How ground is shared out between training, validation and test
-
 
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -117,7 +113,6 @@ class Split(Settings):
 
 # --- How patches are drawn from scenes
 
-
 COVERAGE_KEYS = ("box_px", "box_coverage", "fresh_share", "fresh_coverage")
 
 
@@ -167,7 +162,6 @@ class PatchSettings(Settings):
 
 
 # --- A data card: where the scenes and the lines are, and what must be known of them
-
 
 LineRule = Literal["all_touched", "bresenham"]
 LabelRule = Literal["all_touched", "bresenham", "buffered", "soft"]

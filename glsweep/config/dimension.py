@@ -17,9 +17,6 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from glsweep.config.settings import Settings, misfit
 from glsweep.config.trial import ParameterValue, TrialParameters, canonical
 
-# --- One dimension of a search space: what a parameter, or a tuple of tied ones, may be
-
-
 MOST_PERMUTED = 6
 """Values of which all orders are tried: 720 of six, and 5,040 of seven."""
 
@@ -139,7 +136,6 @@ def as_tuples(value: Any) -> Any:
 
 
 # --- What can be picked in a range: every number between its ends, or the points of a lattice
-
 
 MOST_ENUMERATED = 1000
 """Points of a lattice that a grid takes without being told which."""

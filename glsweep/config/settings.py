@@ -16,9 +16,6 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from glsweep.errors import ConfigError
 
-# --- YAML as people mean it: read by the core schema of version 1.2, and refused where readers disagree
-
-
 _TAG = "tag:yaml.org,2002:"
 _CORE = {
     "null": (r"~|null|Null|NULL|", "~nN"),
@@ -225,7 +222,6 @@ def _in_one_line(error: yaml.YAMLError, path: Path) -> str:
 
 
 # --- The base of every configuration model, and the one way a file of it is read
-
 
 Keys = Sequence[str | int]
 """The way to a value in a file: names of keys, and numbers of entries of a list."""

@@ -21,9 +21,6 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 from glsweep.config.space import Resources
 from glsweep.doctor import Finding, Severity, error
 
-# --- The faults of a cluster file, before `ray up` spends money on it
-
-
 HEAD, WORKER = "head", "worker"
 # What Ray's own preparation and validation raise on a file that they cannot use.
 REFUSALS = (
@@ -166,7 +163,6 @@ def _quiet() -> Iterator[None]:
 
 # --- Rules on a cluster file: who may reach the cluster
 
-
 AUTH_MODE = re.compile(r"\bRAY_AUTH_MODE=['\"]?(?P<mode>\w+)")
 OPEN_SERVICE = re.compile(r"--(?P<option>dashboard-host|host)[= ]['\"]?(0\.0\.0\.0|::)(?![\w.:])")
 WORLD = ("0.0.0.0/0", "::/0")
@@ -223,7 +219,6 @@ EXPOSURE_RULES = (authentication, open_services, open_ports)
 
 
 # --- Rules on a cluster file: what is copied and installed, and whether it fits what runs here
-
 
 IMAGE_KEYS = ("image", "head_image", "worker_image")
 IMAGE_RAY = re.compile(r"/ray(?:-ml|-llm)?:(?P<tag>[\w.-]+)")

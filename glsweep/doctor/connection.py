@@ -23,9 +23,6 @@ from glsweep.errors import ResourceError
 from glsweep.registry import files_of
 from glsweep.signals import kept_handlers, signals_for_this_process_alone
 
-# --- Whether Ray can start on this machine: folder, key, loopback, threads, open files, shared memory
-
-
 MIB_BYTES = 2**20
 # The address of a socket holds no longer path; macOS has 103.
 LONGEST_SOCKET_BYTES = 103
@@ -223,7 +220,6 @@ def _free_bytes(folder: Path) -> int:
 
 
 # --- Ray on this machine or on a cluster, and whether it can give what a trial asks for
-
 
 CONNECT_S = 5.0
 # How the protocol of Ray's servers begins (RFC 9113, section 3.4).

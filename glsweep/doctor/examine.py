@@ -29,9 +29,6 @@ from glsweep.doctor.probe import NodeAnswer, look_around
 from glsweep.errors import ResourceError, StudyError
 from glsweep.tracking.address import reach
 
-# --- All checks in their order: of a cluster that is connected, and of a cluster file
-
-
 FILE_RULES = (*file_sizes.SIZE_RULES, *file_software.SOFTWARE_RULES, *file_exposure.EXPOSURE_RULES)
 CLUSTER_CHECKS = (
     "requests",
@@ -187,7 +184,6 @@ def _silent(node: str, reason: str) -> Finding:
 
 
 # --- The command `doctor`: the same checks without a sweep
-
 
 COLOURS = {"error": "red", "warning": "yellow"}
 

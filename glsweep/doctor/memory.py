@@ -25,9 +25,6 @@ from glsweep.registry import is_imported
 from glsweep.search import check_names
 from glsweep.search.traversal import enumerate_grid, grid_options, is_finite
 
-# --- What a sweep needs of a cluster
-
-
 # A pixel of a stored patch: real and imaginary part as float32, and the mask.
 PIXEL_BYTES = 9
 SIZES = {"architecture", "patch_size_px", "base_width", "batch_size", "channels"}
@@ -117,7 +114,6 @@ def _choices(name: str, dimension: Dimension, conditions: set[str]) -> Iterator[
 
 
 # --- How much of a device's memory one training step takes, found without the device
-
 
 # Two small batches tell, for each moment of a step, what is fixed and what grows with the pixels.
 SIDE_PX = 16
@@ -231,7 +227,6 @@ class _LiveBytes(TorchDispatchMode):
 
 
 # --- Whether the trials that share a device, or a node's memory, fit into it
-
 
 GIB_BYTES = 2**30
 # Kernels, cuBLAS and cuDNN of one process; 0.3 to 0.6 GiB from one generation of GPUs to another.

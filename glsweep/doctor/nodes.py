@@ -17,9 +17,6 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from glsweep.config.space import Resources
 from glsweep.doctor import Finding, error, warning
 
-# --- The nodes that a cluster has, and those that its autoscaler could still start
-
-
 HEAD = "node:__internal_head__"
 ANSWER_S = 30.0
 
@@ -196,7 +193,6 @@ def unmet(resources: Resources, capacity: Capacity) -> Iterator[Finding]:
 
 
 # --- Whether all nodes run the same Python, Ray, PyTorch and glsweep as the driver
-
 
 REMEDY = "install the same lock on every node (requirements.lock, then this package)"
 

@@ -17,9 +17,6 @@ from pyarrow.fs import FileSystem
 
 from glsweep.doctor import Finding, error
 
-# --- Whether every node reads and writes the storage that the driver sees
-
-
 QUESTION = "driver"
 FAILURES = (OSError, ArrowInvalid, ValueError)
 REMEDY = "give --storage a folder that every node mounts, or s3://bucket/folder that every node may write to"
@@ -103,7 +100,6 @@ def _short(failure: BaseException) -> str:
 
 
 # --- What a node says of itself. Sent to the nodes, so it imports little and returns plain values
-
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 PACKAGES = ("ray", "torch", "glsweep")

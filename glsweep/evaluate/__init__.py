@@ -41,9 +41,6 @@ from glsweep.study.evaluation_artifacts import (
 from glsweep.sweep.outcomes import Failures, kept_apart, read_failures, surviving
 from glsweep.training.memory import calibrate_on, predict_patches
 
-# --- What a member scored, written on its own card: whoever is handed the member sees how good it is
-
-
 PATCH_FIGURES = ("relaxed_f1", "dice", "bf")
 LINE_FIGURES = ("lines_km", "reference_km", "mean_m", "completeness_200", "completeness_500", "false_km_200")
 
@@ -91,7 +88,6 @@ def _groups(lines: StudyLines | None, stratum: Stratum) -> list[LinesOnDataSet]:
 
 
 # --- The stage `evaluate`: the study's table, on patches that no network has seen
-
 
 EXAMPLES = 4
 

@@ -33,9 +33,6 @@ from glsweep.study.evaluation_artifacts import (
 )
 from glsweep.training.memory import truth_of
 
-# --- Bootstrap intervals of pooled metrics: what they are pooled from is drawn anew, with replacement
-
-
 DRAWS = 1000
 FEWEST_SCENES = 3
 """An interval over fewer scenes would say nothing."""
@@ -71,7 +68,6 @@ def interval(values: Values) -> tuple[float, float] | None:
 
 
 # --- Patches that no network has seen, and every metric of the table for predictions on them
-
 
 RELAXED = ("near_px", "predicted_px", "found_px", "truth_px")
 """The counts that the relaxed F1 follows from."""
@@ -211,7 +207,6 @@ def member_curves(test: HeldOut, probability: npt.NDArray[np.float32], tau: floa
 # --- How clear patches are, all over and where the line runs: what makes one data set harder than
 #     another
 
-
 NEAR_LINE_PX = 3
 COHERENCE_EDGES = (0.3, 0.6)
 """Below the first fringes can hardly be seen, above the last they are clear."""
@@ -293,7 +288,6 @@ def _median(values: npt.NDArray[np.float32]) -> float | None:
 
 
 # --- The same members on each data set apart, and what the difference comes from
-
 
 Probability = npt.NDArray[np.float32]
 

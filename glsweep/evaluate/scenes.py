@@ -47,8 +47,6 @@ from glsweep.study.evaluation_artifacts import (
 from glsweep.sweep.outcomes import Failures, kept_apart
 from glsweep.vectorize import draw_lines
 
-# --- Metrics of lines in metres: by scene, and pooled with bootstrap intervals over scenes
-
 
 def line_scores(distances: LineDistances) -> LineMetrics:
     """Return every metric of one scene or of several pooled; None where there is nothing to measure."""
@@ -150,7 +148,6 @@ def _known(value: float) -> float | None:
 
 # --- What a map of errors is drawn from: a scene's phase, and its lines with their distances
 
-
 LONGEST_PX = 500
 
 
@@ -192,7 +189,6 @@ def _coarse_phase_rad(entry: SceneEntry) -> npt.NDArray[np.float32]:
 
 
 # --- Members on whole held-out scenes, in metres: where patch sizes meet on the same ground
-
 
 CURVE_TAUS = (0.1, 0.3, 0.5, 0.7, 0.9)
 

@@ -15,8 +15,6 @@ from torch import Tensor
 from glsweep.config.space import Criterion
 from glsweep.study.evaluation_artifacts import HeldOutMetrics, StudyTable
 
-# --- What was counted at each threshold, and the metrics that follow from it
-
 
 @dataclass(frozen=True)
 class ThresholdCounts:
@@ -174,7 +172,6 @@ def _dice(true_positive: Tensor, predicted: Tensor, line: Tensor) -> Tensor:
 
 # --- Micro metrics: of all pixels together, from sums of counts
 
-
 Counts = npt.NDArray[np.float64]
 
 
@@ -203,7 +200,6 @@ def pooled_relaxed_f1(near: Counts, predicted: Counts, found: Counts, truth: Cou
 
 
 # --- What needs no training: the metric that a network must beat before it may be called good
-
 
 WORDS = {"all_line": "drawing everything", "no_line": "drawing nothing", "untrained": "an untrained network"}
 

@@ -13,9 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt
 
-# --- What "within a tolerance" means, said once
-
-
 # Lets 3 px of 33.3 m lie within 99.9 m in spite of rounding.
 _SLACK_PX = 1e-6
 
@@ -41,7 +38,6 @@ def disk_offsets(radius: float) -> npt.NDArray[np.int64]:
 
 
 # --- Exact distances between masks of many patches, for the cost of the few pixels that lines have
-
 
 Masks = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]

@@ -14,9 +14,6 @@ from shapely import LineString
 
 from glsweep.geodesy import arc_m, fine_vertices, in_space, lengths_m
 
-# --- How far two sets of lines lie apart, in metres along both: what is missed and invented counts
-
-
 Metres = npt.NDArray[np.float64]
 
 TOLERANCES_M = (100.0, 200.0, 500.0)
@@ -250,7 +247,6 @@ def _share_within(distances_m: Metres, lengths_m: Metres, tolerance_m: float) ->
 
 
 # --- How wide the zone is in which a grounding line moves: lines of several dates, along transects
-
 
 SPACING_M = 200.0
 REACH_M = 5_000.0

@@ -21,9 +21,6 @@ from glsweep.metrics.distances import (
 )
 from glsweep.metrics.lines import TOLERANCES_M
 
-# --- Predicted and true masks of many patches, and their metrics patch by patch
-
-
 PatchValues = npt.NDArray[np.float64]
 
 IOU_TOLERANCE_PX = 2.0
@@ -187,7 +184,6 @@ class MaskPairs:
 
 
 # --- Every metric of every patch at one threshold
-
 
 PatchMetrics = dict[str, npt.NDArray[np.float64]]
 

@@ -20,9 +20,6 @@ from torch import Tensor
 from glsweep.metrics.lines import TOLERANCES_M
 from glsweep.metrics.thresholds import Truth, best_within
 
-# --- Within how far of a drawn line the true one lies, in half widths of the drawn band
-
-
 Values = npt.NDArray[np.float64]
 
 SHARE = 0.68
@@ -123,7 +120,6 @@ def share_error(by_scene: Sequence[PiecesInBand], factor: float) -> float:
 
 
 # --- Precision against recall, both within a tolerance, exactly: at every probability that matters
-
 
 Floats = npt.NDArray[np.float32]
 Shares = npt.NDArray[np.float64]
@@ -226,7 +222,6 @@ def _reaching(values: Floats, thresholds: Floats) -> npt.NDArray[np.int64]:
 
 
 # --- How far a predicted probability can be taken at its word
-
 
 BINS = 10
 

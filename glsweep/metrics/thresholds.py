@@ -14,9 +14,6 @@ from glsweep.metrics.counts import ThresholdCounts
 from glsweep.metrics.distances import disk_offsets, radius_px
 from glsweep.study.artifacts import ThresholdCurve
 
-# --- Which bin between thresholds a value lies in, by a look into a table in place of a binary search
-
-
 # Beyond so many cells a table would not stay in the cache of a core.
 MOST_CELLS = 2**14
 
@@ -80,7 +77,6 @@ def _cell(values: Tensor, cells: int) -> Tensor:
 
 
 # --- Counts at all thresholds at once, on the device: the metrics that rank trials and choose tau
-
 
 # Patches are counted in groups of about this many pixels, which bounds the memory for indices.
 _GROUP_PX = 2**22

@@ -14,8 +14,6 @@ from glsweep.config.trial import TrialParameters
 from glsweep.errors import ConfigError
 from glsweep.registry import ARCHITECTURES, is_imported
 
-# --- From the stored interferogram to a network's input channels
-
 
 @overload
 def has_data(image: Tensor) -> Tensor: ...

@@ -10,8 +10,6 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import batch_norm, conv2d, interpolate, pad
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-# --- How a map lies in memory, on which the ways of layers depend that are fast on CPUs
-
 
 def lies_channels_last_on_cpu(features: Tensor) -> bool:
     """Whether (N, C, H, W) is on a CPU, channels last, and not looked at, as where memory is foretold."""
@@ -58,7 +56,6 @@ class _Concatenation(torch.autograd.Function):
 
 
 # --- 3x3 convolution that stays fast on CPUs where it has few outputs
-
 
 # The numbers in a register. A kernel fills one with the outputs of a pixel, and with 8 of them half of it.
 LANES = 16
@@ -151,7 +148,6 @@ def _way_back(
 
 
 # --- Batch normalisation that stays fast on CPUs where there are few channels
-
 
 # PyTorch's kernel goes along a pixel's channels, and with 4 of them fills a quarter of a register or less.
 COLUMNS = 64
@@ -247,7 +243,6 @@ def _scaled(rows: Tensor, *of_channels: Tensor, eps: float) -> Tensor:
 
 
 # --- Bilinear upsampling by two, whose way back is a convolution on CPUs
-
 
 # Where output pixels lie at quarters between the input's: 1/4, 3/4, 3/4, 1/4 of an input pixel go to the
 # four outputs around it. Exact in bfloat16.

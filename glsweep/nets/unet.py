@@ -9,9 +9,6 @@ from torch import Tensor, nn
 from glsweep.errors import DataError
 from glsweep.nets.cpu import BatchNorm2d, Conv2d, concatenated
 
-# --- The blocks that the networks share
-
-
 PUBLISHED_RATES = (6, 12, 18)
 TOTAL_STRIDE = 16
 

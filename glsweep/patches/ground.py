@@ -19,9 +19,6 @@ from glsweep.patches.windows import GroundStrip, SummedArea
 from glsweep.scenes.polygons import pixels_within, read_region
 from glsweep.scenes.scene import SceneEntry
 
-# --- Where scenes and patches lie on the ground, in one map for all, and proof that splits share none
-
-
 Points = npt.NDArray[np.float64]
 Polygons = npt.NDArray[np.object_]
 
@@ -241,7 +238,6 @@ def _line_m(entry: SceneEntry, outline: Polygon | MultiPolygon, crs: CRS) -> flo
 
 
 # --- Ground that is held out: scenes and polygons that a split claims, and what is left of the others
-
 
 PRECEDENCE: tuple[SplitName | None, ...] = ("test", "val", "train", None)
 """Who keeps ground that several claim."""

@@ -25,8 +25,6 @@ from glsweep.randomness import generator_for
 from glsweep.scenes.scene import SceneEntry
 from glsweep.study.artifacts import CountsBySplit, GroundProof, PatchCounts
 
-# --- Which windows become patches: one row a patch, before any pixel is copied
-
 
 class Quota(NamedTuple):
     """Most patches of one size that a piece of ground may give."""
@@ -214,7 +212,6 @@ def _polygons(outlined: pd.DataFrame) -> Polygons:
 
 
 # --- How much two patches have in common at most
-
 
 ROWS_AT_ONCE = 512
 

@@ -14,8 +14,6 @@ from glsweep.simulation import projected_crs
 from glsweep.study import Study
 from glsweep.study.artifacts import DataSummary, write_artifact
 
-# --- A first look at a study's data: which scenes can be used, and how their ground is split
-
 
 @dataclass(frozen=True)
 class Survey:

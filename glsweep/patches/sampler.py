@@ -8,9 +8,6 @@ import numpy.typing as npt
 from glsweep.config.data_card import PatchSettings
 from glsweep.patches.windows import Places, Position, SummedArea, WindowCounts, survey_ground
 
-# --- The published way of drawing patches: uniform positions, held apart by a coverage map
-
-
 CANDIDATES_PER_PATCH = 30
 """Windows tried for each patch asked for; what is not found by then is not there to be found."""
 
@@ -110,7 +107,6 @@ def _draw(
 
 
 # --- Patches spread evenly along the line, and stated shares of them near it and far from it
-
 
 TRIES = 24
 """Windows tried at once around each chosen pixel before all that hold it are looked at."""

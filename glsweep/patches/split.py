@@ -26,9 +26,6 @@ from glsweep.randomness import generator_for
 from glsweep.scenes.scene import SceneEntry
 from glsweep.study.artifacts import SplitFindings
 
-# --- Sharing a whole out by fractions: groups of scenes between splits, and counts between pieces
-
-
 EXACT_GROUPS = 10
 ORDERS = 64
 """Random orders tried where the assignments are too many to be searched."""

@@ -23,8 +23,6 @@ from glsweep.scenes.source import Window
 from glsweep.study import Study
 from glsweep.study.artifacts import PatchMeta, TrainedOn, read_artifact, write_artifact
 
-# --- The patches of one split, as arrays that can be shared without copying
-
 
 @dataclass(frozen=True)
 class PatchArrays:
@@ -62,7 +60,6 @@ class PatchArrays:
 
 
 # --- Patches of one size, cut from scenes into arrays on disk
-
 
 META = "meta.json"
 """Its presence says that the folder of patches is complete."""
@@ -170,7 +167,6 @@ def _by_band(
 
 
 # --- Patches on disk, one folder a patch size, memory-mapped by those who train on them
-
 
 FORMAT = 3
 """Raised when stores made before can no longer be used."""

@@ -11,9 +11,6 @@ import numpy.typing as npt
 import shapely
 from shapely import Polygon
 
-# --- Ground cut into parallel strips, so that each holds its share of the lines
-
-
 STEPS = 1000
 """The lines' extent is cut into so many steps where their length is cumulated."""
 
@@ -75,7 +72,6 @@ def cut_at_quantiles(lines: npt.NDArray[np.object_], shares: Sequence[float]) ->
 
 
 # --- What windows of a scene hold, counted at four lookups each by summed-area tables
-
 
 Mask = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int32]

@@ -21,9 +21,6 @@ from glsweep.scenes.resample import Interferogram, multilook
 from glsweep.scenes.source import Window
 from glsweep.tracking.registry import fetched_member
 
-# --- Overlapping windows over a scene, and how much each of their pixels counts
-
-
 GRID_PX = 16
 """Networks halve the resolution four times: windows that start on this grid are halved alike."""
 LEAST_WEIGHT = 1e-3
@@ -121,7 +118,6 @@ def member_probability(members: Sequence[Member], image: Tensor, *, turned: bool
 
 
 # --- Opening the networks that are to predict, and making sure that they go together
-
 
 EMBEDDED = Path(__file__).with_name("embedded")
 """A network that knows simulated scenes alone; see docs/network.md."""
@@ -245,7 +241,6 @@ def fit_to(header: RasterHeader, members: list[Member]) -> SceneInput:
 
 
 # --- A scene's probability from overlapping windows, finished strip by strip
-
 
 BATCH_WINDOWS = 8
 

@@ -24,10 +24,6 @@ from glsweep.scenes.raster import read_header
 from glsweep.scenes.raster_files import distinct, is_raster_there, rasters_of_folder, refuse_nothing
 from glsweep.training.memory import keep_freed_memory
 
-# --- From the options of a command to open networks and a way to draw: checked before anything is
-#     written
-
-
 PATCHES_A_WINDOW = 2
 
 
@@ -105,7 +101,6 @@ def _check_windows(members: Sequence[Member], window_px: int) -> None:
 
 # --- Scene after scene under a bar; one that does not fit is left out and told
 
-
 Scene = TypeVar("Scene")
 Result = TypeVar("Result")
 
@@ -163,7 +158,6 @@ def print_refused(refused: Sequence[str], console: Console) -> int:
 
 
 # --- The command `predict`: checked before anything is written, then scene after scene
-
 
 UNKNOWN = (
     "uncert_m is empty: it is known of what one member draws at its card's threshold, not turned, and only "

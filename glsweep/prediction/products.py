@@ -24,9 +24,6 @@ from glsweep.scenes.probability import geojson_outline
 from glsweep.scenes.raster import RasterHeader
 from glsweep.vectorize import DrawnLine
 
-# --- What drawn lines are from: the scene and its dates, the radar, the networks, the threshold
-
-
 CONVENTIONS = "CF-1.11"
 
 
@@ -98,7 +95,6 @@ def scene_columns(scene: str, acquisition: Acquisition) -> dict[str, str]:
 
 
 # --- Drawn lines as files that GIS programs open
-
 
 DRIVERS: dict[Format, str] = {"gpkg": "GPKG", "geojson": "GeoJSON", "shp": "ESRI Shapefile"}
 GPKG_VERSION = "1.2"
@@ -197,7 +193,6 @@ def _ending(text: str) -> str:
 
 
 # --- What was made of a scene as a STAC item, by which catalogues find it: https://stacspec.org
-
 
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 LINE_MEDIA = {

@@ -28,9 +28,6 @@ from glsweep.scenes.probability import ProbabilityRaster, probability_raster
 from glsweep.scenes.raster import RasterHeader
 from glsweep.vectorize import DrawnLine, draw_lines
 
-# --- A scene at a glance: its phase with the lines, and the probability beside it
-
-
 LONGEST_PX = 1200
 WIDTH_IN = 12.0
 LINE = "#111111"
@@ -92,7 +89,6 @@ def _draw_lines(axes: Axes, lines: Sequence[LineString], posting_km: float) -> N
 
 
 # --- One scene, from its raster to a probability, lines and a picture
-
 
 Advance = Callable[[float], None]
 

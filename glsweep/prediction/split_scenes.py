@@ -26,9 +26,6 @@ from glsweep.study import Study
 from glsweep.study.artifacts import DataSummary, read_artifact
 from glsweep.vectorize import DrawnLine
 
-# --- Whole scenes of which a split has ground, to be drawn and measured against their own lines
-
-
 WINDOW_PX = 256
 """Side of the windows of every member, whatever patches it was trained on."""
 SHORTEST_M, BRIDGE_M = 1000.0, 500.0

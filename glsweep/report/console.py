@@ -29,8 +29,6 @@ from glsweep.sweep.rungs import parse_rules, rule_name
 from glsweep.sweep.status import Status, sweep_table
 from glsweep.tracking.address import browse_command, tracking_uri, trials_page
 
-# --- What is printed between and after the stages
-
 
 def print_data(found: DataSummary, console: Console) -> None:
     """Print what was found in scenes and lines, and how patches were drawn."""
@@ -134,7 +132,6 @@ def _state(study: Study, status: Status) -> str:
 
 
 # --- What other stopping rules would have done, as a table for a terminal
-
 
 LEAST = "\N{GREATER-THAN OR EQUAL TO}"
 

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-# --- What each metric means
-
 
 @dataclass(frozen=True)
 class Definition:

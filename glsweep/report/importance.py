@@ -27,9 +27,6 @@ from glsweep.report import counted, short
 from glsweep.report.results import Results
 from glsweep.tracking.address import parameter_label
 
-# --- The dimensions that trials differ in, as axes for figures and columns for tables
-
-
 MOST_CATEGORIES = 9
 SHOWN_AS_STRATUM = {"architecture", "patch_size_px"}
 
@@ -123,7 +120,6 @@ def _numeric_first(label: str) -> tuple[bool, float, str]:
 
 
 # --- How much each dimension decides a trial's figure, and how sure that is: fANOVA on bootstrap draws
-
 
 DRAWS = 30
 TREES = 8
@@ -226,7 +222,6 @@ def _quiet() -> Iterator[None]:
 
 
 # --- Which trials and dimensions importance is asked of: all of a patch size, then each stratum
-
 
 FEWEST_TRIALS = 12
 TRIALS_A_DIMENSION = 2

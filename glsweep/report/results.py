@@ -28,9 +28,6 @@ from glsweep.study.evaluation_artifacts import Curves, StudyLines, StudyTable
 from glsweep.sweep.records import Event, Judged, Ledger, Reported, SweepRecords, TrialRecord, read_records
 from glsweep.sweep.rungs import SeedScores
 
-# --- The sweep's ledger as tables: what each trial reported, and how it was judged
-
-
 JUDGED = ("trial_id", "rung_epoch", "value", "rank", "of", "kept", "cutoff")
 EPOCH_NUMBERS = ("metric", "epoch_s", "micro_batch")
 
@@ -74,7 +71,6 @@ def history_of(events: Iterable[Event], rank_by: Metric) -> History:
 
 
 # --- Everything a study has left on disk, read once for the report
-
 
 TRIAL_NUMBERS = (
     "index",

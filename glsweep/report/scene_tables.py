@@ -20,8 +20,6 @@ from glsweep.study.evaluation_artifacts import (
     StudyTable,
 )
 
-# --- Whole test scenes in metres: what the page and the console show of each member
-
 
 @dataclass(frozen=True)
 class LineRow:
@@ -141,7 +139,6 @@ def console_line_table(rows: Sequence[LineRow]) -> Table:
 
 
 # --- The members on each data set apart: what the page shows, and in words why the metrics differ
-
 
 CLASS_TITLES = ("noisy (below .3)", "fair (.3 to .6)", "clear (above .6)")
 """The classes of local coherence that recall is parted by, as `evaluate.surroundings` has them."""

@@ -11,9 +11,6 @@ from glsweep.report import DASH, FIGURE_WORDS, counted
 from glsweep.study.artifacts import CountsBySplit, DataSummary
 from glsweep.study.configuration import StudyConfig
 
-# --- What the report says of the data
-
-
 SPLIT_TITLES: dict[SplitName, str] = {"train": "training", "val": "validation", "test": "test"}
 
 

@@ -15,9 +15,6 @@ from glsweep.report.importance import tied_columns, varying
 from glsweep.report.results import Results
 from glsweep.sweep.rungs import SeedScores
 
-# --- The spread over seeds: what the same configuration reaches when only its seed differs
-
-
 CLEAR = 2.0  # standard errors that a lead must exceed to count as one
 
 
@@ -153,7 +150,6 @@ def _rows_of(results: Results, stratum: Stratum) -> Iterator[RungRow]:
 
 
 # --- How the sweep's trials ended, what stopping saved and which won, as rows for the page
-
 
 MOST_RUNGS_NAMED = 3
 

@@ -21,8 +21,6 @@ from glsweep.study.evaluation_artifacts import (
     TableRow,
 )
 
-# --- The study's table: for pandas, for the console, and (by its columns) for the page
-
 
 @dataclass(frozen=True)
 class Column:
@@ -197,7 +195,6 @@ def short_title(row: Predictor) -> str:
 
 
 # --- Metrics that the first table has no room for: patches with and without a line apart, pooled pixels
-
 
 WITH_LINE = (
     Column("dice_with_line", "Dice", 3, definition="dice"),

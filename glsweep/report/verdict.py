@@ -11,8 +11,6 @@ from glsweep.report.sweep_facts import CLEAR, failure_reasons, leads
 from glsweep.report.table import networks_of, patch_sizes, short_title
 from glsweep.study.evaluation_artifacts import NetworkRow
 
-# --- The study's answer in one sentence for each patch size
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -98,7 +96,6 @@ def _told_interval(row: NetworkRow) -> str:
 
 # --- What to mind about the sweep: failures, memory that ran out, and how far seeds decide
 
-
 MOST_NAMED = 6
 
 
@@ -154,7 +151,6 @@ def _about_seeds(results: Results) -> Iterator[str]:
 
 
 # --- What a reader must know before believing a metric of this study
-
 
 FEW_PATCHES = 30
 GREAT_FALL = 0.2

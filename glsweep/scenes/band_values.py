@@ -16,9 +16,6 @@ from scipy.ndimage import binary_opening
 from glsweep.config.bands import Role
 from glsweep.scenes.source import Window
 
-# --- What a band's values say that it is, from pixels at full resolution that hold data
-
-
 Values = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
@@ -277,7 +274,6 @@ def windows_to_look_at(shape: tuple[int, int]) -> Iterator[Window]:
 
 # --- What the values of `.npz` patches look like: a phase that fills a turn, or parts of a complex
 #     number
-
 
 SLACK = 2e-3
 """Share by which float16 may pass the end of a range."""

@@ -14,9 +14,6 @@ from glsweep.scenes.raster_files import SceneFiles, distinct, rasters_of_card, r
 from glsweep.scenes.scene import SceneEntry
 from glsweep.study.artifacts import CatalogueFindings, SceneFacts
 
-# --- The scenes of a data card, joined to their lines; pixels are read when asked for
-
-
 POSTING_TOLERANCE = 0.01
 
 

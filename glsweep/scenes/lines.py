@@ -24,9 +24,6 @@ from glsweep.scenes.names import cell_text, group_name, scene_name
 from glsweep.scenes.polygons import outlines_of
 from glsweep.scenes.vector_file import VectorLayer, open_layer
 
-# --- Lines that a file holds more than once: twice the same row, reversed, or as a part of another
-
-
 TOLERANCE = 1e-6
 """Of the CRS's unit: vertices within it are one."""
 
@@ -66,7 +63,6 @@ def _numbered(points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 
 
 # --- The parts of lines that lie where there is data: no network can see the rest
-
 
 ROUNDING_PX = 1e-6
 """What is no farther outside of the scene lies on its edge: map coordinates are rounded."""

@@ -25,8 +25,6 @@ from glsweep.errors import DataError
 from glsweep.scenes.formats.gdal import opened
 from glsweep.scenes.raster import RasterHeader, SquareGrid, has_place
 
-# --- Lines into pixels, by the rule that the data card names
-
 
 def line_mask(
     lines: Sequence[LineString], shape: tuple[int, int], transform: Affine, rule: LineRule
@@ -88,7 +86,6 @@ def _draw_bresenham(mask: npt.NDArray[np.uint8], part: LineString) -> None:
 
 # --- What a network is trained on where that is wider or softer than the line itself
 
-
 FULL = 255
 """The value of a training target on the line."""
 
@@ -123,7 +120,6 @@ def training_target(
 
 
 # --- Lines that come as rasters: a mask beside each scene, and the line that runs through it
-
 
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 MOST_LINE_SHARE = 0.5

@@ -33,9 +33,6 @@ from glsweep.scenes.formats.gdal import opened
 from glsweep.scenes.products import RASTER_SUFFIXES
 from glsweep.scenes.raster import RasterHeader
 
-# --- The dates in the name of a scene, in the forms that processors and archives write them
-
-
 FIRST_YEAR, LAST_YEAR = 1990, 2099
 LONGEST_PAIR_DAYS = 2 * 366
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -139,7 +136,6 @@ def _day(digits: str, order: str) -> date | None:
 
 
 # --- What the cells of a table say, the scenes that they name, and why two sets of names do not meet
-
 
 _OF_RASTERS = "hdf safe zip jp2 dat bin npz"
 _OF_LINES = "gpkg shp geojson json fgb dbf gml kml kmz gdb parquet"

@@ -27,9 +27,6 @@ from glsweep.geodesy import moved
 from glsweep.scenes.names import cell_text
 from glsweep.scenes.vector_file import VectorLayer, open_layer
 
-# --- Polygons as lines: their outlines, without the edges at which somebody cut them
-
-
 TOLERANCE = 1e-6
 """Of the CRS's unit: within it two points are one."""
 SEAM_TOLERANCE_M = 1.0

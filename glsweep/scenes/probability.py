@@ -18,9 +18,6 @@ from shapely import MultiPolygon, Polygon
 
 from glsweep.files import replacing
 
-# --- A raster's outline as GeoJSON wants it: in degrees, cut at the antimeridian, closed over a pole
-
-
 POINTS_A_SIDE = 32
 """Of the longest side at first: what is straight on the map is curved in degrees."""
 INEXACT_PX = 0.25
@@ -128,7 +125,6 @@ def _wrapped(longitude: float) -> float:
 
 
 # --- Probabilities as rasters: written strip by strip, read tile by tile, kept cloud-optimised
-
 
 BLOCK_PX = 512
 LONG_NAMES = {

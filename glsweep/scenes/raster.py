@@ -25,9 +25,6 @@ from glsweep.scenes.products import scene_stem
 from glsweep.scenes.reading import Reading
 from glsweep.scenes.source import Source, Window
 
-# --- Which rasters lie on a grid that can be used: squares of so many metres on the ground
-
-
 SQUARE_TOLERANCE = 0.01
 LEAST_POSTING_M, MOST_POSTING_M = 1.0, 5000.0
 

@@ -13,9 +13,6 @@ from scipy.ndimage import map_coordinates, uniform_filter
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.source import Window
 
-# --- What can be said of an interferogram without knowing its lines
-
-
 COHERENCE_BOX_PX = 5
 
 
@@ -49,7 +46,6 @@ def local_coherence(
 
 
 # --- An interferogram on another grid: averaged to its posting, then interpolated, as complex numbers
-
 
 Interferogram = npt.NDArray[np.complex64]
 Floats = npt.NDArray[np.float64]

@@ -19,8 +19,6 @@ from glsweep.scenes.npz_scene import NpzHeader
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.source import Window
 
-# --- A scene: one double-difference interferogram, where it lies, and its lines
-
 
 @dataclass(frozen=True)
 class Scene:
@@ -69,7 +67,6 @@ class Scene:
 
 
 # --- One scene on disk: its header and its lines, and its pixels when they are asked for
-
 
 BAND_PX = 2**23
 """Pixels that are read at once where a whole scene might not fit the memory."""

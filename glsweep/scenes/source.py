@@ -12,9 +12,6 @@ from rasterio.crs import CRS
 
 from glsweep.errors import DataError
 
-# --- What a file is by its first bytes, since its suffix says only what it should be
-
-
 HEAD_BYTES = 1024
 PROLOGUE = re.compile(rb"<\?xml[^>]*>\s*")
 HDF5, NETCDF, OTHER = "HDF5", "NetCDF-3", "other"
@@ -79,7 +76,6 @@ def refuse_no_raster(path: Path) -> str:
 
 
 # --- What a raster is to all who read one, whatever its format: bands, and what the file says of each
-
 
 Mask = npt.NDArray[np.bool_]
 

@@ -18,10 +18,6 @@ from shapely.geometry.base import BaseGeometry
 
 from glsweep.errors import DataError
 
-# --- Geometries from well-known binary, those included that GEOS refuses: lines of one point, open
-#     rings
-
-
 POINT, LINE, POLYGON, COLLECTIONS = 1, 2, 3, (4, 5, 6, 7)
 RING_POINTS = 4
 """What GEOS asks of a ring, its end included."""
@@ -109,7 +105,6 @@ def _polygon(rings: list[npt.NDArray[np.float64]]) -> BaseGeometry:
 
 
 # --- One layer of a vector file: whether it is whole, its CRS, its columns, its rows
-
 
 T = TypeVar("T")
 

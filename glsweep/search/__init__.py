@@ -17,9 +17,6 @@ from glsweep.search.draws import Configurations, first_points
 from glsweep.search.plan import ListedPlan, Plan, PlannedTrial
 from glsweep.search.traversal import Picked, grid_points, random_pick, traverse
 
-# --- Whether the dimensions of a search space name parameters that exist and values that can be met
-
-
 DRAWS_PER_VALUE = 20
 
 

@@ -28,8 +28,6 @@ from glsweep.search.traversal import (
     traverse,
 )
 
-# --- From points of a search space to trials, each configuration once
-
 
 class Configurations:
     """Makes trials of points, and knows which configurations have been taken.
@@ -92,7 +90,6 @@ class Configurations:
 
 
 # --- The configurations that a space names to be tried first
-
 
 DRAWS = 100
 

@@ -22,9 +22,6 @@ from glsweep.search.draws import Configurations, first_points, size_of, untried
 from glsweep.search.plan import EarlierTrial, NoProposal, PlannedTrial
 from glsweep.search.traversal import SET_BY_STRATUM, Picked, Point, picks_within, strata_of, traverse
 
-# --- What Optuna knows of one stratum, and what it proposes next
-
-
 # Results before the estimator takes over from chance; its densities need a few.
 STARTUP_TRIALS = 10
 
@@ -133,7 +130,6 @@ def _sampler(seed: int, *, at_random: bool) -> BaseSampler:
 
 
 # --- Search by Optuna's tree-structured Parzen estimator (Watanabe 2023, arXiv:2304.11127)
-
 
 # So often Optuna is asked for a configuration that is new, and then so often chance.
 ASKS, DRAWS = 10, 50

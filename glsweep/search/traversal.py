@@ -11,9 +11,6 @@ from glsweep.config.space import SearchSpace
 from glsweep.config.trial import ParameterValue, Stratum, canonical
 from glsweep.errors import ConfigError
 
-# --- One traversal of a search space with a pluggable choice; every sampler is a way to pick
-
-
 Picked = int | float
 Pick = Callable[[str, Dimension], Picked]
 
@@ -149,7 +146,6 @@ def draw(dimensions: Mapping[str, Dimension], generator: np.random.Generator) ->
 
 
 # --- The strata of a search space, and what can be picked within one
-
 
 SET_BY_STRATUM = set(Stratum._fields)
 

@@ -40,9 +40,6 @@ from glsweep.simulation.radar import (
     whole_footprint,
 )
 
-# --- One simulated scene, from an outline to an interferogram with its lines
-
-
 COLLAR_SHARE = 0.6
 GAP_SHARE = 0.08
 WOBBLE_M = 40.0
@@ -202,7 +199,6 @@ def _clean(phase_rad: npt.NDArray[np.float64]) -> npt.NDArray[np.complex64]:
 
 
 # --- A folder of simulated scenes in the study layout, as if it had been obtained
-
 
 # In West Antarctica, where EPSG:3031 has such coordinates.
 FIRST_XY_M = (-1_500_000.0, -700_000.0)

@@ -22,9 +22,6 @@ from glsweep.errors import ConfigError, DataError
 from glsweep.randomness import power_law_field
 from glsweep.scenes.vector_file import open_layer
 
-# --- Grounding lines as coasts are: sinuous at every scale, now and then with an ice rise
-
-
 BELT_M = 8000.0
 LARGEST_MARGIN_PX = 128
 SMALLEST_ISLAND_SHARE, SMALLEST_POND_SHARE = 2e-4, 0.01
@@ -110,7 +107,6 @@ def distance_px(lines: tuple[LineString, ...], shape: tuple[int, int]) -> npt.ND
 
 
 # --- Outlines from a file of real grounding lines, cut out at random
-
 
 TRIES = 200
 LEAST_SHARE = 0.1
@@ -221,7 +217,6 @@ def _roughened(line: LineString, generator: np.random.Generator) -> LineString:
 
 
 # --- Lines as analysts leave them: several rows a scene, none where there is no data
-
 
 SHORTEST_M, LONGEST_M = 5_000.0, 30_000.0
 HAND_M = 1_000.0

@@ -10,9 +10,6 @@ from scipy.special import expit
 from glsweep.config.data_card import Tides
 from glsweep.randomness import power_law_field
 
-# --- The belt of fringes: ice bends between its bed and its floating level as an elastic beam
-
-
 WATER_DENSITY_KG_M3 = 1027.0
 GRAVITY_M_S2 = 9.81
 POISSON_RATIO = 0.3
@@ -213,7 +210,6 @@ def draw_widely(generator: np.random.Generator) -> Strengths:
 
 
 # --- What is in the phase besides the tide: air, orbits, ice flow and water that moves under the ice
-
 
 MOTION_SLOPE = -4.0
 MOTION_REACH_M = 3_000.0

@@ -16,9 +16,6 @@ from skimage.draw import polygon2mask
 from glsweep.randomness import power_law_field
 from glsweep.simulation.phase import AS_REAL, Strengths
 
-# --- Traces of how a radar takes a scene: burst seams, and slanted borders without data
-
-
 BURST_M = 20_000.0
 SWATH_EDGE_SHARE = 0.3
 
@@ -88,7 +85,6 @@ def pixels_within(footprint: Polygon, shape: tuple[int, int]) -> npt.NDArray[np.
 
 
 # --- Speckle: what multilooking leaves of two partly coherent circular-Gaussian signals
-
 
 FRONT_M = (8_000.0, 60_000.0)
 """How far from the line a shelf ends."""
@@ -197,7 +193,6 @@ def _circular_gaussian(shape: tuple[int, ...], generator: np.random.Generator) -
 
 
 # --- What processors do to a noisy phase before anyone sees it: they strengthen its fringes
-
 
 WINDOW_PX = 32
 STRIDE_PX = 8

@@ -19,10 +19,6 @@ from glsweep.config.dimension import Dimension, as_tuples
 from glsweep.config.settings import Settings
 from glsweep.config.space import SearchSpace
 
-# --- A study's whole configuration, as it is frozen into the study's folder, and the stages that follow
-#     it
-
-
 Stage = Literal["simulate", "prepare", "sweep", "retrain", "calibrate", "evaluate", "report"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
@@ -70,7 +66,6 @@ def _changed(value: Any, change: Callable[[Path], Path]) -> Any:
 
 
 # --- What may change in a study: what decides its results, what decides where it runs, and what is text
-
 
 _OF_CARD = r"card(\.parts\.\d+)?"
 _TESTED_AGAIN: tuple[Stage, ...] = ("simulate", "prepare", "evaluate", "report")

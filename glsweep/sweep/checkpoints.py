@@ -14,9 +14,6 @@ from safetensors import SafetensorError, safe_open
 from glsweep.errors import ResourceError
 from glsweep.sweep.records import Ended, Reopened, SweepRecords, TrialEvent, TrialRecord
 
-# --- Where a sweep's checkpoints lie: a folder, or any store that every node reaches
-
-
 CHECKPOINT_FILE = "state.safetensors"
 EARLIER_FILE = "earlier.safetensors"
 

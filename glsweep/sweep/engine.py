@@ -37,9 +37,6 @@ from glsweep.sweep.tune import HaltStopper, JournalScheduler, QueueSearcher
 from glsweep.training.fit import Schedule
 from glsweep.training.state import Start, load_start
 
-# --- The engine: runs a plan's trials through Ray Tune until each is over, however often it is begun
-
-
 # Workers that may be starting up, or wait for a place on a cluster: an autoscaler starts nodes for them.
 WORKERS_IN_WAITING = 32
 

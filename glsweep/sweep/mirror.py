@@ -21,8 +21,6 @@ from glsweep.tracking.runs import Condition, Epoch, RunState
 from glsweep.tracking.store import SystemMetrics
 from glsweep.tracking.tracker import Tracker, origin_tags, track_members
 
-# --- What MLflow is to hold of a sweep, told from its records alone
-
 
 @dataclass(frozen=True)
 class Tracked:
@@ -125,7 +123,6 @@ def _epochs_after(last: int, record: TrialRecord, metric: Metric) -> list[Epoch]
 
 
 # --- The listener that keeps MLflow in step with the journal, off the path of training
-
 
 INTERVAL_S = 1.0
 LONGEST_PAUSE_S = 30.0

@@ -26,9 +26,6 @@ from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.sweep.rungs import SeedScores, first_best
 from glsweep.tracking.address import parameter_label
 
-# --- Strata that failed: in which stage, why, and what helps. The others go on without them
-
-
 SAME_COMMAND = "in the search space, then give the same command"
 # What a member's own weights, or too little memory for them, can bring about. A full disk or a scene that
 # cannot be read is nobody's own fault: that stops the stage, and the same command continues.
@@ -151,7 +148,6 @@ def _is_searched(space: SearchSpace, parameter: str) -> bool:
 
 
 # --- From the sweep's records: a table of all trials, and the best configuration of each stratum
-
 
 FIRST_COLUMNS = ("trial_id", "index", "configuration", "replicate", "stratum")
 LAST_COLUMNS = ("outcome", "rung_epoch", "epochs", "best_epoch", "best", "reason", "wall_s")

@@ -13,8 +13,6 @@ from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.sweep.rungs import SeedScores, first_best, rung_epochs
 from glsweep.tracking.address import Labelled, parameter_label
 
-# --- What a sweep was begun with, as far as it says how much there is to do
-
 
 @dataclass(frozen=True)
 class SweepTerms:
@@ -87,7 +85,6 @@ def _planned(plan: Plan) -> dict[Stratum, int | None]:
 
 
 # --- How long a sweep will still take, judged by what its trials have taken so far
-
 
 SECONDS_PER_HOUR = 3600.0
 

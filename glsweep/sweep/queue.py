@@ -22,9 +22,6 @@ from glsweep.sweep.journal import CRASHES_IN_A_ROW, Decision, Journal
 from glsweep.sweep.records import TrialRecord
 from glsweep.training.cohort import kind
 
-# --- Which trials train together, as one network in one process; see `glsweep.training.cohort`
-
-
 # Up to so many pixels of a batch times the network's width a CPU gains a quarter or more by cohorts of
 # this size: see benchmarks/RESULTS.md.
 PAYS_UP_TO = 2**18
@@ -196,7 +193,6 @@ def _goes_on(record: TrialRecord, rung_epoch: int) -> bool:
 
 
 # --- Which trial comes next: one that was cut off, another seed of a good one, or a new one of the plan
-
 
 SECONDS_PER_HOUR = 3600.0
 

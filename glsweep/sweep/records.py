@@ -17,8 +17,6 @@ from glsweep.files import write_text
 from glsweep.search.plan import PlannedTrial
 from glsweep.training import is_better
 
-# --- What can happen in a sweep; the ledger is a list of these, and everything else follows from it
-
 
 class Began(Settings):
     """The sweep was begun, or taken up again; whatever ran before runs no more.

@@ -19,8 +19,6 @@ from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.sweep.rungs import Rung, SeedScores, rule_name, rung_epochs
 from glsweep.training import is_better
 
-# --- What other stopping rules would have done, played over the learning curves of a finished sweep
-
 
 @dataclass(frozen=True)
 class Configuration:
@@ -190,7 +188,6 @@ def _shuffled(
 
 
 # --- Replayed rules in numbers, one row a rule
-
 
 # A rule is not told of when more of the trials than this would have trained on beyond their curves.
 LARGEST_UNKNOWN_SHARE = 0.5

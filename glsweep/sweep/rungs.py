@@ -33,8 +33,6 @@ from glsweep.registry import STOPPING_RULES
 from glsweep.sweep.records import Judged, TrialRecord
 from glsweep.training import is_better
 
-# --- Early stopping whose decisions do not depend on how fast each trial happens to run
-
 
 class StoppingRule(Protocol):
     """A rule of the user's own, made with the parameters that the search space gives it.
@@ -183,7 +181,6 @@ class Rung:
 
 # --- The rule by which configurations are ranked: the mean over their seeds that ran in full
 
-
 Ranked = TypeVar("Ranked")
 
 
@@ -227,7 +224,6 @@ def first_best(values: Iterable[tuple[Ranked, float]], metric: Metric) -> tuple[
 
 
 # --- Rules of early stopping by short names: `asha:2:3`, `median:4`, `none`
-
 
 RULES: dict[str, type[Asha | Median | NoStopping]] = {"asha": Asha, "median": Median, "none": NoStopping}
 FORMS = "asha:GRACE:REDUCTION, median:GRACE, none; asha or median alone for several"

@@ -31,9 +31,6 @@ from glsweep.sweep.records import (
     read_records,
 )
 
-# --- How a sweep stands, as a table for a terminal
-
-
 Cell = Callable[[StratumRow], str]
 
 
@@ -139,7 +136,6 @@ def _hours(row: StratumRow, seen: Overview, terms: SweepTerms) -> str:
 
 
 # --- What a person sees while a sweep runs: a table, and a line for what went wrong
-
 
 LINE_INTERVAL_S = 30.0
 # Drawing the table of a large sweep must not slow the sweep down.

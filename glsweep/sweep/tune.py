@@ -13,8 +13,6 @@ from glsweep.search.plan import NoProposal
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.queue import Cohort, TrialQueue
 
-# --- How Ray Tune learns that the sweep cannot go on
-
 
 class HaltStopper(Stopper):
     """Stops every trial once the journal has halted; each goes on from its checkpoint next time."""
@@ -85,7 +83,6 @@ class QueueSearcher(Searcher):
 
 
 # --- The scheduler through which Ray Tune asks the journal how each trial goes on
-
 
 LONGEST_REASON = 300
 

@@ -22,9 +22,6 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from glsweep.errors import GlsweepError, StudyError
 from glsweep.study import Study
 
-# --- What a value or a name is called in MLflow
-
-
 Labelled = str | float | Enum | Sequence["Labelled"] | None
 Tags = Mapping[str, Labelled]
 """What runs and versions are found and described by; a name without a dot goes under `glsweep.`."""
@@ -89,7 +86,6 @@ def tags(values: Tags) -> dict[str, str]:
 
 # --- The address of MLflow's store: from a path to a URI and back, and the page on which runs are
 #     compared
-
 
 SERVERS = ("http://", "https://")
 PAGES = "http://127.0.0.1:5000"
@@ -169,7 +165,6 @@ def _pages(uri: str) -> str:
 
 # --- What is done when MLflow fails: the study goes on, and one line tells what to do
 
-
 LONGEST_REASON = 200
 EXPECTED = (MlflowException, SQLAlchemyError, OSError, ImportError)
 """What MLflow raises when it says itself what is wrong; of anything else the kind is told too."""
@@ -219,7 +214,6 @@ def _remedy(uri: str) -> str:
 
 
 # --- Whether MLflow answers, without touching anything in it
-
 
 ANSWER_S = 8.0
 SERVER_ERROR = 500

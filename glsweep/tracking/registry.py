@@ -25,9 +25,6 @@ from glsweep.tracking.address import reached, sqlite_path
 from glsweep.tracking.sqlite_file import readable
 from glsweep.tracking.store import Store
 
-# --- MLflow's model registry: a member is a version of `glsweep-<architecture>-<patch size>`
-
-
 CHAMPION = "champion"
 CONTENT_TAG = "glsweep.content"
 MEMBER_FOLDER = "member"  # also named in served_member.py, which is stored with each model
@@ -188,7 +185,6 @@ def _save(target: Path, member: Path, example: npt.NDArray[np.float32], model: M
 
 
 # --- A member out of MLflow's model registry, by its address
-
 
 ADDRESS = re.compile(r"models:/[^/@]+(@[^/@]+|/[0-9]+)")
 

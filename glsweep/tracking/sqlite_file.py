@@ -47,10 +47,6 @@ from sqlalchemy import (
 from glsweep.files import replacing
 from glsweep.tracking.address import StoreError, sqlite_uri
 
-# --- Where MLflow looks for the artifacts of a store without a server: beside a SQLite file, or in the
-#     study
-
-
 ARTIFACTS = "mlartifacts"
 """The name of every folder in which a study lets MLflow keep artifacts."""
 LOCATIONS = (
@@ -100,7 +96,6 @@ def _folder(location: str) -> str | None:
 
 
 # --- An MLflow store that is one SQLite file: whole, of today's schema, and at home where it lies
-
 
 PATIENCE_S = 120.0
 """How long another process may take to make or change the file."""

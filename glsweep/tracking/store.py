@@ -16,9 +16,6 @@ from glsweep.study import Study
 from glsweep.tracking.address import SERVERS, StoreError, reached, sqlite_path, tracking_uri
 from glsweep.tracking.sqlite_file import ARTIFACTS, bring_home, ready
 
-# --- The store that was reached, and the study's experiment in it
-
-
 # MLflow's pages then open on runs and charts instead of on tools for language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 MEMBER_TAG = "glsweep.study."

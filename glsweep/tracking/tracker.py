@@ -21,9 +21,6 @@ from glsweep.tracking.address import Labelled, Tags
 from glsweep.tracking.runs import PARENT_TAG, TITLE_TAG, Epoch, Runs, RunState, TrackedRun
 from glsweep.tracking.store import Store, connect
 
-# --- Where a sweep's results come from: versions, the code's commit, the machine
-
-
 PACKAGES = ("torch", "ray", "mlflow", "optuna")
 
 
@@ -78,7 +75,6 @@ def _output(*command: str) -> str | None:
 
 
 # --- What a study tells MLflow, in the study's own words
-
 
 STUDY_TAG = "glsweep.study"
 """The study's name, which may change."""
@@ -226,7 +222,6 @@ class Tracker:
 
 
 # --- Retrained winners in MLflow: their history, their card, and what later stages add
-
 
 BY_DATA_SET = ("relaxed_f1", "dice", "bf")
 

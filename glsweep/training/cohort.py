@@ -33,8 +33,6 @@ from glsweep.training.memory import OutOfDeviceMemoryError, is_out_of_memory, ru
 from glsweep.training.state import TrainingState
 from glsweep.training.step import bits, computing_in
 
-# --- The optimisers of a cohort: each works on one row of a matrix that holds all its network's weights
-
 
 class CohortOptimizer:
     """Clips and steps for each network of a cohort on its own, as its trial's own optimiser does.
@@ -220,7 +218,6 @@ def _validate(network: nn.Module, tasks: Sequence[EpochTask]) -> tuple[list[floa
 
 # --- The training loop of a cohort: trials that train in one process as one network, and stay single
 #     trials
-
 
 Failure = TrainingDivergedError | OutOfDeviceMemoryError
 

@@ -25,9 +25,6 @@ from glsweep.training.memory import DevicePatches, place, run_in_memory, truth_o
 from glsweep.training.state import TrainingState
 from glsweep.training.step import CapturedStep, Step, bits, computing_in, count_parts, resolve, take_step
 
-# --- One epoch: training on every patch of one split, then validation on every patch of the other
-
-
 # A trial is ranked at its own best threshold, which for a young network may lie anywhere: that of one
 # which is never sure of a line lies below .01, that of a saturated one above .99.
 _NEAR_0 = torch.cat([torch.arange(1, 10) / 10_000, torch.arange(1, 10) / 1_000])

@@ -23,9 +23,6 @@ from glsweep.scenes.masks import FULL
 from glsweep.study.artifacts import ThresholdCurve
 from glsweep.training.state import TrainingState, copy_to_host, put_back
 
-# --- Memory that a process frees and needs again a moment later
-
-
 # Of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 # Older versions take no more than the second.
@@ -69,7 +66,6 @@ def _is_glibc() -> bool:
 
 
 # --- What happens when a device runs out of memory: the epoch is done again in smaller parts
-
 
 # PyTorch has a type for the device's allocator alone; libraries below it, and the CPU's allocator,
 # tell in words. oneDNN says no more than that a primitive failed.
@@ -170,7 +166,6 @@ def _first_line(error: Exception) -> str:
 
 # --- Patches where the network can reach them: on the device when they fit, else batch by batch
 
-
 # Activations need room beside the patches; beyond this share of the free memory they stay on the host.
 STORE_SHARE_OF_DEVICE = 0.25
 
@@ -244,7 +239,6 @@ def _shared(array: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Tensor:
 
 
 # --- Probabilities of a trained network on patches, and the threshold that suits them
-
 
 BATCH_PATCHES = 16
 

@@ -29,8 +29,6 @@ from glsweep.search.traversal import random_pick, traverse
 from glsweep.study import Study
 from glsweep.training import EpochReport
 
-# --- The whole state of a training run, kept as one safetensors file
-
 
 @dataclass
 class Progress:
@@ -191,7 +189,6 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 # --- Weights from which trials begin in place of random ones: found, checked, and kept in the study
-
 
 Start = Mapping[str, Mapping[str, Tensor]]
 """By architecture, what `load_state_dict` takes."""

@@ -13,8 +13,6 @@ from glsweep.config.trial import Precision, TrialParameters
 from glsweep.losses import HeadsLoss
 from glsweep.training.state import TrainingState
 
-# --- In which arithmetic a network's layers are computed in training
-
 
 def resolve(precision: Precision, device: torch.device) -> torch.dtype:
     """Return what a trial's `precision` is on `device`: float32, or bfloat16 where that is faster.
@@ -152,7 +150,6 @@ def _remember(network: nn.Module, parts: Sequence[dict[str, Tensor]], patches: S
 
 
 # --- One step of training on one batch; on a GPU, if asked for, as one graph in place of many launches
-
 
 # Libraries choose kernels and take their workspaces in the first steps, which must not be captured.
 WARM_UP_STEPS = 3

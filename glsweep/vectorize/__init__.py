@@ -15,9 +15,6 @@ from glsweep.geodesy import lengths_m
 from glsweep.vectorize.centre_lines import centre_lines
 from glsweep.vectorize.outlines import ProbabilityGrid, outlines, points_along, read_around, tiles
 
-# --- What a probability says across a line: how high it is, and over how many pixels
-
-
 Values = npt.NDArray[np.float64]
 
 REACH_PX = 12

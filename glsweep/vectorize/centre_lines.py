@@ -16,10 +16,6 @@ from shapely import LineString, MultiLineString, Polygon
 
 from glsweep.vectorize.outlines import ProbabilityGrid, at_edge_of_data, points_along
 
-# --- Where a middle line ends: at the edge of data in the middle of its band, elsewhere where the band
-#     does
-
-
 Points = npt.NDArray[np.float64]
 
 STEP_PX = 0.5
@@ -194,7 +190,6 @@ def _unit(way: Points) -> Points:
 
 
 # --- The middle of each outline: lines without spurs, loops and islands kept, short gaps bridged
-
 
 DENSE_PX = 0.5
 """Spacing of an outline's vertices, between which the middle is found."""

@@ -10,9 +10,6 @@ from scipy.ndimage import binary_dilation
 from shapely import LineString, Polygon
 from skimage.measure import find_contours
 
-# --- Points along a line, as many as are wanted in one go
-
-
 Values = npt.NDArray[np.float64]
 
 
@@ -27,7 +24,6 @@ def points_along(line: LineString, at: Values) -> Values:
 
 
 # --- A probability that is read a piece at a time, so that any scene fits the memory
-
 
 Floats = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
@@ -112,7 +108,6 @@ def at_edge_of_data(grid: ProbabilityGrid, points: Points) -> npt.NDArray[np.boo
 
 
 # --- Where a probability reaches a threshold: polygons with holes, between the pixels
-
 
 BEYOND_PX = 1
 """How far outlines are drawn beyond the scene, so that their middle reaches its border."""

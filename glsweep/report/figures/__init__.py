@@ -16,9 +16,6 @@ from matplotlib.figure import Figure
 from glsweep.config.trial import Stratum
 from glsweep.registry import ARCHITECTURES
 
-# --- The one look of all figures: colours, type, sizes, and how a figure becomes a PNG
-
-
 WIDTH_IN = 10.8  # the page shows a figure at 100 CSS pixels an inch
 DOTS_PER_INCH = 150
 
@@ -168,7 +165,6 @@ def draw_star(axes: Axes, x: Any, y: Any, colour: str) -> None:
 
 
 # --- Layout of one small axes a stratum: a row for each patch size, a column for each architecture
-
 
 Draw = Callable[[Axes, Stratum], None]
 

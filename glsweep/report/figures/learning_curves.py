@@ -21,8 +21,6 @@ from glsweep.report.figures import (
 from glsweep.report.results import MemberResults, Results
 from glsweep.report.sweep_facts import SeedRow, pooled_spread, seed_rows
 
-# --- Curves of the retrained members: losses and validation scores
-
 
 def draw_losses(results: Results) -> CaptionedFigure:
     """Draw training and validation loss of every member."""
@@ -186,7 +184,6 @@ def _best_words(course: pd.DataFrame) -> str:
 
 
 # --- The best configurations of each stratum with the spread over their seeds
-
 
 SHOWN = 6
 

@@ -29,9 +29,6 @@ from glsweep.report.results import Examples, Results
 from glsweep.report.scene_tables import best_member, line_rows
 from glsweep.study.evaluation_artifacts import LinesOnScene
 
-# --- Whole test scenes: phase with the true line, and the drawn one coloured by its error
-
-
 MOST_SCENES = 3
 FARTHEST_M = 500.0
 FOUND_M = 200.0
@@ -114,7 +111,6 @@ def _draw_ground(axes: Axes, arrays: Arrays, colours: str, opacity: float) -> No
 
 
 # --- Example patches of each member: phase, truth, prediction at tau, probability
-
 
 MOST_EXAMPLES = 3
 PHASE_COLOURS = "twilight_shifted"

@@ -19,9 +19,6 @@ from glsweep.report.figures import INK, CaptionedFigure, architecture_colour, cu
 from glsweep.report.importance import DRAWS, Axis, Panel, axis_for, labels_of, tied_columns, varying
 from glsweep.report.results import Results
 
-# --- Every trial as one line across its parameters to the figure that it reached
-
-
 COLOURS = "viridis_r"  # dark is good, and yellow lines on white would vanish
 STEPS = 24
 
@@ -144,7 +141,6 @@ def _draw_verticals(axes: Axes, verticals: list[Axis]) -> None:
 
 
 # --- Importance of each dimension as a dot with its interval, beside what chance alone would give
-
 
 ROW_IN, ROOM_IN = 0.34, 1.0
 CHANCE = "#cfd5da"

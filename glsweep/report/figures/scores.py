@@ -33,9 +33,6 @@ from glsweep.report.table import (
 )
 from glsweep.study.evaluation_artifacts import DataSetRow, StudyTable, TableRow
 
-# --- Bar charts of the test figures: one row of axes for each patch size
-
-
 SCORES = tuple(column for column in FIGURES if column.better == "high")
 UNTRAINED_TINT = 0.38
 Colour = tuple[float, float, float]
@@ -177,7 +174,6 @@ def _in_words(results: Results) -> str:
 
 
 # --- Relaxed recall in noisy, fair and clear surroundings, on each data set
-
 
 OWN_DASHES, OTHER_DASHES = "-", ((0, (4, 1.5)), (0, (1.2, 1)))
 

@@ -32,9 +32,6 @@ from glsweep.report.figures import (
 from glsweep.report.results import Results
 from glsweep.report.sweep_facts import judgements, ran_in_full, rule_words
 
-# --- Few rungs: a column of dots for each, with the cut-off at the time of each judgement
-
-
 COLUMN_WIDTH = 0.78  # of the distance between two rungs
 
 
@@ -115,7 +112,6 @@ def draw_courses(
 
 
 # --- The figure of early stopping: every judgement beside its cut-off, one panel a stratum
-
 
 MOST_COLUMNS = 9
 
@@ -203,7 +199,6 @@ def _in_words(results: Results, stratum: Stratum) -> str:
 
 
 # --- What other stopping rules would have done: epochs spent against figure lost, stratum by stratum
-
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY)
 SHARE_TICKS = (1, 2, 5, 10, 15, 20, 30, 40, 60, 80, 100)

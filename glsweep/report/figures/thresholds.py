@@ -29,8 +29,6 @@ from glsweep.study.evaluation_artifacts import (
     ReliabilityCurve,
 )
 
-# --- How each member's threshold was chosen
-
 
 def draw_calibration(results: Results) -> CaptionedFigure:
     """Draw the criterion against the threshold for every member."""
@@ -85,7 +83,6 @@ def _draw_curve(axes: Axes, curve: ThresholdCurve, colour: str) -> None:
 
 
 # --- Precision against recall, both within the tolerance, at every threshold
-
 
 EQUAL_F1 = (0.2, 0.4, 0.6, 0.8)
 
@@ -148,7 +145,6 @@ def _draw_equal_f1(axes: Axes) -> None:
 
 
 # --- How far a predicted probability can be taken at its word
-
 
 FEWEST_PX = 50
 """The share of fewer pixels is chance."""
