@@ -12,8 +12,7 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 
 from glsweep.config.space import SearchSpace
 from glsweep.search.draws import Configurations
-from glsweep.search.plan import ListedPlan, PlannedTrial
-from glsweep.search.traversal import grid_points
+from glsweep.search.plan import ListedPlan, PlannedTrial, grid_points
 
 
 class TinyNet(nn.Module):

@@ -36,15 +36,15 @@ from glsweep.sweep.engine import Job, run_trials, split_arrays
 from glsweep.sweep.outcomes import (
     Failures,
     changes_in_full,
-    changes_told,
+    changes_in_words,
     failure_in_retraining,
     kept_apart,
-    surviving,
+    surviving_strata,
 )
 from glsweep.sweep.overview import SweepTerms
 from glsweep.sweep.records import Ledger, SweepRecords, TrialRecord, read_records
 from glsweep.sweep.status import ConsoleListener
-from glsweep.tracking.address import without_stopping
+from glsweep.tracking.address import carry_on_without_store
 from glsweep.tracking.tracker import track_members
 from glsweep.training.fit import Schedule
 from glsweep.training.memory import calibrate_on
@@ -63,7 +63,7 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
     members = plan_members(study, won, checkpoints)
     job = retraining_job(study, members, checkpoints)
     changed = {m.stratum.title: changes_in_full(won[m.stratum.key], m.parameters) for m in members}
-    for text in changes_told(changed):
+    for text in changes_in_words(changed):
         console.print(f"  trained in full with {text}", highlight=False, markup=False)
     terms = SweepTerms.of_retraining(job.plan.strata, study.config.space)
     table = ConsoleListener(console, terms, title="Retraining of the winners")
@@ -71,7 +71,7 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
         records = run_trials(job, split_arrays(study, job.plan), [table])
     failed = write_members(study, members, records, won, checkpoints)
     checkpoints.clear()
-    with without_stopping(study, console):
+    with carry_on_without_store(study, console):
         track_members(study)
     trained = [member for member in members if member.stratum.key not in failed]
     return RetrainSummary(
@@ -223,7 +223,7 @@ def calibrate(study: Study) -> CalibrateSummary:
     scenes = split_scenes(study, "val")
     curves: dict[str, ThresholdCurve] = {}
     failed: Failures = {}
-    for key in surviving(study, read_artifact(study.winners_json, Winners).by_stratum):
+    for key in surviving_strata(study, read_artifact(study.winners_json, Winners).by_stratum):
         with kept_apart(failed, study, "calibrate", key):
             curves[key] = _calibrated(study, Stratum.parse(key), scenes)
     write_artifact(study.calibration_json, ThresholdCurves(by_stratum=curves))

@@ -28,7 +28,7 @@ from glsweep.scenes.cards import join_further, load_data, moved_to
 from glsweep.search import make_plan
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.signals import Ending, ending_in_order, ignore_further_signals
-from glsweep.study import Study, check_extension, create_study, extend_study, held, is_study, open_study
+from glsweep.study import Study, check_extension, create_study, extend_study, is_study, locked, open_study
 from glsweep.study.configuration import STAGES, Stage, StudyConfig, changes_between
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def _open(options: Options, first: Stage, stack: ExitStack, console: Console) ->
 
         check_start(space, plan, source)
     study = _make(directory, asked, plan, first) if known is None else known
-    stack.enter_context(held(study))
+    stack.enter_context(locked(study))
     if known is not None:
         study, plan = _extend(known, asked, source, console)
     if start:

@@ -135,10 +135,10 @@ def _report(study: Study, context: Context) -> StageSummary:
     from glsweep.register import register_members
     from glsweep.report.page import write_report
     from glsweep.sweep.mirror import track_study
-    from glsweep.tracking.address import without_stopping
+    from glsweep.tracking.address import carry_on_without_store
 
     summary = write_report(study)
-    with without_stopping(study, context.console):
+    with carry_on_without_store(study, context.console):
         # The trials too: the store may be another one than during the sweep, or made anew.
         track_study(study)
         for version in register_members(study).values():

@@ -185,7 +185,7 @@ def zone(
         Also write the zone to this file: its section along each transect, with its width, and the
         ground between the outermost lines, in a layer each.
     """
-    from glsweep.comparison.zone import print_zone
+    from glsweep.comparison import print_zone
     from glsweep.scenes.vector_file import split_layer
 
     if out is not None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from glsweep.cli import Debug, StudyFolder
 from glsweep.errors import ConfigError
 from glsweep.files import check_output_folder, replacing
-from glsweep.study import held, open_study
+from glsweep.study import locked, open_study
 
 
 def status(study: StudyFolder, /, debug: Debug = False) -> None:
@@ -52,7 +52,7 @@ def track(study: StudyFolder, /, debug: Debug = False) -> None:
     from glsweep.sweep.mirror import track_study
 
     opened = open_study(study)
-    with held(opened):
+    with locked(opened):
         sent = track_study(opened)
         if opened.is_done("evaluate"):
             register_members(opened)

@@ -18,7 +18,7 @@ from ray.exceptions import AuthenticationError
 
 from glsweep.config.space import Resources
 from glsweep.doctor import Finding, error, warning
-from glsweep.doctor.nodes import capacity, request_of, unmet
+from glsweep.doctor.nodes import capacity, request_of, unmet_request_of
 from glsweep.errors import ResourceError
 from glsweep.registry import files_of
 from glsweep.signals import kept_handlers, signals_for_this_process_alone
@@ -39,7 +39,7 @@ THREADS, THREADS_A_CORE = 200, 25
 FILES, FILES_A_CORE = 64, 4
 
 
-def lacking() -> Iterator[Finding]:
+def missing_requirements() -> Iterator[Finding]:
     """Find what keeps Ray from starting here. To be asked before it starts: it takes much itself."""
     folder, _ = chosen_folder()
     if folder is None:
@@ -59,7 +59,7 @@ def lacking() -> Iterator[Finding]:
     yield from _few_files()
 
 
-def drawbacks(store_bytes: float) -> Iterator[Finding]:
+def limitations(store_bytes: float) -> Iterator[Finding]:
     """Find what Ray can live with on this machine.
 
     Parameters
@@ -270,7 +270,7 @@ def _connect(address: str | None, folder: Path, imported: Sequence[str]) -> None
 
 
 def _start(folder: Path, environment: dict[str, list[str]] | None) -> None:
-    for finding in lacking():
+    for finding in missing_requirements():
         raise ResourceError(str(finding))
     give_key()
     try:
@@ -334,7 +334,7 @@ def trial_request(resources: Resources) -> dict[str, float]:
         When no single node could ever meet the request: it would wait for ever.
     """
     has = capacity()
-    for finding in unmet(resources, has):
+    for finding in unmet_request_of(resources, has):
         if finding.severity == "error":
             raise ResourceError(str(finding))
     return request_of(resources, has)

@@ -14,22 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from glsweep.config.space import Resources
-from glsweep.doctor import Finding, cluster_file, error, memory, nodes, warning
-from glsweep.doctor import cluster_file as file_exposure
-from glsweep.doctor import cluster_file as file_software
-from glsweep.doctor import cluster_sizes as file_sizes
-from glsweep.doctor import connection as this_machine
-from glsweep.doctor import nodes as threads
-from glsweep.doctor import nodes as versions
-from glsweep.doctor import probe as storage
-from glsweep.doctor.connection import connected, lacking
+from glsweep.doctor import Finding, cluster_file, cluster_sizes, error, memory, nodes, probe, warning
+from glsweep.doctor.connection import connected, limitations, missing_requirements
 from glsweep.doctor.memory import SweepRequirements
-from glsweep.doctor.nodes import Capacity, Node, capacity, request_of, unmet
-from glsweep.doctor.probe import NodeAnswer, look_around
+from glsweep.doctor.nodes import Capacity, Node, capacity, request_of, unmet_request_of
+from glsweep.doctor.probe import NodeAnswer, describe_node
 from glsweep.errors import ResourceError, StudyError
 from glsweep.tracking.address import reach
 
-FILE_RULES = (*file_sizes.SIZE_RULES, *file_software.SOFTWARE_RULES, *file_exposure.EXPOSURE_RULES)
+FILE_RULES = (*cluster_sizes.SIZE_RULES, *cluster_file.SOFTWARE_RULES, *cluster_file.EXPOSURE_RULES)
 CLUSTER_CHECKS = (
     "requests",
     "nodes that answer",
@@ -80,24 +73,26 @@ def examine_cluster(
         Seconds in which every node must have answered.
     """
     has = capacity()
-    findings = list(unmet(need.resources, has))
+    findings = list(unmet_request_of(need.resources, has))
     with ExitStack() as stack:
         folder = None
         if storage_root is not None:
             try:
-                folder = stack.enter_context(storage.question_in(storage_root))
-            except storage.FAILURES as failure:
-                findings.append(storage.unwritable(storage_root, failure))
+                folder = stack.enter_context(probe.question_in(storage_root))
+            except probe.FAILURES as failure:
+                findings.append(probe.unwritable_storage(storage_root, failure))
         answers = _ask(has.nodes, folder, answer_s)
         if folder is not None and storage_root is not None:
             faults = {node: answer["storage_fault"] for node, answer in answers.heard.items()}
-            findings += storage.unshared(folder, faults, storage_root)
+            findings += probe.unshared_storage(folder, faults, storage_root)
     findings += (_silent(node, reason) for node, reason in answers.silent.items())
-    here = look_around("driver", gpus=0)["versions"]
-    findings += versions.differing(here, {name: answer["versions"] for name, answer in answers.heard.items()})
+    here = describe_node("driver", gpus=0)["versions"]
+    findings += nodes.version_differences(
+        here, {name: answer["versions"] for name, answer in answers.heard.items()}
+    )
     findings += _by_node(need, has, answers)
     if len(has.nodes) == 1 and nodes.is_here(has.nodes[0]):
-        findings += this_machine.drawbacks(has.nodes[0].resources.get("object_store_memory", 0.0))
+        findings += limitations(has.nodes[0].resources.get("object_store_memory", 0.0))
     return findings
 
 
@@ -134,7 +129,7 @@ def _by_node(need: SweepRequirements, has: Capacity, answers: Answers) -> Iterat
                 trials=need.trials,
                 patch_bytes=need.patch_bytes,
             )
-        yield from threads.too_many(
+        yield from nodes.too_many_threads(
             node.name,
             resources=need.resources,
             together=together,
@@ -149,8 +144,8 @@ def _ask(ask: Iterable[Node], folder: str | None, answer_s: float) -> Answers:
     if len(wanted) == 1 and nodes.is_here(wanted[0]):
         node = wanted[0]
         gpus = node.resources.get("GPU", 0)
-        return Answers({node.name: look_around(node.name, gpus=gpus, storage=folder)}, {})
-    task = ray.remote(look_around)
+        return Answers({node.name: describe_node(node.name, gpus=gpus, storage=folder)}, {})
+    task = ray.remote(describe_node)
     tasks = {
         node.name: task.options(
             num_cpus=0,
@@ -252,7 +247,7 @@ def _escaped(finding: Finding) -> tuple[str, str, str]:
 
 
 def _examine_at(address: str | None, need: SweepRequirements, storage: str | None) -> list[Finding]:
-    if address is None and (missing := list(lacking())):
+    if address is None and (missing := list(missing_requirements())):
         return missing
     try:
         with connected(address):

@@ -23,7 +23,7 @@ from glsweep.losses import GroundingLineLoss
 from glsweep.nets import build_network
 from glsweep.registry import is_imported
 from glsweep.search import check_names
-from glsweep.search.traversal import enumerate_grid, grid_options, is_finite
+from glsweep.search.plan import enumerate_grid, grid_options, is_finite
 
 # A pixel of a stored patch: real and imaginary part as float32, and the mask.
 PIXEL_BYTES = 9

@@ -166,7 +166,7 @@ def request_of(resources: Resources, capacity: Capacity) -> dict[str, float]:
     return {"CPU": resources.cpus, "GPU": gpus} if gpus else {"CPU": resources.cpus}
 
 
-def unmet(resources: Resources, capacity: Capacity) -> Iterator[Finding]:
+def unmet_request_of(resources: Resources, capacity: Capacity) -> Iterator[Finding]:
     """Find a request that would wait for ever, or that may have to wait for a node to be started."""
     request = request_of(resources, capacity)
     where, gpus = "resources", request.get("GPU", 0.0)
@@ -197,7 +197,7 @@ def unmet(resources: Resources, capacity: Capacity) -> Iterator[Finding]:
 REMEDY = "install the same lock on every node (requirements.lock, then this package)"
 
 
-def differing(
+def version_differences(
     here: Mapping[str, str | None], there: Mapping[str, Mapping[str, str | None]]
 ) -> Iterator[Finding]:
     """Find the nodes whose versions differ from the driver's.
@@ -231,7 +231,7 @@ def _public(version: str | None) -> str | None:
 # --- Whether trials that run side by side have more threads than there are cores
 
 
-def too_many(
+def too_many_threads(
     node: str, *, resources: Resources, together: int, cores: int, threads: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Find threads that get into each other's way on a node.

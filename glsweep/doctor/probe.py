@@ -55,7 +55,7 @@ def answer_in(folder: str, name: str) -> str | None:
     return None
 
 
-def unshared(folder: str, faults: Mapping[str, str | None], root: str) -> Iterator[Finding]:
+def unshared_storage(folder: str, faults: Mapping[str, str | None], root: str) -> Iterator[Finding]:
     """Find the nodes that could not answer, and those whose answer did not arrive.
 
     Parameters
@@ -80,7 +80,7 @@ def unshared(folder: str, faults: Mapping[str, str | None], root: str) -> Iterat
             yield error(f"node {name} {seen}", where=f"storage {root}", remedy=REMEDY)
 
 
-def unwritable(root: str, failure: Exception) -> Finding:
+def unwritable_storage(root: str, failure: Exception) -> Finding:
     """Return the finding that the driver itself cannot use the storage."""
     return error(f"the driver cannot write there ({_short(failure)})", where=f"storage {root}", remedy=REMEDY)
 
@@ -120,7 +120,7 @@ class NodeAnswer(TypedDict):
     storage_fault: str | None
 
 
-def look_around(name: str, *, gpus: float, storage: str | None = None) -> NodeAnswer:
+def describe_node(name: str, *, gpus: float, storage: str | None = None) -> NodeAnswer:
     """Return what this node has installed, its cores, its threads and its GPUs' memory.
 
     Parameters

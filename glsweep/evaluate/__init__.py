@@ -38,7 +38,7 @@ from glsweep.study.evaluation_artifacts import (
     StudyLines,
     StudyTable,
 )
-from glsweep.sweep.outcomes import Failures, kept_apart, read_failures, surviving
+from glsweep.sweep.outcomes import Failures, kept_apart, read_failures, surviving_strata
 from glsweep.training.memory import calibrate_on, predict_patches
 
 PATCH_FIGURES = ("relaxed_f1", "dice", "bf")
@@ -144,7 +144,7 @@ def evaluate(study: Study) -> EvaluateSummary:
     """
     failed: Failures = {}
     won = read_artifact(study.winners_json, Winners).by_stratum
-    strata = [Stratum.parse(key) for key in surviving(study, won)]
+    strata = [Stratum.parse(key) for key in surviving_strata(study, won)]
     grounds = {size: _ground(study, size) for size in sorted({one.patch_size_px for one in strata})}
     scored, curves = _scored(study, strata, grounds, failed)
     lines = evaluate_scenes(study, [stratum for stratum in strata if stratum.key not in failed], failed)

@@ -151,7 +151,7 @@ def _known(value: float) -> float | None:
 LONGEST_PX = 500
 
 
-def keep_errors(path: Path, entry: SceneEntry, distances: LineDistances) -> None:
+def save_errors(path: Path, entry: SceneEntry, distances: LineDistances) -> None:
     """Keep a scene's phase, coarsely, and where the pieces of both sides lie and how far off.
 
     Holds phase_rad (rows, cols), NaN without data; size_km (height, width); for drawn and for
@@ -268,7 +268,7 @@ def _draw(scene: SplitScene, member: Member, drawing: Drawing, folder: Path) -> 
     told_as = os.path.relpath(header.path, folder)
     predicted = predict_scene(header, [member], drawing, folder, lambda _share: None, told_as=told_as)
     distances = scene.distances([one.line for one in predicted.lines])
-    keep_errors(folder / f"{header.name}-errors.npz", scene.entry, distances)
+    save_errors(folder / f"{header.name}-errors.npz", scene.entry, distances)
     return MeasuredLines(distances, _curve(scene, predicted.files[0]), scene.pieces_in_band(predicted.lines))
 
 

@@ -314,7 +314,7 @@ def _by_column(own: Sequence[PieceOfGround]) -> list[PieceOfGround]:
     return [replace(piece, split=piece.entry.split) for piece in own]
 
 
-def apart(pieces: Sequence[PieceOfGround], crs: CRS) -> list[PieceOfGround]:
+def ground_without(pieces: Sequence[PieceOfGround], crs: CRS) -> list[PieceOfGround]:
     """Take from each piece the ground that a split of higher precedence claims.
 
     Patches of what is left lie wholly in it, so that no two splits share ground.

@@ -14,9 +14,9 @@ from glsweep.config.data_card import SPLITS, Split, SplitName
 from glsweep.errors import DataError
 from glsweep.patches.ground import (
     PieceOfGround,
-    apart,
     common_map,
     footprint,
+    ground_without,
     hold_out,
     lines_within,
     whole_piece,
@@ -182,7 +182,7 @@ def split_ground(
         shared = _share(rest, split, shares, crs, largest_patch_px=largest_patch_px, seed=seed)
         rest, reason = shared.pieces, "; ".join(filter(None, [reason, shared.reason]))
         rule = rule if held_splits else shared.rule
-    pieces = apart([*held, *rest, *away], crs)
+    pieces = ground_without([*held, *rest, *away], crs)
     _check_every_split(pieces, split.rule)
     return GroundSplit(rule, reason, crs, tuple(pieces))
 

@@ -79,14 +79,14 @@ def print_failures(failed: Iterable[Failure], console: Console) -> None:
 def _print_where_to_compare(study: Study, console: Console) -> None:
     """Print the command and the page with which the trials are compared in a browser."""
     # Importing MLflow takes seconds, which what is printed before the end need not wait for.
-    from glsweep.tracking.address import without_stopping  # noqa: PLC0415
+    from glsweep.tracking.address import carry_on_without_store  # noqa: PLC0415
     from glsweep.tracking.store import connect  # noqa: PLC0415
 
     uri = tracking_uri(study)
     command = browse_command(uri)
     if command is not None:
         console.print(f"compare: {command}", soft_wrap=True, highlight=False, markup=False)
-    with without_stopping(study, console):
+    with carry_on_without_store(study, console):
         store = connect(study)
         page = trials_page(uri, store.experiment_id, study.id, study.config.space.search.rank_by)
         shown = "compare:" if command is None else "   then:"

@@ -13,7 +13,7 @@ import numpy as np
 
 from glsweep.config.bands import PHASES, STRENGTHS, Named, Role, meaning
 from glsweep.errors import DataError
-from glsweep.scenes.band_values import NEAR_END, BandValues, Values, fill_a_square, look_at
+from glsweep.scenes.band_values import NEAR_END, BandValues, Values, fill_a_square, values_of_window
 from glsweep.scenes.reading import RADIANS, SETTLE
 from glsweep.scenes.source import BandFacts
 
@@ -90,7 +90,7 @@ def recognise(path: Path, candidates: Sequence[Candidate]) -> Roles:
     return roles
 
 
-def check_asked(path: Path, candidates: Sequence[Candidate], roles: Roles) -> None:
+def check_requested_roles(path: Path, candidates: Sequence[Candidate], roles: Roles) -> None:
     """Make sure that bands can be what a user says; their range is checked where they are read.
 
     Raises
@@ -103,14 +103,14 @@ def check_asked(path: Path, candidates: Sequence[Candidate], roles: Roles) -> No
     for one in candidates:
         role, look = roles[one.number], one.look
         if role in PHASES:
-            _check_asked_phase(path, one, role)
+            _check_requested_phase(path, one, role)
         if role in ("real", "imaginary") and phase is not None and look.is_never_negative and look.high > 0:
             strength = "coherence" if look.looks_like_coherence else "magnitude"
             told = f"{one.title} is never negative, and {phase.title} looks like a wrapped phase"
             raise _ambiguous(path, told, f"`phase={phase.number}, {strength}={one.number}`")
 
 
-def _check_asked_phase(path: Path, one: Candidate, role: Role) -> None:
+def _check_requested_phase(path: Path, one: Candidate, role: Role) -> None:
     if meaning("phase", one.facts.unit) == "other":
         raise _ambiguous(
             path, f"{one.title} has the unit {one.facts.unit}, in which no phase is counted", "a phase"
@@ -118,7 +118,7 @@ def _check_asked_phase(path: Path, one: Candidate, role: Role) -> None:
     look = one.look
     if role in ("phase", "phase_pi") and look.is_never_negative and look.high < NEAR_END * pi:
         raise _ambiguous(path, f"{one.title} lies between {_likely(look)[0]}", "what it is")
-    stored = look_at([window / one.factor for window in one.windows])
+    stored = values_of_window([window / one.factor for window in one.windows])
     looks_like: list[Role] = ["phase"] if stored.looks_wrapped else []
     looks_like += [
         other
@@ -261,7 +261,7 @@ def _check_look(path: Path, one: Candidate, roles: Roles) -> None:
     """Make sure that a band's values are what its name says, or what was found for it."""
     role, look = roles[one.number], one.look
     if role in WRAPPED and not (look.looks_wrapped or _can_be_phase(look)):
-        unscaled = look_at([window / one.factor for window in one.windows])
+        unscaled = values_of_window([window / one.factor for window in one.windows])
         told, likelier = _likely(unscaled, is_named_phase=True)
         likely = _named_likely(one.number, likelier)
         raise _ambiguous(path, f"its phase, {one.title}, lies between {told}", likely)

@@ -141,7 +141,7 @@ class BandValues:
         )
 
 
-def look_at(windows: Sequence[Values]) -> BandValues:
+def values_of_window(windows: Sequence[Values]) -> BandValues:
     """Describe one band.
 
     Parameters

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from glsweep.config.bands import PHASES, BandTerm, NoData, Role, meaning, parse_bands
 from glsweep.errors import DataError
-from glsweep.scenes.band_roles import Candidate, check_asked, recognise
-from glsweep.scenes.band_values import ENOUGH_PX, in_zero_areas, look_at, windows_to_look_at
+from glsweep.scenes.band_roles import Candidate, check_requested_roles, recognise
+from glsweep.scenes.band_values import ENOUGH_PX, in_zero_areas, values_of_window, windows_to_look_at
 from glsweep.scenes.reading import SETTLE, Reading, UsedBand, Zeros, holds_data, refuse_flat, scaled
 from glsweep.scenes.source import BandFacts, Mask, Source
 
@@ -71,7 +71,7 @@ def find_reading(source: Source, asked: str = "auto", nodata: NoData = None) -> 
     roles = {number: role for number, role in chosen.items() if role is not None}
     is_asked = bool(roles)
     if is_asked:
-        check_asked(source.path, candidates, roles)
+        check_requested_roles(source.path, candidates, roles)
     else:
         roles = recognise(source.path, candidates)
     parts = tuple(UsedBand(number, role, source.bands[number - 1]) for number, role in roles.items())
@@ -207,8 +207,8 @@ def _candidate(
         windows.append(np.where(has_data, values.real.astype(np.float64) * factor, np.nan))
         if facts.is_complex:
             imaginary.append(np.where(has_data, values.imag.astype(np.float64), np.nan))
-    other = look_at(imaginary) if imaginary else None
-    return Candidate(number, facts, named, windows, look_at(windows), factor, other)
+    other = values_of_window(imaginary) if imaginary else None
+    return Candidate(number, facts, named, windows, values_of_window(windows), factor, other)
 
 
 def _refuse_fill(path: Path, one: Candidate, untagged: float | None) -> None:

@@ -24,8 +24,8 @@ from glsweep.scenes.band_values import (
     flat_value,
     has_both_signs,
     is_bounded_alone,
-    look_at,
     turn_of,
+    values_of_window,
 )
 from glsweep.scenes.reading import Reading, UsedBand, holds_data
 from glsweep.scenes.source import BandFacts
@@ -75,7 +75,7 @@ def decide_roles(images: Iterable[Image], asked: str, path: Path, nodata: NoData
         for no data though nothing says so.
     """
     sample = _sample(images, path, nodata)
-    roles = asked_roles(asked, path)
+    roles = requested_roles(asked, path)
     if nodata != "as_tagged":
         _refuse_fill(sample, roles, path, nodata)
     first, second = np.concatenate([with_data(image, nodata) for image in sample], axis=1).astype(np.float64)
@@ -101,7 +101,7 @@ def _as_asked(first: Values, second: Values, roles: BandRoles, asked: str, path:
     return roles
 
 
-def asked_roles(asked: str, path: Path) -> BandRoles | None:
+def requested_roles(asked: str, path: Path) -> BandRoles | None:
     """Return what the data card says of the two bands, None where it leaves that to the values.
 
     Raises
@@ -188,7 +188,9 @@ def _refuse_fill(sample: Sequence[Image], roles: BandRoles | None, path: Path, n
         if roles is not None and roles[band] is None:
             continue
         stored = [(image[band], holds_data(image[band], _facts(image), _number(nodata))) for image in sample]
-        look = look_at([np.where(known, values, np.nan).astype(np.float64) for values, known in stored])
+        look = values_of_window(
+            [np.where(known, values, np.nan).astype(np.float64) for values, known in stored]
+        )
         if look.fill is not None:
             raise DataError(
                 f"{path}: band {band + 1} of the patches holds {look.fill:g} in {look.fill_share:.2%} of "

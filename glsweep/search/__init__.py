@@ -14,8 +14,7 @@ from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
 from glsweep.registry import SAMPLERS
 from glsweep.search.draws import Configurations, first_points
-from glsweep.search.plan import ListedPlan, Plan, PlannedTrial
-from glsweep.search.traversal import Picked, grid_points, random_pick, traverse
+from glsweep.search.plan import ListedPlan, Picked, Plan, PlannedTrial, grid_points, random_pick, traverse
 
 DRAWS_PER_VALUE = 20
 

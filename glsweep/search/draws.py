@@ -15,14 +15,17 @@ from glsweep.config.space import SearchSpace
 from glsweep.config.trial import Stratum, TrialParameters, canonical
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for, seed_for
-from glsweep.search.plan import EarlierTrial, NoProposal, PlannedTrial, place_of
-from glsweep.search.traversal import (
+from glsweep.search.plan import (
+    EarlierTrial,
+    NoProposal,
     Picked,
+    PlannedTrial,
     Point,
     draw,
     grid_pick,
     grid_points,
     is_finite,
+    place_of,
     random_pick,
     strata_of,
     traverse,

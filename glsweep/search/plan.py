@@ -1,15 +1,21 @@
-"""A plan: the trials of a sweep one after another, and what it must know to propose the next."""
+"""What a plan is, and the one traversal of a search space by which every sampler picks."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
+import numpy as np
 from pydantic import Field
 
+from glsweep.config.dimension import Dimension, Span, exists_beside, parameters_of, set_by, span_of
 from glsweep.config.settings import Settings
-from glsweep.config.trial import Outcome, Stratum, TrialParameters
+from glsweep.config.space import SearchSpace
+from glsweep.config.trial import Outcome, ParameterValue, Stratum, TrialParameters, canonical
+from glsweep.errors import ConfigError
 from glsweep.randomness import seed_for
+
+# --- A plan: the trials of a sweep one after another, and what it must know to propose the next
 
 
 def place_of(index: int) -> str:
@@ -138,3 +144,182 @@ class ListedPlan:
 def patch_sizes_px(strata: Iterable[Stratum]) -> list[int]:
     """Return the patch sizes of `strata` in pixels, ascending."""
     return sorted({stratum.patch_size_px for stratum in strata})
+
+
+Picked = int | float
+Pick = Callable[[str, Dimension], Picked]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a search space.
+
+    Attributes
+    ----------
+    picked : dict
+        By dimension: the number of the choice, or the value of a range.
+    values : dict
+        By parameter, with tuples of tied parameters taken apart.
+    """
+
+    picked: dict[str, Picked]
+    values: dict[str, ParameterValue]
+
+
+def traverse(dimensions: Mapping[str, Dimension], pick: Pick) -> Point:
+    """Walk the dimensions in order, picking in each.
+
+    A dimension whose `when` is not met is passed over, so its parameter is absent.
+
+    Parameters
+    ----------
+    dimensions : mapping of str to Dimension
+        In the order in which they are decided; `when` may name earlier ones only.
+    pick : callable
+        Called as `pick(name, dimension)`; returns the number of one of its choices, or a value in
+        its range.
+    """
+    picked: dict[str, Picked] = {}
+    values: dict[str, ParameterValue] = {}
+    for name, dimension in dimensions.items():
+        if exists_beside(dimension, values):
+            picked[name] = pick(name, dimension)
+            values.update(set_by(name, dimension, picked[name]))
+    return Point(picked, values)
+
+
+def grid_points(dimensions: Mapping[str, Dimension]) -> Iterator[Point]:
+    """Yield every combination that the conditions allow, once, the last dimension fastest.
+
+    Raises
+    ------
+    ConfigError
+        When a range has no `grid` to enumerate.
+    """
+    path: list[int] = []
+    while True:
+        sizes: list[int] = []
+
+        def pick(name: str, dimension: Dimension, sizes: list[int] = sizes) -> Picked:
+            options = grid_options(name, dimension)
+            if len(sizes) == len(path):
+                path.append(0)
+            sizes.append(len(options))
+            return options[path[len(sizes) - 1]]
+
+        yield traverse(dimensions, pick)
+        while path and path[-1] == sizes[len(path) - 1] - 1:
+            path.pop()
+        if not path:
+            return
+        path[-1] += 1
+
+
+def enumerate_grid(dimensions: Mapping[str, Dimension]) -> Iterator[dict[str, ParameterValue]]:
+    """Yield the values of every grid point; see `grid_points`."""
+    return (point.values for point in grid_points(dimensions))
+
+
+def grid_options(name: str, dimension: Dimension) -> Sequence[Picked]:
+    """Return all that can be picked in a dimension of a grid."""
+    if dimension.choices is not None:
+        return range(len(dimension.choices))
+    span = span_of(name, dimension)
+    if dimension.grid is not None:
+        return [span.as_picked(value) for value in dimension.grid]
+    if not span.is_enumerable:
+        raise ConfigError(
+            f"dimensions.{name}: a range needs `grid` to be enumerated; add it, or a `step`, or use "
+            "`sampler: random`"
+        )
+    return span.values()
+
+
+def is_finite(name: str, dimension: Dimension) -> bool:
+    """Return whether all that can be drawn in a dimension can be enumerated."""
+    return dimension.choices is not None or span_of(name, dimension).is_enumerable
+
+
+def random_pick(generator: np.random.Generator) -> Pick:
+    """Return the pick that draws: choices evenly, ranges evenly or log-evenly."""
+
+    def pick(name: str, dimension: Dimension) -> Picked:
+        if dimension.choices is not None:
+            return int(generator.integers(len(dimension.choices)))
+        return _drawn(span_of(name, dimension), generator)
+
+    return pick
+
+
+def _drawn(span: Span, generator: np.random.Generator) -> Picked:
+    if span.step is None:
+        if not span.log:
+            return float(generator.uniform(span.low, span.high))
+        # Rounding may carry the exponential just beyond an end.
+        drawn = float(np.exp(generator.uniform(np.log(span.low), np.log(span.high))))
+        return min(max(drawn, span.low), span.high)
+    if not span.log:
+        return span.at(int(generator.integers(span.first, span.last + 1)))
+    # Each point has the share of the numbers that are rounded to it, the ends too.
+    number = np.exp(generator.uniform(np.log(span.first - 0.5), np.log(span.last + 0.5)))
+    return span.at(min(max(round(number), span.first), span.last))
+
+
+def grid_pick(generator: np.random.Generator) -> Pick:
+    """Return the pick that draws among the options of a grid."""
+
+    def pick(name: str, dimension: Dimension) -> Picked:
+        options = grid_options(name, dimension)
+        return options[int(generator.integers(len(options)))]
+
+    return pick
+
+
+def draw(dimensions: Mapping[str, Dimension], generator: np.random.Generator) -> Point:
+    """Draw one point at random."""
+    return traverse(dimensions, random_pick(generator))
+
+
+# --- The strata of a search space, and what can be picked within one
+
+SET_BY_STRATUM = set(Stratum._fields)
+
+
+def strata_of(space: SearchSpace) -> tuple[Stratum, ...]:
+    """Return every stratum that a configuration of `space` may belong to, sorted.
+
+    Raises
+    ------
+    ConfigError
+        When a range that cannot be enumerated decides over the stratum.
+    """
+    fixed = {canonical(name): value for name, value in space.fixed.items()}
+    points = grid_points(_deciding(space.dimensions))
+    return tuple(sorted({_stratum({**fixed, **point.values}) for point in points}))
+
+
+def picks_within(stratum: Stratum, name: str, dimension: Dimension) -> list[Picked]:
+    """Return what may be picked, in a dimension that bears on the stratum, by a trial of `stratum`."""
+    wanted = stratum._asdict()
+    return [
+        picked
+        for picked in grid_options(name, dimension)
+        if all(
+            value == wanted[parameter]
+            for parameter, value in set_by(name, dimension, picked).items()
+            if parameter in SET_BY_STRATUM
+        )
+    ]
+
+
+def _deciding(dimensions: Mapping[str, Dimension]) -> dict[str, Dimension]:
+    """Return the dimensions that set the stratum, and those that conditions on them name."""
+    needed = set(SET_BY_STRATUM)
+    for name in reversed(list(dimensions)):
+        if parameters_of(name, dimensions[name]) & needed:
+            needed |= {canonical(key) for key in dimensions[name].when}
+    return {name: d for name, d in dimensions.items() if parameters_of(name, d) & needed}
+
+
+def _stratum(values: Mapping[str, Any]) -> Stratum:
+    return Stratum(values["architecture"], int(values["patch_size_px"]))

@@ -19,8 +19,17 @@ from glsweep.config.space import HIGHER_IS_BETTER, Metric, SearchSpace
 from glsweep.config.trial import Stratum, canonical
 from glsweep.randomness import seed_for
 from glsweep.search.draws import Configurations, first_points, size_of, untried
-from glsweep.search.plan import EarlierTrial, NoProposal, PlannedTrial
-from glsweep.search.traversal import SET_BY_STRATUM, Picked, Point, picks_within, strata_of, traverse
+from glsweep.search.plan import (
+    SET_BY_STRATUM,
+    EarlierTrial,
+    NoProposal,
+    Picked,
+    PlannedTrial,
+    Point,
+    picks_within,
+    strata_of,
+    traverse,
+)
 
 # Results before the estimator takes over from chance; its densities need a few.
 STARTUP_TRIALS = 10

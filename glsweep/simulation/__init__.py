@@ -14,7 +14,7 @@ from shapely import LineString
 from glsweep.config.data_card import Layout, Simulation
 from glsweep.errors import ConfigError
 from glsweep.files import replacing
-from glsweep.randomness import generator_for, power_law_field
+from glsweep.randomness import generator_for
 from glsweep.scenes.raster import write_interferogram
 from glsweep.scenes.scene import Scene
 from glsweep.simulation.outlines import Outline, cut_outline, draw_outline, drawn_lines
@@ -28,6 +28,7 @@ from glsweep.simulation.phase import (
     draw_ice_motion_rad,
     draw_ramp_rad,
     draw_widely,
+    power_law_field,
 )
 from glsweep.simulation.radar import (
     STRENGTHS,

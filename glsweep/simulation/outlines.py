@@ -19,8 +19,8 @@ from shapely.ops import substring
 from skimage.measure import find_contours, label
 
 from glsweep.errors import ConfigError, DataError
-from glsweep.randomness import power_law_field
 from glsweep.scenes.vector_file import open_layer
+from glsweep.simulation.phase import power_law_field
 
 BELT_M = 8000.0
 LARGEST_MARGIN_PX = 128

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import irfft2, next_fast_len, rfft2
 from scipy.special import expit
 
 from glsweep.config.data_card import Tides
-from glsweep.randomness import power_law_field
 
 WATER_DENSITY_KG_M3 = 1027.0
 GRAVITY_M_S2 = 9.81
@@ -264,3 +264,38 @@ def draw_ice_motion_rad(
     smooth = power_law_field(seaward_px.shape, MOTION_SLOPE, generator)
     floats = expit(seaward_px * posting_m / MOTION_REACH_M)
     return np.asarray(generator.uniform(0, strengths.most_motion_rad) * smooth * (0.2 + 0.8 * floats))
+
+
+# --- Random fields without a scale of their own, the raw material of coasts, air and coherence
+
+
+def power_law_field(
+    shape: tuple[int, int], slope: float, generator: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Return an isotropic random field whose spectral density falls as k**slope.
+
+    White noise is filtered by k**(slope / 2). A straight profile through the field has the slope
+    of one more (Hanssen 2001, sec. 4.7).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns.
+    slope : float
+        Exponent of the two-dimensional power spectrum, negative.
+    generator : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    float64 array (rows, cols)
+        Mean 0, standard deviation 1.
+    """
+    # A Fourier series repeats; what is cut off keeps opposite edges from being alike.
+    rows, cols = (next_fast_len(int(1.5 * n), real=True) for n in shape)
+    spectrum = rfft2(generator.standard_normal((rows, cols)))
+    wavenumber = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(cols)[None, :])
+    wavenumber[0, 0] = np.inf
+    field = irfft2(spectrum * wavenumber ** (slope / 2), s=(rows, cols))
+    part = field[: shape[0], : shape[1]]
+    return np.asarray((part - part.mean()) / part.std())

@@ -13,8 +13,7 @@ from scipy.special import expit
 from shapely import Polygon
 from skimage.draw import polygon2mask
 
-from glsweep.randomness import power_law_field
-from glsweep.simulation.phase import AS_REAL, Strengths
+from glsweep.simulation.phase import AS_REAL, Strengths, power_law_field
 
 BURST_M = 20_000.0
 SWATH_EDGE_SHARE = 0.3

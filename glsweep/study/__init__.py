@@ -16,7 +16,14 @@ from glsweep.config.trial import Stratum
 from glsweep.errors import StudyError
 from glsweep.files import write_text
 from glsweep.study.artifacts import StageRecord, StageSummary, StudyId, read_artifact, write_artifact
-from glsweep.study.configuration import STAGES, Change, Stage, StudyConfig, changes_between, grown
+from glsweep.study.configuration import (
+    STAGES,
+    Change,
+    Stage,
+    StudyConfig,
+    changes_between,
+    extended_configuration,
+)
 
 
 @dataclass(frozen=True)
@@ -200,7 +207,7 @@ class Study:
     def extended(self, asked: StudyConfig) -> "Study":
         """Return the study as it is once it is what it is asked to be, see `extend_study`."""
         asked = asked.model_copy(update={"name": self.config.name})
-        return replace(self, config=grown(self.config, asked) if self.has_begun else asked)
+        return replace(self, config=extended_configuration(self.config, asked) if self.has_begun else asked)
 
     def record(self, stage: Stage) -> StageRecord:
         """Return the record of a completed stage.
@@ -219,7 +226,7 @@ class Study:
 
 
 @contextmanager
-def held(study: Study) -> Iterator[None]:
+def locked(study: Study) -> Iterator[None]:
     """Keep every other process from working on the study within this block.
 
     Raises

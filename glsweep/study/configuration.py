@@ -140,7 +140,7 @@ def changes_between(old: StudyConfig, new: StudyConfig) -> list[Change]:
     return [*found, *([test_data] if test_data else [])]
 
 
-def grown(old: StudyConfig, asked: StudyConfig) -> StudyConfig:
+def extended_configuration(old: StudyConfig, asked: StudyConfig) -> StudyConfig:
     """Return what a study whose sweep has begun becomes: what is asked for, and all that it has already.
 
     Choices keep their order, and further ones come behind, since what was picked in a trial is kept by

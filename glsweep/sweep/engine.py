@@ -32,8 +32,7 @@ from glsweep.sweep.overview import SweepTerms
 from glsweep.sweep.queue import TrialQueue, alike_strata, cohort_sizes
 from glsweep.sweep.records import Ledger, SweepRecords, read_records
 from glsweep.sweep.status import ConsoleListener
-from glsweep.sweep.trainable import SplitRefs, train_cohort
-from glsweep.sweep.tune import HaltStopper, JournalScheduler, QueueSearcher
+from glsweep.sweep.tune import HaltStopper, JournalScheduler, QueueSearcher, SplitRefs, train_cohort
 from glsweep.training.fit import Schedule
 from glsweep.training.state import Start, load_start
 
@@ -197,7 +196,7 @@ def sweep(
             need = requirements_of(study.config.space, study.config_yaml)
             check_before_sweep(need, storage_root=job.storage, console=console)
             keep_trained_on(study, patch_sizes_px(plan.strata))
-            with table, tabled(study):
+            with table, write_trials_table(study):
                 records = run_trials(job, split_arrays(study, plan), [mirror, table])
         best = winners(records, search.rank_by)
         write_artifact(study.winners_json, Winners(by_stratum=best))
@@ -217,7 +216,7 @@ def sweep(
 
 
 @contextmanager
-def tabled(study: Study) -> Iterator[None]:
+def write_trials_table(study: Study) -> Iterator[None]:
     """Write the table of all trials when this block ends, however it ends."""
     try:
         yield

@@ -16,7 +16,7 @@ from glsweep.errors import GlsweepError
 from glsweep.study import Study
 from glsweep.study.artifacts import Winners, read_artifact
 from glsweep.sweep.records import Event, SweepRecords, TrialRecord, read_records
-from glsweep.tracking.address import Labelled, reached, tracking_uri, without_password
+from glsweep.tracking.address import Labelled, errors_of_store, tracking_uri, without_password
 from glsweep.tracking.runs import Condition, Epoch, RunState
 from glsweep.tracking.store import SystemMetrics
 from glsweep.tracking.tracker import Tracker, origin_tags, track_members
@@ -212,7 +212,7 @@ class MlflowMirror:
         while True:
             is_closing = self._closing.wait(INTERVAL_S)
             try:
-                with reached(self.uri):
+                with errors_of_store(self.uri):
                     tracker = tracker or self._opened(metrics)
                     self._send(tracker)
             except GlsweepError as error:
@@ -229,7 +229,7 @@ class MlflowMirror:
                 if is_closing:
                     break
         try:
-            with reached(self.uri):
+            with errors_of_store(self.uri):
                 metrics.stop()
         except GlsweepError as error:
             self._tell(error)

@@ -48,7 +48,7 @@ def read_failures(study: Study) -> Failures:
     return found
 
 
-def surviving(study: Study, won: Iterable[str]) -> list[str]:
+def surviving_strata(study: Study, won: Iterable[str]) -> list[str]:
     """Return those of the strata that `won` names that have not failed since."""
     failed = read_failures(study)
     return sorted(key for key in won if key not in failed)
@@ -62,7 +62,7 @@ def check_some_survive(study: Study, won: Iterable[str]) -> None:
     StudyError
         When every stratum failed; it tells why and what helps.
     """
-    if surviving(study, won):
+    if surviving_strata(study, won):
         return
     first, *others = read_failures(study).values()
     status = f"`python -m glsweep.run status {shlex.quote(str(study.directory))}`"
@@ -197,7 +197,7 @@ def changes_in_full(winner: Winner, parameters: TrialParameters) -> dict[str, tu
     return {name: (was.get(name), value) for name, value in now.items() if was.get(name) != value}
 
 
-def changes_told(changes: Mapping[str, Mapping[str, Sequence[Any]]]) -> list[str]:
+def changes_in_words(changes: Mapping[str, Mapping[str, Sequence[Any]]]) -> list[str]:
     """Return one clause for each thing that members were trained with otherwise than in their trials.
 
     Parameters

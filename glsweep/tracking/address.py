@@ -175,7 +175,7 @@ class StoreError(StudyError):
 
 
 @contextmanager
-def reached(uri: str) -> Iterator[None]:
+def errors_of_store(uri: str) -> Iterator[None]:
     """Turn any failure of MLflow or its store into one line that names `uri` and the remedy.
 
     Whatever it is: MLflow lets errors of databases, of servers and of its own through as they are.
@@ -197,10 +197,10 @@ def reached(uri: str) -> Iterator[None]:
 
 
 @contextmanager
-def without_stopping(study: Study, console: Console) -> Iterator[None]:
+def carry_on_without_store(study: Study, console: Console) -> Iterator[None]:
     """Turn a failure within this block, MLflow's or of what it is told, into a line with the remedy."""
     try:
-        with reached(tracking_uri(study)):
+        with errors_of_store(tracking_uri(study)):
             yield
     except GlsweepError as error:
         remedy = f"`python -m glsweep.run track {shlex.quote(str(study.directory))}` sends what is held back"
@@ -227,7 +227,7 @@ def reach(uri: str) -> None:
     StoreError
         When nothing answers there within seconds, or a SQLite file could not be written.
     """
-    with reached(uri):
+    with errors_of_store(uri):
         path = sqlite_path(uri)
         if uri.startswith(SERVERS):
             _ask(f"{uri.rstrip('/')}/health")

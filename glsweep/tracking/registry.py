@@ -21,7 +21,7 @@ from glsweep import __version__
 from glsweep.errors import StudyError
 from glsweep.nets.member import CARD, WEIGHTS
 from glsweep.tracking import address as labels
-from glsweep.tracking.address import reached, sqlite_path
+from glsweep.tracking.address import errors_of_store, sqlite_path
 from glsweep.tracking.sqlite_file import readable
 from glsweep.tracking.store import Store
 
@@ -99,7 +99,7 @@ class Registry:
             member.mkdir()
             for name in (WEIGHTS, CARD):
                 shutil.copy(folder / name, member)
-            with reached(self._store.uri):
+            with errors_of_store(self._store.uri):
                 _save(saved, member, example, Model(run_id=run_id, model_id=logged.model_id))
             self._store.ask(self._client.log_model_artifacts, logged.model_id, str(saved))
         self._store.ask(self._client.finalize_logged_model, logged.model_id, "READY")
@@ -215,7 +215,7 @@ def fetched_member(address: str) -> Iterator[Path]:
         )
     path = sqlite_path(uri)
     with tempfile.TemporaryDirectory() as temporary:
-        with reached(uri), nullcontext(uri) if path is None else readable(path) as store:
+        with errors_of_store(uri), nullcontext(uri) if path is None else readable(path) as store:
             fetched = mlflow.artifacts.download_artifacts(
                 artifact_uri=address,
                 dst_path=temporary,

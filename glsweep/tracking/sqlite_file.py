@@ -59,7 +59,9 @@ LOCATIONS = (
 """The tables and columns in which MLflow keeps addresses of artifacts."""
 
 
-def bring_home(connection: Connection, locations: Iterable[str], here: Path, *, always: bool) -> None:
+def move_artifacts_home(
+    connection: Connection, locations: Iterable[str], here: Path, *, always: bool
+) -> None:
     """Let a store look for its artifacts in `here`, as part of the connection's transaction.
 
     Parameters
@@ -109,7 +111,7 @@ Condition = Literal["new", "ready", "old", "newer", "damaged"]
 
 
 @contextmanager
-def ready(uri: str, path: Path, *, is_own: bool) -> Iterator[None]:
+def store_made_ready(uri: str, path: Path, *, is_own: bool) -> Iterator[None]:
     """See that a store can be used, and keep other processes from doing the same within this block.
 
     Parameters
@@ -147,7 +149,7 @@ def readable(path: Path) -> Iterator[str]:
     if not path.is_file():
         raise StoreError(f"{path}: is not there; name the `mlflow.db` of a study, or another store")
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
-        with ready(sqlite_uri(path), path, is_own=False):
+        with store_made_ready(sqlite_uri(path), path, is_own=False):
             pass
         yield sqlite_uri(path)
         return
@@ -163,7 +165,7 @@ def _bring_home(path: Path, here: Path, *, always: bool) -> None:
     engine = create_engine(sqlite_uri(path), poolclass=NullPool, connect_args={"timeout": PATIENCE_S})
     with engine.begin() as connection:
         found = connection.execute(text("SELECT artifact_location FROM experiments"))
-        bring_home(connection, [str(location) for (location,) in found], here, always=always)
+        move_artifacts_home(connection, [str(location) for (location,) in found], here, always=always)
 
 
 def _mended(path: Path, *, is_own: bool) -> bool:

@@ -13,8 +13,8 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy import NullPool, create_engine, func, select
 
 from glsweep.study import Study
-from glsweep.tracking.address import SERVERS, StoreError, reached, sqlite_path, tracking_uri
-from glsweep.tracking.sqlite_file import ARTIFACTS, bring_home, ready
+from glsweep.tracking.address import SERVERS, StoreError, errors_of_store, sqlite_path, tracking_uri
+from glsweep.tracking.sqlite_file import ARTIFACTS, move_artifacts_home, store_made_ready
 
 # MLflow's pages then open on runs and charts instead of on tools for language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
@@ -53,7 +53,7 @@ class Store:
     def ask(self, function: Callable[Given, Answer], *arguments: Given.args, **named: Given.kwargs) -> Answer:
         """Call a method of `client`, count it, and turn any failure into a StoreError."""
         self.calls += 1
-        with reached(self.uri):
+        with errors_of_store(self.uri):
             return function(*arguments, **named)
 
 
@@ -69,7 +69,7 @@ def connect(study: Study) -> Store:
     # Without a word, the registry would follow the process's global MLflow state.
     registry_uri = os.environ.get("MLFLOW_REGISTRY_URI") or uri
     other = nullcontext() if registry_uri == uri else _prepared(registry_uri, study)
-    with reached(uri), _prepared(uri, study), other:
+    with errors_of_store(uri), _prepared(uri, study), other:
         client = MlflowClient(uri, registry_uri=registry_uri)
         experiment = _found(client, study) or _created(client, uri, study)
         experiment = _at_home(client, experiment, uri, study)
@@ -83,7 +83,7 @@ def _prepared(uri: str, study: Study) -> AbstractContextManager[None]:
     """Mend a SQLite file, or open another database once: MLflow would try again for minutes."""
     path = sqlite_path(uri)
     if path is not None:
-        return ready(uri, path, is_own=path == study.mlflow_db.resolve())
+        return store_made_ready(uri, path, is_own=path == study.mlflow_db.resolve())
     return nullcontext() if uri.startswith(SERVERS) else _alone(uri)
 
 
@@ -141,7 +141,7 @@ def _at_home(client: MlflowClient, experiment: Experiment, uri: str, study: Stud
     engine = create_engine(uri, poolclass=NullPool)
     with engine.begin() as connection:
         location, here = experiment.artifact_location, study.mlflow_artifacts.resolve()
-        bring_home(connection, [location], here, always=False)
+        move_artifacts_home(connection, [location], here, always=False)
     return client.get_experiment(experiment.experiment_id)
 
 

@@ -21,7 +21,7 @@ from glsweep.nets import derive_channels, has_data
 from glsweep.patches.store import PatchArrays
 from glsweep.scenes.masks import FULL
 from glsweep.study.artifacts import ThresholdCurve
-from glsweep.training.state import TrainingState, copy_to_host, put_back
+from glsweep.training.state import TrainingState, copy_to_host, restore_state
 
 # Of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -136,7 +136,7 @@ def run_in_memory(
             torch.cuda.empty_cache()
         else:
             give_freed_memory_back()
-        put_back(state, beginning)
+        restore_state(state, beginning)
         state.progress.micro_batch = micro_batch // 2
 
 

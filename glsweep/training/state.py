@@ -24,8 +24,7 @@ from glsweep.nets.published import PublishedWeights, digest, read_published
 from glsweep.randomness import generator_for
 from glsweep.registry import ARCHITECTURES
 from glsweep.search.draws import Configurations
-from glsweep.search.plan import ListedPlan, Plan
-from glsweep.search.traversal import random_pick, traverse
+from glsweep.search.plan import ListedPlan, Plan, random_pick, traverse
 from glsweep.study import Study
 from glsweep.training import EpochReport
 
@@ -98,7 +97,7 @@ def load_state(state: TrainingState, path: Path) -> None:
     """
     progress, tensors = read_tensors(path)
     try:
-        put_back(state, tensors)
+        restore_state(state, tensors)
     except RuntimeError as error:
         raise StudyError(f"{path}: does not fit this network; delete it to begin again") from error
     state.best_weights = _below("best.", tensors)
@@ -110,7 +109,7 @@ def copy_to_host(state: TrainingState) -> dict[str, Tensor]:
     return {name: tensor.to("cpu", copy=True) for name, tensor in _tensors(state).items()}
 
 
-def put_back(state: TrainingState, tensors: Mapping[str, Tensor]) -> None:
+def restore_state(state: TrainingState, tensors: Mapping[str, Tensor]) -> None:
     """Set weights, running statistics and moments to those of `copy_to_host` or of a saved state.
 
     Raises
@@ -272,7 +271,7 @@ def load_start(study: Study) -> Start:
     return start
 
 
-def begin_from(state: TrainingState, parameters: TrialParameters, start: Start) -> None:
+def begin_from_weights(state: TrainingState, parameters: TrialParameters, start: Start) -> None:
     """Give a fresh state the weights of its architecture, if there are such."""
     if parameters.architecture in start:
         state.network.load_state_dict(start[parameters.architecture])

@@ -7,7 +7,7 @@ import shapely
 from geodesics import map_factor
 from shapely import LineString, box
 
-from glsweep.comparison.zone import envelope
+from glsweep.comparison import envelope
 from glsweep.metrics.lines import measure_zone
 from glsweep.run import main
 

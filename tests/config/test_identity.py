@@ -6,7 +6,7 @@ import pytest
 from made_configs import CARD, REMOVED, SPACE, changed, study_config
 
 from glsweep.config.data_card import DataCard
-from glsweep.study.configuration import STAGES, StudyConfig, changes_between, grown
+from glsweep.study.configuration import STAGES, StudyConfig, changes_between, extended_configuration
 
 FROM_SWEEP = STAGES[STAGES.index("sweep") :]
 REAL = {"name": "real", "root": "/data/real"}
@@ -82,7 +82,10 @@ def test_what_was_fixed_may_become_a_choice_of_several_but_not_another():
     assert (more.key, more.is_possible, more.stale) == ("space.dimensions.learning_rate", True, FROM_SWEEP)
     assert not all(c.is_possible for c in changes_between(study_config(), searched(1.0e-2, 1.0e-1)))
     # And back again: a study keeps what it has tried.
-    assert grown(searched(1.0e-3, 1.0e-2), study_config()).space == searched(1.0e-3, 1.0e-2).space
+    assert (
+        extended_configuration(searched(1.0e-3, 1.0e-2), study_config()).space
+        == searched(1.0e-3, 1.0e-2).space
+    )
 
 
 def test_a_range_grows_at_both_ends_and_stays_as_wide_as_it_was():
@@ -92,7 +95,7 @@ def test_a_range_grows_at_both_ends_and_stays_as_wide_as_it_was():
         "space.dimensions.learning_rate.high",
     }
     assert all(can for can, _ in told(old, wide).values())
-    assert grown(wide, old) == wide
+    assert extended_configuration(wide, old) == wide
     assert not told(old, with_range(low=1e-3, high=1e-2))["space.dimensions.learning_rate.log"][0]
 
 
@@ -100,7 +103,7 @@ def test_further_choices_come_behind_those_that_are_there():
     asked = study_config(
         dimensions__bce_weight={"choices": [0.9, 0.35], "labels": ["most", "some"]}, search__epochs=2
     )
-    merged = grown(study_config(), asked)
+    merged = extended_configuration(study_config(), asked)
     bce = merged.space.dimensions["bce_weight"]
     assert bce.choices == (0.2, 0.35, 0.9)
     assert bce.labels == ("0.2", "some", "most")
@@ -154,4 +157,7 @@ def test_paths_are_told_from_the_study_and_found_again():
 
 def test_a_dimension_that_is_left_out_at_its_own_value_stays():
     dimensions = {name: of for name, of in SPACE["dimensions"].items() if name != "ds_weights"}
-    assert grown(study_config(), study_config(dimensions=dimensions)).space == study_config().space
+    assert (
+        extended_configuration(study_config(), study_config(dimensions=dimensions)).space
+        == study_config().space
+    )

@@ -14,7 +14,7 @@ from glsweep.config.space import Resources, SearchSpace, load_space
 from glsweep.doctor import error, warning
 from glsweep.doctor.examine import doctor, print_findings
 from glsweep.doctor.memory import SweepRequirements, largest_of_each_stratum, requirements_of
-from glsweep.doctor.nodes import differing, too_many
+from glsweep.doctor.nodes import too_many_threads, version_differences
 from glsweep.errors import ConfigError
 from glsweep.tracking.address import StoreError, reach
 
@@ -81,7 +81,7 @@ def test_versions_are_compared_without_the_builds_label() -> None:
     here = {"python": "3.12.1", "ray": "2.60.0", "torch": "2.13.0+cpu", "glsweep": "0.1.0 (source aa)"}
     same = {**here, "torch": "2.13.0+cu128"}
     other = {**here, "ray": "2.59.0", "glsweep": "0.1.0 (source bb)", "torch": None}
-    (found,) = differing(here, {"a": same, "b": other})
+    (found,) = version_differences(here, {"a": same, "b": other})
     assert found.where == "node b"
     assert "ray 2.59.0 instead of 2.60.0" in found.what
     assert "torch none instead of 2.13.0+cpu" in found.what
@@ -93,7 +93,9 @@ def test_threads_are_counted_against_cores() -> None:
     asked = Resources(cpus=2, gpus=0)
 
     def count(together: int, cores: int, **threads: str) -> int:
-        return len(list(too_many("n", resources=asked, together=together, cores=cores, threads=threads)))
+        return len(
+            list(too_many_threads("n", resources=asked, together=together, cores=cores, threads=threads))
+        )
 
     assert count(4, 8) == 0
     assert count(5, 8) == 1

@@ -9,7 +9,7 @@ from ray.cluster_utils import Cluster
 
 from glsweep.config.space import Resources
 from glsweep.doctor.connection import connected, trial_request
-from glsweep.doctor.nodes import Capacity, Node, NodeType, capacity, node_types, request_of, unmet
+from glsweep.doctor.nodes import Capacity, Node, NodeType, capacity, node_types, request_of, unmet_request_of
 from glsweep.errors import ResourceError
 
 HEAD = Node("h", "192.0.2.1", {"CPU": 2.0})
@@ -73,12 +73,12 @@ def test_without_a_gpu_now_or_later_none_is_asked_for() -> None:
     asked = Resources(cpus=1, gpus=0.25)
     assert request_of(asked, Capacity((HEAD,))) == {"CPU": 1}
     assert request_of(asked, Capacity((HEAD,), (NodeType("gpu", GPU_TYPE),))) == {"CPU": 1, "GPU": 0.25}
-    assert not list(unmet(asked, Capacity((HEAD,))))
+    assert not list(unmet_request_of(asked, Capacity((HEAD,))))
 
 
 def test_cpus_and_gpus_must_come_from_one_node() -> None:
     apart = Capacity((HEAD, Node("g", "192.0.2.2", {"CPU": 1.0, "GPU": 1.0})))
-    (found,) = unmet(Resources(cpus=2, gpus=1), apart)
+    (found,) = unmet_request_of(Resources(cpus=2, gpus=1), apart)
     assert found.severity == "error"
 
 
@@ -86,6 +86,6 @@ def test_an_autoscaler_that_cannot_be_seen_into_is_given_the_benefit_of_the_doub
     hidden = Capacity((HEAD,), hidden="KubeRay keeps them to itself")
     asked = Resources(cpus=1, gpus=1)
     assert request_of(asked, hidden) == {"CPU": 1, "GPU": 1}
-    (found,) = unmet(asked, hidden)
+    (found,) = unmet_request_of(asked, hidden)
     assert found.severity == "warning"
     assert "KubeRay" in found.what

@@ -15,7 +15,7 @@ from rich.console import Console
 from glsweep.config.space import Resources
 from glsweep.doctor.examine import check_before_sweep, examine_cluster
 from glsweep.doctor.memory import SweepRequirements
-from glsweep.doctor.probe import answer_in, question_in, unshared
+from glsweep.doctor.probe import answer_in, question_in, unshared_storage
 from glsweep.errors import ResourceError
 
 pytestmark = pytest.mark.ray
@@ -121,7 +121,7 @@ def test_an_answer_that_does_not_arrive_is_found(tmp_path: Path) -> None:
     with question_in(str(tmp_path)) as folder:
         assert answer_in(folder, "good") is None
         faults = {"good": None, "elsewhere": None, "full": "cannot write (no space left)"}
-        found = [str(finding) for finding in unshared(folder, faults, "/data")]
+        found = [str(finding) for finding in unshared_storage(folder, faults, "/data")]
     assert len(found) == 2
     assert found[0].startswith("storage /data: node elsewhere wrote something that the driver does not see")
     assert found[1].startswith("storage /data: node full cannot write (no space left); give --storage")

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glsweep.doctor import Finding
-from glsweep.doctor import connection as this_machine
-from glsweep.doctor.connection import connected, drawbacks, lacking, ray_folder
+from glsweep.doctor import Finding, connection
+from glsweep.doctor.connection import connected, limitations, missing_requirements, ray_folder
 from glsweep.errors import ResourceError
 from glsweep.run import main
 
-ASK = "from glsweep.doctor.connection import lacking; print(*lacking(), sep='\\n')"
+ASK = "from glsweep.doctor.connection import missing_requirements; print(*missing_requirements(), sep='\\n')"
 SUBJECT = [sys.executable, "-c", ASK]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes namespaces and other users")
 AF_UNIX_BYTES = 107
@@ -72,12 +71,12 @@ def test_few_threads_are_told_to_all_but_root() -> None:
 
 
 def test_few_threads_of_a_container_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(this_machine, "CGROUPS", (tmp_path,))
+    monkeypatch.setattr(connection, "CGROUPS", (tmp_path,))
     (tmp_path / "pids.current").write_text("30\n")
     (tmp_path / "pids.max").write_text("max\n")
-    assert list(lacking()) == []
+    assert list(missing_requirements()) == []
     (tmp_path / "pids.max").write_text("100\n")
-    assert "pids.max 100: leaves room for 70 more threads" in only(lacking())
+    assert "pids.max 100: leaves room for 70 more threads" in only(missing_requirements())
 
 
 @pytest.mark.parametrize("variable", ["TMPDIR", "RAY_TMPDIR"])
@@ -87,8 +86,8 @@ def test_a_long_path_is_no_hindrance_and_told_with_where_the_files_go(
     long = tmp_path / ("x" * 60)
     long.mkdir()
     monkeypatch.setenv(variable, str(long))
-    assert list(lacking()) == []
-    told = only(drawbacks(0))
+    assert list(missing_requirements()) == []
+    told = only(limitations(0))
     assert told.startswith(f"{variable}={long}: the path of {len(str(long))} bytes is too long")
     assert "; Ray's files go to /tmp; set TMPDIR or RAY_TMPDIR" in told
     with ray_folder() as folder:
@@ -104,13 +103,13 @@ def test_a_folder_that_cannot_be_written_to_is_replaced(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("TMPDIR", str(tmp_path / name))
-    assert list(lacking()) == []
-    assert "; Ray's files go to /tmp; " in only(drawbacks(0))
+    assert list(missing_requirements()) == []
+    assert "; Ray's files go to /tmp; " in only(limitations(0))
     assert not (tmp_path / "missing").exists()
 
 
 def test_ray_has_its_own_choice_where_that_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(drawbacks(0)) == []
+    assert list(limitations(0)) == []
     with ray_folder() as folder:
         assert folder == Path("/tmp/ray")
     monkeypatch.setenv("TMPDIR", "/var/tmp")
@@ -121,9 +120,9 @@ def test_ray_has_its_own_choice_where_that_will_do(monkeypatch: pytest.MonkeyPat
 def test_where_no_folder_will_do_the_line_names_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(this_machine, "SHORT_FOLDERS", ("/proc",))
+    monkeypatch.setattr(connection, "SHORT_FOLDERS", ("/proc",))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
-    told = only(lacking())
+    told = only(missing_requirements())
     assert told.startswith(
         f"TMPDIR={tmp_path / 'missing'}: is no folder, nor can Ray's files go to /proc; set TMPDIR"
     )
@@ -132,23 +131,23 @@ def test_where_no_folder_will_do_the_line_names_the_variable(
 @given(letters=st.text("aé日", min_size=1, max_size=60))
 def test_whatever_folder_is_taken_its_sockets_have_an_address(letters: str) -> None:
     folder = Path("/") / letters
-    if not this_machine.is_too_long(folder):
+    if not connection.is_too_long(folder):
         longest = folder / "ray" / "session_2026-12-31_23-59-59_999999_4194304" / "sockets" / "plasma_store.1"
         assert len(os.fsencode(longest)) <= AF_UNIX_BYTES
 
 
 def test_a_folder_without_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(this_machine, "LEAST_FREE_BYTES", 2**60)
-    assert "/tmp: " in (told := only(lacking()))
+    monkeypatch.setattr(connection, "LEAST_FREE_BYTES", 2**60)
+    assert "/tmp: " in (told := only(missing_requirements()))
     assert "make room there, or set TMPDIR to another folder" in told
 
 
 def test_a_small_shared_memory_is_told_with_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = only(drawbacks(2**60))
+    told = only(limitations(2**60))
     assert told.startswith("/dev/shm: has ")
     assert "--shm-size=" in told
-    monkeypatch.setattr(this_machine, "SHARED_MEMORY", tmp_path / "missing")
-    assert "has 0 MiB free" in only(drawbacks(1))
+    monkeypatch.setattr(connection, "SHARED_MEMORY", tmp_path / "missing")
+    assert "has 0 MiB free" in only(limitations(1))
 
 
 @pytest.mark.parametrize("key", [None, "", "abc"])
@@ -161,10 +160,10 @@ def test_only_without_a_home_for_its_key_is_ray_given_one(
     if key is not None:
         (tmp_path / ".ray").mkdir()
         (tmp_path / ".ray" / "auth_token").write_text(key)
-    this_machine.give_key()
+    connection.give_key()
     assert ("RAY_AUTH_TOKEN" in os.environ) == (key == "")
     monkeypatch.setenv("HOME", "/proc/nohome")
-    this_machine.give_key()
+    connection.give_key()
     assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
     monkeypatch.delenv("RAY_AUTH_TOKEN")
 
@@ -189,7 +188,7 @@ with connected(None):
 def test_a_sweep_that_cannot_start_ray_is_told_what_doctor_tells(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(this_machine, "CGROUPS", (tmp_path,))
+    monkeypatch.setattr(connection, "CGROUPS", (tmp_path,))
     (tmp_path / "pids.current").write_text("30")
     (tmp_path / "pids.max").write_text("100")
     monkeypatch.setenv("COLUMNS", "1000")
@@ -197,7 +196,7 @@ def test_a_sweep_that_cannot_start_ray_is_told_what_doctor_tells(
         pytest.fail("Ray was started")
     assert main(["doctor"]) == 2
     printed = capsys.readouterr().out
-    told = only(lacking())
+    told = only(missing_requirements())
     assert str(refused.value) == told
     for part in told.replace("; ", ": ").split(": "):
         assert part in printed

@@ -15,7 +15,7 @@ from glsweep.sweep.engine import Job
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.queue import Cohort, TrialQueue
 from glsweep.sweep.records import Ledger, Reported, SweepRecords
-from glsweep.sweep.trainable import train_cohort
+from glsweep.sweep.tune import train_cohort
 from glsweep.training import EpochReport
 from glsweep.training.cohort import CohortTrial, fit_cohort
 from glsweep.training.fit import Schedule, fit

@@ -22,7 +22,7 @@ from small_trials import (
 
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.engine import run_trials
-from glsweep.sweep.trainable import train_cohort
+from glsweep.sweep.tune import train_cohort
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -9,7 +9,7 @@ from small_trials import job, patches, trial
 
 from glsweep.doctor.connection import connected
 from glsweep.sweep.engine import run_trials
-from glsweep.sweep.trainable import train_cohort
+from glsweep.sweep.tune import train_cohort
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from glsweep.config.data_card import DataCard, Layout
 from glsweep.errors import DataError
 from glsweep.scenes.catalogue import open_catalogue
-from glsweep.scenes.npz_bands import BandRoles, asked_roles, decide_roles, to_complex
+from glsweep.scenes.npz_bands import BandRoles, decide_roles, requested_roles, to_complex
 
 SHAPE = (70, 90)
 SIZE = 32
@@ -385,7 +385,7 @@ def test_there_is_no_data_where_the_magnitude_is_0_or_a_value_is_not_finite():
     ],
 )
 def test_every_reading_that_a_card_can_name_gives_one_signal(tmp_path, bands, value, expected):
-    roles = asked_roles(bands, tmp_path)
+    roles = requested_roles(bands, tmp_path)
     assert to_complex(np.array(value, np.float32)[:, None, None], roles, PATCH)[0, 0] == pytest.approx(
         expected, abs=1e-6
     )

@@ -16,8 +16,8 @@ from glsweep.doctor.memory import requirements_of
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
 from glsweep.report.study_facts import setup_facts
+from glsweep.search.plan import draw, enumerate_grid
 from glsweep.search.tpe import StratumStudy
-from glsweep.search.traversal import draw, enumerate_grid
 
 PARAMETERS = {"batch_size": 1, "base_width": 2, "patch_size_px": 16, "gamma": None}
 

@@ -11,7 +11,7 @@ from scipy import stats
 from glsweep.config.dimension import Dimension, dimension_settings
 from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for
-from glsweep.search.traversal import draw, enumerate_grid, grid_points, traverse
+from glsweep.search.plan import draw, enumerate_grid, grid_points, traverse
 
 VALUES = st.lists(st.integers(0, 5), min_size=1, max_size=4, unique=True)
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from glsweep.randomness import power_law_field
-from glsweep.simulation.phase import draw_atmosphere_rad, draw_bulls_eyes_rad
+from glsweep.simulation.phase import draw_atmosphere_rad, draw_bulls_eyes_rad, power_law_field
 from glsweep.simulation.radar import (
     FlightTrack,
     draw_coherence,

@@ -17,7 +17,7 @@ from glsweep.stages import Context, run_stages
 from glsweep.study import Study, create_study
 from glsweep.study.artifacts import Failure, StageSummary, Winners, write_artifact
 from glsweep.study.configuration import STAGES, Stage
-from glsweep.sweep.engine import tabled
+from glsweep.sweep.engine import write_trials_table
 from glsweep.sweep.outcomes import (
     Failures,
     check_some_survive,
@@ -25,7 +25,7 @@ from glsweep.sweep.outcomes import (
     failure_in_sweep,
     kept_apart,
     read_failures,
-    surviving,
+    surviving_strata,
 )
 from glsweep.sweep.records import TrialRecord
 
@@ -118,9 +118,9 @@ def test_failures_live_as_long_as_the_record_of_their_stage(study: Study) -> Non
     study.finish("retrain", 1.0, StageSummary(failed={"unetpp-32": failed("unetpp-32", "retrain")}))
     study.finish("calibrate", 1.0, StageSummary())
     assert [failure.stage for failure in read_failures(study).values()] == ["sweep", "retrain"]
-    assert surviving(study, ["unetpp-32", "attention_unet-32"]) == ["attention_unet-32"]
+    assert surviving_strata(study, ["unetpp-32", "attention_unet-32"]) == ["attention_unet-32"]
     study.stage_record("retrain").unlink()
-    assert surviving(study, ["unetpp-32", "attention_unet-32"]) == ["attention_unet-32", "unetpp-32"]
+    assert surviving_strata(study, ["unetpp-32", "attention_unet-32"]) == ["attention_unet-32", "unetpp-32"]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_the_table_of_trials_is_there_however_the_sweep_ends(
         raise error
 
     study.sweep.mkdir()
-    with pytest.raises(error), tabled(study):
+    with pytest.raises(error), write_trials_table(study):
         cut_off()
     table = pd.read_csv(study.trials_csv, dtype={"trial_id": str}, keep_default_na=False)
     assert list(table["trial_id"]) == ["0000", "0001"]
@@ -190,5 +190,5 @@ def test_the_table_of_trials_is_there_however_the_sweep_ends(
 
 def test_a_full_disk_is_told_by_the_error_that_found_it(study: Study) -> None:
     study.sweep.write_text("where the folder of the table should be")
-    with pytest.raises(StudyError, match="the ledger cannot be written"), tabled(study):
+    with pytest.raises(StudyError, match="the ledger cannot be written"), write_trials_table(study):
         raise StudyError("the ledger cannot be written")

@@ -7,7 +7,7 @@ import pytest
 from invented import Reader, assert_mirrors, journal_of, planned, play, write_winners
 
 from glsweep.sweep.mirror import mirrored, track_study
-from glsweep.tracking.address import StoreError, without_stopping
+from glsweep.tracking.address import StoreError, carry_on_without_store
 from glsweep.tracking.tracker import track_members
 
 TRIALS = [planned(index) for index in range(12)]
@@ -52,7 +52,7 @@ def test_a_server_that_is_away_for_the_whole_sweep_is_sent_everything_later(serv
         assert time.monotonic() - started_s < 10
         command = f"`python -m glsweep.run track {study.directory}`"
         assert f"13 runs wait; {command} sends them" in console.file.getvalue()
-        with without_stopping(study, console):
+        with carry_on_without_store(study, console):
             track_members(study)
         assert f"{command} sends what is held back" in console.file.getvalue()
         with pytest.raises(StoreError, match="refused"):

@@ -32,7 +32,7 @@ from glsweep.tracking.address import (
     without_password,
 )
 from glsweep.tracking.runs import RunState
-from glsweep.tracking.sqlite_file import ready
+from glsweep.tracking.sqlite_file import store_made_ready
 from glsweep.tracking.store import connect
 from glsweep.tracking.tracker import Tracker
 
@@ -85,7 +85,7 @@ def test_a_making_that_was_cut_off_at_any_statement_is_begun_anew(tmp_path, stag
         if snapshot[1] is not None:
             path.with_name("mlflow.db-journal").write_bytes(snapshot[1])
         for is_own in (False, True):  # a user's store too: nobody has written into it yet
-            with ready(sqlite_uri(path), path, is_own=is_own):
+            with store_made_ready(sqlite_uri(path), path, is_own=is_own):
                 assert experiments(path) == 1
         assert {file.name for file in path.parent.iterdir()} <= {"mlflow.db", ".mlflow.db.lock"}
 

@@ -17,7 +17,14 @@ from glsweep.nets.published import read_published
 from glsweep.run import main
 from glsweep.search import make_plan
 from glsweep.study import open_study
-from glsweep.training.state import begin_from, check_start, fresh_state, keep_start, load_start, read_start
+from glsweep.training.state import (
+    begin_from_weights,
+    check_start,
+    fresh_state,
+    keep_start,
+    load_start,
+    read_start,
+)
 
 CHANNELS = ["phase", "raw_magnitude"]
 
@@ -69,7 +76,7 @@ def test_a_trial_of_the_architecture_begins_from_its_weights_and_another_does_no
     for trial in make_plan(space, seed=0, source=Path("spaces/space.yaml")).trials:
         state = fresh_state(trial.parameters, seed=1, device=torch.device("cpu"))
         before = {name: tensor.clone() for name, tensor in state.network.state_dict().items()}
-        begin_from(state, trial.parameters, start)
+        begin_from_weights(state, trial.parameters, start)
         after = state.network.state_dict()
         if trial.parameters.architecture == "unet":
             torch.testing.assert_close(after["head.weight"], theirs.state_dict()["final.weight"])
