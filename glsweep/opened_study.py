@@ -118,7 +118,7 @@ class OpenedStudy:
         StudyError
             When there is no such metric or member, or several patch sizes.
         """
-        rows = self.table[lambda frame: frame["stratum"].isin(list(self.members))]
+        rows = self.table[lambda frame: frame["kind"] == "network"]
         sizes = sorted({Stratum.parse(key).patch_size_px for key in rows["stratum"]})
         if patch_size_px is None and len(sizes) > 1:
             raise StudyError(

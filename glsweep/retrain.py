@@ -185,6 +185,8 @@ def _write_member(
     network = network_of(parameters, seed=member.seed)
     network.load_state_dict(weights)
     train = open_patches(study, parameters.patch_size_px).arrays("train")
+    values = parameters.model_dump(mode="json")
+    own = values.pop("own", {})
     card = ModelCard(
         architecture=parameters.architecture,
         patch_size_px=parameters.patch_size_px,
@@ -198,7 +200,7 @@ def _write_member(
         data_card_hash=study.config.card.content_hash(),
         seed=member.seed,
         trial_id=winner.trial_id,
-        parameters=parameters.model_dump(mode="json"),
+        parameters=values | own,
         changed_since_trial=changes_in_full(winner, parameters),
         best_epoch=progress.best_epoch,
         figures=record.epochs[progress.best_epoch],

@@ -3,20 +3,25 @@
 import re
 import tomllib
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, Literal
 
 import pytest
 import yaml
-from program_reference import commands_in, help_of
+from made_configs import write_yaml
+from program_reference import commands_in, help_of, python_page
 from pydantic import Field
 from settings_reference import PAGES, Page, settings_pages
 
+import glsweep
 from glsweep import __version__
 from glsweep.config.data_card import DataCard
-from glsweep.config.settings import Settings
-from glsweep.config.space import SearchSpace
+from glsweep.config.settings import Settings, load_yaml_mapping
+from glsweep.config.space import SearchSpace, load_space
 from glsweep.config.trial import TrialParameters
+from glsweep.contract import check_network
 from glsweep.run import COMMANDS, STAGE_COMMANDS
+from glsweep.search import make_plan
 from glsweep.study.configuration import StudyConfig
 
 PROJECT = Path(__file__).parents[1]
@@ -25,16 +30,21 @@ WRITTEN = [*PROJECT.glob("*.md"), *(path for folder in FOLDERS for path in (PROJ
 
 
 class Gate(Settings):
-    """A gate made for these tests. Everything is `shut` at night.
+    """A gate made for these tests.
 
-    `width_m` is that between its posts; `locked` needs a key. It is never lost. Of `colours` any will do.
+    Nobody need open it.
     """
 
-    state: Literal["open", "shut"] = "open"
-    width_m: float = Field(gt=0, le=4)
-    locked: bool = False
-    colours: tuple[str, ...] | None = Field(default=None, min_length=2)
+    state: Literal["open", "shut"] = Field(default="open", description="at night it is `shut`")
+    width_m: float = Field(gt=0, le=4, description="between its posts. It is never lost.")
+    colours: tuple[str, ...] | None = Field(default=None, min_length=2, description="any will do")
     maker: str = Field(default="", description="who built it: a|b")
+
+
+class Fence(Settings):
+    """A fence with a gate in it."""
+
+    gate: Gate
 
 
 def row(page: str, key: str) -> list[str]:
@@ -45,7 +55,7 @@ def row(page: str, key: str) -> list[str]:
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> str:
-    page = Page("gate.md", "Keys of a gate", "No data card.", {Gate: "A gate"})
+    page = Page("gate.md", "Keys of a fence", "No data card.", {Fence: "A fence"})
     monkeypatch.setattr("settings_reference.PAGES", (page,))
     return settings_pages()["gate.md"]
 
@@ -77,8 +87,11 @@ def test_every_key_that_pydantic_knows_is_in_the_reference(model: type[Settings]
 def test_each_page_begins_with_its_title_and_no_model_stands_on_two() -> None:
     pages = settings_pages()
     assert [pages[page.place].splitlines()[0] for page in PAGES] == [f"# {page.title}" for page in PAGES]
-    anchors = re.findall(r"^## .* \{#(.*)\}$", "\n".join(pages.values()), flags=re.MULTILINE)
+    headings = re.findall(r"^## (.*) \{#(.*)\}$", "\n".join(pages.values()), flags=re.MULTILINE)
+    titles, anchors = zip(*headings, strict=True)
     assert len(set(anchors)) == len(anchors)
+    assert len(set(titles)) == len(titles)
+    assert "`search.scheduler`: `asha`" in titles and "`search.scheduler`: your own" in titles
 
 
 def test_limits_and_defaults_are_told_as_the_models_have_them() -> None:
@@ -88,30 +101,77 @@ def test_limits_and_defaults_are_told_as_the_models_have_them() -> None:
     assert row(space, "ds_weights")[:2] == ["list of 4 numbers or null", "`null`"]
 
 
-def test_a_key_means_what_its_description_or_the_sentence_on_it_says(gate: str) -> None:
+def test_a_key_means_what_its_description_says(gate: str) -> None:
+    assert row(gate, "state") == ["`open`, `shut`", "`open`", "At night it is `shut`."]
     assert row(gate, "width_m") == [
         "number > 0 and ≤ 4",
         "*required*",
-        "`width_m` is that between its posts.",
+        "Between its posts. It is never lost.",
     ]
-    assert row(gate, "locked")[2] == "`locked` needs a key. It is never lost."
-    assert row(gate, "colours") == [
-        "list of texts (at least 2) or null",
-        "`null`",
-        "Of `colours` any will do.",
-    ]
+    assert row(gate, "colours") == ["list of texts (at least 2) or null", "`null`", "Any will do."]
     assert row(gate, "maker") == ["text", "empty", "Who built it: a\\|b."]
 
 
-def test_a_sentence_on_a_value_tells_of_the_key_that_takes_it(gate: str) -> None:
-    assert row(gate, "state") == ["`open`, `shut`", "`open`", "Everything is `shut` at night."]
-    assert "\n\nA gate made for these tests.\n\n|" in gate, "what speaks of no key stands above the table"
+def test_a_key_that_holds_keys_means_what_their_docstring_says_first(gate: str) -> None:
+    assert row(gate, "gate") == ["[`gate`](#gate)", "*required*", "A gate made for these tests."]
+    assert "\n\nA gate made for these tests.\n\nNobody need open it.\n\n|" in gate
+
+
+@pytest.mark.parametrize("place", [page.place for page in PAGES])
+def test_no_key_is_without_words_or_with_another_keys(place: str) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.*?) ?\|$", settings_pages()[place], flags=re.MULTILINE)
+    assert len(rows) > 3
+    assert [key for key, meaning in rows if not meaning or meaning.startswith("See ")] == []
+
+
+def test_no_key_is_explained_by_a_module_of_the_code() -> None:
+    pages = "\n".join(settings_pages().values())
+    assert re.findall(r"\bglsweep\.\w+", pages) == []
 
 
 def test_package_project_and_citation_name_one_version() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
     assert __version__ == project["version"] == citation["version"]
+
+
+def test_every_name_of_the_package_is_on_the_page_on_python_functions_first() -> None:
+    named = re.findall(r"^::: glsweep\.[\w.]+\.(\w+)$", python_page(), flags=re.MULTILINE)
+    assert sorted(named) == sorted(glsweep.__all__)
+    assert named[:2] == ["simulate", "check"] and named[-1] == "OpenedStudy"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The pieces of code on a page of docs/, out of the lists in which they may stand."""
+    text = (PROJECT / "docs" / page).read_text()
+    return [
+        dedent(code) for code in re.findall(rf"^ *```{language}\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    ]
+
+
+def test_the_page_on_python_names_only_what_there_is() -> None:
+    code = "\n".join(blocks("python.md", "python"))
+    compile(code, "python.md", "exec")
+    for name, thing in {"drawn": glsweep.Prediction, "study": glsweep.OpenedStudy}.items():
+        known = {*dir(thing), *getattr(thing, "__dataclass_fields__", {})}
+        assert set(re.findall(rf"\b{name}\.(\w+)", code)) <= known
+    called = set(re.findall(r"\bglsweep\.(\w+)\(", code))
+    assert called == {"simulate", "check", "predict", "score", "compare", "open_study"}
+
+
+def test_the_shortest_way_to_an_own_network_leads_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ice.py").write_text(blocks("extending.md", "python")[0])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert [v.finding for v in check_network("ice:IceNet", sizes_px=(32,)) if not v.is_kept] == []
+    demo = load_yaml_mapping(PROJECT / "search_spaces" / "demo.yaml")
+    added = yaml.safe_load(blocks("extending.md", "yaml")[0])["dimensions"]
+    write_yaml(tmp_path / "space.yaml", {**demo, "dimensions": {**demo["dimensions"], **added}})
+    plan = make_plan(load_space(tmp_path / "space.yaml"), seed=0, source=tmp_path / "space.yaml")
+    assert [stratum.architecture for stratum in plan.strata].count("ice:IceNet") == 1
+    assert plan.size == 16 + 8
 
 
 def test_every_command_has_its_section() -> None:

@@ -5,24 +5,24 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from inspect import getsourcelines, isclass
 
 import glsweep
 
 COMMANDS = """# Commands
 
-`glsweep COMMAND` and `python -m glsweep COMMAND` are the same. Without a command the whole study runs.
+`glsweep COMMAND` is short for `python -m glsweep.run COMMAND`. Without a command the whole study runs.
 Each prints with `--help` what stands here."""
 HELP_COLUMNS = 92
 
-PYTHON = """# From Python
+PYTHON = """# Python
 
-What `import glsweep` gives; what a function needs is imported when it is first used. The package is typed, so
-mypy and editors know all signatures."""
+What `import glsweep` gives. How to use it, with examples: [From Python](../python.md)."""
 
 
 def program_pages() -> dict[str, str]:
     """Return the text of each page, by its file below docs/."""
-    return {"reference/commands.md": _command_page(), "reference/python.md": _python_page()}
+    return {"reference/commands.md": _command_page(), "reference/python.md": python_page()}
 
 
 def _command_page() -> str:
@@ -52,12 +52,12 @@ def _block(text: str) -> str:
     return f"```text\n{text}\n```"
 
 
-def _python_page() -> str:
+def python_page() -> str:
     """Name each public thing by where it is defined: mkdocstrings reads files, and sees no lazy import."""
     sections = []
-    for name in getattr(glsweep, "__all__", ()):
-        thing = getattr(glsweep, name)
-        if callable(thing):
-            title = f"    options: {{heading: {name}, toc_label: {name}}}"
-            sections.append(f"::: {thing.__module__}.{thing.__qualname__}\n{title}")
+    things = [getattr(glsweep, name) for name in glsweep.__all__]
+    # Functions before what they return, each in the order of its file: that in which one works.
+    for thing in sorted(things, key=lambda of: (isclass(of), of.__module__, getsourcelines(of)[1])):
+        title = f"    options: {{heading: {thing.__name__}, toc_label: {thing.__name__}}}"
+        sections.append(f"::: {thing.__module__}.{thing.__qualname__}\n{title}")
     return "\n\n".join([PYTHON, *sections]) + "\n"

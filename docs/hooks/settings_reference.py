@@ -1,7 +1,7 @@
 """Pages on every key of a data card, a search space and a study, walked from the models that read them.
 
-What a key means is said by its model: in the field's description, else in the sentence of the class's
-docstring that begins with the key or with one of the values that it takes, else by what it holds.
+What a key means is said by the field's description, or, of a key that holds keys of its own, by the first
+line of their model's docstring.
 """
 
 import re
@@ -110,9 +110,10 @@ def _find_homes(model: Model, heading: str, path: str, place: str, homes: Homes)
     homes[model] = (place, heading)
     for key, info in model.model_fields.items():
         below = f"{path}{key}"
-        for inner in models_in(info.annotation):
-            tag = f": {_tag(inner)}" if info.discriminator else ""
-            _find_homes(inner, f"`{below}`{tag}", f"{below}.", place, homes)
+        held = list(models_in(info.annotation))
+        for inner in held:
+            which = f": {_which(inner)}" if len(held) > 1 else ""
+            _find_homes(inner, f"`{below}`{which}", f"{below}.", place, homes)
 
 
 def models_in(annotation: Any) -> Iterator[Model]:
@@ -123,67 +124,32 @@ def models_in(annotation: Any) -> Iterator[Model]:
         yield from models_in(inner)
 
 
-def _tag(model: Model) -> str:
-    """Return the value by which a member of a union is told from the others."""
-    return next(
-        str(info.default) for info in model.model_fields.values() if get_origin(info.annotation) is Literal
-    )
+def _which(model: Model) -> str:
+    """Return by which value a model is chosen where a key may hold one of several."""
+    values = [info.default for info in model.model_fields.values() if get_origin(info.annotation) is Literal]
+    return f"`{values[0]}`" if values else "your own"
 
 
 def _section(model: Model, heading: str, place: str, homes: Homes) -> str:
-    said, prose = _said_of_keys(model)
     rows = [
-        f"| `{key}` | {_kind(info, place, homes)} | {_default(info)} | {_meaning(key, info, said)} |"
+        f"| `{key}` | {_kind(info, place, homes)} | {_default(info)} | {_meaning(info)} |"
         for key, info in model.model_fields.items()
     ]
     table = "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows])
-    return "\n\n".join([f"## {heading} {{#{_anchor(model)}}}", *prose, table])
+    return "\n\n".join([f"## {heading} {{#{_anchor(model)}}}", getdoc(model) or "", table])
 
 
 def _anchor(model: Model) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", model.__name__).lower()
 
 
-def _meaning(key: str, info: FieldInfo, said: dict[str, str]) -> str:
+def _meaning(info: FieldInfo) -> str:
     """Return what is said of a key, fit for a cell of a table."""
-    held = [_sentences(getdoc(model) or "")[0] for model in models_in(info.annotation)]
-    meaning = info.description or said.get(key) or (held[0] if len(held) == 1 else "")
+    held = [(getdoc(model) or "").partition("\n")[0] for model in models_in(info.annotation)]
+    meaning = info.description or " ".join(held)
     meaning = re.sub(r"`[^`]*`|\|", lambda found: found[0].replace("|", "\\|", found[0] == "|"), meaning)
-    meaning = " ".join(meaning.split()).rstrip(".;")
+    meaning = " ".join(meaning.split()).rstrip(".")
     return meaning and f"{meaning[0].upper()}{meaning[1:]}."
-
-
-def _sentences(text: str) -> list[str]:
-    return re.split(r"(?<=\.)\s+|(?<=;)\s+(?=`)", text)
-
-
-def _said_of_keys(model: Model) -> tuple[dict[str, str], list[str]]:
-    """Sort a docstring's sentences: those that speak of a key, by key, and the paragraphs that are left."""
-    spoken_of = dict.fromkeys(model.model_fields)
-    of_value = {
-        value: key
-        for key, info in model.model_fields.items()
-        for value in re.findall(r"`(\w+)`", _kind(info, "", {}))
-    }
-    said: dict[str, list[str]] = {}
-    mentioned: dict[str, str] = {}
-    prose: list[str] = []
-    for paragraph in (getdoc(model) or "").split("\n\n"):
-        left: list[str] = []
-        key = None
-        for sentence in _sentences(paragraph):
-            named = re.findall(r"`(\w+)`", sentence)
-            if key is None or not sentence.startswith(("It ", "They ")):
-                key = next((of_value.get(n, n) for n in named if n in spoken_of or n in of_value), None)
-            is_summary = not prose and not left
-            if is_summary or key is None or model.model_fields[key].description:
-                left.append(sentence)
-            if key is None:
-                continue
-            said.setdefault(key, []).append(sentence)
-            mentioned |= {other: f"See `{key}`." for other in named if other in spoken_of and other != key}
-        prose.append(" ".join(left))
-    return mentioned | {key: " ".join(parts) for key, parts in said.items()}, [p for p in prose if p]
 
 
 def _kind(info: FieldInfo, place: str, homes: Homes) -> str:

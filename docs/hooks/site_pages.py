@@ -26,11 +26,14 @@ TAKEN = {
 }
 """Where the site has a file of the repository that lies outside docs/."""
 
-SHIPPED = {
-    "datasets": ("reference/shipped_cards.md", "Data cards that are shipped"),
-    "search_spaces": ("reference/shipped_spaces.md", "Search spaces that are shipped"),
+FROM_ANY_FOLDER = "Each is named as it stands here, such as `{}/demo.yaml`, from any folder."
+SHOWN = {
+    "datasets": ("reference/shipped_cards.md", "Data cards that are shipped", FROM_ANY_FOLDER),
+    "search_spaces": ("reference/shipped_spaces.md", "Search spaces that are shipped", FROM_ANY_FOLDER),
+    "examples": ("reference/examples.md", "Examples", "Files of the folder `{}` in a checkout."),
 }
-"""Folders whose YAML stands on one page each."""
+"""Folders whose files stand on one page each: the page, its title and its first line."""
+LANGUAGES = {".py": "python", ".yaml": "yaml"}
 
 LINK = re.compile(r"(?<=\]\()(?P<target>[^)#:\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
 CODE = re.compile(r"`[^`\n]+`")
@@ -40,8 +43,8 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pages that do not lie in docs/."""
     for source, place in TAKEN.items():
         files.append(File.generated(config, place, abs_src_path=str(REPOSITORY / source)))
-    shipped = {place: _shipped_page(folder, title) for folder, (place, title) in SHIPPED.items()}
-    for place, text in (shipped | settings_pages() | program_pages()).items():
+    shown = {place: _page_of_files(folder, *words) for folder, (place, *words) in SHOWN.items()}
+    for place, text in (shown | settings_pages() | program_pages()).items():
         files.append(File.generated(config, place, content=text))
     return files
 
@@ -66,16 +69,18 @@ def _place(target: str) -> str | None:
     if target in TAKEN:
         return TAKEN[target]
     folder, _, name = target.partition("/")
-    if folder in SHIPPED and name.endswith(".yaml"):
-        return f"{SHIPPED[folder][0]}#{_anchor(name)}"
+    if folder in SHOWN and name.endswith(tuple(LANGUAGES)):
+        return f"{SHOWN[folder][0]}#{_anchor(name)}"
     return name if folder == "docs" else None
 
 
-def _shipped_page(folder: str, title: str) -> str:
-    parts = [f"# {title}", f"Each is named as it stands here, such as `{folder}/demo.yaml`, from any folder."]
-    for path in sorted((REPOSITORY / folder).rglob("*.yaml")):
-        name = path.relative_to(REPOSITORY / folder).as_posix()
-        parts.append(f"## {name} {{#{_anchor(name)}}}\n\n```yaml\n{path.read_text().strip()}\n```")
+def _page_of_files(folder: str, title: str, introduction: str) -> str:
+    parts = [f"# {title}", introduction.format(folder)]
+    for path in sorted((REPOSITORY / folder).rglob("*")):
+        if path.suffix in LANGUAGES:
+            name = path.relative_to(REPOSITORY / folder).as_posix()
+            block = f"```{LANGUAGES[path.suffix]}\n{path.read_text().strip()}\n```"
+            parts.append(f"## {name} {{#{_anchor(name)}}}\n\n{block}")
     return "\n\n".join(parts) + "\n"
 
 

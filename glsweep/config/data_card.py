@@ -17,28 +17,37 @@ Disturbances = Literal["as_real", "wide"]
 
 
 class Simulation(Settings):
-    """Scenes to be simulated, from the elastic-beam model (see `scenes.simulator`).
+    """Scenes that are simulated within the study, from the flexure of an elastic beam."""
 
-    `lines` is a file of closed grounding lines from which outlines are cut; without it they are
-    random. `tides` are as strong as at Antarctic gauges, where many a belt is finer than the posting
-    resolves, or only as strong as it does resolve. `noise` 1 is as noisy as real scenes are, 0 is
-    the flexure's phase alone. `disturbances` are as strong as in real scenes, or drawn
-    more widely, to train on. Of the scenes with noise `filtered_share` are filtered as processors
-    filter them.
-    """
-
-    scenes: int = Field(default=8, ge=1)
-    rows: int = Field(default=512, ge=64)
-    cols: int = Field(default=512, ge=64)
-    posting_m: float = Field(default=100.0, gt=0)
-    wavelength_m: float = Field(default=C_BAND_WAVELENGTH_M, gt=0)
-    looks: int = Field(default=12, ge=1)
-    crs: str = "EPSG:3031"
-    lines: Path | None = None
-    tides: Tides = "gauges"
-    noise: float = Field(default=1.0, ge=0, le=1)
-    disturbances: Disturbances = "as_real"
-    filtered_share: float = Field(default=0.0, ge=0, le=1)
+    scenes: int = Field(default=8, ge=1, description="number of scenes")
+    rows: int = Field(default=512, ge=64, description="height of a scene in pixels")
+    cols: int = Field(default=512, ge=64, description="width of a scene in pixels")
+    posting_m: float = Field(default=100.0, gt=0, description="side of a pixel in metres")
+    wavelength_m: float = Field(
+        default=C_BAND_WAVELENGTH_M, gt=0, description="of the radar: 0.0555 in C band, 0.0312 in X band"
+    )
+    looks: int = Field(default=12, ge=1, description="independent samples averaged into a pixel")
+    crs: str = Field(default="EPSG:3031", description="map of the scenes, in metres")
+    lines: Path | None = Field(
+        default=None,
+        description="file of closed grounding lines from which outlines are cut; without it they are random",
+    )
+    tides: Tides = Field(
+        default="gauges",
+        description="`gauges`: as strong as at Antarctic tide gauges, where many a belt of fringes is finer "
+        "than the posting resolves; `resolved`: only as strong as the posting resolves",
+    )
+    noise: float = Field(
+        default=1.0, ge=0, le=1, description="1 is as noisy as real scenes, 0 the phase of the flexure alone"
+    )
+    disturbances: Disturbances = Field(
+        default="as_real",
+        description="atmosphere, motion, ramps and lost patches: `as_real`, as strong as in real scenes; "
+        "`wide`, drawn more widely, to train on",
+    )
+    filtered_share: float = Field(
+        default=0.0, ge=0, le=1, description="share of the scenes that are filtered as processors do it"
+    )
 
 
 # --- How ground is shared out between training, validation and test
@@ -59,17 +68,15 @@ SPLIT_WORDS: dict[str, SplitName] = {
 
 
 class Region(Settings):
-    """Ground that is held out: scenes by name, or whatever lies within polygons.
+    """Ground that is held out: scenes by name, or whatever lies within polygons."""
 
-    `scenes` are shell patterns of scene names. `polygons` is a file of polygons, of which `names`
-    (values of `column`) choose some; without `names` all count.
-    """
-
-    split: Literal["val", "test"]
-    scenes: tuple[str, ...] = ()
-    polygons: Path | None = None
-    column: str = "name"
-    names: tuple[str, ...] = ()
+    split: Literal["val", "test"] = Field(description="who gets this ground; where regions overlap, test")
+    scenes: tuple[str, ...] = Field(
+        default=(), description="names of scenes, perhaps with `*` and `?`, such as `coco20181*`"
+    )
+    polygons: Path | None = Field(default=None, description="instead of `scenes`: a file of polygons")
+    column: str = Field(default="name", description="the column of the polygons' file that holds their names")
+    names: tuple[str, ...] = Field(default=(), description="names of the polygons that count; left out, all")
 
     @model_validator(mode="after")
     def _names_ground(self) -> Self:
@@ -81,24 +88,31 @@ class Region(Settings):
 
 
 class Split(Settings):
-    """How ground is shared out between training, validation and test.
+    """How ground is shared out between training, validation and test."""
 
-    `scene` keeps scenes that share ground together and cuts the ground into blocks only where
-    there are too few groups; `block` always cuts it, and leaves a strip of `buffer_px` (the
-    largest patch, unless given) unused at each cut; `region` holds out the ground of `regions` and
-    shares the rest out by scene; `column` takes each scene's split from `column` of the file of
-    lines, and ground that several splits claim goes to test before validation before training;
-    `patch` repeats the published protocol, in which overlapping patches leak from one split to
-    another.
-    """
-
-    rule: Literal["scene", "block", "region", "column", "patch"] = "scene"
-    train: float = Field(default=0.70, gt=0, lt=1)
-    val: float = Field(default=0.15, gt=0, lt=1)
-    test: float = Field(default=0.15, gt=0, lt=1)
-    buffer_px: int | None = Field(default=None, ge=0)
-    regions: tuple[Region, ...] = ()
-    column: str | None = None
+    rule: Literal["scene", "block", "region", "column", "patch"] = Field(
+        default="scene",
+        description="`scene` keeps scenes that share ground together, and cuts the ground into blocks only "
+        "where there are too few groups; `block` always cuts it; `region` holds out the ground of `regions` "
+        "and shares the rest out by scene; `column` takes each scene's split from a column of the file of "
+        "lines, and ground that several splits claim goes to test before validation before training; "
+        "`patch` repeats the published protocol, in which overlapping patches leak from one split to another",
+    )
+    train: float = Field(default=0.70, gt=0, lt=1, description="share of the ground for training")
+    val: float = Field(default=0.15, gt=0, lt=1, description="share of the ground for validation")
+    test: float = Field(
+        default=0.15, gt=0, lt=1, description="share of the ground for test; the three shares sum to 1"
+    )
+    buffer_px: int | None = Field(
+        default=None,
+        ge=0,
+        description="strip left unused where ground is cut into blocks; left out, one largest patch wide",
+    )
+    regions: tuple[Region, ...] = Field(default=(), description="with `rule: region`, the ground held out")
+    column: str | None = Field(
+        default=None,
+        description="with `rule: column`, the column of the file of lines that says train, val or test",
+    )
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -119,26 +133,47 @@ COVERAGE_KEYS = ("box_px", "box_coverage", "fresh_share", "fresh_coverage")
 class PatchSettings(Settings):
     """How many patches are drawn, and from where.
 
-    `published` draws positions uniformly and keeps one if the coverage summed over the `box_px` x
-    `box_px` box at its centre is at most `box_coverage`, or, of those with a line, if at least
-    `fresh_share` of its pixels were covered fewer than `fresh_coverage` times. Patches with a line and
-    without are counted apart. `balanced` spreads them evenly along the line; of those without a line,
-    `near_share` lie within one patch of it and the others farther away.
-    Both keep only positions of which at least `valid_share` holds data. `tries_without_line` is how
-    many positions without a line `published` tries in each scene; left out, thirty for each patch
-    that is asked for.
+    Patches with a line and without one are counted apart, for each patch size. The coverage of a pixel,
+    by which `published` keeps patches apart, is the number of earlier patches that hold it.
     """
 
-    rule: Literal["published", "balanced"] = "published"
+    rule: Literal["published", "balanced"] = Field(
+        default="published",
+        description="`published` draws positions uniformly and drops what earlier patches have covered; "
+        "`balanced` spreads patches evenly along the line",
+    )
     with_line: int = Field(gt=0, description="most patches with a line, over all scenes")
     without_line: int = Field(ge=0, description="most patches without a line, over all scenes")
-    valid_share: float = Field(ge=0, le=1)
-    box_px: int | None = Field(default=None, ge=1)
-    box_coverage: int | None = Field(default=None, ge=0)
-    fresh_share: float | None = Field(default=None, ge=0, le=1)
-    fresh_coverage: int | None = Field(default=None, ge=1)
-    tries_without_line: int | None = Field(default=None, ge=1)
-    near_share: float | None = Field(default=None, ge=0, le=1)
+    valid_share: float = Field(ge=0, le=1, description="least share of a patch's pixels that holds data")
+    box_px: int | None = Field(
+        default=None,
+        ge=1,
+        description="`published`: side of the box at a patch's centre whose coverage is summed",
+    )
+    box_coverage: int | None = Field(
+        default=None, ge=0, description="`published`: up to this sum over its box a patch is kept"
+    )
+    fresh_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="`published`: beyond that sum a patch with a line is kept if this share of it is fresh",
+    )
+    fresh_coverage: int | None = Field(
+        default=None, ge=1, description="`published`: a pixel is fresh if its coverage is below this"
+    )
+    tries_without_line: int | None = Field(
+        default=None,
+        ge=1,
+        description="`published`: positions without a line that are tried in each scene; left out, thirty "
+        "for each patch that is asked for",
+    )
+    near_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="`balanced`: of patches without a line, the share that lies near to one",
+    )
 
     @model_validator(mode="after")
     def _has_the_keys_of_its_rule(self) -> Self:
@@ -168,26 +203,40 @@ LabelRule = Literal["all_touched", "bresenham", "buffered", "soft"]
 
 
 class Layout(Settings):
-    """Where files lie under the card's root, and how rasters and lines belong together.
+    """Where files lie under the card's root, and how rasters and lines belong together."""
 
-    A line belongs to the scene whose file stem equals the stem of its `scene_column`; where that is
-    None, to every scene that it touches. `lines` may name a layer (`file.gpkg|layer`), or hold a `*`
-    for the scene's name where each has a file of its own, in which no column is asked for. Instead of
-    `lines`, `masks` may name rasters: its `*`
-    stands for what the `*` of `rasters` stands for, or for a raster's whole stem. `bands` says what
-    a raster holds (`auto` looks; else as `parse_bands` reads it), and `nodata` which stored number
-    stands for no data where the files do not say so. `group_pattern` is a regular expression on
-    scene names; scenes whose first group is the same are never parted, such as the tiles of one
-    interferogram.
-    """
-
-    rasters: str = "DInSAR/*.tif"
-    bands: Bands = "auto"
-    nodata: NoData = None
-    lines: str | None = "all_manual_segm_gl.gpkg"
-    scene_column: str | None = "source_file"
-    masks: str | None = None
-    group_pattern: str | None = None
+    rasters: str = Field(
+        default="DInSAR/*.tif", description="pattern of the rasters' paths; a scene is named after its raster"
+    )
+    bands: Bands = Field(
+        default="auto",
+        description="what a raster's bands hold, such as `real, imaginary` or `phase=2, coherence=corr`; "
+        "`auto` tells by their names, units and values; `npz`: patches of NumPy",
+    )
+    nodata: NoData = Field(
+        default=None,
+        description="the stored number that stands for no data where the files do not say so; "
+        "`as_tagged`: only what they say is no data",
+    )
+    lines: str | None = Field(
+        default="all_manual_segm_gl.gpkg",
+        description="file of lines, perhaps with a layer (`file.gpkg|layer`); or, with a `*` for the scene's "
+        "name, one file for each scene",
+    )
+    scene_column: str | None = Field(
+        default="source_file",
+        description="column that names each line's scene; null: a line is of every scene that it touches",
+    )
+    masks: str | None = Field(
+        default=None,
+        description="instead of `lines`: pattern of rasters that mark the line; its `*` is what the `*` of "
+        "`rasters` stands for, or a scene's name",
+    )
+    group_pattern: str | None = Field(
+        default=None,
+        description="regular expression on scene names: scenes whose first group is the same stay in one "
+        "split, such as the tiles of one interferogram",
+    )
 
     @model_validator(mode="after")
     def _has_one_truth(self) -> Self:
@@ -217,27 +266,52 @@ CARD_TEXT = ("title", "source", "licence", "citation", "how_to_obtain")
 class DataCard(Settings):
     """One data set, or several joined.
 
-    Of `root` (a folder of scenes), `simulation` (scenes made within the study) and `parts` (other
-    cards) there is exactly one. The scenes of a part that is `test_only` are never trained on.
+    A card has exactly one of `root`, `simulation` and `parts`.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
-    title: str = ""
-    source: str = ""
-    licence: str = ""
-    citation: str = ""
-    how_to_obtain: str = ""
-    root: Path | None = None
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="what files and messages call the data set")
+    title: str = Field(default="", description="what the report calls it")
+    source: str = Field(default="", description="where the data come from, for people")
+    licence: str = Field(default="", description="under which licence they may be used, for people")
+    citation: str = Field(default="", description="what to cite when they are used, for people")
+    how_to_obtain: str = Field(
+        default="", description="how to get the data; said in the message when they are missing"
+    )
+    root: Path | None = Field(
+        default=None, description="folder of the scenes, from the card's own folder; `--root` overrides it"
+    )
     layout: Layout = Layout()
-    checksums: dict[str, str] = Field(default_factory=dict, description="SHA-256 by path below root")
-    posting_m: float | None = Field(default=None, gt=0)
-    wavelength_m: float = Field(default=C_BAND_WAVELENGTH_M, gt=0)
-    label: LabelRule = "all_touched"
-    label_width_m: float | None = Field(default=None, gt=0)
+    checksums: dict[str, str] = Field(
+        default_factory=dict, description="SHA-256 by path below `root`, which `check` compares"
+    )
+    posting_m: float | None = Field(
+        default=None,
+        gt=0,
+        description="side of a pixel in metres; left out, the rasters tell (`.npz` do not)",
+    )
+    wavelength_m: float = Field(
+        default=C_BAND_WAVELENGTH_M,
+        gt=0,
+        description="radar wavelength in metres: 0.0555 in C band, 0.0312 in X band, 0.2384 in L band",
+    )
+    label: LabelRule = Field(
+        default="all_touched",
+        description="how a line becomes pixels to train on: all that it touches, one pixel wide "
+        "(`bresenham`), a disk along it (`buffered`) or a bell (`soft`); what is scored is always narrow",
+    )
+    label_width_m: float | None = Field(
+        default=None,
+        gt=0,
+        description="reach of a `buffered` label, or standard deviation of a `soft` one, in metres",
+    )
     split: Split = Split()
-    simulation: Simulation | None = None
-    parts: tuple["DataCard", ...] = ()
-    test_only: bool = False
+    simulation: Simulation | None = Field(
+        default=None, description="instead of `root`: scenes that are simulated within the study"
+    )
+    parts: tuple["DataCard", ...] = Field(
+        default=(), description="instead of both: other cards, each as `{data: CARD, test_only: true}`"
+    )
+    test_only: bool = Field(default=False, description="of a part: its scenes are never trained on")
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:

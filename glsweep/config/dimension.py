@@ -22,29 +22,51 @@ MOST_PERMUTED = 6
 
 
 class Dimension(Settings):
-    """One row of a search space: what a parameter, or a tuple of tied ones, may be.
+    """What a parameter, or several tied ones, may be: choices, or a range with both its ends.
 
-    Either `choices` (with `labels` for people, and `keys` when each choice is a tuple that sets
-    several parameters), or a range `low`..`high` with both ends (with `log`, with the `step` between
-    two values, and with `grid` for enumeration). A range of a parameter that is counted, such as
-    `batch_size`, holds whole numbers, see `glsweep.config.dimension`. `when` lists the values of other
-    dimensions under which this one exists.
-
-    `value`, or a plain value in place of all keys, is short for a single choice; `permutations` for
-    one choice for each order of its values, such as all that `ds_weights` may have.
+    A range of a parameter that is counted, such as `batch_size`, holds whole numbers.
     """
 
-    choices: tuple[Any, ...] | None = Field(default=None, min_length=1)
-    labels: tuple[str, ...] | None = None
-    keys: tuple[str, ...] | None = None
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    step: float | None = Field(default=None, gt=0)
-    grid: tuple[float, ...] | None = None
-    when: dict[str, Any] = Field(default_factory=dict)
-    value: Any = Field(default=None, exclude=True)
-    permutations: Any = Field(default=None, exclude=True)
+    choices: tuple[Any, ...] | None = Field(
+        default=None, min_length=1, description="the values that are tried, one a trial"
+    )
+    labels: tuple[str, ...] | None = Field(
+        default=None, description="what people call the choices, one label each"
+    )
+    keys: tuple[str, ...] | None = Field(
+        default=None,
+        description="the parameters that each choice sets together; every choice is then a list of one value "
+        "each",
+    )
+    low: float | None = Field(default=None, description="lower end of a range")
+    high: float | None = Field(default=None, description="upper end of a range")
+    log: bool = Field(
+        default=False, description="whether values of the range are drawn evenly in their logarithm"
+    )
+    step: float | None = Field(
+        default=None,
+        gt=0,
+        description="distance between two neighbouring values of the range; left out, every number between "
+        "the ends, or every whole one of a parameter that is counted",
+    )
+    grid: tuple[float, ...] | None = Field(
+        default=None, description="the values of the range that `sampler: grid` takes"
+    )
+    when: dict[str, Any] = Field(
+        default_factory=dict,
+        description="the dimension exists only beside these values of earlier ones, such as "
+        "`{architecture: unetpp}`; several values as a list",
+    )
+    value: Any = Field(
+        default=None,
+        exclude=True,
+        description="a constant: short for a single choice, and itself written shorter as `gamma: 1.33`",
+    )
+    permutations: Any = Field(
+        default=None,
+        exclude=True,
+        description="a list of 2 to 6 values: short for one choice for each order of them",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -35,35 +35,37 @@ HIGHER_IS_BETTER: dict[Metric, bool] = {"relaxed_f1": True, "dice": True, "val_l
 
 
 class Asha(Settings):
-    """Asynchronous successive halving: rungs at grace, grace x reduction, ... below the full budget."""
+    """Asynchronous successive halving: at each rung only the best of the trials so far go on.
 
-    name: Literal["asha"] = "asha"
-    grace_epochs: int = Field(ge=1)
-    reduction_factor: int = Field(ge=2)
+    Rungs lie at `grace_epochs`, and again each time the epochs have grown by `reduction_factor`.
+    """
+
+    name: Literal["asha"] = Field(default="asha", description="chooses this rule")
+    grace_epochs: int = Field(ge=1, description="epochs before the first rung, which every trial runs")
+    reduction_factor: int = Field(ge=2, description="one trial in so many goes on from a rung")
 
 
 class Median(Settings):
-    """From `grace_epochs` on, at each epoch, the better half of the trials that came so far goes on."""
+    """After each epoch the better half of the trials that came so far goes on."""
 
-    name: Literal["median"] = "median"
-    grace_epochs: int = Field(ge=1)
+    name: Literal["median"] = Field(default="median", description="chooses this rule")
+    grace_epochs: int = Field(ge=1, description="the first epoch after which trials are judged")
 
 
 class NoStopping(Settings):
     """Every trial runs its full budget."""
 
-    name: Literal["none"] = "none"
+    name: Literal["none"] = Field(default="none", description="chooses this rule")
 
 
 class OwnStopping(Settings):
-    """A rule of the user's own: `name` is its import path, and all else are its parameters.
-
-    See `glsweep.sweep.rungs.StoppingRule` for what it must do.
-    """
+    """A rule of your own; whatever else stands beside `name` are its parameters."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
-    name: Annotated[str, named_in(STOPPING_RULES)]
+    name: Annotated[str, named_in(STOPPING_RULES)] = Field(
+        description="import path of the rule, such as `my_nets:Patience`"
+    )
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
@@ -105,14 +107,17 @@ AnyStopping = Annotated[
 class Budget(Settings):
     """When no further configuration is begun: at whichever limit is reached first.
 
-    `epochs` counts those of all trials, those still to come of running ones and of their other seeds
-    included, and is never exceeded; `hours` is the time during which the sweep ran. Configurations
-    that have begun are finished.
+    Configurations that have begun are finished.
     """
 
-    trials: int | None = Field(default=None, ge=1, description="configurations")
-    epochs: int | None = Field(default=None, ge=1)
-    hours: float | None = Field(default=None, gt=0)
+    trials: int | None = Field(default=None, ge=1, description="number of configurations")
+    epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="epochs of all trials together, those still to come of running ones and of their other "
+        "seeds included; never exceeded",
+    )
+    hours: float | None = Field(default=None, gt=0, description="time during which the sweep has run")
 
     @property
     def is_limited(self) -> bool:
@@ -121,24 +126,37 @@ class Budget(Settings):
 
 
 class Search(Settings):
-    """How configurations are drawn, ranked and stopped.
+    """How configurations are drawn, ranked and stopped."""
 
-    `first` are configurations tried before any other, each a value (or label) for some of the
-    dimensions; the rest is drawn. `replicates` is the number of seeds of each configuration: the
-    second and later ones run once the first has run in full. `parallel` is for `tpe`: a proposal
-    knows the results of all but the last `parallel` configurations of its stratum, so that so many
-    may run at once and the same seed proposes the same, however fast each runs.
-    """
-
-    sampler: Annotated[str, named_in(SAMPLERS)]
+    sampler: Annotated[str, named_in(SAMPLERS)] = Field(
+        description="what proposes configurations: `grid`, every one once; `random`, each drawn by itself; "
+        "`tpe`, near what was good; or the import path of your own"
+    )
     budget: Budget = Budget()
-    first: tuple[dict[str, Any], ...] = ()
-    replicates: int = Field(default=1, ge=1)
-    parallel: int | None = Field(default=None, ge=1)
-    epochs: int = Field(ge=1, description="full budget of a trial")
-    rank_by: Metric
-    tolerance_m: float = Field(gt=0, description="tolerance of the relaxed F1")
-    scheduler: AnyStopping
+    first: tuple[dict[str, Any], ...] = Field(
+        default=(),
+        description="configurations that are tried before any other, each a value (or label) for some of the "
+        "dimensions; the rest is drawn",
+    )
+    replicates: int = Field(
+        default=1,
+        ge=1,
+        description="seeds of each configuration; further ones run once the first has run in full",
+    )
+    parallel: int | None = Field(
+        default=None,
+        ge=1,
+        description="with `sampler: tpe`, how many trials of a stratum may run at once: a proposal knows the "
+        "results of all but the last so many, so that one seed proposes the same however fast each runs",
+    )
+    epochs: int = Field(ge=1, description="epochs of a trial that runs in full")
+    rank_by: Metric = Field(
+        description="the validation metric by which trials are compared, and winners found"
+    )
+    tolerance_m: float = Field(
+        gt=0, description="how far off a pixel may be and still count in the relaxed F1, in metres"
+    )
+    scheduler: AnyStopping = Field(description="which rule ends weak trials early")
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
@@ -154,36 +172,49 @@ class Search(Settings):
 
 
 class Resources(Settings):
-    """What one trial takes. `gpus` is used where Ray has a GPU; elsewhere trials run on CPUs.
+    """What one trial takes."""
 
-    `cohort` is how many trials of a grid that differ in nothing but their loss or optimiser train in
-    one process, in the place of one, as one network; `auto` lets those do so for which that was
-    measured to pay: small batches in narrow networks on CPUs. `cuda_graphs` lets a trial that trains
-    alone on a GPU launch its steps as graphs.
-    """
-
-    cpus: int = Field(ge=1)
-    gpus: float = Field(ge=0)
-    cohort: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
-    cuda_graphs: bool = False
+    cpus: int = Field(ge=1, description="CPUs of a trial, and its number of threads")
+    gpus: float = Field(
+        ge=0,
+        description="GPUs of a trial, used where there are any; a fraction lets several trials share one",
+    )
+    cohort: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        default="auto",
+        description="how many trials of a grid that differ in loss or optimiser alone train together, as one "
+        "network in one process; `auto` does so where it was measured to pay: small batches in narrow "
+        "networks on CPUs",
+    )
+    cuda_graphs: bool = Field(
+        default=False,
+        description="whether a trial that trains alone on a GPU launches each step as one CUDA graph",
+    )
 
 
 class Retraining(Settings):
-    """Full training of each winner; the best epoch by `monitor` is kept.
+    """Full training of each winner.
 
-    What is left out of `learning_rate`, `weight_decay`, `batch_size` and `gradient_clip` is as in the
-    winner, as it must be where it was searched. Annealed by `cosine` the learning rate falls to nearly
-    0 over the epochs.
+    What is left out here is as in the winner; what was searched must be left out.
     """
 
-    epochs: int = Field(ge=1)
-    patience: int = Field(ge=1)
-    monitor: Metric
-    learning_rate: float | None = Field(default=None, gt=0)
-    weight_decay: float | None = Field(default=None, ge=0)
-    batch_size: int | None = Field(default=None, ge=1)
-    gradient_clip: float | None = Field(default=None, gt=0)
-    annealing: Annealing = "none"
+    epochs: int = Field(ge=1, description="most epochs of full training")
+    patience: int = Field(ge=1, description="training ends after so many epochs without improvement")
+    monitor: Metric = Field(
+        description="the validation metric that patience looks at, and whose best epoch is kept"
+    )
+    learning_rate: float | None = Field(
+        default=None, gt=0, description="another learning rate than the winner's"
+    )
+    weight_decay: float | None = Field(
+        default=None, ge=0, description="another weight decay than the winner's"
+    )
+    batch_size: int | None = Field(default=None, ge=1, description="another batch size than the winner's")
+    gradient_clip: float | None = Field(
+        default=None, gt=0, description="another limit of the gradient than the winner's"
+    )
+    annealing: Annealing = Field(
+        default="none", description="`cosine` lets the learning rate fall to nearly 0 over the epochs"
+    )
 
     @property
     def of_the_trial(self) -> dict[str, float]:
@@ -193,15 +224,15 @@ class Retraining(Settings):
 
 
 class Calibration(Settings):
-    """The thresholds that are tried on validation, and the metric that chooses among them.
+    """The thresholds that are tried on validation, and the metric that chooses among them."""
 
-    By `relaxed_f05` what is invented counts more than what is missed.
-    """
-
-    lowest: float = Field(gt=0, lt=1)
-    highest: float = Field(gt=0, lt=1)
-    count: int = Field(ge=2)
-    criterion: Criterion
+    lowest: float = Field(gt=0, lt=1, description="the lowest threshold, a probability")
+    highest: float = Field(gt=0, lt=1, description="the highest threshold")
+    count: int = Field(ge=2, description="number of thresholds, evenly from the lowest to the highest")
+    criterion: Criterion = Field(
+        description="the metric whose best threshold is taken; by `relaxed_f05` what is invented counts more "
+        "than what is missed"
+    )
 
     @model_validator(mode="after")
     def _ascends(self) -> Self:
@@ -211,24 +242,25 @@ class Calibration(Settings):
 
 
 class SearchSpace(Settings):
-    """A file of `search_spaces/`: what varies, what is fixed, and how each stage is run.
+    """What varies in the trials of a study, what is fixed, and how each stage is run."""
 
-    `start` names files of weights from which the trials of an architecture begin, in place of random
-    ones: one file, told by what it holds, or one for each architecture. It may stand under `fixed`
-    too. In a study's own file the weights' hashes are in place of the files, see
-    `glsweep.training.state`.
-    """
-
-    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
-    title: str = ""
-    dimensions: dict[str, Dimension] = Field(min_length=1)
-    fixed: dict[str, Any]
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="what messages call the search space")
+    title: str = Field(default="", description="what the report calls it")
+    dimensions: dict[str, Dimension] = Field(
+        min_length=1, description="what varies: parameters by name, each with what it may be"
+    )
+    fixed: dict[str, Any] = Field(description="what does not vary: parameters by name, each with its value")
     patches: PatchSettings
     search: Search
     resources: Resources
     retraining: Retraining
     calibration: Calibration
-    start: dict[Startable, str] = Field(default_factory=dict)
+    start: dict[Startable, str] = Field(
+        default_factory=dict,
+        description="files of weights from which trials begin in place of random ones: one file, or one for "
+        "each architecture; may stand under `fixed` too. In a study's own file the weights' hashes "
+        "stand in place of the files",
+    )
 
     @model_validator(mode="before")
     @classmethod

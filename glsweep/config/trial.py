@@ -74,35 +74,72 @@ class Stratum(NamedTuple):
 class TrialParameters(Settings):
     """Everything that decides a trial's result, apart from data and seed.
 
-    `architecture`, `loss` and each of `augmentation` are built in or the user's own, see
-    `glsweep.registry`; `own` holds the parameters that the latter take, such as `TinyNet.depth`.
-
-    `fn_weight` and `fp_weight` are the focal Tversky loss's alpha and beta (field: alpha weighs
-    false negatives, Abraham & Khan 2019); they, `gamma` and `bce_weight` are None beside another loss.
-    `ds_weights` are U-Net++'s deep-supervision weights in the order x01..x04, None for equal ones.
-    `base_width` is the width of the first stage; left out, it is the published one, or an own network's
-    default. `precision` is that of the network's layers in training: left out, it is bfloat16 where the
-    device has arithmetic for it; float32 gives nearly the same on all devices. Weights, the loss and the
-    optimiser are float32 always.
+    Architecture, loss and augmentation are built in, or your own by import path (`my_nets:TinyNet`). The
+    focal Tversky weights and `gamma` are those of Abraham & Khan (2019), who call the weights alpha and
+    beta; both names are known.
     """
 
-    architecture: Architecture
-    patch_size_px: int = Field(ge=16, multiple_of=16)
-    fn_weight: float | None = Field(default=None, ge=0)
-    fp_weight: float | None = Field(default=None, ge=0)
-    gamma: float | None = Field(default=None, gt=0)
-    bce_weight: float | None = Field(default=None, ge=0, le=1)
-    ds_weights: tuple[float, float, float, float] | None = None
-    base_width: int | None = Field(default=None, ge=2, multiple_of=2)
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    batch_size: int = Field(ge=1)
-    gradient_clip: float = Field(gt=0)
-    channels: tuple[Channel, ...] = Field(min_length=1)
-    augmentation: tuple[Augmentation, ...]
-    precision: Precision = "auto"
-    loss: Loss = BUILT_IN_LOSS
-    own: dict[str, Scalar] = Field(default_factory=dict)
+    architecture: Architecture = Field(
+        description="the network: `unet`, `attention_unet`, `unetpp`, or the import path of your own"
+    )
+    patch_size_px: int = Field(ge=16, multiple_of=16, description="side of a patch in pixels")
+    fn_weight: float | None = Field(
+        default=None, ge=0, description="focal Tversky loss: price of a missed pixel; also called `alpha`"
+    )
+    fp_weight: float | None = Field(
+        default=None, ge=0, description="focal Tversky loss: price of an invented pixel; also called `beta`"
+    )
+    gamma: float | None = Field(
+        default=None,
+        gt=0,
+        description="focal Tversky loss: the exponent is 1/gamma; above 1, small errors count more",
+    )
+    bce_weight: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="share of the cross-entropy in the loss; the rest is focal Tversky",
+    )
+    ds_weights: tuple[float, float, float, float] | None = Field(
+        default=None,
+        description="U-Net++ alone: weights of its four heads in the loss (deep supervision), shallowest "
+        "first; null, equal ones",
+    )
+    base_width: int | None = Field(
+        default=None,
+        ge=2,
+        multiple_of=2,
+        description="channels of the network's first stage; left out, the published number, or your own "
+        "network's default",
+    )
+    learning_rate: float = Field(gt=0, description="step size of the optimiser, Adam")
+    weight_decay: float = Field(ge=0, description="L2 penalty on the weights, added to the gradient")
+    batch_size: int = Field(ge=1, description="patches in one step of the optimiser")
+    gradient_clip: float = Field(gt=0, description="a longer gradient is scaled down to this norm")
+    channels: tuple[Channel, ...] = Field(
+        min_length=1,
+        description="what the network sees: `phase` (over pi), `cos` and `sin` of it, `real`, `imag` and "
+        "`magnitude` (over the root mean square magnitude in training), `raw_magnitude` (as it is)",
+    )
+    augmentation: tuple[Augmentation, ...] = Field(
+        description="random changes to training patches, from `dihedral`, `conjugation`, `phase_rotation`, "
+        "`amplitude_jitter`, `speckle` and import paths of your own; `[]` for none"
+    )
+    precision: Precision = Field(
+        default="auto",
+        description="arithmetic of the network's layers in training: `auto` is bfloat16 where the device has "
+        "it; weights, loss and optimiser are float32 always",
+    )
+    loss: Loss = Field(
+        default=BUILT_IN_LOSS,
+        description="what training makes small: the built-in loss, or the import path of your own, beside "
+        "which the parameters of the built-in one are left out",
+    )
+    own: dict[str, Scalar] = Field(
+        default_factory=dict,
+        description="parameters of what is your own; a search space writes each by its name, such as "
+        "`TinyNet.depth`",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
+from pydantic import Field
+
 from glsweep.config.data_card import CARD_TEXT, DataCard
 from glsweep.config.dimension import Dimension, as_tuples
 from glsweep.config.settings import Settings
@@ -26,16 +28,15 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 class StudyConfig(Settings):
-    """The data, the space and the seed that decide every result of a study.
+    """What decides every result of a study: the data, the search space and the seed.
 
-    A study is called as its folder is. In its own file there is no name, and paths are told from the
-    folder, so that both may move together.
+    Paths in the file are relative to the study's folder, so that scenes and study may move together.
     """
 
-    name: str = ""
-    seed: int
-    card: DataCard
-    space: SearchSpace
+    name: str = Field(default="", description="left empty in the file: a study has the name of its folder")
+    seed: int = Field(description="the number from which every random draw follows")
+    card: DataCard = Field(description="the data card, as it was when the study began")
+    space: SearchSpace = Field(description="the search space, with all by which the study has grown since")
 
     def told_from(self, folder: Path) -> "StudyConfig":
         """Return the configuration with every path as it is seen from `folder`."""
