@@ -315,7 +315,7 @@ def _words(
         "trial_id": trial_id,
         "epoch": progress.report.epoch,
         "last": is_over(state, schedule),
-        "figures": progress.report.metrics(),
+        "metrics": progress.report.metrics(),
     }
 
 
