@@ -9,12 +9,13 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed
 	$(BIN)/python -m glsweep.run
 
+# Three at once on two cores: every now and then one waits for Ray.
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # The site, in site/; a link that leads nowhere is an error. The variable hushes a note on MkDocs 2.
 docs: $(VENV)/.installed-docs

@@ -33,7 +33,7 @@ from scipy.ndimage import binary_dilation, shift
 from glsweep.config.data_card import Simulation
 from glsweep.evaluate.patches import HeldOut
 from glsweep.metrics.patches import IOU_TOLERANCE_PX, MaskPairs
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.scenes.masks import line_mask
 from glsweep.simulation import simulate_scene
 

@@ -18,7 +18,8 @@ import torch
 from training_ceiling import finish
 from training_plain_loop import PlainLoop, write_files
 
-from glsweep.patches.store import PatchArrays, open_patches
+from glsweep.patches import PatchArrays
+from glsweep.patches.store import open_patches
 from glsweep.randomness import seed_for
 from glsweep.search import plan_trials
 from glsweep.search.plan import PlannedTrial

@@ -23,7 +23,7 @@ from training_rivals import as_ours, build_rival
 
 from glsweep.config.trial import TrialParameters
 from glsweep.nets import count_parameters
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.training import fit as epoch
 from glsweep.training.fit import Schedule, make_task
 from glsweep.training.memory import keep_freed_memory

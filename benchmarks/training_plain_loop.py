@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from glsweep.config.trial import TrialParameters
 from glsweep.nets import attention_unet, build_network, unet, unetpp
 from glsweep.nets import unet as blocks
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.training.fit import loss_of
 
 

@@ -20,7 +20,7 @@ from rich.table import Table
 from training_contender import POSTING_M, noise
 
 from glsweep.config.trial import TrialParameters
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.registry import ARCHITECTURES
 from glsweep.training import EpochReport
 from glsweep.training.cohort import CohortTrial, fit_cohort

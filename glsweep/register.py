@@ -14,7 +14,8 @@ from glsweep.errors import GlsweepError
 from glsweep.metrics.counts import TrivialBaseline, best_trivial, is_better_than_trivial
 from glsweep.metrics.thresholds import count_at_thresholds
 from glsweep.nets.member import CARD, WEIGHTS, ModelCard, load_card_of, load_member
-from glsweep.patches.store import PatchArrays, open_patches
+from glsweep.patches import PatchArrays
+from glsweep.patches.store import open_patches
 from glsweep.study import Study
 from glsweep.study.artifacts import read_artifact
 from glsweep.study.evaluation_artifacts import NetworkRow, StudyTable

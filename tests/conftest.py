@@ -29,9 +29,11 @@ def getz() -> Path:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first: one that begins last would leave the other worker idle."""
+    """Files that take long first: one that begins last would leave the other workers idle."""
+    limits = ((item.path, item.get_closest_marker("timeout")) for item in items)
+    patience_s = {path: limit.args[0] for path, limit in limits if limit}
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (-patience_s.get(item.path, 0), item.path not in slow))
     measured = Path("mutmut-stats.json")
     if os.environ.get("MUTANT_UNDER_TEST") and measured.is_file():
         # The quickest first: one that notices a mutant is enough.

@@ -235,6 +235,7 @@ def connected(address: str | None, imported: Sequence[str] = ()) -> Iterator[Non
 
     The modules that `imported` paths need, and those that they import from beside them, are sent to
     every worker; what is installed must be installed on each node.
+    Where this process has a Ray already, and `address` asks for no other, that one is used and goes on.
 
     Raises
     ------
@@ -243,6 +244,9 @@ def connected(address: str | None, imported: Sequence[str] = ()) -> Iterator[Non
     ResourceError
         When Ray cannot start here, with the reason, or no cluster answers at `address`.
     """
+    if address is None and ray.is_initialized():
+        yield
+        return
     with kept_handlers(), ray_folder() as folder:
         try:
             _connect(address, folder, imported)

@@ -13,7 +13,8 @@ from glsweep.evaluate.scenes import evaluate_scenes
 from glsweep.files import replacing
 from glsweep.nets import count_parameters
 from glsweep.nets.member import load_card_of, load_member, untrained_network, write_card
-from glsweep.patches.store import PatchArrays, open_patches
+from glsweep.patches import PatchArrays
+from glsweep.patches.store import open_patches
 from glsweep.study import Study
 from glsweep.study.artifacts import (
     EvaluateSummary,

@@ -17,7 +17,7 @@ from glsweep.metrics.patches import MACRO, PatchMetrics, patch_metrics
 from glsweep.metrics.reliability import measure_reliability, relaxed_precision_recall
 from glsweep.metrics.thresholds import Truth, choose_threshold, count_at_thresholds
 from glsweep.nets import has_data
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.randomness import generator_for
 from glsweep.scenes.resample import local_coherence
 from glsweep.study.evaluation_artifacts import (

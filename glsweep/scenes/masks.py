@@ -22,6 +22,7 @@ from skimage.morphology import skeletonize
 
 from glsweep.config.data_card import LabelRule, LineRule
 from glsweep.errors import DataError
+from glsweep.scenes import FULL
 from glsweep.scenes.formats.gdal import opened
 from glsweep.scenes.raster import RasterHeader, SquareGrid, has_place
 
@@ -85,9 +86,6 @@ def _draw_bresenham(mask: npt.NDArray[np.uint8], part: LineString) -> None:
 
 
 # --- What a network is trained on where that is wider or softer than the line itself
-
-FULL = 255
-"""The value of a training target on the line."""
 
 
 def training_target(

@@ -19,7 +19,8 @@ from glsweep.doctor.connection import connected, trial_request, trials_at_once
 from glsweep.doctor.examine import check_before_sweep
 from glsweep.doctor.memory import requirements_of
 from glsweep.errors import ResourceError
-from glsweep.patches.store import PatchArrays, keep_trained_on, open_patches
+from glsweep.patches import PatchArrays
+from glsweep.patches.store import keep_trained_on, open_patches
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.signals import kept_handlers
 from glsweep.study import Study

@@ -16,7 +16,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.search.plan import NoProposal
 from glsweep.sweep.checkpoints import CHECKPOINT_FILE, CheckpointStore, StorageError
 from glsweep.sweep.journal import Decision, Journal

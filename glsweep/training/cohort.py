@@ -12,7 +12,7 @@ from glsweep.config.trial import TrialParameters
 from glsweep.metrics.counts import ThresholdCounts
 from glsweep.metrics.thresholds import count_at_thresholds
 from glsweep.nets.grouped import group, ungroup
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.training import EpochReport
 from glsweep.training.fit import (
     RANKING_THRESHOLDS,
@@ -30,7 +30,7 @@ from glsweep.training.fit import (
     run_epoch,
 )
 from glsweep.training.memory import OutOfDeviceMemoryError, is_out_of_memory, run_in_memory
-from glsweep.training.state import TrainingState
+from glsweep.training.state import Adam, TrainingState
 from glsweep.training.step import bits, computing_in
 
 
@@ -90,10 +90,10 @@ def _gradient(parameter: nn.Parameter) -> Tensor:
     return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
 
 
-def _on_one_row(optimizer: torch.optim.Adam, row: nn.Parameter) -> torch.optim.Adam:
+def _on_one_row(optimizer: Adam, row: nn.Parameter) -> Adam:
     """Return a copy of `optimizer`, settings and state, for its parameters in one row."""
     (settings,) = optimizer.param_groups
-    copy = torch.optim.Adam([{**settings, "params": [row]}])
+    copy = Adam([{**settings, "params": [row]}])
     states = [optimizer.state.get(parameter, {}) for parameter in settings["params"]]
     for name in states[0]:
         of_each: list[Tensor] = [state[name] for state in states]

@@ -16,8 +16,8 @@ from glsweep.config.trial import BUILT_IN_LOSS, PARAMETERS_OF_BUILT_IN_LOSS, Tri
 from glsweep.losses import GroundingLineLoss, HeadsLoss, OwnLoss
 from glsweep.metrics.counts import ThresholdCounts
 from glsweep.metrics.thresholds import Truth, count_at_thresholds
+from glsweep.patches import PatchArrays
 from glsweep.patches.augmentation import Change, augment, changes_named
-from glsweep.patches.store import PatchArrays
 from glsweep.randomness import generator_for, seed_for
 from glsweep.registry import LOSSES
 from glsweep.training import EpochReport, is_better

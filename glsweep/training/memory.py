@@ -18,8 +18,8 @@ from glsweep.config.trial import Channel, TrialParameters
 from glsweep.losses import NO_DATA
 from glsweep.metrics.thresholds import Truth, choose_threshold, truth_within
 from glsweep.nets import derive_channels, has_data
-from glsweep.patches.store import PatchArrays
-from glsweep.scenes.masks import FULL
+from glsweep.patches import PatchArrays
+from glsweep.scenes import FULL
 from glsweep.study.artifacts import ThresholdCurve
 from glsweep.training.state import TrainingState, copy_to_host, restore_state
 

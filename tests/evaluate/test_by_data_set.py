@@ -13,7 +13,7 @@ from glsweep.evaluate.patches import (
     patch_coherence,
     recall_by_coherence,
 )
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.study.evaluation_artifacts import HeldOutMetrics
 
 SIZE_PX = 40

@@ -9,7 +9,7 @@ import torch
 from glsweep.config.space import Calibration
 from glsweep.evaluate.patches import HeldOut, member_curves
 from glsweep.metrics.thresholds import choose_threshold, truth_within
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.study.artifacts import ThresholdCurve
 
 SIZE_PX = 48

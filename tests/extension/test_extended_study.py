@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import yaml
 from made_configs import SPACE, changed, write_yaml
 
 from glsweep.config.data_card import Simulation
+from glsweep.doctor.connection import connected
 from glsweep.run import main
 from glsweep.simulation import simulate_data
 from glsweep.study import Study, open_study
@@ -89,6 +91,13 @@ def assert_same_curves(study: Study, other: Study) -> None:
     for name, curve in ours.items():
         # Who trains with whom decides how numbers are rounded.
         assert curve == pytest.approx(theirs[name], rel=1e-3), name
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray() -> Iterator[None]:
+    """One Ray for every command that runs in this process."""
+    with connected(None):
+        yield
 
 
 @pytest.fixture(scope="module")

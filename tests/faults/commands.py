@@ -7,21 +7,23 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from disks import fill
 from processes import descendants
 
+from glsweep.run import main
+
 HERE = Path(__file__).parent
-ARGUMENTS = ["--data", str(HERE.parent / "smoke" / "card.yaml"), "--space", str(HERE / "study_space.yaml")]
 # Further epochs that are reported before something happens.
 EPOCHS_BEFORE = 2
 
 
 @dataclass
 class Run:
-    """How a run of the command ended.
+    """How a disturbed run of the command ended.
 
     Also how long after it was disturbed, which processes it had by then, and how its runs in MLflow stood
     afterwards.
@@ -29,16 +31,21 @@ class Run:
 
     code: int
     printed: str
-    ended_after_s: float = 0.0
-    processes: list[int] = field(default_factory=list)
-    runs_in_mlflow: set[str] = field(default_factory=set)
+    ended_after_s: float
+    processes: list[int]
+    runs_in_mlflow: set[str]
 
 
-def run(directory: Path, stage: str) -> Run:
-    """Run a stage to its end."""
-    process = start(directory, stage)
-    printed, _ = process.communicate(timeout=250)
-    return Run(process.returncode, printed)
+def arguments(directory: Path) -> list[str]:
+    card, space = HERE.parent / "smoke" / "card.yaml", HERE / "study_space.yaml"
+    return ["--data", str(card), "--space", str(space), "--study", str(directory)]
+
+
+def run(directory: Path, stage: str) -> None:
+    """Run a stage to its end, in this process, which has loaded the libraries."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        assert main([stage, *arguments(directory)]) == 0
 
 
 def disturb(directory: Path, fault: str) -> Run:
@@ -78,7 +85,7 @@ def start(directory: Path, stage: str) -> "subprocess.Popen[str]":
     """Start the command in a process group of its own, as a terminal does."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_TRACKING")}
     return subprocess.Popen(
-        [sys.executable, "-m", "glsweep.run", stage, *ARGUMENTS, "--study", str(directory)],
+        [sys.executable, "-m", "glsweep.run", stage, *arguments(directory)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

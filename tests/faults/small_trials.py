@@ -8,9 +8,8 @@ import torch
 
 from glsweep.config.space import Asha, Budget, Resources, Stopping
 from glsweep.config.trial import TrialParameters
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.search.plan import EarlierTrial, ListedPlan, Plan, PlannedTrial
-from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.engine import Job
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.queue import Cohort, TrialQueue
@@ -23,7 +22,6 @@ from glsweep.training.state import fresh_state
 
 SIZE_PX = 32
 EPOCHS = 4
-SAVES = "saves.txt"
 Splits = tuple[PatchArrays, PatchArrays]
 
 
@@ -59,18 +57,6 @@ def patches(count: int = 32, seed: int = 0, size_px: int = SIZE_PX) -> PatchArra
 
 
 ARRAYS: dict[int, Splits] = {SIZE_PX: (patches(), patches(8, seed=1))}
-
-
-def train_and_count(config: dict, *, checkpoints: CheckpointStore, **rest: object) -> None:
-    """`train_cohort`, with a line in a file beside the checkpoints for each one that is written."""
-    train_cohort(config, checkpoints=CountingStore(checkpoints.root), **rest)  # type: ignore[arg-type]
-
-
-class CountingStore(CheckpointStore):
-    def save(self, trial_id: str, file: Path, *, keeps_earlier: bool = False) -> None:
-        super().save(trial_id, file, keeps_earlier=keeps_earlier)
-        with (Path(self.root).parent / SAVES).open("a") as saves:
-            saves.write(f"{trial_id}\n")
 
 
 def job(

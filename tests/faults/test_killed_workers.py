@@ -6,23 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from disturbed_workers import SAVES, die, die_between_two_saves, train_and_count
 from processes import kill, workers
-from small_trials import (
-    ARRAYS,
-    EPOCHS,
-    SAVES,
-    TRIALS,
-    AtEpoch,
-    CountingStore,
-    job,
-    results,
-    train_and_count,
-    trial,
-)
+from small_trials import ARRAYS, EPOCHS, TRIALS, AtEpoch, job, results, trial
 
-from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.engine import run_trials
-from glsweep.sweep.tune import train_cohort
+from glsweep.sweep.records import SweepRecords
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -46,14 +35,6 @@ def test_a_worker_killed_in_mid_epoch_loses_no_epoch_and_changes_no_figure(
     assert saves == {name: record.reached for name, record in records.trials.items()}
 
 
-def die(config: dict, **rest: object) -> None:
-    """A trial that takes its worker with it, but for the first."""
-    if config["cohort"]["trials"][0]["index"] == 0:
-        train_and_count(config, **rest)  # type: ignore[arg-type]
-    else:
-        os._exit(1)
-
-
 @pytest.mark.usefixtures("ray")
 def test_a_trial_whose_worker_dies_again_and_again_fails_with_its_reason(tmp_path: Path) -> None:
     records = run_trials(job(tmp_path, [trial(0), trial(1)], trainable=die), ARRAYS, []).trials
@@ -62,41 +43,29 @@ def test_a_trial_whose_worker_dies_again_and_again_fails_with_its_reason(tmp_pat
     assert "worker process has died" in records["0001"].reason
 
 
-class DyingStore(CountingStore):
-    """A store whose process dies once, when only one trial of a cohort has saved its second epoch."""
-
-    def save(self, trial_id: str, file: Path, *, keeps_earlier: bool = False) -> None:
-        super().save(trial_id, file, keeps_earlier=keeps_earlier)
-        if (Path(self.root).parent / SAVES).read_text().split() == ["0000", "0001", "0002", "0000"]:
-            os._exit(1)
+@pytest.fixture(scope="module")
+def quiet(ray: None, tmp_path_factory: pytest.TempPathFactory) -> SweepRecords:
+    """A cohort to which nothing happens."""
+    return run_trials(job(tmp_path_factory.mktemp("quiet"), TRIALS, cohort=3), ARRAYS, [])
 
 
-def die_between_two_saves(config: dict, *, checkpoints: CheckpointStore, **rest: object) -> None:
-    train_cohort(config, checkpoints=DyingStore(checkpoints.root), **rest)  # type: ignore[arg-type]
-
-
-@pytest.mark.usefixtures("ray")
 def test_a_cohort_whose_worker_dies_goes_on_together_and_to_the_last_bit_as_it_would_have(
-    tmp_path: Path,
+    quiet: SweepRecords, tmp_path: Path
 ) -> None:
-    together = job(tmp_path / "quiet", TRIALS, cohort=3)
-    quiet = results(run_trials(together, ARRAYS, []))
     killed = job(tmp_path / "killed", TRIALS, cohort=3, trainable=train_and_count)
     torn = job(tmp_path / "torn", TRIALS, cohort=3, trainable=die_between_two_saves)
     for disturbed, listeners in ((killed, [AtEpoch("0001", 1, kill_in_mid_epoch)]), (torn, [])):
         records = run_trials(disturbed, ARRAYS, listeners)
-        assert results(records) == quiet
+        assert results(records) == results(quiet)
         assert [record.crashes_in_all for record in records.trials.values()] == [1, 1, 1]
     saves = Counter((tmp_path / "torn" / SAVES).read_text().split())
     assert saves["0000"] == records.trials["0000"].reached + 1, "it did not go back to where the others were"
 
 
-@pytest.mark.usefixtures("ray")
 def test_trials_of_a_cohort_come_to_what_they_come_to_alone(
-    undisturbed: dict[str, object], tmp_path: Path
+    undisturbed: dict[str, object], quiet: SweepRecords
 ) -> None:
-    trials = run_trials(job(tmp_path, TRIALS, cohort=3), ARRAYS, []).trials
     for name, (_, _, epochs) in undisturbed.items():  # type: ignore[misc]
-        first, alone = trials[name].epochs[1], epochs[1]
+        first, alone = quiet.trials[name].epochs[1], epochs[1]
         assert first["train_loss"] == pytest.approx(alone["train_loss"], rel=2e-2)
         assert first["val_loss"] == pytest.approx(alone["val_loss"], rel=2e-2)

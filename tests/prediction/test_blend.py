@@ -11,7 +11,7 @@ from torch import nn
 from glsweep.evaluate.patches import HeldOut
 from glsweep.metrics.thresholds import count_at_thresholds
 from glsweep.nets import build_network
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.prediction.blend import (
     GRID_PX,
     Member,

@@ -6,7 +6,7 @@ from synthetic_members import QUALITY
 
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.patches import HeldOut, member_curves
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.study import Study
 from glsweep.study.artifacts import write_artifact
 from glsweep.study.evaluation_artifacts import Curves, MemberCurves

@@ -1,4 +1,4 @@
-"""One small study, run as a user runs it, for all the tests that look at what it left; and a look."""
+"""How a small study is started as a user starts it, and what a command prints."""
 
 import os
 import subprocess
@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from glsweep.run import main
-from glsweep.study import Study, open_study
 
 SMOKE = Path(__file__).parents[1] / "smoke"
 ARGUMENTS = ["--data", str(SMOKE / "card.yaml"), "--space", str(SMOKE / "space.yaml")]
@@ -35,16 +34,6 @@ def start_study() -> Start:
         )
 
     return start
-
-
-@pytest.fixture(scope="session")
-def undisturbed(start_study: Start, tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, str]:
-    """The finished study and what it printed."""
-    directory = tmp_path_factory.mktemp("undisturbed") / "smoke"
-    process = start_study(directory)
-    printed, _ = process.communicate(timeout=280)
-    assert process.returncode == 0, printed
-    return open_study(directory), printed
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ray import get_runtime_context
 from safetensors.torch import load_file
 from sweeps import planned
 
@@ -18,7 +19,7 @@ from glsweep.config.space import Asha, NoStopping, Resources
 from glsweep.doctor.connection import connected, trial_request
 from glsweep.errors import ResourceError
 from glsweep.nets import build_network
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.search.plan import ListedPlan, PlannedTrial
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.engine import Job, run_trials
@@ -160,6 +161,14 @@ def test_a_request_that_no_node_can_meet_is_refused() -> None:
 @pytest.mark.usefixtures("ray")
 def test_without_a_gpu_a_share_of_one_is_not_asked_for() -> None:
     assert trial_request(Resources(cpus=1, gpus=0.25)).get("GPU", 0) == 0
+
+
+@pytest.mark.usefixtures("ray")
+def test_where_ray_runs_already_it_is_used_and_goes_on() -> None:
+    before = get_runtime_context().get_node_id()
+    with connected(None):
+        assert get_runtime_context().get_node_id() == before
+    assert get_runtime_context().get_node_id() == before
 
 
 def test_no_cluster_at_the_address_is_said_in_one_line() -> None:

@@ -1,5 +1,6 @@
 """A real study of which one stratum diverges in the sweep and another in retraining: the third goes on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ import yaml
 from conftest import SMOKE
 
 from glsweep.config.trial import Stratum
+from glsweep.doctor.connection import connected
 from glsweep.files import read_json
 from glsweep.run import SOME_FAILED, main
 from glsweep.study import Study, open_study
@@ -18,6 +20,13 @@ from glsweep.sweep.outcomes import read_failures
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 TOO_FAST = 1e30
+
+
+@pytest.fixture(autouse=True)
+def ray() -> Iterator[None]:
+    """One Ray for every command."""
+    with connected(None):
+        yield
 
 
 def write_space(folder: Path) -> Path:
@@ -100,9 +109,9 @@ def test_the_other_strata_are_searched_retrained_and_reported(
 
     weights = study.member(Stratum.parse("unetpp-64")) / "model.safetensors"
     whole = weights.read_bytes()
-    for stage, asked_for in (("calibrate", "study"), ("evaluate", "evaluate")):
+    for stage, asked_for in (("calibrate", ["calibrate", "evaluate"]), ("evaluate", ["evaluate"])):
         weights.write_bytes(whole[:-100])
-        assert main([asked_for, *asked]) == SOME_FAILED
+        assert [main([command, *asked]) for command in asked_for] == [SOME_FAILED] * len(asked_for)
         failed = read_failures(study)["unetpp-64"]
         assert (failed.stage, "retrain" in failed.remedy) == (stage, True)
         table = read_artifact(study.table_json, StudyTable)

@@ -19,7 +19,8 @@ from glsweep.config.space import NoStopping
 from glsweep.config.trial import TrialParameters
 from glsweep.nets.member import load_card_of, load_member
 from glsweep.nets.published import digest
-from glsweep.patches.store import PatchArrays, open_patches, store_folder
+from glsweep.patches import PatchArrays
+from glsweep.patches.store import open_patches, store_folder
 from glsweep.retrain import plan_member, plan_members, retrain, retraining_job, write_members
 from glsweep.search.plan import PlannedTrial
 from glsweep.study import Study, create_study

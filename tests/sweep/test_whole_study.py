@@ -5,19 +5,17 @@ All that needs the finished study stands here, since each file's worker would ma
 
 import json
 import math
-import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import pytest
-from conftest import Start, told
+from conftest import ARGUMENTS, Start, told
+from cut_off import Life, everything, kill, look, printed_by, wait_for_epochs
 from filelock import FileLock
 from made_configs import study_config
 from mlflow import MlflowClient
@@ -26,6 +24,7 @@ from PIL import Image
 
 from glsweep.config.space import Asha
 from glsweep.config.trial import TrialParameters
+from glsweep.doctor.connection import connected
 from glsweep.files import read_json
 from glsweep.nets.member import load_member
 from glsweep.patches.store import open_patches
@@ -37,9 +36,9 @@ from glsweep.study.configuration import STAGES
 from glsweep.study.evaluation_artifacts import StudyLines, StudyTable
 from glsweep.sweep.records import read_records
 from glsweep.sweep.rungs import rule_name
-from glsweep.sweep.status import is_locked, read_status
+from glsweep.sweep.status import is_locked
 
-# One of them runs the command three times; alone it runs a fourth before.
+# The study that all look at is run by three commands, two of which are cut off.
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -60,8 +59,98 @@ def runs_of(study: Study) -> tuple[Run, dict[str, Run], dict[str, Run]]:
     return by_kind["sweep"][0], trials, members
 
 
-def test_every_stage_is_recorded_and_every_network_is_in_the_table(undisturbed: tuple[Study, str]) -> None:
-    study, printed = undisturbed
+@pytest.fixture(scope="module")
+def ray() -> Iterator[None]:
+    """One Ray for every command that runs in this process."""
+    with connected(None):
+        yield
+
+
+@pytest.fixture(scope="module")
+def life(start_study: Start, ray: None, tmp_path_factory: pytest.TempPathFactory) -> Life:
+    directory = tmp_path_factory.mktemp("life") / "smoke"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        # A store made by mistake would lie in the working folder.
+        patch.chdir(directory.parent)
+        printed_by("prepare", *ARGUMENTS, "--study", directory)
+        study = open_study(directory)
+
+        process = start_study(directory)
+        wait_for_epochs(study, study.ledger_jsonl, 4, process)
+        running = printed_by("status", directory)
+        process.terminate()  # as clusters do before they take a machine away
+        farewell, _ = process.communicate(timeout=120)
+        code = process.returncode
+        events = [json.loads(line) for line in study.ledger_jsonl.read_text().splitlines()]
+        terminated = look(study, study.ledger_jsonl)
+
+        process = start_study(directory)
+        wait_for_epochs(study, study.members_ledger_jsonl, 3, process)
+        kill(process)
+        begun = any(record.node for record in read_records(study.members_ledger_jsonl).trials.values())
+        killed = look(study, study.members_ledger_jsonl)
+        printed = printed_by(*ARGUMENTS, "--study", directory)
+    return Life(study, running, code, farewell, events, terminated, begun, killed, printed)
+
+
+@pytest.fixture(scope="module")
+def finished(life: Life) -> tuple[Study, str]:
+    """The study and what its last command printed."""
+    return life.study, life.printed
+
+
+@pytest.fixture(scope="module")
+def twin(life: Life, ray: None, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """What comes of the same patches when nothing happens."""
+    twin = Study(tmp_path_factory.mktemp("twin") / "smoke", life.study.config)
+    for folder in ("scenes", "patches"):
+        shutil.copytree(life.study.directory / folder, twin.directory / folder)
+    (twin.directory / "stages").mkdir()
+    for name in ("study.yaml", "data.json", "stages/simulate.json", "stages/prepare.json"):
+        shutil.copy(life.study.directory / name, twin.directory / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        for stage in ("sweep", "retrain", "calibrate", "evaluate"):
+            printed_by(stage, *ARGUMENTS, "--study", twin.directory)
+    return twin
+
+
+def test_a_study_that_is_interrupted_twice_is_seen_as_it_stands_and_ends_with_the_same_table(
+    life: Life, twin: Study
+) -> None:
+    study = life.study
+    assert f"study {study.directory}: running since " in life.running
+    assert "last event" in life.running
+    assert "prepare   done in" in life.running
+    assert "sweep     running" in life.running
+    assert "retrain   to come" in life.running
+    assert " of 6 trials over" in life.running
+    assert "U-Net++ 64" in life.running
+    assert life.code == 128 + signal.SIGTERM, life.farewell
+    assert "the same command continues" in life.farewell
+    assert life.begun, "none trained when it was killed"
+    for stage, seen in (("sweep", life.terminated), ("retrain", life.killed)):
+        assert "not running; " in seen.printed
+        assert f"{stage:<10}not done" in seen.printed
+        assert not seen.changed, "a reader must change nothing"
+        assert seen.nodes == {None}
+
+    events = [json.loads(line) for line in study.ledger_jsonl.read_text().splitlines()]
+    later = events[len(life.events) :]
+    again = [event["trial"]["trial_id"] for event in later if event["event"] == "started"]
+    over = {event["trial_id"] for event in life.events if event["event"] == "ended"}
+    assert again
+    assert not over & set(again), "a trial that was over ran again"
+    assert read_json(study.winners_json) == read_json(twin.winners_json)
+    assert read_json(study.table_json) == read_json(twin.table_json)
+    _, runs, _ = runs_of(study)
+    assert {run.info.status for run in runs.values()} <= {"FINISHED", "KILLED"}
+    assert {run.data.tags["glsweep.outcome"].split()[0] for run in runs.values()} <= {"completed", "stopped"}
+
+
+def test_every_stage_is_recorded_and_every_network_is_in_the_table(finished: tuple[Study, str]) -> None:
+    study, printed = finished
     assert all(study.is_done(stage) for stage in STAGES)
     table = read_artifact(study.table_json, StudyTable)
     assert sorted(row.stratum for row in table.rows) == ["attention_unet-64", "unet-64", "unetpp-64"]
@@ -74,8 +163,8 @@ def test_every_stage_is_recorded_and_every_network_is_in_the_table(undisturbed: 
     assert "mlflow ui" in printed
 
 
-def test_winners_are_the_best_of_the_completed_trials(undisturbed: tuple[Study, str]) -> None:
-    study, _ = undisturbed
+def test_winners_are_the_best_of_the_completed_trials(finished: tuple[Study, str]) -> None:
+    study, _ = finished
     trials = pd.read_csv(study.trials_csv)
     planned = plan_trials(study.config.space, seed=study.config.seed, source=study.config_yaml)
     assert sorted(trials["trial_id"]) == sorted(trial.trial_id for trial in planned)
@@ -85,8 +174,8 @@ def test_winners_are_the_best_of_the_completed_trials(undisturbed: tuple[Study, 
         assert won.value == pytest.approx(completed[completed["stratum"] == key]["best"].max())
 
 
-def test_every_trial_is_a_child_run_with_all_its_parameters(undisturbed: tuple[Study, str]) -> None:
-    study, _ = undisturbed
+def test_every_trial_is_a_child_run_with_all_its_parameters(finished: tuple[Study, str]) -> None:
+    study, _ = finished
     parent, runs, _ = runs_of(study)
     trials = pd.read_csv(study.trials_csv).set_index("trial_id")
     assert set(runs) == set(trials.index)
@@ -108,8 +197,8 @@ def test_every_trial_is_a_child_run_with_all_its_parameters(undisturbed: tuple[S
     assert parent.info.status == "FINISHED"
 
 
-def test_members_are_runs_with_model_figures_and_table(undisturbed: tuple[Study, str]) -> None:
-    study, _ = undisturbed
+def test_members_are_runs_with_model_figures_and_table(finished: tuple[Study, str]) -> None:
+    study, _ = finished
     _, trials, members = runs_of(study)
     client = MlflowClient(f"sqlite:///{study.mlflow_db}")
     table = {row.stratum: row for row in read_artifact(study.table_json, StudyTable).rows}
@@ -134,9 +223,9 @@ def test_members_are_runs_with_model_figures_and_table(undisturbed: tuple[Study,
 
 
 def test_members_are_registered_in_the_studys_own_store_and_nowhere_else(
-    undisturbed: tuple[Study, str],
+    finished: tuple[Study, str],
 ) -> None:
-    study, printed = undisturbed
+    study, printed = finished
     client = MlflowClient(f"sqlite:///{study.mlflow_db}")
     registered = client.search_registered_models()
     table = read_artifact(study.table_json, StudyTable)
@@ -150,107 +239,20 @@ def test_members_are_registered_in_the_studys_own_store_and_nowhere_else(
     assert [path.name for path in study.directory.parent.iterdir()] == [study.directory.name]
 
 
-def test_a_finished_study_is_not_done_twice(undisturbed: tuple[Study, str], start_study: Start) -> None:
-    study, _ = undisturbed
+def test_a_finished_study_is_not_done_twice(
+    finished: tuple[Study, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, _ = finished
     before = {path: path.stat().st_mtime_ns for path in study.directory.rglob("*.json")}
-    printed, _ = start_study(study.directory).communicate(timeout=60)
+    printed = told(capsys, *ARGUMENTS, "--study", study.directory)
     assert printed.count("done before") == len(STAGES)
     assert {path: path.stat().st_mtime_ns for path in study.directory.rglob("*.json")} == before
 
 
-def wait_for_epochs(study: Study, ledger: Path, count: int, process: "subprocess.Popen[str]") -> None:
-    """Wait until that many epochs were reported, looking all the while at how the study stands."""
-    deadline = time.monotonic() + 120
-    while not ledger.is_file() or ledger.read_text().count('"event":"epoch"') < count:
-        assert process.poll() is None, "ended too soon"
-        assert time.monotonic() < deadline
-        read_status(study)
-        time.sleep(0.05)
-
-
-def kill(process: "subprocess.Popen[str]") -> None:
-    """Kill the command, and wait for its workers: they learn of it later, and may be writing a checkpoint."""
-    workers = psutil.Process(process.pid).children(recursive=True)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
-    assert psutil.wait_procs(workers, timeout=60)[1] == []
-
-
-def everything(study: Study) -> dict[Path, bytes]:
-    """Every file of a study; what lies in the lock is of no interest."""
-    files = (path for path in study.directory.rglob("*") if path.is_file() and path != study.lock)
-    return {path: path.read_bytes() for path in files}
-
-
-def assert_seen_to_have_ended_in(
-    stage: str, ledger: Path, study: Study, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Look at a study that was cut off, even in the midst of a line of its ledger."""
-    with ledger.open("ab") as file:
-        file.write(b'{"event":"epo')
-    before = everything(study)
-    printed = told(capsys, "status", study.directory)
-    assert "not running; " in printed
-    assert f"{stage:<10}not done" in printed
-    assert everything(study) == before, "a reader must change nothing"
-    records = read_status(study).parts[-1].records
-    assert all(record.node is None for record in records.trials.values())
-
-
-def test_a_study_that_is_interrupted_twice_is_seen_as_it_stands_and_ends_with_the_same_table(
-    undisturbed: tuple[Study, str], start_study: Start, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    study, _ = undisturbed
-    other = Study(tmp_path / "smoke", study.config)
-    shutil.copytree(study.directory / "scenes", other.scenes)
-    shutil.copytree(study.directory / "patches", other.patches)
-    (other.directory / "stages").mkdir()
-    for name in ("study.yaml", "data.json", "stages/simulate.json", "stages/prepare.json"):
-        shutil.copy(study.directory / name, other.directory / name)
-
-    process = start_study(other.directory)
-    wait_for_epochs(other, other.ledger_jsonl, 4, process)
-    printed = told(capsys, "status", other.directory)
-    assert f"study {other.directory}: running since " in printed
-    assert "last event" in printed
-    assert "prepare   done in" in printed
-    assert "sweep     running" in printed
-    assert "retrain   to come" in printed
-    assert " of 6 trials over" in printed
-    assert "U-Net++ 64" in printed
-    process.terminate()  # as clusters do before they take a machine away
-    printed, _ = process.communicate(timeout=120)
-    assert process.returncode == 128 + signal.SIGTERM, printed
-    assert "the same command continues" in printed
-    ended = [json.loads(line) for line in other.ledger_jsonl.read_text().splitlines()]
-    over = {event["trial_id"] for event in ended if event["event"] == "ended"}
-    assert_seen_to_have_ended_in("sweep", other.ledger_jsonl, other, capsys)
-
-    process = start_study(other.directory)
-    wait_for_epochs(other, other.members_ledger_jsonl, 3, process)
-    kill(process)
-    members = read_records(other.members_ledger_jsonl).trials.values()
-    assert any(record.node for record in members), "none trained when it was killed"
-    assert_seen_to_have_ended_in("retrain", other.members_ledger_jsonl, other, capsys)
-
-    process = start_study(other.directory)
-    printed, _ = process.communicate(timeout=280)
-    assert process.returncode == 0, printed
-
-    events = [json.loads(line) for line in other.ledger_jsonl.read_text().splitlines()]
-    again = [event["trial"]["trial_id"] for event in events[len(ended) :] if event["event"] == "started"]
-    assert not over & set(again), "a trial that was over ran again"
-    assert read_json(other.winners_json) == read_json(study.winners_json)
-    assert read_json(other.table_json) == read_json(study.table_json)
-    _, runs, _ = runs_of(other)
-    assert {run.info.status for run in runs.values()} <= {"FINISHED", "KILLED"}
-    assert {run.data.tags["glsweep.outcome"].split()[0] for run in runs.values()} <= {"completed", "stopped"}
-
-
 def test_a_complete_study_shows_sweep_and_retraining(
-    capsys: pytest.CaptureFixture[str], undisturbed: tuple[Study, str]
+    capsys: pytest.CaptureFixture[str], finished: tuple[Study, str]
 ) -> None:
-    study, _ = undisturbed
+    study, _ = finished
     printed = told(capsys, "status", study.directory)
     assert f"study {study.directory}: complete" in printed
     assert "6 of 6 trials over" in printed
@@ -260,9 +262,9 @@ def test_a_complete_study_shows_sweep_and_retraining(
 
 
 def test_the_rule_of_a_real_sweep_is_replayed_as_it_was(
-    capsys: pytest.CaptureFixture[str], undisturbed: tuple[Study, str]
+    capsys: pytest.CaptureFixture[str], finished: tuple[Study, str]
 ) -> None:
-    study, _ = undisturbed
+    study, _ = finished
     own = rule_name(study.config.space.search.scheduler)
     assert study.config.space.search.scheduler == Asha(grace_epochs=1, reduction_factor=2)
     printed = told(capsys, "replay", study.directory, "--scheduler", own, "asha:1:3", "--orders", "4")
@@ -293,9 +295,9 @@ def read_only(study: Study, folder: Path) -> Iterator[Path]:
 
 
 def test_an_archived_study_is_looked_at_replayed_reported_and_drawn_with(
-    capsys: pytest.CaptureFixture[str], undisturbed: tuple[Study, str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], finished: tuple[Study, str], tmp_path: Path
 ) -> None:
-    study, _ = undisturbed
+    study, _ = finished
     before = everything(study)
     with read_only(study, tmp_path / "archive") as archive:
         assert "complete" in told(capsys, "status", archive)

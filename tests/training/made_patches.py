@@ -5,7 +5,7 @@ from torch import nn
 
 from glsweep.config.trial import TrialParameters
 from glsweep.nets import has_data
-from glsweep.patches.store import PatchArrays
+from glsweep.patches import PatchArrays
 from glsweep.training.fit import Schedule
 
 SIZE_PX = 32

@@ -246,3 +246,8 @@ def test_a_process_without_the_memory_for_a_batch_trains_the_same_network(limite
 def test_a_process_without_the_memory_for_one_patch_says_so(limited_process):
     reason = limited_process["hopeless"]["reason"]
     assert reason.startswith("cpu ran out of memory on a single patch: U-Net 256 px, base_width 16")
+
+
+@pytest.mark.slow
+def test_whoever_trains_does_not_wait_for_the_import_of_a_compiler(limited_process):
+    assert limited_process["whole"]["knows_compiler"] is False

@@ -5,7 +5,7 @@ import torch
 from made_patches import parameters
 
 from glsweep.nets import build_network
-from glsweep.training.state import fresh_state
+from glsweep.training.state import Adam, fresh_state
 
 CPU = torch.device("cpu")
 
@@ -56,3 +56,22 @@ def test_without_a_gradient_only_the_decay_moves_the_weights():
         moved[weight_decay] = float((weights_of(state).abs() - before.abs()).mean())
     assert moved[0.0] == 0
     assert moved[0.1] < -0.01
+
+
+def test_steps_are_to_the_last_bit_those_of_pytorchs_own_optimiser():
+    generator = torch.Generator().manual_seed(1)
+    begun = torch.randn(50, generator=generator)
+    settings = {"lr": 1e-2, "weight_decay": 0.1, "fused": True}
+    weights = [begun.clone().requires_grad_() for _ in range(2)]
+    ours, theirs = Adam([weights[0]], **settings), torch.optim.Adam([weights[1]], **settings)
+    for _ in range(4):
+        gradient = torch.randn(50, generator=generator)
+        for parameter, optimizer in zip(weights, (ours, theirs), strict=True):
+            optimizer.zero_grad()
+            assert parameter.grad is None
+            parameter.grad = gradient.clone()
+            optimizer.step()
+        ours.load_state_dict(ours.state_dict())
+        assert torch.equal(*weights)
+    assert not torch.equal(weights[0], begun)
+    assert ours.state_dict()["param_groups"] == theirs.state_dict()["param_groups"]

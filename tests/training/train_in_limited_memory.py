@@ -46,6 +46,7 @@ def train_within(limit_bytes, of):
     except OutOfDeviceMemoryError as error:
         told = {"reason": str(error)}
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+    told["knows_compiler"] = "torch._dynamo" in sys.modules
     return {**told, "peak_bytes": address_space_bytes("VmPeak") - before}
 
 
