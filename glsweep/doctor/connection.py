@@ -235,7 +235,8 @@ def connected(address: str | None, imported: Sequence[str] = ()) -> Iterator[Non
 
     The modules that `imported` paths need, and those that they import from beside them, are sent to
     every worker; what is installed must be installed on each node.
-    Where this process has a Ray already, and `address` asks for no other, that one is used and goes on.
+    Where this process has a Ray already, and `address` asks for no other, that one is used as it is and
+    goes on after.
 
     Raises
     ------

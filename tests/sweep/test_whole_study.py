@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import ARGUMENTS, Start, told
 from cut_off import Life, everything, kill, look, printed_by, wait_for_epochs
 from filelock import FileLock
@@ -22,9 +24,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
 
+import glsweep
 from glsweep.config.space import Asha
 from glsweep.config.trial import TrialParameters
 from glsweep.doctor.connection import connected
+from glsweep.errors import StudyError
 from glsweep.files import read_json
 from glsweep.nets.member import load_member
 from glsweep.patches.store import open_patches
@@ -37,6 +41,7 @@ from glsweep.study.evaluation_artifacts import StudyLines, StudyTable
 from glsweep.sweep.records import read_records
 from glsweep.sweep.rungs import rule_name
 from glsweep.sweep.status import is_locked
+from glsweep.training.memory import predict_patches
 
 # The study that all look at is run by three commands, two of which are cut off.
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -279,6 +284,32 @@ def test_the_rule_of_a_real_sweep_is_replayed_as_it_was(
     with Image.open(study.replay / "replay.png") as picture:
         assert picture.width > 1000
     assert study.record("sweep") == open_study(study.directory).record("sweep")
+
+
+def test_a_study_opens_from_python_as_frames_and_modules(finished: tuple[Study, str]) -> None:
+    study, _ = finished
+    opened = glsweep.open_study(study.directory)
+    written = pd.read_csv(study.trials_csv, dtype=str, keep_default_na=False)
+    assert opened.trials["trial_id"].tolist() == written["trial_id"].tolist()
+    assert opened.trials["best"].tolist() == pytest.approx(written["best"].astype(float).tolist())
+    assert opened.table.equals(pd.read_csv(study.table_csv))
+    assert set(opened.lines["member"]) == set(opened.table.loc[opened.table["kind"] == "network", "title"])
+    networks = opened.table[opened.table["kind"] == "network"].set_index("stratum")
+    assert set(opened.members) == set(networks.index)
+    assert networks.loc[opened.best("relaxed_f1"), "relaxed_f1"] == networks["relaxed_f1"].max()
+    assert networks.loc[opened.best("hd95_px"), "hd95_px"] == networks["hd95_px"].min()
+    with pytest.raises(StudyError, match="relaxed_f9"):
+        opened.best("relaxed_f9")
+    with pytest.raises(StudyError, match="has no member 'unet-4096'"):
+        opened.load("unet-4096")
+    key = opened.best("relaxed_f1")
+    model, card = opened.load(key), opened.members[key]
+    patches = open_patches(study, card.patch_size_px).arrays("test")
+    expected = predict_patches(load_member(study.directory / "members" / key)[0], patches, card.channels)
+    image = torch.from_numpy(np.asarray(patches.image, np.float32)) * 1.0
+    with torch.inference_mode():
+        probability = model(torch.complex(image[:, 0], image[:, 1])).numpy()
+    assert np.allclose(probability, expected, atol=1e-5)
 
 
 @contextmanager
