@@ -235,8 +235,8 @@ def connected(address: str | None, imported: Sequence[str] = ()) -> Iterator[Non
 
     The modules that `imported` paths need, and those that they import from beside them, are sent to
     every worker; what is installed must be installed on each node.
-    Where this process has a Ray already, and `address` asks for no other, that one is used as it is and
-    goes on after.
+    Where this process has a Ray already, that one is used and goes on after, unless an `address` or own
+    modules ask for another.
 
     Raises
     ------
@@ -245,7 +245,7 @@ def connected(address: str | None, imported: Sequence[str] = ()) -> Iterator[Non
     ResourceError
         When Ray cannot start here, with the reason, or no cluster answers at `address`.
     """
-    if address is None and ray.is_initialized():
+    if address is None and not imported and ray.is_initialized():
         yield
         return
     with kept_handlers(), ray_folder() as folder:
