@@ -42,7 +42,7 @@ from training_rivals import RIVALS, installed
 
 from glsweep.registry import ARCHITECTURES
 from glsweep.training.fit import RANKING_THRESHOLDS
-from glsweep.training.step import WARM_UP_STEPS, bits, resolve
+from glsweep.training.step import WARM_UP_STEPS, bits, dtype_of
 
 CONTENDER = Path(__file__).with_name("training_contender.py")
 # As many as rank a trial, as calibrate a member, and one.
@@ -138,7 +138,7 @@ def start(name: str, kind: str, parameters: dict[str, Any], options: Options) ->
         env={**os.environ, "OMP_NUM_THREADS": str(options.threads)},
     )
     precision = parameters["precision"]
-    return Contender(name, bits(resolve(precision, torch.device(options.device))), process)
+    return Contender(name, bits(dtype_of(precision, torch.device(options.device))), process)
 
 
 def contenders(network: str, size_px: int, options: Options) -> list[Contender]:
@@ -159,7 +159,7 @@ def contenders(network: str, size_px: int, options: Options) -> list[Contender]:
         "augmentation": ["dihedral", "conjugation"],
     }
     as_float32, chosen = {**common, "precision": "float32"}, {**common, "precision": "auto"}
-    lean = bits(resolve("auto", torch.device(options.device))) < 32
+    lean = bits(dtype_of("auto", torch.device(options.device))) < 32
     listed = [("plain loop", "plain loop", as_float32), ("glsweep", "glsweep", chosen)]
     if options.device == "cuda":
         listed.append(("glsweep, graph", "glsweep, graph", chosen))

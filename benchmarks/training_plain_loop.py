@@ -1,21 +1,19 @@
 """The loop as the published study ran it: files, a DataLoader, float32, PyTorch's own layers, plain Adam.
 
-It shares our networks' code, with the layers of PyTorch in place of ours, and our loss. One patch is one
+It shares our networks' code, whose layers take PyTorch's own way here, and our loss. One patch is one
 `.npz` file, turned and mirrored by NumPy when it is read.
 """
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from glsweep.config.trial import TrialParameters
-from glsweep.nets import attention_unet, build_network, unet, unetpp
-from glsweep.nets import unet as blocks
+from glsweep.nets import build_network
+from glsweep.nets.cpu import plain_layers
 from glsweep.patches import PatchArrays
 from glsweep.training.fit import loss_of
 
@@ -62,10 +60,6 @@ class PlainLoop:
         workers: int,
         seed: int = 0,
     ) -> None:
-        blocks.BatchNorm2d = attention_unet.BatchNorm2d = nn.BatchNorm2d
-        blocks.Conv2d = nn.Conv2d
-        blocks.concatenated = unet.concatenated = unetpp.concatenated = partial(torch.cat, dim=1)
-        unetpp.doubled = partial(interpolate, scale_factor=2, mode="bilinear")
         self.network = build_network(
             parameters.architecture,
             in_channels=len(parameters.channels),
@@ -81,6 +75,7 @@ class PlainLoop:
         self.train_loader = DataLoader(PatchFiles(train, augmented=True), shuffle=True, **settings)
         self.val_loader = DataLoader(PatchFiles(val, augmented=False), **settings)
 
+    @plain_layers()
     def train(self) -> None:
         """Train on every patch once."""
         self.network.train()
@@ -95,6 +90,7 @@ class PlainLoop:
             total += loss.item()
 
     @torch.no_grad()
+    @plain_layers()
     def validate(self) -> None:
         """Find the loss and the Dice coefficient at a threshold of one half."""
         self.network.eval()

@@ -1,7 +1,7 @@
-"""The loss: binary cross-entropy and focal Tversky, weighed over all heads.
+"""The loss: binary cross-entropy and focal Tversky, weighted over all heads.
 
-It is a function of a few sums over the batch's pixels that hold data: what a network says of the
-others is nobody's. The sums of a batch's parts add up to those of the whole, so the loss of a batch
+It is a function of a few sums over the batch's pixels that hold data; what a network predicts for the
+others does not count. The sums of a batch's parts add up to those of the whole, so the loss of a batch
 that is computed in parts is exact too.
 """
 
@@ -18,7 +18,7 @@ SMALLEST_SHORTFALL = 1e-6
 NO_DATA = -1.0
 """The target of a pixel without data."""
 # The logit of a pixel that is no line for sure: right, it adds exactly 0 to every sum, in float32.
-SURE = -1e4
+NO_LINE_LOGIT = -1e4
 
 
 def tversky_sums(probability: Tensor, target: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def pixel_sums(logits: Tensor, target: Tensor) -> Tensor:
     """
     logits, target = logits.float(), target.float()
     unseen = target < 0
-    logits, target = torch.where(unseen, SURE, logits), target.clamp_min(0)
+    logits, target = torch.where(unseen, NO_LINE_LOGIT, logits), target.clamp_min(0)
     cross_entropy = binary_cross_entropy_with_logits(logits, target, reduction="sum")
     seen = (target.numel() - unseen.sum()).float()
     return torch.cat([cross_entropy[None], tversky_sums(logits.sigmoid(), target), seen[None]])
@@ -109,7 +109,7 @@ def loss_from_sums(
 
 
 class HeadsLoss(nn.Module):
-    """The loss of a network's heads, weighed by deep supervision, from sums over the batch.
+    """The loss of a network's heads, weighted by deep supervision, from sums over the batch.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class HeadsLoss(nn.Module):
 
 
 class GroundingLineLoss(HeadsLoss):
-    """The combined loss of every head, weighed by deep supervision.
+    """The combined loss of every head, weighted by deep supervision.
 
     Parameters
     ----------
@@ -193,10 +193,10 @@ class GroundingLineLoss(HeadsLoss):
 
 
 class OwnLoss(HeadsLoss):
-    """A loss of the user's own, computed for each head and weighed as the built-in one is.
+    """A loss of the user's own, computed for each head and weighted as the built-in one is.
 
     It need not be linear in sums over pixels. Of a batch that passes in parts, the loss is the mean of
-    the parts' losses, each weighed by its pixels that hold data.
+    the parts' losses, each weighted by its pixels that hold data.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The stage `evaluate`: the study's table, on patches that no network has seen."""
+"""The stage `evaluate`: the study's table, on patches that no network has seen, and the members' cards."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,54 +42,8 @@ from glsweep.study.evaluation_artifacts import (
 from glsweep.sweep.outcomes import Failures, kept_apart, read_failures, surviving_strata
 from glsweep.training.memory import calibrate_on, predict_patches
 
-PATCH_FIGURES = ("relaxed_f1", "dice", "bf")
-LINE_FIGURES = ("lines_km", "reference_km", "mean_m", "completeness_200", "completeness_500", "false_km_200")
-
-
-def write_on_cards(
-    study: Study, strata: Sequence[Stratum], table: StudyTable, lines: StudyLines | None
-) -> None:
-    """Write each member's metrics on test ground to its card, by data set.
-
-    Parameters
-    ----------
-    study : Study
-        Whose members were tested.
-    strata : sequence of Stratum
-        One a member.
-    table : StudyTable
-        The study's table.
-    lines : StudyLines or None
-        None without whole test scenes.
-    """
-    own = study.config.card.name
-    for stratum in strata:
-        tested: dict[str, dict[str, float]] = {}
-        for data_set, row in _networks(table, own):
-            if row.stratum == stratum.key:
-                tested[data_set] = {name: getattr(row, name) for name in PATCH_FIGURES}
-        for group in _groups(lines, stratum):
-            pooled = {name: getattr(group.pooled, name) for name in LINE_FIGURES}
-            known = {f"scenes.{name}": value for name, value in pooled.items() if value is not None}
-            tested.setdefault(group.data_set, {}).update(known)
-        folder = study.member(stratum)
-        write_card(folder, load_card_of(folder).model_copy(update={"tested": tested}))
-
-
-def _networks(table: StudyTable, own: str) -> Iterator[tuple[str, DataSetRow | NetworkRow]]:
-    if table.by_data_set:
-        yield from ((row.data_set, row) for row in table.by_data_set if row.kind == "network")
-    else:
-        yield from ((own, row) for row in table.rows)
-
-
-def _groups(lines: StudyLines | None, stratum: Stratum) -> list[LinesOnDataSet]:
-    members = () if lines is None else lines.members
-    return [group for one in members if one.stratum == stratum.key for group in one.data_sets]
-
-
-# --- The stage `evaluate`: the study's table, on patches that no network has seen
-
+PATCH_METRICS = ("relaxed_f1", "dice", "bf")
+LINE_METRICS = ("lines_km", "reference_km", "mean_m", "completeness_200", "completeness_500", "false_km_200")
 EXAMPLES = 4
 
 Scored = tuple[NetworkRow | BaselineRow, list[DataSetRow]]
@@ -111,7 +65,7 @@ class PatchesToScore:
     own : HeldOut
         The same patches.
     data_sets : DataSets or None
-        All test patches parted, where there are several data sets.
+        All test patches by data set, where there are several.
     """
 
     study: Study
@@ -140,32 +94,32 @@ def evaluate(study: Study) -> EvaluateSummary:
     Then each member draws every whole test scene (`evaluate_scenes`), and its card says how it did.
     Strata that failed, here or in an earlier stage, stand under `failed` in the table.
 
-    With several data sets the table holds the metrics on those that are trained on, and
-    `by_data_set` all metrics on each apart, with `data_sets` telling how the data sets differ.
+    With several data sets the table holds the metrics on those that are trained on, `by_data_set` those
+    on each by itself, and `data_sets` how the data sets differ.
     """
     failed: Failures = {}
     won = read_artifact(study.winners_json, Winners).by_stratum
     strata = [Stratum.parse(key) for key in surviving_strata(study, won)]
-    grounds = {size: _ground(study, size) for size in sorted({one.patch_size_px for one in strata})}
-    scored, curves = _scored(study, strata, grounds, failed)
+    tests = {size: _patches_to_score(study, size) for size in sorted({one.patch_size_px for one in strata})}
+    scored, curves = _scored(study, strata, tests, failed)
     lines = evaluate_scenes(study, [stratum for stratum in strata if stratum.key not in failed], failed)
-    scored = [(row, apart) for row, apart in scored if row.stratum not in failed]
+    scored = [(row, by_data_set) for row, by_data_set in scored if row.stratum not in failed]
     every_failure = sorted({**read_failures(study), **failed}.items())
     table = StudyTable(
         tolerance_m=study.config.space.search.tolerance_m,
-        posting_m=grounds[strata[0].patch_size_px].own.patches.posting_m,
+        posting_m=tests[strata[0].patch_size_px].own.patches.posting_m,
         rows=tuple(row for row, _ in scored if isinstance(row, NetworkRow)),
         baselines=tuple(row for row, _ in scored if isinstance(row, BaselineRow)),
         failed=tuple(_failed_row(failure) for _, failure in every_failure),
-        data_sets=tuple(facts for size, ground in grounds.items() for facts in _data_sets(ground, size)),
+        data_sets=tuple(facts for size, test in tests.items() for facts in _data_sets(test, size)),
         by_data_set=tuple(row for _, by_data_set in scored for row in by_data_set),
     )
     write_artifact(study.table_json, table)
     shown = tuple(curve for curve in curves if curve.stratum not in failed)
     write_artifact(study.curves_json, Curves(tolerance_m=table.tolerance_m, members=shown))
-    with replacing(study.table_csv) as beside:
+    with replacing(study.table_csv) as temporary:
         rows = [row.model_dump() for row in (*table.rows, *table.baselines, *table.failed)]
-        pd.DataFrame(rows).to_csv(beside, index=False)
+        pd.DataFrame(rows).to_csv(temporary, index=False)
     write_on_cards(study, [stratum for stratum in strata if stratum.key not in failed], table, lines)
     return EvaluateSummary(
         metrics={r.stratum: HeadlineMetrics(relaxed_f1=r.relaxed_f1, dice=r.dice) for r in table.rows},
@@ -174,17 +128,17 @@ def evaluate(study: Study) -> EvaluateSummary:
 
 
 def _scored(
-    study: Study, strata: Sequence[Stratum], grounds: Mapping[int, PatchesToScore], failed: Failures
+    study: Study, strata: Sequence[Stratum], tests: Mapping[int, PatchesToScore], failed: Failures
 ) -> tuple[list[Scored], list[MemberCurves]]:
-    """Score what needs no training, then each member with its untrained self; return the curves beside."""
-    scored = [pair for size, ground in grounds.items() for pair in _trivial(ground, size)]
+    """Score the baselines and each member with its untrained self; return the members' curves too."""
+    scored = [pair for size, test in tests.items() for pair in _trivial(test, size)]
     curves: list[MemberCurves] = []
     for stratum in strata:
-        ground = grounds[stratum.patch_size_px]
+        test = tests[stratum.patch_size_px]
         with kept_apart(failed, study, "evaluate", stratum.key):
-            member, of_member = _member(study, stratum, ground)
-            scored += [member, _untrained(study, stratum, ground)]
-            curves.append(of_member)
+            member, its_curves = _member(study, stratum, test)
+            scored += [member, _untrained(study, stratum, test)]
+            curves.append(its_curves)
     return scored, curves
 
 
@@ -196,7 +150,7 @@ def _failed_row(failure: Failure) -> FailedRow:
     )
 
 
-def _ground(study: Study, size_px: int) -> PatchesToScore:
+def _patches_to_score(study: Study, size_px: int) -> PatchesToScore:
     patches = open_patches(study, size_px)
     index = patches.index("test")
     every = HeldOut(
@@ -214,25 +168,25 @@ def _ground(study: Study, size_px: int) -> PatchesToScore:
     return PatchesToScore(study, every, is_own, every.select(is_own), data_sets)
 
 
-def _data_sets(ground: PatchesToScore, size_px: int) -> list[DataSetFacts]:
-    if ground.data_sets is None:
+def _data_sets(test: PatchesToScore, size_px: int) -> list[DataSetFacts]:
+    if test.data_sets is None:
         return []
-    test_only = {card.name: card.test_only for card in ground.study.config.card.data_sets}
+    test_only = {card.name: card.test_only for card in test.study.config.card.data_sets}
     return [
         DataSetFacts(**facts.model_dump(), data_set=name, patch_size_px=size_px, test_only=test_only[name])
-        for name, facts in ground.data_sets.facts().items()
+        for name, facts in test.data_sets.facts().items()
     ]
 
 
-def _member(study: Study, stratum: Stratum, ground: PatchesToScore) -> tuple[Scored, MemberCurves]:
-    """Score a member, and return its curves beside."""
+def _member(study: Study, stratum: Stratum, test: PatchesToScore) -> tuple[Scored, MemberCurves]:
+    """Score a member, and return its curves too."""
     network, card = load_member(study.member(stratum))
-    probability = predict_patches(network, ground.every.patches, card.channels)
-    _keep_examples(study, stratum, ground.own.patches, probability[ground.is_own])
+    probability = predict_patches(network, test.every.patches, card.channels)
+    _keep_examples(study, stratum, test.own.patches, probability[test.is_own])
     assert card.tau is not None, "calibrated before it is evaluated"
     predictor = _predictor(stratum, stratum.title, "network")
-    metrics, by_data_set = ground.score(predictor, probability, card.tau)
-    curves = member_curves(ground.own, probability[ground.is_own], card.tau)
+    metrics, by_data_set = test.score(predictor, probability, card.tau)
+    curves = member_curves(test.own, probability[test.is_own], card.tau)
     row = NetworkRow(
         **predictor.model_dump(),
         **metrics.model_dump(),
@@ -242,32 +196,32 @@ def _member(study: Study, stratum: Stratum, ground: PatchesToScore) -> tuple[Sco
     return (row, by_data_set), MemberCurves(**predictor.model_dump(), **curves.model_dump())
 
 
-def _untrained(study: Study, stratum: Stratum, ground: PatchesToScore) -> Scored:
+def _untrained(study: Study, stratum: Stratum, test: PatchesToScore) -> Scored:
     """Score the network as it is before training, with a threshold chosen like any other."""
     card = load_card_of(study.member(stratum))
     network = untrained_network(card).eval()
     val = open_patches(study, stratum.patch_size_px).arrays("val")
     settings = study.config.space.calibration
-    tau = calibrate_on(val, network, card.channels, settings, tolerance_m=ground.own.tolerance_m).tau
-    probability = predict_patches(network, ground.every.patches, card.channels)
+    tau = calibrate_on(val, network, card.channels, settings, tolerance_m=test.own.tolerance_m).tau
+    probability = predict_patches(network, test.every.patches, card.channels)
     predictor = _predictor(stratum, f"untrained {stratum.title}", "untrained")
-    metrics, by_data_set = ground.score(predictor, probability, tau)
+    metrics, by_data_set = test.score(predictor, probability, tau)
     row = BaselineRow(
         **predictor.model_dump(), **metrics.model_dump(), tau=tau, parameters=count_parameters(network)
     )
     return row, by_data_set
 
 
-def _trivial(ground: PatchesToScore, size_px: int) -> list[Scored]:
+def _trivial(test: PatchesToScore, size_px: int) -> list[Scored]:
     """Score the two predictors that look at nothing: a line everywhere, and a line nowhere."""
-    shape = ground.every.patches.mask.shape
+    shape = test.every.patches.mask.shape
     everything, nothing = np.ones(shape, np.float32), np.zeros(shape, np.float32)
     probabilities: dict[Kind, npt.NDArray[np.float32]] = {"all_line": everything, "no_line": nothing}
     scored: list[Scored] = []
     for kind, probability in probabilities.items():
         title = f"{kind.replace('_', '-')} {size_px}"
         predictor = Predictor(stratum=None, title=title, kind=kind, architecture=None, patch_size_px=size_px)
-        metrics, by_data_set = ground.score(predictor, probability, 0.5)
+        metrics, by_data_set = test.score(predictor, probability, 0.5)
         row = BaselineRow(**predictor.model_dump(), **metrics.model_dump(), tau=None, parameters=0)
         scored.append((row, by_data_set))
     return scored
@@ -289,10 +243,55 @@ def _keep_examples(
     """Keep patches spread evenly over those with a line, the same for every member of a size."""
     with_line = np.flatnonzero(patches.has_line)
     chosen = with_line[np.linspace(0, len(with_line) - 1, min(EXAMPLES, len(with_line))).round().astype(int)]
-    with replacing(study.member(stratum) / "examples.npz") as beside:
+    with replacing(study.member(stratum) / "examples.npz") as temporary:
         np.savez_compressed(
-            beside,
+            temporary,
             image=patches.image[chosen],
             mask=patches.mask[chosen],
             probability=probability[chosen],
         )
+
+
+# --- The members' cards
+
+
+def write_on_cards(
+    study: Study, strata: Sequence[Stratum], table: StudyTable, lines: StudyLines | None
+) -> None:
+    """Write each member's metrics on test ground to its card, by data set.
+
+    Parameters
+    ----------
+    study : Study
+        Whose members were tested.
+    strata : sequence of Stratum
+        One a member.
+    table : StudyTable
+        The study's table.
+    lines : StudyLines or None
+        None without whole test scenes.
+    """
+    own = study.config.card.name
+    for stratum in strata:
+        tested: dict[str, dict[str, float]] = {}
+        for data_set, row in _networks(table, own):
+            if row.stratum == stratum.key:
+                tested[data_set] = {name: getattr(row, name) for name in PATCH_METRICS}
+        for group in _groups(lines, stratum):
+            pooled = {name: getattr(group.pooled, name) for name in LINE_METRICS}
+            known = {f"scenes.{name}": value for name, value in pooled.items() if value is not None}
+            tested.setdefault(group.data_set, {}).update(known)
+        folder = study.member(stratum)
+        write_card(folder, load_card_of(folder).model_copy(update={"tested": tested}))
+
+
+def _networks(table: StudyTable, own: str) -> Iterator[tuple[str, DataSetRow | NetworkRow]]:
+    if table.by_data_set:
+        yield from ((row.data_set, row) for row in table.by_data_set if row.kind == "network")
+    else:
+        yield from ((own, row) for row in table.rows)
+
+
+def _groups(lines: StudyLines | None, stratum: Stratum) -> list[LinesOnDataSet]:
+    members = () if lines is None else lines.members
+    return [group for one in members if one.stratum == stratum.key for group in one.data_sets]

@@ -1,4 +1,4 @@
-"""Metrics on held-out patches: of all, of each data set apart, with intervals and curves."""
+"""Metrics on test patches: of all, of each data set, with intervals and curves."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -67,7 +67,7 @@ def interval(values: Values) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-# --- Patches that no network has seen, and every metric of the table for predictions on them
+# --- Test patches, and every metric of the table for predictions on them
 
 RELAXED = ("near_px", "predicted_px", "found_px", "truth_px")
 """The counts that the relaxed F1 follows from."""
@@ -173,7 +173,7 @@ def _mean(values: npt.NDArray[Any]) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-# --- A member's curves on the test patches: what no single threshold tells
+# --- A member's curves over all thresholds
 
 
 def member_curves(test: HeldOut, probability: npt.NDArray[np.float32], tau: float) -> NetworkCurves:
@@ -204,8 +204,7 @@ def member_curves(test: HeldOut, probability: npt.NDArray[np.float32], tau: floa
     )
 
 
-# --- How clear patches are, all over and where the line runs: what makes one data set harder than
-#     another
+# --- How clear patches are, all over and along the line
 
 NEAR_LINE_PX = 3
 COHERENCE_EDGES = (0.3, 0.6)
@@ -218,7 +217,7 @@ def patch_coherence(patches: PatchArrays) -> npt.NDArray[np.float32]:
 
 
 def data_facts_of(patches: PatchArrays, coherence: npt.NDArray[np.float32]) -> PatchFacts:
-    """Return what is to be known of patches: their number, data, lines and coherence.
+    """Return facts about patches: their number, data, lines and coherence.
 
     Parameters
     ----------
@@ -287,7 +286,7 @@ def _median(values: npt.NDArray[np.float32]) -> float | None:
     return float(np.median(known)) if len(known) else None
 
 
-# --- The same members on each data set apart, and what the difference comes from
+# --- Each data set apart
 
 Probability = npt.NDArray[np.float32]
 
@@ -311,7 +310,7 @@ class DataSets:
     coherence: Mapping[str, npt.NDArray[np.float32]]
 
     def facts(self) -> dict[str, PatchFacts]:
-        """Return what is to be known of each data set's patches."""
+        """Return facts about each data set's patches."""
         return {name: data_facts_of(t.patches, self.coherence[name]) for name, t in self.tests.items()}
 
     def score(self, probability: Probability, tau: float, settings: Calibration) -> dict[str, DataSetMetrics]:

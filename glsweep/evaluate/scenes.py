@@ -1,4 +1,4 @@
-"""Members on whole held-out scenes, in metres: where patch sizes meet on the same ground."""
+"""Members on whole test scenes, in metres, where networks of all patch sizes meet on the same ground."""
 
 import math
 import os
@@ -146,7 +146,7 @@ def _known(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-# --- What a map of errors is drawn from: a scene's phase, and its lines with their distances
+# --- What a map of errors is drawn from
 
 LONGEST_PX = 500
 
@@ -167,7 +167,7 @@ def save_errors(path: Path, entry: SceneEntry, distances: LineDistances) -> None
         pieces[f"{side}_km"] = (np.column_stack([col, row]) * entry.posting_m / 1000).astype(np.float32)
         pieces[f"{side}_m"] = distance_m.astype(np.float32)
     size_km = np.array(entry.shape) * entry.posting_m / 1000
-    with replacing(path) as beside, beside.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
             phase_rad=_coarse_phase_rad(entry),
@@ -188,7 +188,7 @@ def _coarse_phase_rad(entry: SceneEntry) -> npt.NDArray[np.float32]:
     return np.where(values != 0, np.angle(values), np.nan).astype(np.float32)
 
 
-# --- Members on whole held-out scenes, in metres: where patch sizes meet on the same ground
+# --- Each member on each scene
 
 CURVE_TAUS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -220,8 +220,8 @@ def evaluate_scenes(
     )
     write_artifact(study.lines_json, found)
     rows = [{"member": one.title, **scene.model_dump()} for one in members for scene in one.scenes]
-    with replacing(study.lines_csv) as beside:
-        pd.DataFrame(rows).to_csv(beside, index=False)
+    with replacing(study.lines_csv) as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)
     return found
 
 
@@ -264,9 +264,9 @@ class MeasuredLines(NamedTuple):
 
 def _draw(scene: SplitScene, member: Member, drawing: Drawing, folder: Path) -> MeasuredLines:
     header = scene.header
-    # From the map on: a study that is moved with its scenes names no place that it has left.
-    told_as = os.path.relpath(header.path, folder)
-    predicted = predict_scene(header, [member], drawing, folder, lambda _share: None, told_as=told_as)
+    # Relative to the map, so that a study may be moved together with its scenes.
+    noted_as = os.path.relpath(header.path, folder)
+    predicted = predict_scene(header, [member], drawing, folder, lambda _share: None, noted_as=noted_as)
     distances = scene.distances([one.line for one in predicted.lines])
     save_errors(folder / f"{header.name}-errors.npz", scene.entry, distances)
     return MeasuredLines(distances, _curve(scene, predicted.files[0]), scene.pieces_in_band(predicted.lines))

@@ -1,7 +1,7 @@
-"""What was counted at each threshold, the metrics that follow from it, and what needs no training.
+"""Counts at each threshold, the metrics that follow from them, and the trivial baselines.
 
-A line everywhere, a line nowhere, and networks as they are before training know nothing of the data. They
-are judged on the same test patches, by the same metric, as the networks beside them in a study's table.
+The baselines are a line everywhere, a line nowhere, and networks before training. They know nothing of the
+data, and are judged on the same test patches, by the same metric, as the networks beside them in the table.
 """
 
 from collections.abc import Sequence
@@ -170,7 +170,7 @@ def _dice(true_positive: Tensor, predicted: Tensor, line: Tensor) -> Tensor:
     return _share(2 * true_positive, predicted + line, predicted + line)
 
 
-# --- Micro metrics: of all pixels together, from sums of counts
+# --- Micro metrics, from sums of counts
 
 Counts = npt.NDArray[np.float64]
 
@@ -199,7 +199,7 @@ def pooled_relaxed_f1(near: Counts, predicted: Counts, found: Counts, truth: Cou
     return np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
 
 
-# --- What needs no training: the metric that a network must beat before it may be called good
+# --- Trivial baselines: what a network must beat before it may be called good
 
 WORDS = {"all_line": "drawing everything", "no_line": "drawing nothing", "untrained": "an untrained network"}
 
@@ -240,7 +240,7 @@ def best_trivial(table: StudyTable, patch_size_px: int) -> TrivialBaseline | Non
 
     Returns
     -------
-    Trivial or None
+    TrivialBaseline or None
         None where the table holds none of that size.
     """
     rows = [row for row in table.baselines if row.patch_size_px == patch_size_px]
@@ -251,8 +251,8 @@ def best_trivial(table: StudyTable, patch_size_px: int) -> TrivialBaseline | Non
 def is_better_than_trivial(row: HeldOutMetrics, best: TrivialBaseline | None) -> bool:
     """Whether a row's relaxed F1 is above that of the best of what needs no training.
 
-    The metric itself decides, not its interval. Where no test patch holds a line, whoever draws nothing is
-    right, and nobody is better.
+    The metric itself decides, not its interval. Where no test patch holds a line, drawing nothing is
+    right, and no network is better.
     """
     if row.patches_with_line == 0:
         return False

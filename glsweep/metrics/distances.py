@@ -1,8 +1,8 @@
 """Exact distances between masks of many patches, and what "within a tolerance" means.
 
 Distances are painted around each boundary pixel, the nearest last; what lies farther is measured
-against every boundary pixel of its patch. Of lines both together are many times as fast as a distance
-transform of each patch, and no less exact.
+against every boundary pixel of its patch. For lines this is many times as fast as a distance transform
+of each patch, and as exact.
 """
 
 from collections.abc import Sequence
@@ -37,14 +37,14 @@ def disk_offsets(radius: float) -> npt.NDArray[np.int64]:
     return np.asarray(offsets[np.hypot(*offsets.T) <= radius])
 
 
-# --- Exact distances between masks of many patches, for the cost of the few pixels that lines have
+# --- Stacks of masks, and the distances between them
 
 Masks = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
 Squares = npt.NDArray[np.floating]
 
 LEAST_REACH_PX = 3
-"""To paint less far leaves more to be measured in pairs than it spares."""
+"""A shorter reach leaves more to be measured in pairs than it saves."""
 MOST_PAIRS = 2**22
 """More pairs of pixels than this take longer than a distance transform of the patch."""
 
@@ -138,7 +138,7 @@ def squared_distances(pixels: MaskStack, others: MaskStack) -> Squares:
 
     Parameters
     ----------
-    pixels, others : Stack
+    pixels, others : MaskStack
         Of the same patches.
 
     Returns
@@ -150,20 +150,20 @@ def squared_distances(pixels: MaskStack, others: MaskStack) -> Squares:
     squared = others.painted[pixels.at].astype(_exact(pixels.grid))
     squared[squared == others.beyond] = np.inf
     far = np.flatnonzero(pixels.on_boundary & (squared == np.inf))
-    asked = _coordinates(pixels.at[far], pixels.grid)
+    points = _coordinates(pixels.at[far], pixels.grid)
     known = _coordinates(others.boundary, others.grid)
     # |a - b|^2 = |a|^2 + (|b|^2 - 2 a b): the bracket is one product of matrices.
-    left = np.column_stack([-2 * asked, np.ones(len(asked), asked.dtype)])
+    left = np.column_stack([-2 * points, np.ones(len(points), points.dtype)])
     right = np.vstack([known.T, (known**2).sum(axis=1)])
-    own = (asked**2).sum(axis=1)
-    asked_begins, known_begins = pixels.begins(pixels.at[far]), others.begins(others.boundary)
-    both = (np.diff(asked_begins) > 0) & (others.px > 0)
+    own = (points**2).sum(axis=1)
+    point_begins, known_begins = pixels.begins(pixels.at[far]), others.begins(others.boundary)
+    both = (np.diff(point_begins) > 0) & (others.px > 0)
     for patch in np.flatnonzero(both).tolist():
-        some = slice(*asked_begins[patch : patch + 2])
+        some = slice(*point_begins[patch : patch + 2])
         all_ = slice(*known_begins[patch : patch + 2])
         pairs = (some.stop - some.start) * (all_.stop - all_.start)
         if pairs > MOST_PAIRS:
-            squared[far[some]] = _transformed(others, patch, asked[some])
+            squared[far[some]] = _transformed(others, patch, points[some])
         else:
             squared[far[some]] = own[some] + (left[some] @ right[:, all_]).min(axis=1)
     return squared
@@ -181,12 +181,12 @@ def _coordinates(at: Positions, grid: Masks) -> npt.NDArray[np.floating]:
     return np.stack([row, col], axis=1).astype(_exact(grid))
 
 
-def _transformed(others: MaskStack, patch: int, asked: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Return the same as all pairs do, from a distance transform."""
+def _transformed(others: MaskStack, patch: int, points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Return the squared distances of `points`, (M, 2), in one patch, from a distance transform."""
     empty = np.ones(others.grid.shape[1:], np.bool_)
     first, last = others.begins(others.boundary)[patch : patch + 2]
     empty.flat[others.boundary[first:last] % empty.size] = False
-    row, col = asked.astype(np.int64).T
+    row, col = points.astype(np.int64).T
     return np.asarray(np.rint(np.asarray(distance_transform_edt(empty))[row, col] ** 2))
 
 
@@ -198,7 +198,7 @@ def distance_percentiles(
 ) -> npt.NDArray[np.float64]:
     """Return a percentile of each patch's distances, between ranks as `numpy.percentile` has it.
 
-    That one takes longer than to sort so few values.
+    Sorting so few values takes less time than that function.
 
     Parameters
     ----------

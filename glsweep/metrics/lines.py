@@ -19,12 +19,12 @@ Metres = npt.NDArray[np.float64]
 TOLERANCES_M = (100.0, 200.0, 500.0)
 """Within which a line counts as found."""
 STEP_M = 20.0
-"""A line is looked at in pieces of this length at most."""
+"""A line is measured in pieces of this length at most."""
 FEWEST_ENDS = 4
 """On a line of even pieces, the nearest piece is always at one of the three nearest ends."""
 NEGLIGIBLE_M = 1e-3
 BLOCK_POINTS = 4096
-"""Points that are looked at together; more would take memory and no less time."""
+"""Points that are measured together; more would take memory and no less time."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,9 @@ def _nearest_of_block_m(points: Metres, other: _Pieces, tree: cKDTree) -> Metres
         count = min(count, len(other.end))
         end_m, end = map(np.asarray, tree.query(points[unsure], count))
         at = points[unsure][:, None]
-        pieces = (_to_piece_m(at, other.end[end], beside[end]) for beside in (other.before, other.behind))
+        pieces = (
+            _to_piece_m(at, other.end[end], neighbour[end]) for neighbour in (other.before, other.behind)
+        )
         found_m[unsure] = np.minimum(*pieces).min(axis=1)
         unseen_m = np.sqrt(np.maximum(end_m[:, -1] ** 2 - half_m2, 0))
         unsure = unsure[(unseen_m < found_m[unsure] - NEGLIGIBLE_M) & (count < len(other.end))]
@@ -246,7 +248,7 @@ def _share_within(distances_m: Metres, lengths_m: Metres, tolerance_m: float) ->
     return float(lengths_m[distances_m <= tolerance_m].sum() / total_m) if total_m else float("nan")
 
 
-# --- How wide the zone is in which a grounding line moves: lines of several dates, along transects
+# --- The zone in which a grounding line moves: lines of several dates, along transects
 
 SPACING_M = 200.0
 REACH_M = 5_000.0

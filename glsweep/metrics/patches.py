@@ -1,7 +1,4 @@
-"""Every metric of every patch at one threshold.
-
-The definitions stand in `boundary` and `pixel`, which score one patch.
-"""
+"""Every metric of every patch at one threshold, from pixels, boundaries and distances."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,7 +34,7 @@ class MaskPairs:
         The largest tolerance within which pixels will be counted, for no less than 3 px; for
         boundaries any will do.
     has_data : bool array (N, rows, cols) or None
-        Which pixels hold data; None: all. The others are of neither mask, nor of one that is dilated.
+        Which pixels hold data; None: all. The others belong to neither mask, nor to a dilated one.
 
     Raises
     ------
@@ -53,15 +50,15 @@ class MaskPairs:
     def __post_init__(self) -> None:
         masks = [one for one in (self.predicted, self.truth, self.has_data) if one is not None]
         if len({one.shape for one in masks}) > 1 or any(one.dtype != bool for one in masks):
-            told = " and ".join(f"{one.shape} {one.dtype}" for one in masks)
-            raise ValueError(f"need bool masks of one shape, got {told}")
+            given = " and ".join(f"{one.shape} {one.dtype}" for one in masks)
+            raise ValueError(f"need bool masks of one shape, got {given}")
 
     @cached_property
-    def _ours(self) -> MaskStack:
+    def _predicted(self) -> MaskStack:
         return MaskStack.of(self._seen(self.predicted), self.reach_px)
 
     @cached_property
-    def _theirs(self) -> MaskStack:
+    def _true(self) -> MaskStack:
         return MaskStack.of(self._seen(self.truth), self.reach_px)
 
     def _seen(self, mask: Masks) -> Masks:
@@ -70,25 +67,25 @@ class MaskPairs:
     @cached_property
     def predicted_px(self) -> Positions:
         """Predicted pixels of each patch, (N,)."""
-        return self._ours.px
+        return self._predicted.px
 
     @cached_property
     def truth_px(self) -> Positions:
         """True pixels of each patch, (N,)."""
-        return self._theirs.px
+        return self._true.px
 
     @cached_property
     def hits_px(self) -> Positions:
         """Predicted pixels that are true, (N,)."""
-        return self._ours.per_patch(self._is_hit)
+        return self._predicted.per_patch(self._is_hit)
 
     def pixel_scores(self) -> tuple[PatchValues, PatchValues, PatchValues]:
         """Return Dice, precision and recall, (N,) each."""
         hits = self.hits_px
         return (
-            self._figure(2 * hits, self.predicted_px + self.truth_px),
-            self._figure(hits, self.predicted_px),
-            self._figure(hits, self.truth_px),
+            self._share(2 * hits, self.predicted_px + self.truth_px),
+            self._share(hits, self.predicted_px),
+            self._share(hits, self.truth_px),
         )
 
     def near_px(self, tolerance_px: float) -> tuple[Positions, Positions]:
@@ -111,14 +108,14 @@ class MaskPairs:
         # Within a mask the distance to the mask is 0, that to its boundary need not be.
         right = self._is_hit | (self._to_truth <= tolerance_px**2)
         found = self._is_found | (self._to_predicted <= tolerance_px**2)
-        return self._ours.per_patch(right), self._theirs.per_patch(found)
+        return self._predicted.per_patch(right), self._true.per_patch(found)
 
     def bf(self, tolerance_m: float, posting_m: float) -> tuple[PatchValues, PatchValues, PatchValues]:
         """Return the BF score, its precision and its recall, (N,) each."""
         squared = radius_px(tolerance_m, posting_m) ** 2
         precision, recall = (
-            self._figure(stack.per_patch(stack.on_boundary & (distances <= squared)), stack.boundary_px)
-            for stack, distances in ((self._ours, self._to_truth), (self._theirs, self._to_predicted))
+            self._share(stack.per_patch(stack.on_boundary & (distances <= squared)), stack.boundary_px)
+            for stack, distances in ((self._predicted, self._to_truth), (self._true, self._to_predicted))
         )
         total = precision + recall
         f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
@@ -129,13 +126,13 @@ class MaskPairs:
         right, found = self.near_px(tolerance_px)
         union = self.predicted_px + self.truth_px - self.hits_px
         errors = self.predicted_px - right + self.truth_px - found
-        return self._figure(union - errors, union)
+        return self._share(union - errors, union)
 
     def iou_tolerance_literal(self, tolerance_px: float) -> PatchValues:
         """Return the IoU with the truth dilated by a tolerance, (N,)."""
         right, _ = self.near_px(tolerance_px)
-        dilated = np.count_nonzero(self._seen(self._theirs.dilated(tolerance_px)), axis=(1, 2))
-        return self._figure(right, self.predicted_px + dilated - right)
+        dilated = np.count_nonzero(self._seen(self._true.dilated(tolerance_px)), axis=(1, 2))
+        return self._share(right, self.predicted_px + dilated - right)
 
     def hd95(self) -> PatchValues:
         """Return the larger of the two directed 95th percentiles of distance, in pixels, (N,)."""
@@ -148,29 +145,29 @@ class MaskPairs:
 
     @cached_property
     def _to_truth(self) -> Squares:
-        return squared_distances(self._ours, self._theirs)
+        return squared_distances(self._predicted, self._true)
 
     @cached_property
     def _to_predicted(self) -> Squares:
-        return squared_distances(self._theirs, self._ours)
+        return squared_distances(self._true, self._predicted)
 
     @cached_property
     def _is_hit(self) -> Masks:
-        return self._theirs.grid.reshape(-1)[self._ours.at]
+        return self._true.grid.reshape(-1)[self._predicted.at]
 
     @cached_property
     def _is_found(self) -> Masks:
-        return self._ours.grid.reshape(-1)[self._theirs.at]
+        return self._predicted.grid.reshape(-1)[self._true.at]
 
     @cached_property
     def _sides(self) -> list[list[Squares]]:
         """Squared distances from the prediction's boundary and from the truth's, patch by patch."""
         return [
             np.split(squared[stack.on_boundary], np.cumsum(stack.boundary_px)[:-1])
-            for stack, squared in ((self._ours, self._to_truth), (self._theirs, self._to_predicted))
+            for stack, squared in ((self._predicted, self._to_truth), (self._true, self._to_predicted))
         ]
 
-    def _figure(self, part: Positions, whole: Positions) -> PatchValues:
+    def _share(self, part: Positions, whole: Positions) -> PatchValues:
         """Return part / whole; 1 where both masks are empty, 0 where one is."""
         share = part / np.maximum(whole, 1)
         empty, empty_too = self.predicted_px == 0, self.truth_px == 0
@@ -185,7 +182,7 @@ class MaskPairs:
 
 # --- Every metric of every patch at one threshold
 
-PatchMetrics = dict[str, npt.NDArray[np.float64]]
+PatchMetrics = dict[str, PatchValues]
 
 MACRO = (
     "dice",

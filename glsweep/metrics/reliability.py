@@ -1,6 +1,6 @@
 """How far a probability and a drawn line's uncertainty can be taken at their word.
 
-How wide a band a network draws says where it is unsure, and not by how many metres: one network's band
+The width of a drawn band says where a network is unsure, but not by how many metres: one network's band
 holds the truth nearly always, another's in a quarter of its length. What makes metres of it is the
 quantile of |distance| / half width on lines that the network was not trained on, as in split conformal
 prediction (Lei et al. 2018, section 2.2). What is exchangeable are scenes, not pieces of a line: those of
@@ -23,11 +23,11 @@ from glsweep.metrics.thresholds import Truth, best_within
 Values = npt.NDArray[np.float64]
 
 SHARE = 0.68
-"""Of the lines' length that is to lie within the uncertainty: that of one standard deviation."""
+"""Share of the lines' length that is to lie within the uncertainty, as within one standard deviation."""
 NEAR_M = max(TOLERANCES_M)
-"""Farther from every true line a piece is invented: it has no place to be uncertain about."""
+"""Farther from every true line, a piece is invented, and has no place to be uncertain about."""
 HELD_WITHIN = 0.05
-"""The share that is held in unseen scenes is to be `SHARE`, give or take so much."""
+"""By how much the share that is held in unseen scenes may differ from `SHARE`."""
 LARGEST_ERROR = HELD_WITHIN / 2
 """Standard error up to which a share is known: two of them are 95 %, and what is lost by looking is not much.
 
@@ -59,7 +59,7 @@ class PiecesInBand(NamedTuple):
         return cls(*map(np.concatenate, zip(*several, strict=True)))
 
     def held(self, factor: float) -> npt.NDArray[np.bool_]:
-        """Return of each piece whether the true line is within so many half widths."""
+        """Return for each piece whether the true line is within so many half widths."""
         return self.distance_m <= factor * self.half_width_m
 
 
@@ -119,10 +119,9 @@ def share_error(by_scene: Sequence[PiecesInBand], factor: float) -> float:
     return float(np.sqrt(count / (count - 1) * (residual_m**2).sum()) / length_m.sum())
 
 
-# --- Precision against recall, both within a tolerance, exactly: at every probability that matters
+# --- Precision against recall, both within a tolerance, at every probability that matters
 
 Floats = npt.NDArray[np.float32]
-Shares = npt.NDArray[np.float64]
 
 POINTS = 200
 """Of a thinned curve."""
@@ -142,8 +141,8 @@ class PrecisionRecall:
     """
 
     thresholds: Floats
-    precision: Shares
-    recall: Shares
+    precision: Values
+    recall: Values
 
     @property
     def area(self) -> float:
@@ -221,7 +220,7 @@ def _reaching(values: Floats, thresholds: Floats) -> npt.NDArray[np.int64]:
     return np.asarray(len(values) - np.searchsorted(values, thresholds))
 
 
-# --- How far a predicted probability can be taken at its word
+# --- Reliability of probabilities
 
 BINS = 10
 
@@ -232,9 +231,9 @@ class Reliability:
 
     Those at an edge are in the upper bin.
 
-    What a probability should agree with is asked twice. Networks are trained to tell the line's own
-    pixels, so that `line_share` is what they claim; but no analyst places a line to the pixel, so
-    that `near_share` is what a reader of a map wants to know.
+    A probability is compared with two shares. Networks are trained to find the line's own pixels, so that
+    `line_share` is what they claim; but no analyst places a line to the pixel, so that `near_share` is
+    what a reader of a map wants to know.
 
     Attributes
     ----------

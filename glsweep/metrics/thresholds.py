@@ -1,4 +1,4 @@
-"""Counts at all thresholds at once, on the device: what ranks trials and chooses tau."""
+"""Counts at all thresholds at once, on the device, by which trials are ranked and tau is chosen."""
 
 import math
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ def _cell(values: Tensor, cells: int) -> Tensor:
     return (values.clamp(0, 1) * cells).int()
 
 
-# --- Counts at all thresholds at once, on the device: the metrics that rank trials and choose tau
+# --- Counts at all thresholds at once
 
 # Patches are counted in groups of about this many pixels, which bounds the memory for indices.
 _GROUP_PX = 2**22
@@ -89,9 +89,9 @@ _UNSEEN, _FAR, _NEAR, _LINE = range(4)
 class Truth:
     """The true lines of N patches and their surroundings, where there is data.
 
-    Pixels without data are nobody's. None of them is predicted, whatever a network says, and no line
-    is true there; so a prediction is near the line if it is near a part that can be seen, and the line
-    is found by a prediction that can be seen. What draws the visible line and no more scores 1.
+    Pixels without data do not count: none of them is predicted, whatever a network says, and no line is
+    true there. A prediction is near the line if it is near a part that can be seen, and the line is found
+    by a prediction that can be seen. A network that draws the visible line and no more scores 1.
 
     Attributes
     ----------
@@ -143,7 +143,7 @@ def truth_within(
     has_data: npt.NDArray[np.bool_] | None = None,
     device: torch.device | str = "cpu",
 ) -> Truth:
-    """Find the surroundings of the true lines, once for all the predictions that are to come.
+    """Find the surroundings of the true lines, once for all predictions.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Networks: the one way in which they are made, and the channels that they are given."""
+"""Networks: how they are made, and the channels and heads that all of them have."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import pi
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from glsweep.config.trial import TrialParameters
+from glsweep.config.trial import Scalar, TrialParameters
 from glsweep.errors import ConfigError
 from glsweep.registry import ARCHITECTURES, is_imported
 
@@ -26,8 +26,8 @@ def has_data(image: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]: ...
 def has_data(image: Any) -> Any:
     """Return which pixels hold data: all but those whose signal is 0 + 0i.
 
-    The others are neither drawn, nor judged, nor trained on: they are in no line that is predicted,
-    in no metric, in no threshold and in no loss, and what is true there counts for nothing. Signal is
+    The others are in no predicted line, no metric, no threshold and no loss, and a true line there counts
+    for nothing. Signal is
     never exactly 0 where it was measured, see `glsweep.scenes.reading`; beyond the border of a scene,
     where a window is filled up with 0, there is none either.
 
@@ -49,8 +49,8 @@ def derive_channels(image: Tensor, channels: Sequence[str], amplitude_scale: flo
     """Derive the input channels on the image's device.
 
     `phase` is the wrapped phase over pi, in [-1, 1]; `cos` and `sin` are the unit phasor. `real`,
-    `imag` and `magnitude` are divided by `amplitude_scale`, so that no metric depends on the unit in
-    which a processor writes amplitudes. The published study feeds phase over pi and the magnitude as
+    `imag` and `magnitude` are divided by `amplitude_scale`, so that nothing depends on the unit
+    in which a processor writes amplitudes. The published study feeds phase over pi and the magnitude as
     it is, which is `phase` and `raw_magnitude`: what was trained on that, such as its weights, needs
     it. All are 0 where there is no data.
 
@@ -96,7 +96,7 @@ def derive_channels(image: Tensor, channels: Sequence[str], amplitude_scale: flo
     return torch.stack([derive[name]() for name in channels], dim=1)
 
 
-# --- The heads of a network, whatever its own `forward` returns
+# --- Heads, whatever a network's own `forward` returns
 
 
 def give_heads(network: nn.Module) -> None:
@@ -140,7 +140,7 @@ def heads_at(outputs: Any, image: Tensor) -> tuple[Tensor, ...]:
     )
 
 
-# --- The one way in which networks are made
+# --- How networks are made
 
 
 def network_of(parameters: TrialParameters, *, seed: int) -> nn.Module:
@@ -159,7 +159,7 @@ def build_network(
     *,
     in_channels: int,
     base_width: int | None = None,
-    own: Mapping[str, Any] | None = None,
+    own: Mapping[str, Scalar] | None = None,
     seed: int,
 ) -> nn.Module:
     """Build a network on the CPU, its weights drawn from `seed`, and laid out channels last.

@@ -1,7 +1,13 @@
-"""Layers that compute what PyTorch's do, and stay fast on CPUs where there are few channels."""
+"""Layers that compute what PyTorch's do, and are faster on CPUs where there are few channels.
+
+Each takes its own way only where `fast_way_pays` says that it pays, and PyTorch's everywhere else; within
+`plain_layers` all of them take PyTorch's.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -10,30 +16,61 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import batch_norm, conv2d, interpolate, pad
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
+_plain = ContextVar("plain", default=False)
 
-def lies_channels_last_on_cpu(features: Tensor) -> bool:
-    """Whether (N, C, H, W) is on a CPU, channels last, and not looked at, as where memory is foretold."""
+
+@contextmanager
+def plain_layers() -> Iterator[None]:
+    """Let every layer of this module take PyTorch's own way, to the last bit, in forward passes within."""
+    token = _plain.set(True)
+    try:
+        yield
+    finally:
+        _plain.reset(token)
+
+
+def fast_way_pays(features: Tensor, *, least_px: int = 1) -> bool:
+    """Return whether a layer's own way pays: on a CPU, channels last in memory, in a large enough batch.
+
+    It does not pay within `plain_layers`, nor where a dispatch mode looks at each operation, as the one that
+    estimates a GPU's memory does.
+
+    Parameters
+    ----------
+    features : Tensor (N, C, H, W)
+        Input of the layer.
+    least_px : int
+        Pixels of the batch, N H W, below which the layer's own way costs more than it saves.
+    """
     return (
-        _get_current_dispatch_mode() is None
-        and features.device.type == "cpu"
+        features.device.type == "cpu"
+        and features.numel() >= least_px * features.shape[1]
         and features.is_contiguous(memory_format=torch.channels_last)
+        and _get_current_dispatch_mode() is None
+        and not _plain.get()
     )
 
 
-# --- Concatenation of channels whose way back is cheap on CPUs
+# --- Concatenation of channels, and its way back
 
 
-def concatenated(parts: Sequence[Tensor]) -> Tensor:
+def concatenated(parts: Sequence[Tensor], *, networks: int = 1) -> Tensor:
     """Concatenate (N, C, H, W), (N, C', H, W), ... to (N, C + C' + ..., H, W).
+
+    Where the channels are those of several `networks` side by side, the same is done network by network.
 
     PyTorch hands slices of the whole gradient back. With the channels last in memory a slice's pixels
     lie apart, and adding it to another gradient, as where a map goes on to several layers, takes five
     times as long as to copy it out and add it then.
     """
-    if parts[0].device.type == "cpu" and torch.is_grad_enabled():
-        result: Tensor = _Concatenation.apply(*parts)  # type: ignore[no-untyped-call]
+    pieces = list(parts)
+    if networks > 1:
+        by_network = zip(*(part.chunk(networks, dim=1) for part in parts), strict=True)
+        pieces = [piece for of_one in by_network for piece in of_one]
+    if torch.is_grad_enabled() and fast_way_pays(parts[0]):
+        result: Tensor = _Concatenation.apply(*pieces)  # type: ignore[no-untyped-call]
         return result
-    return torch.cat(list(parts), dim=1)
+    return torch.cat(pieces, dim=1)
 
 
 class _Concatenation(torch.autograd.Function):
@@ -45,7 +82,7 @@ class _Concatenation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        """Return each part's share, a map of its own."""
+        """Copy each part's gradient out of the whole one."""
         (slope,) = slopes
         is_last = slope.is_contiguous(memory_format=torch.channels_last)
         layout = torch.channels_last if is_last else torch.contiguous_format
@@ -55,44 +92,44 @@ class _Concatenation(torch.autograd.Function):
         )
 
 
-# --- 3x3 convolution that stays fast on CPUs where it has few outputs
+# --- 3x3 convolution with few outputs
 
-# The numbers in a register. A kernel fills one with the outputs of a pixel, and with 8 of them half of it.
+# Numbers in a register. A kernel fills one with the outputs of a pixel; 8 outputs fill half of it.
 LANES = 16
-# With fewer pixels in a batch the kernel's laying out takes what it saves.
+# In a smaller batch, widening the kernel takes as long as it saves.
 LEAST_PX = 2**16
 
 
 class Conv2d(nn.Conv2d):
-    """`nn.Conv2d` to its parameters and its result, but for the order in which numbers are added up.
+    """`nn.Conv2d` in its parameters and its result, but for the order in which numbers are added up.
 
-    On a CPU, and with the channels last in memory, a 3x3 convolution with few outputs finds those of k
-    neighbouring pixels at once: one of 3 x (k + 2) that goes on by k columns, with k times the outputs.
-    In memory its result is that of the other.
+    Where it pays, a 3x3 convolution with few outputs computes those of k neighbouring pixels at once: it
+    becomes one of 3 x (k + 2) with a stride of k columns and k times the outputs. Both results lie alike
+    in memory.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H, W)."""
-        beside = _beside(self, input)
-        if beside == 1:
+        at_once = _pixels_at_once(self, input)
+        if at_once == 1:
             return super().forward(input)
         weight, bias = self.weight, self.bias
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
             input, weight, bias = input.to(dtype), weight.to(dtype), bias.to(dtype)  # type: ignore[union-attr]
-        result: Tensor = _Convolution.apply(input, weight, bias, beside)  # type: ignore[no-untyped-call]
+        result: Tensor = _Convolution.apply(input, weight, bias, at_once)  # type: ignore[no-untyped-call]
         return result
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, beside: int) -> Tensor:
-        widened = _widened(weight, beside)
+    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, at_once: int) -> Tensor:
+        widened = _widened(weight, at_once)
         ctx.save_for_backward(features, weight, widened)
-        ctx.beside = beside
-        found = conv2d(features, widened, bias.repeat(beside), stride=(1, beside), padding=1)
+        ctx.at_once = at_once
+        result = conv2d(features, widened, bias.repeat(at_once), stride=(1, at_once), padding=1)
         patches, _, rows, cols = features.shape
-        apart = found.permute(0, 2, 3, 1).reshape(patches, rows, cols, len(weight))
+        apart = result.permute(0, 2, 3, 1).reshape(patches, rows, cols, len(weight))
         # In place of the view, which no activation might change.
         return apart.permute(0, 3, 1, 2).detach()
 
@@ -101,69 +138,68 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         """Go back to the weights along k pixels at once, to the features pixel by pixel, which is faster."""
         features, weight, widened = ctx.saved_tensors
-        beside, outputs = ctx.beside, len(weight)
+        at_once, outputs = ctx.at_once, len(weight)
         slope = slope.contiguous(memory_format=torch.channels_last)
         to_features = None
         if ctx.needs_input_grad[0]:
-            to_features = _way_back(slope, features, weight, 1, [True, False, False])[0]
+            to_features = _convolution_backward(slope, features, weight, 1, [True, False, False])[0]
         patches, _, rows, cols = features.shape
-        together = slope.permute(0, 2, 3, 1).reshape(patches, rows, cols // beside, beside * outputs)
-        _, to_widened, to_bias = _way_back(
-            together.permute(0, 3, 1, 2), features, widened, beside, [False, True, True]
+        together = slope.permute(0, 2, 3, 1).reshape(patches, rows, cols // at_once, at_once * outputs)
+        _, to_widened, to_bias = _convolution_backward(
+            together.permute(0, 3, 1, 2), features, widened, at_once, [False, True, True]
         )
-        parts = to_widened.chunk(beside)
+        parts = to_widened.chunk(at_once)
         to_weight = torch.stack([part[..., i : i + 3] for i, part in enumerate(parts)]).sum(dim=0)
-        return to_features, to_weight, to_bias.view(beside, outputs).sum(dim=0), None
+        return to_features, to_weight, to_bias.view(at_once, outputs).sum(dim=0), None
 
 
-def _beside(layer: nn.Conv2d, features: Tensor) -> int:
-    """Return for how many pixels at once the outputs are found."""
-    beside = LANES // layer.out_channels
-    as_known = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.groups)
+def _pixels_at_once(layer: nn.Conv2d, features: Tensor) -> int:
+    """Return how many neighbouring pixels share a kernel; 1 is PyTorch's own way."""
+    at_once = LANES // layer.out_channels
+    geometry = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.groups)
     if (
-        beside < 2
-        or features.shape[-1] % beside
-        or features.numel() // features.shape[1] < LEAST_PX
-        or as_known != ((3, 3), (1, 1), (1, 1), (1, 1), 1)
+        at_once < 2
+        or features.shape[-1] % at_once
+        or geometry != ((3, 3), (1, 1), (1, 1), (1, 1), 1)
         or layer.bias is None
-        or not lies_channels_last_on_cpu(features)
+        or not fast_way_pays(features, least_px=LEAST_PX)
     ):
         return 1
-    return beside
+    return at_once
 
 
-def _widened(weight: Tensor, beside: int) -> Tensor:
+def _widened(weight: Tensor, at_once: int) -> Tensor:
     """Return (k C', C, 3, k + 2): the kernel (C', C, 3, 3) at each of k places side by side."""
-    moved = [pad(weight, (i, beside - 1 - i)) for i in range(beside)]
+    moved = [pad(weight, (i, at_once - 1 - i)) for i in range(at_once)]
     return torch.cat(moved).contiguous(memory_format=torch.channels_last)
 
 
-def _way_back(
-    slope: Tensor, features: Tensor, weight: Tensor, step: int, wanted: list[bool]
+def _convolution_backward(
+    slope: Tensor, features: Tensor, weight: Tensor, stride: int, wanted: list[bool]
 ) -> tuple[Any, Any, Any]:
-    found: tuple[Any, Any, Any] = torch.ops.aten.convolution_backward(
-        slope, features, weight, [len(weight)], [1, step], [1, 1], [1, 1], False, [0, 0], 1, wanted
+    """Return the gradients of features, weight and bias, or None in place of those not `wanted`."""
+    gradients: tuple[Any, Any, Any] = torch.ops.aten.convolution_backward(
+        slope, features, weight, [len(weight)], [1, stride], [1, 1], [1, 1], False, [0, 0], 1, wanted
     )
-    return found
+    return gradients
 
 
-# --- Batch normalisation that stays fast on CPUs where there are few channels
+# --- Batch normalisation of few channels
 
-# PyTorch's kernel goes along a pixel's channels, and with 4 of them fills a quarter of a register or less.
+# PyTorch's kernel goes along a pixel's channels; 4 of them fill a quarter of a register or less.
 COLUMNS = 64
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """`nn.BatchNorm2d` to its parameters and its result, but for the order in which numbers are added up.
+    """`nn.BatchNorm2d` in its parameters and its result, but for the order in which numbers are added up.
 
-    On a CPU, and with the channels last in memory, k pixels are laid side by side as if they were more
-    channels: a table of N H W / k rows and k C columns. What the k columns of a channel sum to is then
-    added up.
+    Where it pays, k pixels are laid side by side as if they were more channels: a table of N H W / k rows
+    and k C columns. The sums of a channel's k columns are then added up.
     """
 
     def forward(self, features: Tensor) -> Tensor:
-        """Normalise (N, C, H, W): by the batch in training, else by what is remembered."""
-        if self.momentum is None or _fold(features) == 1 or not lies_channels_last_on_cpu(features):
+        """Normalise (N, C, H, W): by the batch in training, else by the running statistics."""
+        if self.momentum is None or _fold(features) == 1 or not fast_way_pays(features):
             return super().forward(features)
         mean, variance, momentum = self.running_mean, self.running_var, self.momentum
         assert mean is not None and variance is not None and momentum is not None, "as they are by default"
@@ -242,20 +278,20 @@ def _scaled(rows: Tensor, *of_channels: Tensor, eps: float) -> Tensor:
     return batch_norm(rows, mean, variance, weight, bias, eps=eps)
 
 
-# --- Bilinear upsampling by two, whose way back is a convolution on CPUs
+# --- Bilinear upsampling by two, and its way back
 
-# Where output pixels lie at quarters between the input's: 1/4, 3/4, 3/4, 1/4 of an input pixel go to the
-# four outputs around it. Exact in bfloat16.
+# Output pixels lie at quarters between the input's: 1/4, 3/4, 3/4, 1/4 of an input pixel go to the four
+# outputs around it. Exact in bfloat16.
 SHARES = (0.25, 0.75, 0.75, 0.25)
 
 
 def doubled(features: Tensor) -> Tensor:
-    """Map (N, C, H, W) to (N, C, 2H, 2W), bilinearly; beyond the rim the outermost pixel goes on.
+    """Map (N, C, H, W) to (N, C, 2H, 2W), bilinearly; beyond the rim the outermost pixel is repeated.
 
     PyTorch's own way back takes six to ten times as long on a CPU where the gradient is a slice of one
-    of more channels, as that of a concatenation's part is.
+    with more channels, as it is for a part of a concatenation.
     """
-    if features.device.type == "cpu" and features.requires_grad:
+    if features.requires_grad and fast_way_pays(features):
         result: Tensor = _Doubling.apply(features)  # type: ignore[no-untyped-call]
         return result
     return _bilinear(features)
@@ -274,7 +310,7 @@ class _Doubling(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> Tensor:
-        """Gather each input pixel's shares; those of a rim of one pixel go to the pixel it repeats."""
+        """Gather each input pixel's shares; those of the rim go to the outermost pixel, which it repeats."""
         (slope,) = slopes
         channels = slope.shape[1]
         shares = slope.new_tensor(SHARES)

@@ -1,9 +1,8 @@
-"""Weights of the same U-Nets from other programs, whose layers have other names, put under the names of ours.
+"""Weights of the same U-Nets from other programs, put under the names of our layers.
 
-Layers are told by their shapes, which tell most of them apart, and else by the order in which a
-program lists them: two convolutions of a stage one after the other, the pyramid's branches by
-dilation. Where a name may say more than the order and contradicts it, or neither decides, nothing
-is guessed.
+Most layers are recognised by their shapes, the others by the order in which a program lists them: two
+convolutions of a stage one after the other, the pyramid's branches by dilation. Where a name contradicts
+the order, or neither decides, nothing is guessed.
 """
 
 import re
@@ -22,9 +21,9 @@ KNOWN = ("unet", "attention_unet")
 CHANNELS = 2
 """Those of the study's networks: phase and magnitude."""
 POOLING = re.compile(r"pool|gap|global|glob|avg|mean|image|img", re.IGNORECASE)
-OF_A_CONVOLUTION = ("weight", "bias")
-OF_A_NORMALISATION = (*OF_A_CONVOLUTION, "running_mean", "running_var")
-COUNTED = "num_batches_tracked"
+CONVOLUTION_TENSORS = ("weight", "bias")
+NORMALISATION_TENSORS = (*CONVOLUTION_TENSORS, "running_mean", "running_var")
+BATCHES_TRACKED = "num_batches_tracked"
 
 
 class UnknownLayersError(Exception):
@@ -116,7 +115,7 @@ def convert(state: Mapping[str, Tensor], architecture: str) -> dict[str, Tensor]
 
 def count_weights(state: Mapping[str, Tensor]) -> int:
     """Return the number of trainable parameters, which running statistics are not."""
-    return sum(t.numel() for name, t in state.items() if name.rsplit(".", 1)[-1] in OF_A_CONVOLUTION)
+    return sum(t.numel() for name, t in state.items() if name.rsplit(".", 1)[-1] in CONVOLUTION_TENSORS)
 
 
 def _check_count(state: Mapping[str, Tensor], ours: nn.Module, architecture: str) -> None:
@@ -134,8 +133,8 @@ def _layers(state: Mapping[str, Tensor]) -> list[Layer]:
         name, _, last = full.rpartition(".")
         layers.setdefault(name, Layer(name)).tensors[last] = tensor
     for layer in layers.values():
-        known = OF_A_CONVOLUTION if len(layer.shape) == 4 else OF_A_NORMALISATION
-        if set(layer.tensors) - {COUNTED} != set(known):
+        known = CONVOLUTION_TENSORS if len(layer.shape) == 4 else NORMALISATION_TENSORS
+        if set(layer.tensors) - {BATCHES_TRACKED} != set(known):
             raise UnknownLayersError(f"its layer {layer.name} holds {', '.join(layer.tensors)}")
     return list(layers.values())
 
@@ -153,12 +152,12 @@ def _paired(layers: Iterable[Layer]) -> list[Unit]:
         bare = [
             u for u in units if u.normalisation is None and (u.shape[0], u.shape[2] % 2) == (*layer.shape, 1)
         ]
-        beside = [unit for unit in bare if unit.convolution.parent == layer.parent]
-        alike = [unit for unit in beside if unit.convolution.tag == layer.tag]
-        if len(alike) == 1:
-            alike[0].normalisation = layer
-        elif beside or len(bare) == 1:
-            (beside or bare)[0].normalisation = layer
+        same_module = [unit for unit in bare if unit.convolution.parent == layer.parent]
+        same_tag = [unit for unit in same_module if unit.convolution.tag == layer.tag]
+        if len(same_tag) == 1:
+            same_tag[0].normalisation = layer
+        elif same_module or len(bare) == 1:
+            (same_module or bare)[0].normalisation = layer
         else:
             raise UnknownLayersError(f"does not tell which convolution its layer {layer.name} normalises")
     return units
@@ -216,8 +215,8 @@ def _pyramid(plain: list[Layer]) -> dict[str, Layer]:
     if [len(of_one) for of_one in rates] == [1, 1, 1] and set.union(*rates) == set(PUBLISHED_RATES):
         dilated.sort(key=lambda layer: min(set(layer.numbers) & set(PUBLISHED_RATES)))
     elif numbers != sorted(numbers):
-        told = ", ".join(layer.name for layer in dilated)
-        raise UnknownLayersError(f"does not tell the dilations of {told}, whose numbers do not ascend")
+        unclear = ", ".join(layer.name for layer in dilated)
+        raise UnknownLayersError(f"does not tell the dilations of {unclear}, whose numbers do not ascend")
     names = [f"bottleneck.branches.{number}" for number in range(4)] + ["bottleneck.image_pooling"]
     branch, pooled = _branch_and_pooled(points, plain.index(dilated[0]), plain)
     return dict(zip(names, [branch, *dilated, pooled], strict=True))
@@ -271,7 +270,7 @@ def _renamed(pairs: Mapping[str, Layer], ours: nn.Module, units: list[Unit]) -> 
         name, _, last = full.rpartition(".")
         if name not in pairs:
             raise UnknownLayersError(f"has no layer that fits {name}")
-        found = pairs[name].tensors.get(last, torch.zeros_like(own) if last == COUNTED else None)
+        found = pairs[name].tensors.get(last, torch.zeros_like(own) if last == BATCHES_TRACKED else None)
         if found is None or found.shape != own.shape:
             raise UnknownLayersError(f"its layer {pairs[name].name} does not fit {name}")
         renamed[full] = found.to(own.dtype).contiguous()

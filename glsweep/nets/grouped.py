@@ -11,12 +11,12 @@ from glsweep.nets import give_heads
 from glsweep.nets.cpu import concatenated, doubled
 from glsweep.nets.unet import check_size
 
-# Functions of this package that are called as they are, since they ask for what only a tensor knows.
+# Functions of this package that are not traced, since they depend on what only a tensor knows.
 NOT_TRACED = (check_size, doubled)
-# What treats every channel alike does for several networks what it does for one.
-ALIKE_LAYERS = (nn.ReLU, nn.MaxPool2d)
-ALIKE_FUNCTIONS = (*NOT_TRACED, operator.add)
-ALIKE_METHODS = ("relu", "sigmoid", "mean", "expand_as")
+# What works channel by channel does for several networks what it does for one.
+CHANNELWISE_LAYERS = (nn.ReLU, nn.MaxPool2d)
+CHANNELWISE_FUNCTIONS = (*NOT_TRACED, operator.add)
+CHANNELWISE_METHODS = ("relu", "sigmoid", "mean", "expand_as")
 
 
 def group(networks: Sequence[nn.Module]) -> nn.Module:
@@ -40,7 +40,7 @@ def group(networks: Sequence[nn.Module]) -> nn.Module:
     Raises
     ------
     TypeError
-        When the networks do something of which it is not known what it does to groups.
+        When the networks do something that is not known to work in groups.
     """
     first, count = networks[0], len(networks)
     graph = _Tracer(autowrap_functions=(*NOT_TRACED, concatenated)).trace(first)
@@ -59,8 +59,8 @@ def group(networks: Sequence[nn.Module]) -> nn.Module:
 def can_group(networks: Sequence[nn.Module], shape: tuple[int, int]) -> bool:
     """Return whether `group` is known to do for these networks what each does alone.
 
-    A network of the user's own may do anything, so it is tried: heads, gradients and what is remembered of
-    the features must agree, in double precision, as if each had been alone.
+    A network of the user's own may do anything, so it is tried: heads, gradients and running statistics must
+    agree, in double precision, with those of each network alone.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class _Tracer(fx.Tracer):
 
 def _grouped_layer(layers: Sequence[nn.Module]) -> nn.Module:
     first, count = layers[0], len(layers)
-    if isinstance(first, ALIKE_LAYERS):
+    if isinstance(first, CHANNELWISE_LAYERS):
         return copy(first)
     # On no device, so that no weights are drawn: there are some.
     with torch.device("meta"):
@@ -159,22 +159,16 @@ def _layer_in_groups(layer: nn.Module, count: int) -> nn.Module:
 def _regroup(node: fx.Node, count: int) -> None:
     """Let what mixes channels do so within each network."""
     if node.target in MIXING:
-        node.target, node.kwargs = MIXING[node.target], {**node.kwargs, "count": count}
-    elif node.target not in (*ALIKE_FUNCTIONS, *ALIKE_METHODS):
+        node.target, node.kwargs = MIXING[node.target], {**node.kwargs, "networks": count}
+    elif node.target not in (*CHANNELWISE_FUNCTIONS, *CHANNELWISE_METHODS):
         raise TypeError(f"{node.target} is not known to work in groups; see glsweep/nets/grouped.py")
 
 
-def _concatenated(parts: Sequence[Tensor], *, count: int) -> Tensor:
-    """Concatenate channels, (N, K C, H, W) and (N, K C', H, W), network by network."""
-    each = zip(*(part.chunk(count, dim=1) for part in parts), strict=True)
-    return concatenated([piece for pieces in each for piece in pieces])
-
-
-def _multiplied(features: Tensor, coefficient: Tensor, *, count: int) -> Tensor:
+def _multiplied(features: Tensor, coefficient: Tensor, *, networks: int) -> Tensor:
     """Multiply (N, K C, H, W) with (N, K C', H, W); 1 channel is one for all of the same network."""
-    left, right = features.unflatten(1, (count, -1)), coefficient.unflatten(1, (count, -1))
+    left, right = (tensor.unflatten(1, (networks, -1)) for tensor in (features, coefficient))
     product: Tensor = (left * right).flatten(1, 2)
     return product
 
 
-MIXING: dict[object, Callable[..., Tensor]] = {concatenated: _concatenated, operator.mul: _multiplied}
+MIXING: dict[object, Callable[..., Tensor]] = {concatenated: concatenated, operator.mul: _multiplied}

@@ -20,10 +20,10 @@ CARD = "card.json"
 
 
 class LineUncertainty(Settings):
-    """By what half a drawn band's width is multiplied to hold the true line in a `share` of its length.
+    """The factor on half a drawn band's width with which it holds the true line in a `share` of its length.
 
-    Learnt on so many km of lines in so many scenes of validation, drawn at `tau`; pieces farther than
-    `near_m` from every true line are left out as invented.
+    Learnt on `km` of lines in `scenes` validation scenes, drawn at `tau`; pieces farther than `near_m` from
+    every true line are left out as invented.
     """
 
     factor: float = Field(ge=0)
@@ -41,9 +41,9 @@ class ModelCard(Settings):
     `tau` is the probability from which a pixel is line, None before calibration; `uncertainty` makes
     metres of a band's width, None where that is not known, `uncertainty_unknown` says why; `posting_m` and
     `wavelength_m` are those of the training data, which `trained_on` names; `parameters` are those of
-    full training, and `changed_since_trial` holds for each of them that was another in the trial what it
-    was there and what it became; `metrics` are those of `best_epoch` on validation, and `tested` by data
-    set those on test ground: of patches, and (`scenes.`) of lines on whole scenes.
+    full training, and `changed_since_trial` holds those that differ from the trial's, each with its value
+    there and here; `figures` are the metrics of `best_epoch` on validation, and `tested` those on test
+    ground, by data set: of patches, and (`scenes.`) of lines on whole scenes.
     """
 
     architecture: Architecture
@@ -77,8 +77,8 @@ def save_member(folder: Path, network: nn.Module, card: ModelCard) -> None:
     """
     (folder / CARD).unlink(missing_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    with replacing(folder / WEIGHTS) as beside:
-        safetensors.torch.save_file(state, beside)
+    with replacing(folder / WEIGHTS) as temporary:
+        safetensors.torch.save_file(state, temporary)
     write_card(folder, card)
 
 
@@ -88,7 +88,7 @@ def write_card(folder: Path, card: ModelCard) -> None:
 
 
 def weights_hash(folder: Path) -> str:
-    """Return the first twelve digits of the SHA-256 of a member's weights, by which they are known again."""
+    """Return the first twelve digits of the SHA-256 of a member's weights, which identify them."""
     with (folder / WEIGHTS).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 

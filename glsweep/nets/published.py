@@ -18,7 +18,7 @@ from glsweep.config.settings import validate
 from glsweep.config.trial import Architecture, Channel
 from glsweep.errors import ConfigError
 from glsweep.nets import build_network, count_parameters
-from glsweep.nets.foreign import CHANNELS, COUNTED, KNOWN, UnknownLayersError, convert, count_weights
+from glsweep.nets.foreign import BATCHES_TRACKED, CHANNELS, KNOWN, UnknownLayersError, convert, count_weights
 from glsweep.nets.member import CARD, ModelCard, save_member
 
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params")
@@ -60,7 +60,7 @@ def read_published(path: Path, architecture: str | None = None) -> PublishedWeig
     path : Path
         The file.
     architecture : str, optional
-        What it must hold; None to tell by the number of parameters.
+        What it must hold; None to recognise it by the number of parameters.
 
     Raises
     ------
@@ -72,10 +72,10 @@ def read_published(path: Path, architecture: str | None = None) -> PublishedWeig
         counts = {name: count_parameters(build_network(name, in_channels=CHANNELS, seed=0)) for name in KNOWN}
         architecture = next((name for name, count in counts.items() if count == count_weights(state)), None)
         if architecture is None:
-            told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+            published = ", ".join(f"{name} {count:,}" for name, count in counts.items())
             raise ConfigError(
                 f"{path}: has {count_weights(state):,} trainable parameters, which is no published network "
-                f"({told}); name a file of one of them"
+                f"({published}); name a file of one of them"
             )
     if architecture not in KNOWN:
         raise ConfigError(
@@ -117,7 +117,7 @@ def import_member(
     folder : Path
         Where `model.safetensors` and `card.json` go.
     architecture, patch_size_px, tau, posting_m, wavelength_m, channels
-        What the file does not tell, see `ModelCard`.
+        What the file does not say, see `ModelCard`.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def _loaded(path: Path) -> Any:
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError, AttributeError) as error:
-        # All but the first are what PyTorch stumbles over where there is no pickle at all.
+        # All but the first are what PyTorch raises where there is no pickle at all.
         raise ConfigError(
             f"{path}: holds more than tensors, which is never unpickled, or is no file of torch.save; save "
             "the network's state_dict() alone"
@@ -218,7 +218,7 @@ def _check_numbers(tensors: Mapping[str, Tensor], path: Path) -> None:
     """Make sure that tensors hold one floating-point number for each place; counts are whole ones."""
     for name, tensor in tensors.items():
         is_plain = tensor.layout == torch.strided and not (tensor.is_nested or tensor.is_meta)
-        is_count = name.rsplit(".", 1)[-1] == COUNTED and not tensor.is_complex()
+        is_count = name.rsplit(".", 1)[-1] == BATCHES_TRACKED and not tensor.is_complex()
         if not is_plain or not (tensor.is_floating_point() or is_count):
             layout, kind = (str(of).removeprefix("torch.") for of in (tensor.layout, tensor.dtype))
             layout = "without values" if tensor.is_meta else layout

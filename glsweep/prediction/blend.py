@@ -26,7 +26,7 @@ GRID_PX = 16
 LEAST_WEIGHT = 1e-3
 
 
-def starts(length_px: int, window_px: int, stride_px: int) -> list[int]:
+def window_starts(length_px: int, window_px: int, stride_px: int) -> list[int]:
     """Return where windows begin along an axis, so that each pixel lies in one at least.
 
     All begin on a grid of `GRID_PX`; the last may reach beyond the axis' end, by less than that.
@@ -58,7 +58,7 @@ def blending_weight(window_px: int) -> npt.NDArray[np.float32]:
     return np.outer(side, side).astype(np.float32)
 
 
-# --- Networks as they predict: several members at once, each also on turned copies of its input
+# --- The probabilities of several members
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Member:
     Attributes
     ----------
     name : str
-        As it was asked for.
+        As the user named it.
     network : nn.Module
         In evaluation mode, on the device on which it is to predict.
     card : ModelCard
@@ -117,7 +117,7 @@ def member_probability(members: Sequence[Member], image: Tensor, *, turned: bool
     return torch.stack(found)
 
 
-# --- Opening the networks that are to predict, and making sure that they go together
+# --- Opening members that go together
 
 EMBEDDED = Path(__file__).with_name("embedded")
 """A network that knows simulated scenes alone; see docs/network.md."""
@@ -165,26 +165,26 @@ def common_tau(members: Sequence[Member]) -> float:
     return sum(taus) / len(taus)
 
 
-def choose_device(asked: str | None) -> torch.device:
-    """Return the device that is asked for, or a GPU if there is one.
+def choose_device(name: str | None) -> torch.device:
+    """Return the named device, or a GPU if there is one.
 
     Raises
     ------
     ConfigError
         When it is unknown or not there.
     """
-    if asked is None:
+    if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.device(asked)
+        device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise ConfigError(f"--device {asked}: cannot be used ({reason}); leave it out or say cpu") from error
+        raise ConfigError(f"--device {name}: cannot be used ({reason}); leave it out or say cpu") from error
     return device
 
 
-# --- A scene as the networks know scenes: at their posting, a strip at a time
+# --- A scene at the members' posting
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def fit_to(header: RasterHeader, members: list[Member]) -> SceneInput:
 
 BATCH_WINDOWS = 8
 
-Read = Callable[[int, int], npt.NDArray[np.complex64]]
+ReadRows = Callable[[int, int], npt.NDArray[np.complex64]]
 
 
 class ProbabilityStrip(NamedTuple):
@@ -266,7 +266,7 @@ class ProbabilityStrip(NamedTuple):
 
 
 def predict_strips(
-    read_rows: Read,
+    read_rows: ReadRows,
     shape: tuple[int, int],
     members: Sequence[Member],
     *,
@@ -277,7 +277,7 @@ def predict_strips(
 ) -> Iterator[ProbabilityStrip]:
     """Predict a scene; no more is held than two rows of windows.
 
-    Windows are blended on the device, which is asked for nothing but finished rows.
+    Windows are blended on the device; only finished rows are copied from it.
 
     Parameters
     ----------
@@ -298,17 +298,17 @@ def predict_strips(
 
     Yields
     ------
-    Strip
+    ProbabilityStrip
         From the top down, each row once.
     """
     rows, cols = shape
     stride_px = stride_of(window_px, overlap)
-    tops, lefts = starts(rows, window_px, stride_px), starts(cols, window_px, stride_px)
+    tops, lefts = window_starts(rows, window_px, stride_px), window_starts(cols, window_px, stride_px)
     width = lefts[-1] + window_px
     weight = torch.from_numpy(blending_weight(window_px)).to(device)
     total = torch.zeros(len(members), window_px, width, device=device)
     weights = torch.zeros(window_px, width, device=device)
-    before: _Pending | None = None
+    pending: _Pending | None = None
     for top, following in zip(tops, [*tops[1:], rows], strict=True):
         band = np.zeros((window_px, width), np.complex64)
         height = min(window_px, rows - top)
@@ -322,13 +322,13 @@ def predict_strips(
         kept = min(done, rows - top)
         probability = (total[:, :kept] / weights[:kept])[:, :, :cols]
         # A device may still be at work on it: meanwhile the row before it is written, the next one read.
-        if before is not None:
-            yield before.finished()
-        before = _Pending(top, probability, band[:kept, :cols])
+        if pending is not None:
+            yield pending.finished()
+        pending = _Pending(top, probability, band[:kept, :cols])
         total = torch.cat([total[:, done:], torch.zeros_like(total[:, :done])], dim=1)
         weights = torch.cat([weights[done:], torch.zeros_like(weights[:done])])
-    if before is not None:
-        yield before.finished()
+    if pending is not None:
+        yield pending.finished()
 
 
 class _Pending(NamedTuple):

@@ -1,4 +1,4 @@
-"""The command `predict`: the request checked before anything is written, then scene after scene."""
+"""The command `predict`: its options are checked before anything is written; then scene after scene."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from glsweep.metrics.reliability import FEWEST_SCENES
 from glsweep.nets.member import LineUncertainty
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import EMBEDDED, GRID_PX, SAME, Member, choose_device, common_tau, open_members
-from glsweep.prediction.scene import Advance, Drawing, Predicted, predict_scene
+from glsweep.prediction.scene import Advance, Drawing, PredictedScene, predict_scene
 from glsweep.prediction.split_scenes import uncertainty_of
 from glsweep.registry import is_imported
 from glsweep.scenes.raster import read_header
@@ -28,7 +28,7 @@ PATCHES_A_WINDOW = 2
 
 
 def check_options(options: DrawingOptions) -> None:
-    """Make sure that every number can be meant.
+    """Make sure that every number is sensible.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def _check_windows(members: Sequence[Member], window_px: int) -> None:
             ) from error
 
 
-# --- Scene after scene under a bar; one that does not fit is left out and told
+# --- Scene after scene under a progress bar; one that does not fit is left out
 
 Scene = TypeVar("Scene")
 Result = TypeVar("Result")
@@ -118,9 +118,9 @@ def each_scene(
     scenes : sequence
         In the order in which they are worked on.
     work : callable
-        Given a scene, and a function that is told the share that was added.
+        Given a scene, and a function to call with each share that is done.
     name_of : callable
-        What a scene is called beside its bar.
+        Name of a scene, beside its bar.
     console : Console
         Where the bars are.
 
@@ -157,7 +157,7 @@ def print_refused(refused: Sequence[str], console: Console) -> int:
     return 2 if refused else 0
 
 
-# --- The command `predict`: checked before anything is written, then scene after scene
+# --- The command `predict`
 
 UNKNOWN = (
     "uncert_m is empty: it is known of what one member draws at its card's threshold, not turned, and only "
@@ -175,7 +175,7 @@ def predict_scenes(
     nodata: NoData,
     wavelength_m: float | None,
 ) -> int:
-    """Predict all scenes that can be, say why others cannot, and return 0, or 2 if there are such.
+    """Predict all scenes that can be predicted, print why others cannot, and return 0, or 2 if there are any.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def predict_scenes(
     options : DrawingOptions
         How.
     console : Console
-        Where all is told.
+        For the results.
     bands : str
         What the rasters' bands hold, see `parse_bands`.
     nodata : float, "as_tagged" or None
@@ -209,7 +209,7 @@ def predict_scenes(
     members, drawing = open_drawing(options, console)
     _check_wavelength(wavelength_m, members)
 
-    def predict_one(path: Path, advance: Advance) -> Predicted:
+    def predict_one(path: Path, advance: Advance) -> PredictedScene:
         header = read_header(path, bands, nodata=nodata)
         for remark in header.remarks:
             console.print(f"{path.name}: {remark}", highlight=False, soft_wrap=True, markup=False)
@@ -217,7 +217,7 @@ def predict_scenes(
 
     done, refused = each_scene(paths, predict_one, lambda path: path.name, console)
     if done:
-        console.print(_told(done, drawing.uncertainty))
+        console.print(_summary(done, drawing.uncertainty))
         if drawing.uncertainty is None:
             console.print(_why_empty(members), highlight=False, soft_wrap=True, markup=False)
         console.print(f"written to {out}", highlight=False, soft_wrap=True)
@@ -254,7 +254,7 @@ def _why_empty(members: Sequence[Member]) -> str:
     return f"uncert_m is empty: {learnt}; band_m tells how wide the bands are" if learnt else UNKNOWN
 
 
-def _told(done: list[Predicted], uncertainty: LineUncertainty | None) -> Table:
+def _summary(done: list[PredictedScene], uncertainty: LineUncertainty | None) -> Table:
     table = Table(Column("scene", overflow="fold"), "lines", "km", "mean probability", "uncertainty m")
     factor = uncertainty.factor if uncertainty else math.nan
     for one in done:
@@ -262,6 +262,6 @@ def _told(done: list[Predicted], uncertainty: LineUncertainty | None) -> Table:
         probability = sum(line.probability * line.length_m for line in one.lines) / total_m if total_m else 0
         band_m = sum(line.half_width_m * line.length_m for line in one.lines) / total_m if total_m else 0
         known = f"{factor * band_m:.0f}" if uncertainty else "-"
-        told = (f"{probability:.2f}", known) if total_m else ("-", "-")
-        table.add_row(one.scene, f"{len(one.lines)}", f"{one.length_km:.1f}", *told)
+        cells = (f"{probability:.2f}", known) if total_m else ("-", "-")
+        table.add_row(one.scene, f"{len(one.lines)}", f"{one.length_km:.1f}", *cells)
     return table

@@ -1,4 +1,4 @@
-"""What is written of drawn lines: vector files, where they are from, and a STAC item."""
+"""Files of drawn lines: their provenance, vector files, and a STAC item."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ CONVENTIONS = "CF-1.11"
 
 @dataclass(frozen=True)
 class Provenance:
-    """All that every file that is made of a scene says of itself, in the same words.
+    """The provenance that every file made from a scene holds, in the same words.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Provenance:
     acquisition : Acquisition
         Its dates and sensor, where they are known.
     models, hashes : tuple of str
-        The members, as they were asked for, and the hashes of their weights.
+        The members, as the user named them, and the hashes of their weights.
     tau : float
         Probability from which a pixel is line.
     """
@@ -72,7 +72,7 @@ class Provenance:
 
 
 def provenance_of(header: RasterHeader, members: Sequence[Member], tau: float) -> Provenance:
-    """Return what lines are from that members draw in a scene.
+    """Return the provenance of lines that members draw in a scene.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def scene_columns(scene: str, acquisition: Acquisition) -> dict[str, str]:
 
 DRIVERS: dict[Format, str] = {"gpkg": "GPKG", "geojson": "GeoJSON", "shp": "ESRI Shapefile"}
 GPKG_VERSION = "1.2"
-"""Newer ones are met with a warning by GDAL 3.6, which Debian 12 and QGIS 3.22 have."""
+"""GDAL 3.6, which Debian 12 and QGIS 3.22 have, warns of newer ones."""
 OPTIONS: dict[Format, dict[str, str]] = {
     "gpkg": {"VERSION": GPKG_VERSION},
     "geojson": {"RFC7946": "YES"},
@@ -133,8 +133,8 @@ def as_table(
     Returns
     -------
     GeoDataFrame
-        The columns of `COLUMNS`: of each line length_m, mean_prob, band_m and uncert_m, of all of
-        them what they are from; and the geometry. uncert_m is NaN, and null in every file, where it
+        The columns of `COLUMNS`: length_m, mean_prob, band_m and uncert_m of each line, the
+        provenance of all; and the geometry. uncert_m is NaN, and null in every file, where it
         was not learnt.
     """
     factor = uncertainty.factor if uncertainty else np.nan
@@ -162,11 +162,11 @@ def write_lines(table: gpd.GeoDataFrame, folder: Path, name: str, formats: Seque
     written = []
     for kind in formats:
         target = folder / f"{name}.{kind}" if kind != "shp" else folder / f"{name}-shp"
-        with replacing(target) as beside:
+        with replacing(target) as temporary:
             if kind == "shp":
-                beside.mkdir()
+                temporary.mkdir()
             _as_kept(table, kind).to_file(
-                beside / f"{name}.shp" if kind == "shp" else beside,
+                temporary / f"{name}.shp" if kind == "shp" else temporary,
                 driver=DRIVERS[kind],
                 geometry_type="LineString",
                 **OPTIONS[kind],
@@ -182,7 +182,9 @@ def _as_kept(table: gpd.GeoDataFrame, kind: Format) -> gpd.GeoDataFrame:
     if kind == "shp":
         # A path tells most at its end; the note beside the lines has it whole.
         texts = {
-            name: table[name].map(_ending) for name, of in COLUMNS.items() if of is str and name in table
+            name: table[name].map(_ending)
+            for name, kept_as in COLUMNS.items()
+            if kept_as is str and name in table
         }
         return table.assign(**texts)
     return table
@@ -192,7 +194,7 @@ def _ending(text: str) -> str:
     return text.encode()[-SHAPEFILE_TEXT:].decode(errors="ignore")
 
 
-# --- What was made of a scene as a STAC item, by which catalogues find it: https://stacspec.org
+# --- The STAC item by which catalogues find a scene's files: https://stacspec.org
 
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 LINE_MEDIA = {

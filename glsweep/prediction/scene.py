@@ -45,7 +45,7 @@ def draw_quick_look(
     shape: tuple[int, int],
     title: str,
 ) -> None:
-    """Draw two panels, with kilometres along their axes.
+    """Draw phase and probability side by side, with the lines and kilometres along the axes.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ def draw_quick_look(
     left.set_ylabel("km")
     _draw_lines(left, lines, posting_km)
     figure.suptitle(title, fontsize=11)
-    with replacing(path) as beside:
-        figure.savefig(beside, dpi=120)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)
 
 
 def _draw_lines(axes: Axes, lines: Sequence[LineString], posting_km: float) -> None:
@@ -88,7 +88,7 @@ def _draw_lines(axes: Axes, lines: Sequence[LineString], posting_km: float) -> N
         axes.plot(col, row, color=LINE, linewidth=1.0)
 
 
-# --- One scene, from its raster to a probability, lines and a picture
+# --- From the raster to all files
 
 Advance = Callable[[float], None]
 
@@ -140,7 +140,7 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class Predicted:
+class PredictedScene:
     """What was made of a scene.
 
     Attributes
@@ -180,8 +180,8 @@ def predict_scene(
     folder: Path,
     advance: Advance,
     *,
-    told_as: str | None = None,
-) -> Predicted:
+    noted_as: str | None = None,
+) -> PredictedScene:
     """Predict a scene and write everything that is made of it.
 
     Parameters
@@ -195,8 +195,8 @@ def predict_scene(
     folder : Path
         Where the files go; a temporary raster lies there meanwhile.
     advance : callable
-        Told the share of the scene that was added.
-    told_as : str, optional
+        Called with each share of the scene that is done.
+    noted_as : str, optional
         What the note calls the scene; its path unless given.
 
     Raises
@@ -226,7 +226,7 @@ def predict_scene(
             title=f"{header.name}: {sum(one.length_m for one in lines) / 1000:.1f} km of line",
         )
     note = folder / f"{header.name}.json"
-    _write_note(note, scene, members, drawing, lines, told_as=told_as or str(header.path))
+    _write_note(note, scene, members, drawing, lines, noted_as=noted_as or str(header.path))
     item = folder / f"{header.name}.stac.json"
     write_item(
         item,
@@ -238,7 +238,7 @@ def predict_scene(
         picture=picture,
         note=note,
     )
-    return Predicted(header.name, lines, table, probability, [*files, picture, note, item])
+    return PredictedScene(header.name, lines, table, probability, [*files, picture, note, item])
 
 
 def draw_scene(header: RasterHeader, member: Member, drawing: Drawing, folder: Path) -> list[DrawnLine]:
@@ -321,13 +321,13 @@ def _write_note(
     drawing: Drawing,
     lines: Sequence[DrawnLine],
     *,
-    told_as: str,
+    noted_as: str,
 ) -> None:
     """Write down how the files were made, so that they can be made again."""
     write_json(
         path,
         {
-            "scene": told_as,
+            "scene": noted_as,
             "posting_m": scene.header.posting_m,
             "looks": scene.looks,
             "members": [

@@ -1,4 +1,4 @@
-"""Whole scenes of a split, drawn and measured: what calibration and evaluation learn of lines."""
+"""Whole scenes of a split, drawn and measured, for calibration and evaluation."""
 
 import math
 from collections.abc import Sequence
@@ -129,8 +129,7 @@ def _within(
     return parts[is_line].tolist(), line[is_line]
 
 
-# --- How uncertain drawn lines are, in metres: learnt on validation scenes, held to account on test
-#     scenes
+# --- The uncertainty of drawn lines in metres, learnt on validation scenes
 
 
 def learn_uncertainty(

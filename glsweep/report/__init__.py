@@ -1,10 +1,10 @@
-"""The table, the figures and the page; here, what things are called in running text."""
+"""The report: table, figures and page; here, names, counts and durations in running text."""
 
 from collections.abc import Sequence
 
 DASH = "\N{EN DASH}"
 
-FIGURE_WORDS = {
+METRIC_WORDS = {
     "relaxed_f1": "relaxed F1",
     "relaxed_f05": "relaxed F0.5",
     "dice": "mean Dice",

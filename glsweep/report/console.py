@@ -12,7 +12,7 @@ from rich.text import Text
 
 from glsweep.errors import ConfigError, StudyError
 from glsweep.files import replacing
-from glsweep.report import DASH, FIGURE_WORDS, counted, duration, joined
+from glsweep.report import DASH, METRIC_WORDS, counted, duration, joined
 from glsweep.report.figures import house_style, png_bytes
 from glsweep.report.figures.stopping import draw_replay
 from glsweep.report.scene_tables import console_line_table, data_set_lines, line_rows
@@ -47,13 +47,13 @@ def print_data(found: DataSummary, console: Console) -> None:
         if row.overlap is not None:
             counts += f"; two of them share at most {row.overlap_text} of their pixels"
         lines.append(f"{row.patch_size_px} px {row.split}: {counts}")
-    lines.append(facts.proof or "patches of different splits share ground: test figures are too good")
+    lines.append(facts.proof or "patches of different splits share ground: test metrics are too good")
     for line in lines:
         console.print(f"  {line}", highlight=False, markup=False)
 
 
 def print_results(study: Study, console: Console) -> None:
-    """Print the table, what to mind about it, and where to look further."""
+    """Print the table, its cautions, and where to look further."""
     table = read_artifact(study.table_json, StudyTable)
     console.print(console_table(table))
     for line in data_set_lines(table):
@@ -93,7 +93,7 @@ def _print_where_to_compare(study: Study, console: Console) -> None:
         console.print(f"{shown} {page}", soft_wrap=True, highlight=False, markup=False)
 
 
-# --- The command `status`: how a study stands, for a terminal
+# --- The command `status`
 
 
 def print_status(study: Study, status: Status, console: Console) -> None:
@@ -131,20 +131,20 @@ def _state(study: Study, status: Status) -> str:
     return words
 
 
-# --- What other stopping rules would have done, as a table for a terminal
+# --- Replayed stopping rules, as a table
 
 LEAST = "\N{GREATER-THAN OR EQUAL TO}"
 
 
-def replay_table(summaries: Sequence[RuleSummary], *, figure: str, recorded: str, orders: int) -> Group:
+def replay_table(summaries: Sequence[RuleSummary], *, metric: str, recorded: str, orders: int) -> Group:
     """Return one row a rule, the cheapest first; those that nothing beats are bold.
 
     Parameters
     ----------
     summaries : sequence of RuleSummary
-        Rules of which the curves say enough.
-    figure : str
-        What ranks.
+        Rules about which the learning curves say enough.
+    metric : str
+        The one that ranks.
     recorded : str
         Name of the sweep's own rule, which is marked.
     orders : int
@@ -152,7 +152,7 @@ def replay_table(summaries: Sequence[RuleSummary], *, figure: str, recorded: str
     """
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     table.title_justify = "left"
-    table.title = f"Stopping rules replayed, by {FIGURE_WORDS[figure]}"
+    table.title = f"Stopping rules replayed, by {METRIC_WORDS[metric]}"
     table.add_column("rule", no_wrap=True)
     for heading in ("epochs", "of full", "winners kept", "worst regret", "median regret"):
         table.add_column(Text(heading.replace(" ", "\n", 1), justify="right"), justify="right", no_wrap=True)
@@ -204,7 +204,7 @@ def _remarks(summaries: Sequence[RuleSummary], orders: int) -> list[str]:
     return remarks
 
 
-# --- The command `replay`: table, rows and figure of what other stopping rules would have done
+# --- The command `replay`
 
 
 def replay_study(study: Study, names: Sequence[str], *, orders: int, console: Console) -> None:
@@ -240,29 +240,29 @@ def replay_study(study: Study, names: Sequence[str], *, orders: int, console: Co
         records, rules, metric=search.rank_by, epochs=search.epochs, orders=orders, seed=study.config.seed
     )
     summaries = summarise(plays)
-    told = [summary for summary in summaries if summary.is_told]
-    untold = [summary for summary in summaries if not summary.is_told]
+    shown = [summary for summary in summaries if summary.is_told]
+    omitted = [summary for summary in summaries if not summary.is_told]
     recorded = rule_name(search.scheduler)
-    if not told:
-        raise StudyError(f"{study.directory}: {_untold(untold)}; {_remedy(recorded)}")
-    console.print(replay_table(told, figure=search.rank_by, recorded=recorded, orders=orders))
-    if untold:
-        console.print(Text(f"not shown: {_untold(untold)}; {_remedy(recorded)}", style="yellow"))
+    if not shown:
+        raise StudyError(f"{study.directory}: {_too_little_known(omitted)}; {_remedy(recorded)}")
+    console.print(replay_table(shown, metric=search.rank_by, recorded=recorded, orders=orders))
+    if omitted:
+        console.print(Text(f"not shown: {_too_little_known(omitted)}; {_remedy(recorded)}", style="yellow"))
     if search.sampler == "tpe":
         text = "mind: another rule would have led tpe to other configurations; here they are as they came"
         console.print(Text(text, style="yellow"))
     with house_style():
-        _write(plays[plays["rule"].isin([summary.rule for summary in told])], study, recorded, console)
+        _write(plays[plays["rule"].isin([summary.rule for summary in shown])], study, recorded, console)
 
 
 def _write(plays: pd.DataFrame, study: Study, recorded: str, console: Console) -> None:
-    """Write rows and figure, or say that a study that can only be read holds neither."""
-    plate = draw_replay(plays, study.config.space.search.rank_by, recorded=recorded)
+    """Write rows and figure, or say that they were not written because the study is read-only."""
+    drawn = draw_replay(plays, study.config.space.search.rank_by, recorded=recorded)
     try:
         with replacing(study.replay) as folder:
             folder.mkdir()
             plays.to_csv(folder / "replay.csv", index=False)
-            (folder / "replay.png").write_bytes(png_bytes(plate.figure))
+            (folder / "replay.png").write_bytes(png_bytes(drawn.figure))
     except OSError as error:
         text = f"rows and figure were not written to {study.replay}: {error.strerror}"
         console.print(Text(text, style="yellow"), soft_wrap=True)
@@ -271,9 +271,9 @@ def _write(plays: pd.DataFrame, study: Study, recorded: str, console: Console) -
     console.print(f"rows:   {study.replay / 'replay.csv'}", soft_wrap=True, highlight=False)
 
 
-def _untold(untold: Sequence[RuleSummary]) -> str:
-    names = ", ".join(summary.rule for summary in untold)
-    unknown, trials = max((summary.unknown, summary.trials) for summary in untold)
+def _too_little_known(omitted: Sequence[RuleSummary]) -> str:
+    names = ", ".join(summary.rule for summary in omitted)
+    unknown, trials = max((summary.unknown, summary.trials) for summary in omitted)
     return (
         f"too little is known of {names}, under which up to {unknown} of {trials} trials would have trained "
         "on where the sweep stopped them"

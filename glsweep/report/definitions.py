@@ -13,7 +13,7 @@ class Definition:
 
 
 DRAWN_ANEW = {
-    "scenes": "patches of one scene overlap and err alike, so that whole scenes are drawn anew. It tells "
+    "scenes": "patches of one scene overlap and err alike, so that whole scenes are drawn anew. It says "
     "how far the test scenes decide, not how far the seed does.",
     "patches": "there are too few test scenes to draw whole ones anew. Patches overlap and err alike, so "
     "that the true interval is wider. Nor does it tell how far the seed decides.",
@@ -30,7 +30,7 @@ def definitions(tolerance_m: float, posting_m: float, interval_over: str = "patc
             f"Harmonic mean of relaxed precision (the share of predicted pixels within {within} of the "
             "true line) and relaxed recall (the share of true pixels with a prediction within that "
             "distance), pooled over all patches. It forgives a small shift, as an analyst would, and is "
-            "the figure that ranks trials unless the search space says otherwise. The interval is a 95 % "
+            "the metric that ranks trials unless the search space says otherwise. The interval is a 95 % "
             f"bootstrap over {interval_over}: {DRAWN_ANEW[interval_over]}",
         ),
         "dice": (
@@ -135,7 +135,7 @@ def definitions(tolerance_m: float, posting_m: float, interval_over: str = "patc
         ),
         "counts": (
             "with line, without line",
-            "Test patches with and without a line. Line-free patches weigh as much as others in figures "
+            "Test patches with and without a line. Line-free patches weigh as much as others in metrics "
             "that are means over patches.",
         ),
         "parameters": ("weights", "Trainable parameters of the network."),

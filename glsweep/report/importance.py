@@ -1,10 +1,9 @@
-"""How much each dimension decides a trial's metric, and how sure that is: fANOVA on bootstrap draws.
+"""How much each dimension decides a trial's metric, and how sure that is.
 
 Functional analysis of variance (Hutter, Hoos & Leyton-Brown 2014, ICML) fits a random forest to the
-figures and splits its variance over the dimensions. Optuna's implementation does the work. Drawn
-anew from the trials again and again, with another forest each time, it also tells how far its
-answer is chance; and a shuffled copy of each dimension, which cannot matter, tells what it gives
-to a dimension without effect.
+metrics and splits its variance over the dimensions; Optuna's implementation does the work. Bootstrap
+draws of the trials, each with another forest, show how far the answer is chance. A shuffled copy of each
+dimension, which cannot matter, shows what a dimension without effect is given.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -119,7 +118,7 @@ def _numeric_first(label: str) -> tuple[bool, float, str]:
     return (bool(pd.isna(number)), 0.0 if pd.isna(number) else float(number), label)
 
 
-# --- How much each dimension decides a trial's figure, and how sure that is: fANOVA on bootstrap draws
+# --- The share of each dimension: fANOVA on bootstrap draws
 
 DRAWS = 30
 TREES = 8
@@ -151,18 +150,18 @@ class ImportanceShare:
     chance: float
 
 
-def shares(
+def importance_shares(
     coordinates: Mapping[str, TrialDimension],
-    figures: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
     generator: np.random.Generator,
 ) -> list[ImportanceShare]:
-    """Return the share of each dimension, in the order of `coordinates`.
+    """Return the share of variance of each dimension, in the order of `coordinates`.
 
     Parameters
     ----------
-    coordinates : mapping of str to Coordinate
+    coordinates : mapping of str to TrialDimension
         Dimensions in which the N trials differ.
-    figures : float array (N,)
+    values : float array (N,)
         What the trials reached; not all equal.
     generator : numpy.random.Generator
         Draws trials, shuffles and forests.
@@ -170,15 +169,15 @@ def shares(
     draws: list[dict[str, float]] = []
     with _quiet():
         while len(draws) < DRAWS:
-            drawn = generator.integers(len(figures), size=min(len(figures), MOST_DRAWN))
-            if np.ptp(figures[drawn]) > 0:
-                draws.append(_draw(coordinates, figures, drawn, generator))
+            drawn = generator.integers(len(values), size=min(len(values), MOST_DRAWN))
+            if np.ptp(values[drawn]) > 0:
+                draws.append(_draw(coordinates, values, drawn, generator))
     return [_summary(name, draws) for name in coordinates]
 
 
 def _draw(
     coordinates: Mapping[str, TrialDimension],
-    figures: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
     drawn: npt.NDArray[np.int64],
     generator: np.random.Generator,
 ) -> dict[str, float]:
@@ -197,7 +196,7 @@ def _draw(
                 distributions=distributions,
                 value=float(value),
             )
-            for row, value in enumerate(figures[drawn])
+            for row, value in enumerate(values[drawn])
         ]
     )
     forest_seed = int(generator.integers(2**31))
@@ -221,7 +220,7 @@ def _quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-# --- Which trials and dimensions importance is asked of: all of a patch size, then each stratum
+# --- Panels: all trials of a patch size, then each of its strata
 
 FEWEST_TRIALS = 12
 TRIALS_A_DIMENSION = 2
@@ -231,8 +230,8 @@ TRIALS_A_DIMENSION = 2
 class Panel:
     """Importance among the trials of one patch size, or of one stratum.
 
-    `architecture` is None where all of them are taken together. `epoch` is that until which
-    figures count. `remark` says why there are no `shares`.
+    `architecture` is None where all of them are taken together. Metrics count until `epoch`. `remark` says
+    why there are no `shares`.
     """
 
     patch_size_px: int
@@ -250,7 +249,7 @@ class Panel:
 
 
 def importance_panels(results: Results) -> list[Panel]:
-    """Ask for the importance within each patch size, and within each of its strata."""
+    """Return the importance within each patch size, and within each of its strata."""
     panels = []
     for size in sorted({stratum.patch_size_px for stratum in results.trial_strata}):
         strata = [stratum for stratum in results.trial_strata if stratum.patch_size_px == size]
@@ -265,12 +264,14 @@ def _panel(results: Results, size: int, architecture: str | None) -> Panel:
     here = (first["patch_size_px"] == size) & (architecture is None or first["architecture"] == architecture)
     trials, epoch = _reached(results, first[here])
     coordinates = _coordinates(results, trials)
-    figures = trials["metric"].to_numpy(dtype=float)
-    remark = _remark(figures, len(coordinates))
+    values = trials["metric"].to_numpy(dtype=float)
+    remark = _remark(values, len(coordinates))
     if remark:
         return Panel(size, architecture, len(trials), epoch, (), remark)
     generator = generator_for(results.config.seed, "importance", size, architecture or "all")
-    return Panel(size, architecture, len(trials), epoch, tuple(shares(coordinates, figures, generator)))
+    return Panel(
+        size, architecture, len(trials), epoch, tuple(importance_shares(coordinates, values, generator))
+    )
 
 
 def _reached(results: Results, trials: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -285,17 +286,17 @@ def _reached(results: Results, trials: pd.DataFrame) -> tuple[pd.DataFrame, int]
     until = epochs[(epochs["epoch"] <= epoch) & epochs["trial_id"].isin(reached)]
     better = "max" if HIGHER_IS_BETTER[results.config.space.search.rank_by] else "min"
     best = until.groupby("trial_id")["metric"].agg(better)
-    figures = trials["trial_id"].map(best)
-    return trials.assign(metric=figures)[figures.notna()], epoch
+    values = trials["trial_id"].map(best)
+    return trials.assign(metric=values)[values.notna()], epoch
 
 
-def _remark(figures: npt.NDArray[np.float64], dimensions: int) -> str:
+def _remark(values: npt.NDArray[np.float64], dimensions: int) -> str:
     fewest = max(FEWEST_TRIALS, TRIALS_A_DIMENSION * dimensions)
     if not dimensions:
         return "trials do not differ"
-    if len(figures) < fewest:
-        return f"{counted(len(figures), 'trial')}, {fewest} needed"
-    return "" if np.ptp(figures) > 0 else "all trials are equal"
+    if len(values) < fewest:
+        return f"{counted(len(values), 'trial')}, {fewest} needed"
+    return "" if np.ptp(values) > 0 else "all trials are equal"
 
 
 def _coordinates(results: Results, trials: pd.DataFrame) -> dict[str, TrialDimension]:

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from glsweep.files import replacing, write_text
-from glsweep.report import FIGURE_WORDS, duration, sentence
+from glsweep.report import METRIC_WORDS, duration, sentence
 from glsweep.report import table as tables
 from glsweep.report.definitions import (
     CITATIONS,
@@ -94,10 +94,10 @@ def write_report(study: Study, out: Path | None = None) -> ReportSummary:
     pictures: dict[str, Picture] = {}
     with house_style(), replacing(written.figures) as folder:
         folder.mkdir()
-        for plate in draw_all(results, panels):
-            png = png_bytes(plate.figure)
-            (folder / f"{plate.name}.png").write_bytes(png)
-            pictures[plate.name] = _picture(plate, png, defined)
+        for drawn in draw_all(results, panels):
+            png = png_bytes(drawn.figure)
+            (folder / f"{drawn.name}.png").write_bytes(png)
+            pictures[drawn.name] = _picture(drawn, png, defined)
     context = {**_context(results, panels, pictures), "definitions": defined}
     write_text(written.report_html, _render(context))
     return ReportSummary(
@@ -117,15 +117,15 @@ def draw_all(results: Results, panels: list[Panel]) -> Iterator[CaptionedFigure]
     yield draw_calibration(results)
     yield draw_precision_recall(results)
     yield draw_reliability(results)
-    plates = (draw_line_curves(results), draw_line_maps(results))
-    yield from (plate for plate in plates if plate is not None)
+    figures = (draw_line_curves(results), draw_line_maps(results))
+    yield from (figure for figure in figures if figure is not None)
     for stratum in results.members:
         yield draw_samples(results, stratum)
     yield from _draw_sweep(results, panels)
 
 
 def _draw_sweep(results: Results, panels: list[Panel]) -> Iterator[CaptionedFigure]:
-    plates = (
+    figures = (
         draw_data_sets(results),
         draw_rungs(results),
         draw_progress(results),
@@ -133,7 +133,7 @@ def _draw_sweep(results: Results, panels: list[Panel]) -> Iterator[CaptionedFigu
         draw_parallel_coordinates(results),
         draw_seeds(results),
     )
-    yield from (plate for plate in plates if plate is not None)
+    yield from (figure for figure in figures if figure is not None)
 
 
 def _definitions(results: Results) -> list[Definition]:
@@ -141,14 +141,14 @@ def _definitions(results: Results) -> list[Definition]:
     return definitions(table.tolerance_m, table.posting_m, tables.interval_over(table))
 
 
-def _picture(plate: CaptionedFigure, png: bytes, defined: list[Definition]) -> Picture:
-    width_in, height_in = plate.figure.get_size_inches()
+def _picture(drawn: CaptionedFigure, png: bytes, defined: list[Definition]) -> Picture:
+    width_in, height_in = drawn.figure.get_size_inches()
     return Picture(
-        name=plate.name,
-        title=plate.title,
-        caption=plate.caption,
-        alt=plate.alt,
-        definitions=[definition for definition in defined if definition.anchor in plate.defined],
+        name=drawn.name,
+        title=drawn.title,
+        caption=drawn.caption,
+        alt=drawn.alt,
+        definitions=[definition for definition in defined if definition.anchor in drawn.defined],
         width=round(width_in * DOTS_PER_INCH),
         height=round(height_in * DOTS_PER_INCH),
         source=Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii"),
@@ -181,7 +181,7 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "data_sets": data_set_tables(results),
         "lines": results.lines,
         "line_rows": line_rows(results.lines),
-        "columns": (*tables.FIGURES, tables.TAU, *tables.COUNTS),
+        "columns": (*tables.METRICS, tables.TAU, *tables.COUNTS),
         "apart": GROUPS,
         "interval_over": tables.interval_over(results.table),
         "tolerance_m": results.table.tolerance_m,
@@ -194,7 +194,7 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "missing_importance": missing_importance(panels),
         "winners": winner_rows(results),
         "common": common_parameters(results),
-        "figure_word": FIGURE_WORDS[config.space.search.rank_by],
+        "metric_word": METRIC_WORDS[config.space.search.rank_by],
         "setup": setup_facts(config, _changes(results)),
         "facts": facts,
         "citations": _citations(results, pictures),
@@ -202,14 +202,14 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
 
 
 def _changes(results: Results) -> list[str]:
-    """Return what members were trained with otherwise than in their trials."""
+    """Return how the training of members differed from that of their trials."""
     return changes_in_words(
         {stratum.title: member.card.changed_since_trial for stratum, member in results.members.items()}
     )
 
 
 def _when(results: Results) -> str:
-    """Return when the last stage that the report tells of was finished."""
+    """Return when the last stage in the report was finished."""
     last = max(record.finished_unix_s for record in results.stages.values())
     return datetime.fromtimestamp(last, tz=UTC).strftime("%-d %B %Y, %H:%M UTC")
 

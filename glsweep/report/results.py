@@ -70,7 +70,7 @@ def history_of(events: Iterable[Event], rank_by: Metric) -> History:
     )
 
 
-# --- Everything a study has left on disk, read once for the report
+# --- The results of a study, and their reader
 
 TRIAL_NUMBERS = (
     "index",

@@ -138,10 +138,10 @@ def console_line_table(rows: Sequence[LineRow]) -> Table:
     return table
 
 
-# --- The members on each data set apart: what the page shows, and in words why the metrics differ
+# --- Each data set apart, and in words why metrics differ
 
 CLASS_TITLES = ("noisy (below .3)", "fair (.3 to .6)", "clear (above .6)")
-"""The classes of local coherence that recall is parted by, as `evaluate.surroundings` has them."""
+"""The classes of local coherence by which recall is split, as `COHERENCE_EDGES` has them."""
 
 SMALL_DIFFERENCE = 0.02
 
@@ -192,7 +192,7 @@ def _table(results: Results, size: int) -> DataSetTable:
 def explain(home: DataSetRow, away: DataSetRow, home_facts: PatchFacts, away_facts: PatchFacts) -> str:
     """Say how far a network's relaxed F1 differs between two data sets, and what that comes from.
 
-    Three things are told: precision and recall; the difference that is left when each has the
+    It names three things: precision and recall; the difference that is left when each has the
     threshold that suits it best; and what remains of recall when both data sets are given the same
     mixture of noisy, fair and clear surroundings (direct standardisation).
     """
@@ -228,7 +228,7 @@ def _noise(home: DataSetRow, away: DataSetRow, home_facts: PatchFacts, away_fact
 
 
 def standardised_recall(home: DataSetRow, away: DataSetRow) -> float | None:
-    """Return the recall on `away` if its line pixels were mixed as those of `home`.
+    """Return the recall on `away` if its line pixels were distributed over the classes as those of `home`.
 
     None where a class of coherence that `home` has line pixels in is missing from `away`.
     """

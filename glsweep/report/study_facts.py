@@ -7,7 +7,7 @@ from glsweep.config.data_card import SplitName
 from glsweep.config.dimension import Dimension, Span, span_of
 from glsweep.config.space import Asha, Budget, Median, NoStopping, OwnStopping, SearchSpace, Stopping
 from glsweep.registry import SAMPLERS
-from glsweep.report import DASH, FIGURE_WORDS, counted
+from glsweep.report import DASH, METRIC_WORDS, counted
 from glsweep.study.artifacts import CountsBySplit, DataSummary
 from glsweep.study.configuration import StudyConfig
 
@@ -141,13 +141,13 @@ def _proof(pairs_checked: int | None) -> str:
     return f"{pairs} of patches of different splits were compared on the map, all sizes: none share ground."
 
 
-# --- The study's settings in words: what varied, how it was searched, retrained and calibrated
+# --- The study's settings in words
 
 
 def setup_facts(config: StudyConfig, changes: Sequence[str] = ()) -> dict[str, dict[str, str]]:
     """Return headings with their settings, in the order in which stages use them.
 
-    `changes` are clauses on what members were trained with otherwise than in their trials.
+    `changes` are clauses on how the training of members differed from that of their trials.
     """
     space = config.space
     return {
@@ -160,7 +160,7 @@ def setup_facts(config: StudyConfig, changes: Sequence[str] = ()) -> dict[str, d
         "Calibration": {
             "tau": f"{space.calibration.count} values from {space.calibration.lowest:g} to "
             f"{space.calibration.highest:g}",
-            "criterion": f"{FIGURE_WORDS[space.calibration.criterion]} on validation",
+            "criterion": f"{METRIC_WORDS[space.calibration.criterion]} on validation",
         },
         "Randomness": {"seed": str(config.seed)},
     }
@@ -232,7 +232,7 @@ def _search(space: SearchSpace) -> dict[str, str]:
     facts["budget of a trial"] = counted(search.epochs, "epoch")
     facts["seeds"] = f"{counted(search.replicates, 'seed')} for each configuration that runs in full"
     facts["ranked by"] = (
-        f"{FIGURE_WORDS[search.rank_by]} on validation, tolerance {search.tolerance_m:g} m"
+        f"{METRIC_WORDS[search.rank_by]} on validation, tolerance {search.tolerance_m:g} m"
         + (", mean over seeds" if search.replicates > 1 else "")
     )
     facts["early stopping"] = _stopping(search.scheduler)
@@ -286,7 +286,7 @@ def _retraining(space: SearchSpace) -> dict[str, str]:
     annealed = "" if retraining.annealing == "none" else f" (annealed by {retraining.annealing})"
     return {
         "budget": f"{counted(retraining.epochs, 'epoch')}, patience {retraining.patience}",
-        "best epoch by": FIGURE_WORDS[retraining.monitor],
+        "best epoch by": METRIC_WORDS[retraining.monitor],
         "optimiser": f"Adam, learning rate {_set(space, 'learning_rate')}{annealed}, weight decay "
         f"{_set(space, 'weight_decay')}",
         "batch": f"size {_set(space, 'batch_size')}, gradient norm clipped at {_set(space, 'gradient_clip')}",
@@ -294,7 +294,7 @@ def _retraining(space: SearchSpace) -> dict[str, str]:
 
 
 def _set(space: SearchSpace, parameter: str) -> str:
-    """Tell what full training takes for a parameter, and what the trials had where it overrules that."""
+    """Return a parameter's value in full training, and that of the trials where it differs."""
     value = space.retraining.of_the_trial.get(parameter)
     if value is None:
         return "as in the trial"

@@ -85,7 +85,7 @@ def leads(results: Results) -> Iterator[Lead]:
         yield Lead(stratum, first.configuration, second.configuration, difference, error)
 
 
-# --- What happened at each rung: who was judged, who went on, and against what cut-off
+# --- Rungs: who was judged, who went on, and the cut-off
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class RungRow:
 def judgements(results: Results, stratum: Stratum) -> pd.DataFrame:
     """Return the judgements of a stratum, rung by rung in the plan's order, with `went_on` for each."""
     places = results.trials_of(stratum)[["trial_id", "index"]]
-    mine = results.history.judged.merge(places, on="trial_id")
-    mine["went_on"] = mine["rank"] <= mine["kept"]
-    return mine.sort_values(["rung_epoch", "index"], ignore_index=True)
+    judged = results.history.judged.merge(places, on="trial_id")
+    judged["went_on"] = judged["rank"] <= judged["kept"]
+    return judged.sort_values(["rung_epoch", "index"], ignore_index=True)
 
 
 def ran_in_full(results: Results, stratum: Stratum) -> pd.DataFrame:
@@ -139,17 +139,17 @@ def rule_words(stopping: Stopping) -> str:
 
 
 def _rows_of(results: Results, stratum: Stratum) -> Iterator[RungRow]:
-    for epoch, mine in judgements(results, stratum).groupby("rung_epoch"):
+    for epoch, at_rung in judgements(results, stratum).groupby("rung_epoch"):
         yield RungRow(
             title=stratum.title,
             epoch=int(str(epoch)),
-            judged=len(mine),
-            went_on=int(mine["went_on"].sum()),
-            cutoff=float(mine["cutoff"].iloc[-1]),
+            judged=len(at_rung),
+            went_on=int(at_rung["went_on"].sum()),
+            cutoff=float(at_rung["cutoff"].iloc[-1]),
         )
 
 
-# --- How the sweep's trials ended, what stopping saved and which won, as rows for the page
+# --- Outcomes, what stopping saved, and winners, as rows for the page
 
 MOST_RUNGS_NAMED = 3
 
@@ -265,8 +265,8 @@ def winner_rows(results: Results) -> list[WinnerRow]:
         winner = results.winners.get(stratum.key)
         if winner is None:
             continue
-        mine = results.trials[results.trials["trial_id"] == winner.trial_id]
-        parameters = {name: _label(mine, columns) for name, columns in groups.items()}
+        trial = results.trials[results.trials["trial_id"] == winner.trial_id]
+        parameters = {name: _label(trial, columns) for name, columns in groups.items()}
         rows.append(
             WinnerRow(
                 title=stratum.title,

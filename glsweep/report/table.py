@@ -40,7 +40,7 @@ class Column:
         """The anchor of its definition on the page."""
         return f"def-{self.definition or self.key}"
 
-    def of(self, row: HeldOutMetrics) -> float | None:
+    def value(self, row: HeldOutMetrics) -> float | None:
         """Return a row's value."""
         value: float | None = getattr(row, self.key)
         return value
@@ -51,10 +51,10 @@ class Column:
 
     def text_of(self, row: HeldOutMetrics) -> str:
         """Return a row's value as the table shows it."""
-        return self.text(self.of(row))
+        return self.text(self.value(row))
 
 
-FIGURES = (
+METRICS = (
     Column("relaxed_f1", "relaxed F1", 3),
     Column("dice", "Dice", 3),
     Column("precision", "P", 3),
@@ -70,7 +70,7 @@ COUNTS = (
     Column("parameters", "weights", 0, None),
 )
 INTERVAL = (Column("relaxed_f1_low", "low", 3, None), Column("relaxed_f1_high", "high", 3, None))
-COLUMNS = (*FIGURES, TAU, *INTERVAL, *COUNTS)
+COLUMNS = (*METRICS, TAU, *INTERVAL, *COUNTS)
 WHY = ("reason", "remedy")
 
 AnyRow = TypeVar("AnyRow", bound=Predictor)
@@ -102,7 +102,7 @@ def failed_of(table: StudyTable, patch_size_px: int) -> list[FailedRow]:
 
 
 def _of_size(rows: Iterable[AnyRow], patch_size_px: int) -> list[AnyRow]:
-    """Those that belong to no architecture first, then in the order in which architectures are named."""
+    """Rows without an architecture first, then in the order in which architectures are named."""
     chosen = [row for row in rows if row.patch_size_px == patch_size_px]
     return sorted(chosen, key=lambda row: ARCHITECTURES.rank(row.architecture))
 
@@ -112,11 +112,11 @@ def best_value(table: StudyTable, patch_size_px: int, column: Column) -> float |
 
     Only networks count that beat what needs no training. None where nothing is compared.
     """
-    rows = [row for row in networks_of(table, patch_size_px) if column.of(row) is not None]
+    rows = [row for row in networks_of(table, patch_size_px) if column.value(row) is not None]
     if len(rows) < 2 or column.better is None:
         return None
     trivial = best_trivial(table, patch_size_px)
-    good = [column.of(row) for row in rows if is_better_than_trivial(row, trivial)]
+    good = [column.value(row) for row in rows if is_better_than_trivial(row, trivial)]
     return (max if column.better == "high" else min)((v for v in good if v is not None), default=None)
 
 
@@ -142,11 +142,11 @@ def table_frame(table: StudyTable) -> pd.DataFrame:
     for size in all_patch_sizes(table):
         networks, failed, baselines = (of(table, size) for of in (networks_of, failed_of, baselines_of))
         for row in (*networks, *failed, *baselines):
-            told = {"model": row.title, "kind": row.kind, "patch_size_px": size}
+            labels = {"model": row.title, "kind": row.kind, "patch_size_px": size}
             if isinstance(row, FailedRow):
-                records.append({**told, "reason": row.reason, "remedy": row.remedy})
+                records.append({**labels, "reason": row.reason, "remedy": row.remedy})
             else:
-                records.append({**told, **{column.heading: column.of(row) for column in COLUMNS}})
+                records.append({**labels, **{column.heading: column.value(row) for column in COLUMNS}})
     columns = ["model", "kind", "patch_size_px", *(column.heading for column in COLUMNS), *WHY]
     return pd.DataFrame(records, columns=columns)
 
@@ -164,15 +164,15 @@ def console_table(table: StudyTable) -> Table:
         header_style="bold",
     )
     result.add_column("model")
-    for heading in (*(column.heading for column in (*FIGURES, TAU)), "patches"):
+    for heading in (*(column.heading for column in (*METRICS, TAU)), "patches"):
         result.add_column(heading.replace("_", "\n").replace(" ", "\n"), justify="right")
     for size in all_patch_sizes(table):
-        best = {column.key: best_value(table, size, column) for column in FIGURES}
+        best = {column.key: best_value(table, size, column) for column in METRICS}
         result.add_row(f"\n[bold]{size} px[/bold]")
         for network in networks_of(table, size):
             result.add_row(*_cells(network, best))
         for failed in failed_of(table, size):
-            dashes = [DASH] * len((*FIGURES, TAU))
+            dashes = [DASH] * len((*METRICS, TAU))
             result.add_row(short_title(failed), *dashes, "failed", style="red")
         for baseline in baselines_of(table, size):
             result.add_row(*_cells(baseline, {}), style="dim")
@@ -182,9 +182,9 @@ def console_table(table: StudyTable) -> Table:
 def _cells(row: TableRow, best: Mapping[str, float | None]) -> list[str]:
     metrics = [
         f"[bold]{column.text_of(row)}[/bold]"
-        if best.get(column.key) is not None and column.of(row) == best[column.key]
+        if best.get(column.key) is not None and column.value(row) == best[column.key]
         else column.text_of(row)
-        for column in (*FIGURES, TAU)
+        for column in (*METRICS, TAU)
     ]
     return [short_title(row), *metrics, f"{row.patches_with_line}+{row.patches_without_line}"]
 
@@ -194,7 +194,7 @@ def short_title(row: Predictor) -> str:
     return row.title.removesuffix(f" {row.patch_size_px}")
 
 
-# --- Metrics that the first table has no room for: patches with and without a line apart, pooled pixels
+# --- Columns of the second table: patches with and without a line, and pooled pixels
 
 WITH_LINE = (
     Column("dice_with_line", "Dice", 3, definition="dice"),

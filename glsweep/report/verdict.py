@@ -67,7 +67,7 @@ def _verdict(size: int, rows: list[NetworkRow], trivial: TrivialBaseline | None)
         size,
         "",
         "",
-        f"no network beats {trivial.words}: relaxed F1 {best.relaxed_f1:.3f} ({_told_interval(best)}) of "
+        f"no network beats {trivial.words}: relaxed F1 {best.relaxed_f1:.3f} ({_interval_words(best)}) of "
         f"the best, {best.title}, against {trivial.relaxed_f1:.3f} of {trivial.title}",
     )
 
@@ -77,7 +77,7 @@ def _remark(good: list[NetworkRow], ranked: list[NetworkRow], trivial: TrivialBa
     low = best.relaxed_f1_low
     others = [row for row in ranked if row is not best]
     near = [row.title for row in others if low is not None and (row.relaxed_f1_high or 0) >= low]
-    remark = _told_interval(best)
+    remark = _interval_words(best)
     if near:
         remark += f", which overlaps that of {joined(near)}: the order may be chance"
     elif others and low is not None:
@@ -87,14 +87,14 @@ def _remark(good: list[NetworkRow], ranked: list[NetworkRow], trivial: TrivialBa
     return remark
 
 
-def _told_interval(row: NetworkRow) -> str:
+def _interval_words(row: NetworkRow) -> str:
     low, high = row.relaxed_f1_low, row.relaxed_f1_high
     if low is None or high is None:
         return "no interval was computed"
     return f"95\N{NO-BREAK SPACE}% interval {low:.3f} to {high:.3f}"
 
 
-# --- What to mind about the sweep: failures, memory that ran out, and how far seeds decide
+# --- Cautions about the sweep
 
 MOST_NAMED = 6
 
@@ -109,8 +109,8 @@ def sweep_cautions(results: Results) -> Iterator[str]:
 def _about_failed_trials(results: Results) -> Iterator[str]:
     reasons = failure_reasons(results)
     if reasons:
-        told = "; ".join(f"{reason} ({count})" for reason, count in reasons.items())
-        yield f"{counted(sum(reasons.values()), 'trial')} failed: {told}."
+        named = "; ".join(f"{reason} ({count})" for reason, count in reasons.items())
+        yield f"{counted(sum(reasons.values()), 'trial')} failed: {named}."
 
 
 def _about_memory(results: Results) -> Iterator[str]:
@@ -133,9 +133,9 @@ def _about_memory(results: Results) -> Iterator[str]:
 def _about_seeds(results: Results) -> Iterator[str]:
     if results.config.space.search.replicates == 1:
         yield (
-            "Each configuration ran with one seed. How far its figure is that seed's doing is not known, so "
-            "small differences between trials may be chance (`replicates` in the search space repeats those "
-            "that run in full with other seeds)."
+            "Each configuration ran with one seed. How much of its metric is due to that seed is not known, "
+            "so small differences between trials may be chance (`replicates` in the search space repeats "
+            "those that run in full with other seeds)."
         )
     unclear = [
         f"{lead.stratum.title} ({lead.winner} leads {lead.second} by {lead.difference:.4f}, with a standard "
@@ -150,7 +150,7 @@ def _about_seeds(results: Results) -> Iterator[str]:
         )
 
 
-# --- What a reader must know before believing a metric of this study
+# --- All cautions
 
 FEW_PATCHES = 30
 GREAT_FALL = 0.2
@@ -178,10 +178,10 @@ def _about_the_split(facts: DataFacts) -> Iterator[str]:
             for size, by_split in (facts.leak or {}).items()
             for split, share in by_split.items()
         ]
-        told = f" Here {joined(shares)} share ground with a training patch." if shares else ""
+        leaks = f" Here {joined(shares)} share ground with a training patch." if shares else ""
         yield (
             "The split leaks. Its rule is patch, which repeats the published protocol: overlapping "
-            f"patches fall into different splits, so test figures are too good.{told}"
+            f"patches fall into different splits, so test metrics are too good.{leaks}"
         )
     elif facts.rule != facts.asked_rule:
         yield (
@@ -225,7 +225,7 @@ def _about_training(results: Results) -> Iterator[str]:
     if growing:
         yield (
             f"Still improving when the budget of {counted(budget, 'epoch')} ended: {joined(growing)}. More "
-            "epochs may give better figures."
+            "epochs may give better metrics."
         )
 
 
@@ -269,4 +269,4 @@ def _about_the_scenes(facts: DataFacts) -> Iterator[str]:
             f"{'has' if facts.rows_without_geometry == 1 else 'have'} no geometry and could not be used."
         )
     for size, names in facts.too_small.items():
-        yield f"Smaller than a patch of {size} px, and so not in its figures: {joined(names)}."
+        yield f"Smaller than a patch of {size} px, and so not in its metrics: {joined(names)}."

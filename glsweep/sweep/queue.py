@@ -20,7 +20,7 @@ from glsweep.registry import is_imported
 from glsweep.search.plan import EarlierTrial, ListedPlan, NoProposal, Plan, PlannedTrial
 from glsweep.sweep.journal import CRASHES_IN_A_ROW, Decision, Journal
 from glsweep.sweep.records import TrialRecord
-from glsweep.training.cohort import kind
+from glsweep.training.cohort import cohort_key
 
 # Up to so many pixels of a batch times the network's width a CPU gains a quarter or more by cohorts of
 # this size: see benchmarks/RESULTS.md.
@@ -87,7 +87,7 @@ def alike_strata(plan: Plan, budget: Budget) -> dict[str, list[TrialParameters]]
     return {
         key: strata[key]
         for key in sorted(strata)
-        if len({kind(of) for of in strata[key]}) == 1 and _can_be_grouped(strata[key])
+        if len({cohort_key(of) for of in strata[key]}) == 1 and _can_be_grouped(strata[key])
     }
 
 

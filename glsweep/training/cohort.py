@@ -118,7 +118,7 @@ def _write(row: dict[str, Tensor], state: TrainingState) -> None:
             state.optimizer.state[parameter][name] = of_one
 
 
-# --- One epoch of several trials at once, each with its own batches, loss, clipping and optimiser
+# --- One epoch of several trials at once
 
 
 class SomeDivergedError(Exception):
@@ -140,7 +140,7 @@ def run_cohort_epoch(
     ----------
     states : sequence of TrainingState
         Of one architecture, width and number of channels, on one device.
-    tasks : sequence of Task
+    tasks : sequence of EpochTask
         Each state's; patches, batch size and precision are the same.
     seeds : sequence of int
         Decide each state's draws.
@@ -216,8 +216,7 @@ def _validate(network: nn.Module, tasks: Sequence[EpochTask]) -> tuple[list[floa
     return (total / len(patches)).tolist(), [ThresholdCounts.concatenate(of_one) for of_one in counts]
 
 
-# --- The training loop of a cohort: trials that train in one process as one network, and stay single
-#     trials
+# --- The training loop of a cohort
 
 Failure = TrainingDivergedError | OutOfDeviceMemoryError
 
@@ -231,143 +230,144 @@ class CohortTrial:
     seed: int
 
 
-def kind(parameters: TrialParameters) -> tuple[object, ...]:
+def cohort_key(parameters: TrialParameters) -> tuple[object, ...]:
     """Return what the trials of a cohort must have in common."""
-    of = parameters
     return (
-        of.stratum,
-        of.base_width,
-        tuple(of.own_of(of.architecture).items()),
-        of.channels,
-        of.batch_size,
-        of.precision,
+        parameters.stratum,
+        parameters.base_width,
+        tuple(parameters.own_of(parameters.architecture).items()),
+        parameters.channels,
+        parameters.batch_size,
+        parameters.precision,
     )
 
 
 def fit_cohort(
-    members: MutableMapping[str, CohortTrial], train: PatchArrays, val: PatchArrays, schedule: Schedule
+    trials: MutableMapping[str, CohortTrial], train: PatchArrays, val: PatchArrays, schedule: Schedule
 ) -> Iterator[dict[str, EpochReport | Failure]]:
-    """Train all members, each from wherever its state is, and yield everyone's reports after each epoch.
+    """Train all trials, each from wherever its state is, and yield everyone's reports after each epoch.
 
-    What becomes of a member is what `fit` makes of it alone, but for the order in which numbers are
-    added up. After an epoch its state is that of a single trial: it may be saved, and go on in `fit`
-    or in another cohort.
+    Each trial becomes what `fit` makes of it alone, but for the order in which numbers are added up.
+    After an epoch its state is that of a single trial: it may be saved, and go on in `fit` or in
+    another cohort.
 
-    A member that fails does so alone, and is told with its reason: the epoch is done again without
-    it. Where memory runs out the cohort is parted in two.
+    A trial that fails does so alone, and is reported with its reason; the others do the epoch again
+    without it. Where memory runs out the cohort is split in two.
 
     Parameters
     ----------
-    members : mutable mapping of str to Member
-        By the trials' identifiers, all of one `kind` and on one device. Whoever listens may take
-        members out, or put others in, between two epochs. Those that failed, and those that are
+    trials : mutable mapping of str to CohortTrial
+        By the trials' identifiers, all with one `cohort_key` and on one device. The caller may take
+        trials out, or put others in, between two epochs. Those that failed, and those that are
         over, are taken out here.
     train, val : PatchArrays
         As for `fit`.
     schedule : Schedule
-        That of every member.
+        That of every trial.
 
     Yields
     ------
     dict of str to EpochReport or Failure
-        By the trials' identifiers, in the members' order. A report's `epoch_s` is the member's share
+        By the trials' identifiers, in the trials' order. A report's `epoch_s` is the trial's share
         of the time that the cohort took.
 
     Raises
     ------
     ValueError
-        When the members are not of one kind.
+        When the trials do not have one key.
     """
     epochs: _Epochs | None = None
-    while _keep_those_under_way(members, schedule):
+    while _keep_those_under_way(trials, schedule):
         if epochs is None:
-            first = next(iter(members.values()))
+            first = next(iter(trials.values()))
             epochs = _Epochs(make_task(first.parameters, train, val, schedule, first.state.device))
         start_s = time.perf_counter()
-        present = dict(members)
-        for member in present.values():
-            anneal(member.state, member.parameters, schedule)
+        present = dict(trials)
+        for trial in present.values():
+            anneal(trial.state, trial.parameters, schedule)
         results = epochs.run(present)
         share_s = (time.perf_counter() - start_s) / len(present)
-        told = {name: _close(present[name], result, schedule, share_s) for name, result in results.items()}
-        for name in [name for name, report in told.items() if isinstance(report, Failure)]:
-            del members[name]
-        yield told
+        reports = {name: _close(present[name], result, schedule, share_s) for name, result in results.items()}
+        for name in [name for name, report in reports.items() if isinstance(report, Failure)]:
+            del trials[name]
+        yield reports
 
 
 class _Epochs:
-    """Epochs of all members, in as few groups as there is memory for."""
+    """Epochs of all trials, in as few groups as there is memory for."""
 
     def __init__(self, task: EpochTask) -> None:
         self._task = task
-        self._most: int | None = None
+        self._largest: int | None = None
 
-    def run(self, members: Mapping[str, CohortTrial]) -> dict[str, EpochResult | Failure]:
-        """Return what an epoch brought to each member, in their order."""
+    def run(self, trials: Mapping[str, CohortTrial]) -> dict[str, EpochResult | Failure]:
+        """Return what an epoch brought to each trial, in their order."""
         results: dict[str, EpochResult | Failure] = {}
-        waiting = self._parts(members)
+        waiting = self._parts(trials)
         while waiting:
             part = waiting.pop()
             if len(part) == 1:
-                results[part[0]] = self._alone(members[part[0]])
+                results[part[0]] = self._alone(trials[part[0]])
                 continue
             try:
-                found = self._together([members[name] for name in part])
+                found = self._together([trials[name] for name in part])
             except SomeDivergedError as error:
-                # Each of them alone: a kernel may have let what is no number into its neighbours.
+                # Each of them alone: a kernel may have let NaN into its neighbours.
                 suspects = [part[place] for place in error.places]
                 sound = [name for name in part if name not in suspects]
                 waiting += [[name] for name in suspects] + [sound] * bool(sound)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                self._most = (len(part) + 1) // 2
-                waiting += [part[: self._most], part[self._most :]]
+                self._largest = (len(part) + 1) // 2
+                waiting += [part[: self._largest], part[self._largest :]]
             else:
                 results |= zip(part, found, strict=True)
-        return {name: results[name] for name in members}
+        return {name: results[name] for name in trials}
 
-    def _parts(self, members: Mapping[str, CohortTrial]) -> list[list[str]]:
-        """Return who trains with whom. One for which memory ran out when it was alone stays alone."""
-        alone = [[name] for name, member in members.items() if member.state.progress.micro_batch]
-        others = [name for name, member in members.items() if not member.state.progress.micro_batch]
-        most = self._most or max(1, len(others))
-        return alone + [others[start : start + most] for start in range(0, len(others), most)]
+    def _parts(self, trials: Mapping[str, CohortTrial]) -> list[list[str]]:
+        """Return which trials train together. One for which memory ran out when it was alone stays alone."""
+        alone = [[name] for name, trial in trials.items() if trial.state.progress.micro_batch]
+        others = [name for name, trial in trials.items() if not trial.state.progress.micro_batch]
+        largest = self._largest or max(1, len(others))
+        return alone + [others[start : start + largest] for start in range(0, len(others), largest)]
 
-    def _together(self, members: list[CohortTrial]) -> list[EpochResult]:
+    def _together(self, trials: list[CohortTrial]) -> list[EpochResult]:
         return run_cohort_epoch(
-            [member.state for member in members],
-            [self._task_of(member) for member in members],
-            [epoch_seed(member.state, member.seed) for member in members],
+            [trial.state for trial in trials],
+            [self._task_of(trial) for trial in trials],
+            [epoch_seed(trial.state, trial.seed) for trial in trials],
         )
 
-    def _alone(self, member: CohortTrial) -> EpochResult | Failure:
-        task = self._task_of(member)
-        largest = min(member.parameters.batch_size, max(len(task.train), len(task.val)))
-        epoch = partial(run_epoch, member.state, task, epoch_seed(member.state, member.seed))
+    def _alone(self, trial: CohortTrial) -> EpochResult | Failure:
+        task = self._task_of(trial)
+        largest = min(trial.parameters.batch_size, max(len(task.train), len(task.val)))
+        epoch = partial(run_epoch, trial.state, task, epoch_seed(trial.state, trial.seed))
         try:
-            return run_in_memory(member.state, member.parameters, largest, epoch)
+            return run_in_memory(trial.state, trial.parameters, largest, epoch)
         except (TrainingDivergedError, OutOfDeviceMemoryError) as error:
             # Its frames would hold the batch's tensors.
             error.__traceback__ = None
             return error
 
-    def _task_of(self, member: CohortTrial) -> EpochTask:
-        if kind(member.parameters) != kind(self._task.parameters):
-            raise ValueError(f"{kind(member.parameters)} cannot train with {kind(self._task.parameters)}")
-        return replace(self._task, parameters=member.parameters, loss=loss_of(member.parameters))
+    def _task_of(self, trial: CohortTrial) -> EpochTask:
+        if cohort_key(trial.parameters) != cohort_key(self._task.parameters):
+            raise ValueError(
+                f"{cohort_key(trial.parameters)} cannot train with {cohort_key(self._task.parameters)}"
+            )
+        return replace(self._task, parameters=trial.parameters, loss=loss_of(trial.parameters))
 
 
-def _keep_those_under_way(members: MutableMapping[str, CohortTrial], schedule: Schedule) -> bool:
-    for name in [name for name, member in members.items() if is_over(member.state, schedule)]:
-        del members[name]
-    return bool(members)
+def _keep_those_under_way(trials: MutableMapping[str, CohortTrial], schedule: Schedule) -> bool:
+    for name in [name for name, trial in trials.items() if is_over(trial.state, schedule)]:
+        del trials[name]
+    return bool(trials)
 
 
 def _close(
-    member: CohortTrial, result: EpochResult | Failure, schedule: Schedule, epoch_s: float
+    trial: CohortTrial, result: EpochResult | Failure, schedule: Schedule, epoch_s: float
 ) -> EpochReport | Failure:
-    """Note an epoch in the member's progress, and return what is told of it."""
+    """Note an epoch in the trial's progress, and return its report."""
     if isinstance(result, Failure):
         return result
-    return close_epoch(member.state, member.parameters, result, schedule, epoch_s)
+    return close_epoch(trial.state, trial.parameters, result, schedule, epoch_s)

@@ -1,4 +1,4 @@
-"""The training loop: it yields a report each epoch and does not know who listens."""
+"""The training loop, which yields a report after each epoch."""
 
 import math
 import time
@@ -23,10 +23,10 @@ from glsweep.registry import LOSSES
 from glsweep.training import EpochReport, is_better
 from glsweep.training.memory import DevicePatches, place, run_in_memory, truth_of
 from glsweep.training.state import TrainingState
-from glsweep.training.step import CapturedStep, Step, bits, computing_in, count_parts, resolve, take_step
+from glsweep.training.step import CapturedStep, Step, bits, computing_in, count_parts, dtype_of, take_step
 
-# A trial is ranked at its own best threshold, which for a young network may lie anywhere: that of one
-# which is never sure of a line lies below .01, that of a saturated one above .99.
+# A trial is ranked at its own best threshold, which for a young network may lie anywhere: below .01 for
+# one that is never sure of a line, above .99 for a saturated one.
 _NEAR_0 = torch.cat([torch.arange(1, 10) / 10_000, torch.arange(1, 10) / 1_000])
 RANKING_THRESHOLDS = torch.cat([_NEAR_0, torch.linspace(0.01, 0.99, 99), 1 - _NEAR_0.flip(0)])
 
@@ -37,7 +37,7 @@ class TrainingDivergedError(Exception):
 
 @dataclass(frozen=True)
 class EpochTask:
-    """What every epoch of a run works with. `truth` is that of the validation patches.
+    """What every epoch of a run needs. `truth` is that of the validation patches.
 
     `step` is how a batch is trained on: `take_step`, or a `CapturedStep` of this run alone.
     """
@@ -58,7 +58,7 @@ class EpochTask:
     @property
     def dtype(self) -> torch.dtype:
         """What the network's layers compute in."""
-        return resolve(self.parameters.precision, self.train.device)
+        return dtype_of(self.parameters.precision, self.train.device)
 
 
 class EpochResult(NamedTuple):
@@ -169,7 +169,7 @@ def validate(network: torch.nn.Module, task: EpochTask, micro_batch: int) -> tup
     return float(total) / len(patches), ThresholdCounts.concatenate(counts)
 
 
-# --- The training loop: it yields a report each epoch and does not know who listens
+# --- The training loop
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ def epoch_seed(state: TrainingState, seed: int) -> int:
 def close_epoch(
     state: TrainingState, parameters: TrialParameters, result: EpochResult, schedule: Schedule, epoch_s: float
 ) -> EpochReport:
-    """Note an epoch that has come to its end in the state's progress, and return what is told of it."""
+    """Note an epoch that has come to its end in the state's progress, and return its report."""
     progress = state.progress
     progress.epoch += 1
     report = _report(progress.epoch, result, epoch_s, progress.micro_batch or parameters.batch_size)
@@ -270,12 +270,12 @@ def make_task(
 
 
 def loss_of(parameters: TrialParameters) -> HeadsLoss:
-    """Return the loss that a trial's parameters ask for."""
-    of = parameters
-    if of.loss != BUILT_IN_LOSS:
-        return OwnLoss(LOSSES.bind(of.loss, of.own_of(of.loss)), ds_weights=of.ds_weights)
-    settings = {name: float(getattr(of, name)) for name in PARAMETERS_OF_BUILT_IN_LOSS}
-    return GroundingLineLoss(**settings, ds_weights=of.ds_weights)
+    """Return the loss that a trial's parameters name."""
+    name, ds_weights = parameters.loss, parameters.ds_weights
+    if name != BUILT_IN_LOSS:
+        return OwnLoss(LOSSES.bind(name, parameters.own_of(name)), ds_weights=ds_weights)
+    settings = {key: float(getattr(parameters, key)) for key in PARAMETERS_OF_BUILT_IN_LOSS}
+    return GroundingLineLoss(**settings, ds_weights=ds_weights)
 
 
 def _report(epoch: int, result: EpochResult, epoch_s: float, micro_batch: int) -> EpochReport:

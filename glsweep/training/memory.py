@@ -65,11 +65,11 @@ def _is_glibc() -> bool:
     return platform.libc_ver()[0] == "glibc"
 
 
-# --- What happens when a device runs out of memory: the epoch is done again in smaller parts
+# --- When memory runs out, the epoch is done again in smaller parts
 
-# PyTorch has a type for the device's allocator alone; libraries below it, and the CPU's allocator,
-# tell in words. oneDNN says no more than that a primitive failed.
-SIGNS = (
+# PyTorch has an error type for the device's allocator alone; libraries below it, and the CPU's allocator,
+# say so in words. oneDNN says no more than that a primitive failed.
+OUT_OF_MEMORY_WORDS = (
     "out of memory",
     "can't allocate memory",
     "not enough memory",
@@ -92,7 +92,7 @@ def is_out_of_memory(error: Exception) -> bool:
     """Whether `error` says that memory ran out, on a GPU or on the host."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY_WORDS)
 
 
 def run_in_memory(
@@ -164,7 +164,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-# --- Patches where the network can reach them: on the device when they fit, else batch by batch
+# --- Patches on the device when they fit, else brought there batch by batch
 
 # Activations need room beside the patches; beyond this share of the free memory they stay on the host.
 STORE_SHARE_OF_DEVICE = 0.25
@@ -238,7 +238,7 @@ def _shared(array: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Tensor:
         return torch.from_numpy(array)
 
 
-# --- Probabilities of a trained network on patches, and the threshold that suits them
+# --- Probabilities of a trained network on patches, and its threshold
 
 BATCH_PATCHES = 16
 
@@ -249,7 +249,7 @@ def predict_patches(
 ) -> npt.NDArray[np.float32]:
     """Return the final head's probability for each pixel, (N, S, S), from the network in eval mode.
 
-    0 where there is no data, as in what `glsweep.prediction` draws.
+    0 where there is no data, as in `glsweep.prediction`.
     """
     device = next(network.parameters()).device
     placed = place(patches, device)
@@ -258,8 +258,8 @@ def predict_patches(
     for index in torch.arange(len(patches)).split(BATCH_PATCHES):
         image, _ = placed.batch(index)
         logits = network(placed.channels(image, channels))[-1]
-        found = logits.squeeze(1).float().sigmoid() * has_data(image)
-        probability[index.numpy()] = found.cpu().numpy()
+        batch = logits.squeeze(1).float().sigmoid() * has_data(image)
+        probability[index.numpy()] = batch.cpu().numpy()
     return probability
 
 

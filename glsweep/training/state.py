@@ -97,9 +97,9 @@ def save_state(state: TrainingState, path: Path) -> None:
     """Write network, optimiser, progress and best weights, whole or not at all."""
     best = {f"best.{name}": tensor for name, tensor in state.best_weights.items()}
     tensors = _tensors(state) | best
-    with replacing(path) as beside:
+    with replacing(path) as temporary:
         metadata = {"progress": json.dumps(asdict(state.progress))}
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata)
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
 
 
 def load_state(state: TrainingState, path: Path) -> None:
@@ -140,8 +140,8 @@ def restore_state(state: TrainingState, tensors: Mapping[str, Tensor]) -> None:
         index, moment = name.split(".", 1)
         if tensor.ndim:
             # The fused optimiser takes for granted that they lie in memory as the weights do.
-            laid = torch.empty_like(weights[int(index)], device=tensor.device)
-            moments.setdefault(int(index), {})[moment] = laid.copy_(tensor)
+            moment_tensor = torch.empty_like(weights[int(index)], device=tensor.device)
+            moments.setdefault(int(index), {})[moment] = moment_tensor.copy_(tensor)
         else:
             moments.setdefault(int(index), {})[moment] = tensor
     # First out with the old ones: the device may have no room for both.
@@ -171,9 +171,9 @@ def read_progress(path: Path) -> Progress:
         When the file is missing or cut short.
     """
     with _opened(path) as file:
-        kept = json.loads(file.metadata()["progress"])
-    report = kept.pop("report")
-    return Progress(**kept, report=report and EpochReport(**report))
+        progress = json.loads(file.metadata()["progress"])
+    report = progress.pop("report")
+    return Progress(**progress, report=report and EpochReport(**report))
 
 
 def best_weights(path: Path) -> tuple[Progress, dict[str, Tensor]]:
@@ -202,7 +202,7 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
-# --- Weights from which trials begin in place of random ones: found, checked, and kept in the study
+# --- Weights from which trials begin in place of random ones
 
 Start = Mapping[str, Mapping[str, Tensor]]
 """By architecture, what `load_state_dict` takes."""
@@ -257,8 +257,8 @@ def check_start(space: SearchSpace, plan: Plan, source: Path) -> None:
 def keep_start(study: Study, weights: Iterable[PublishedWeights]) -> None:
     """Write the weights into the study."""
     for found in weights:
-        with replacing(study.start(found.architecture)) as beside:
-            safetensors.torch.save_file(dict(found.state), beside)
+        with replacing(study.start(found.architecture)) as temporary:
+            safetensors.torch.save_file(dict(found.state), temporary)
 
 
 def load_start(study: Study) -> Start:

@@ -14,8 +14,8 @@ from glsweep.losses import HeadsLoss
 from glsweep.training.state import TrainingState
 
 
-def resolve(precision: Precision, device: torch.device) -> torch.dtype:
-    """Return what a trial's `precision` is on `device`: float32, or bfloat16 where that is faster.
+def dtype_of(precision: Precision, device: torch.device) -> torch.dtype:
+    """Return the type of a trial's `precision` on `device`: float32, or bfloat16 where that is faster.
 
     Emulated bfloat16 is slower than float32, so `auto` takes it only where the device has it.
     """
@@ -45,7 +45,7 @@ def _has_bfloat16(device: torch.device) -> bool:
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
-# --- The gradients of one batch, taken at once or by micro-batches that need less memory
+# --- The gradients of one batch, at once or by micro-batches
 
 
 def count_parts(patches: int, micro_batch: int) -> int:
@@ -105,7 +105,7 @@ def _backward_in_parts(
     targets: Sequence[Tensor],
     dtype: torch.dtype,
 ) -> Tensor:
-    """Find the sums that the loss follows from and its slopes in them, then go back from the parts.
+    """Compute the sums from which the loss follows and its slopes in them, then go back from the parts.
 
     By the chain rule the loss's gradient is that of sum_k slope_k * sums_k, which is linear in the
     parts; so the parts' gradients may be added up one after the other.
@@ -149,7 +149,7 @@ def _remember(network: nn.Module, parts: Sequence[dict[str, Tensor]], patches: S
         buffer.copy_(reduce(torch.add, weighed) / sum(patches))
 
 
-# --- One step of training on one batch; on a GPU, if asked for, as one graph in place of many launches
+# --- A step; on a GPU, if requested, as one graph in place of many launches
 
 # Libraries choose kernels and take their workspaces in the first steps, which must not be captured.
 WARM_UP_STEPS = 3
@@ -175,18 +175,18 @@ class Step(Protocol):
     """Takes a step and returns the batch's loss, on the device."""
 
     def __call__(
-        self, state: TrainingState, work: StepContext, inputs: Tensor, label: Tensor, micro_batch: int
+        self, state: TrainingState, context: StepContext, inputs: Tensor, label: Tensor, micro_batch: int
     ) -> Tensor:
         """Take a step on `inputs` (B, C, S, S) and `label` (B, S, S), at most `micro_batch` at once."""
 
 
 def take_step(
-    state: TrainingState, work: StepContext, inputs: Tensor, label: Tensor, micro_batch: int
+    state: TrainingState, context: StepContext, inputs: Tensor, label: Tensor, micro_batch: int
 ) -> Tensor:
-    """Find the gradients, clip them, and let the optimiser step; the device is asked for nothing."""
+    """Compute and clip the gradients, and let the optimiser step, without waiting for the device."""
     state.optimizer.zero_grad(set_to_none=True)
-    loss = backward(state.network, work.loss, inputs, label, micro_batch=micro_batch, dtype=work.dtype)
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), work.parameters.gradient_clip)
+    loss = backward(state.network, context.loss, inputs, label, micro_batch=micro_batch, dtype=context.dtype)
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), context.parameters.gradient_clip)
     state.optimizer.step()
     return loss
 
@@ -207,41 +207,41 @@ class CapturedStep:
         self._warm = 0
 
     def __call__(
-        self, state: TrainingState, work: StepContext, inputs: Tensor, label: Tensor, micro_batch: int
+        self, state: TrainingState, context: StepContext, inputs: Tensor, label: Tensor, micro_batch: int
     ) -> Tensor:
         """Take a step; see `Step`."""
-        is_whole = len(inputs) == work.parameters.batch_size <= micro_batch
+        is_whole = len(inputs) == context.parameters.batch_size <= micro_batch
         if inputs.device.type != "cuda" or not is_whole:
-            return take_step(state, work, inputs, label, micro_batch)
+            return take_step(state, context, inputs, label, micro_batch)
         basis = _basis(state)
         if basis != self._basis:
             self._graph, self._basis, self._warm = None, basis, 0
         if self._warm < WARM_UP_STEPS:
             self._warm += 1
-            return _beside(state, work, inputs, label)
+            return _step_on_own_stream(state, context, inputs, label)
         if self._graph is None:
-            self._capture(state, work, inputs, label)
+            self._capture(state, context, inputs, label)
         assert self._graph is not None
         self._inputs.copy_(inputs)
         self._label.copy_(label)
         self._graph.replay()
         return self._loss
 
-    def _capture(self, state: TrainingState, work: StepContext, inputs: Tensor, label: Tensor) -> None:
+    def _capture(self, state: TrainingState, context: StepContext, inputs: Tensor, label: Tensor) -> None:
         """Record a step, which is not taken by that."""
         self._inputs, self._label = inputs.clone(), label.clone()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            self._loss = take_step(state, work, self._inputs, self._label, len(inputs))
+            self._loss = take_step(state, context, self._inputs, self._label, len(inputs))
         self._graph = graph
 
 
-def _beside(state: TrainingState, work: StepContext, inputs: Tensor, label: Tensor) -> Tensor:
+def _step_on_own_stream(state: TrainingState, context: StepContext, inputs: Tensor, label: Tensor) -> Tensor:
     """Take a step on a stream of its own, as a capture does."""
     stream, current = torch.cuda.Stream(), torch.cuda.current_stream()
     stream.wait_stream(current)
     with torch.cuda.stream(stream):
-        loss = take_step(state, work, inputs, label, len(inputs))
+        loss = take_step(state, context, inputs, label, len(inputs))
     current.wait_stream(stream)
     return loss
 

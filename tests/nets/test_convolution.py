@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glsweep.nets import cpu as convolution
+from glsweep.nets import cpu
 from glsweep.nets.cpu import Conv2d
 
 # Any batch is large enough.
@@ -13,7 +13,7 @@ SMALL = pytest.mark.usefixtures("_any_size")
 
 @pytest.fixture
 def _any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolution, "LEAST_PX", 1)
+    monkeypatch.setattr(cpu, "LEAST_PX", 1)
 
 
 def features(channels: int, dtype: torch.dtype = torch.float64, *, rows: int = 6, cols: int = 16) -> Tensor:
@@ -43,7 +43,7 @@ def there_and_back(layer: nn.Conv2d, given: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize("outputs", [1, 2, 4, 8, 16])
 def test_result_and_gradients_are_those_of_pytorch(channels: int, outputs: int) -> None:
     ours, theirs = layers(channels, outputs)
-    assert convolution._beside(ours, features(channels)) == 16 // outputs
+    assert cpu._pixels_at_once(ours, features(channels)) == 16 // outputs
     for one, other in zip(
         there_and_back(ours, features(channels)), there_and_back(theirs, features(channels)), strict=True
     ):
@@ -90,7 +90,7 @@ def test_what_it_is_not_made_for_goes_pytorchs_way(changes: dict[str, int]) -> N
     cols, outputs = changes.pop("cols", 16), changes.pop("outputs", 4)
     layer = Conv2d(2, outputs, 3, padding=1, **changes).double()
     given = features(2, cols=cols)
-    assert convolution._beside(layer, given) == 1
+    assert cpu._pixels_at_once(layer, given) == 1
     wanted = torch.nn.functional.conv2d(
         given, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups
     )
@@ -99,5 +99,5 @@ def test_what_it_is_not_made_for_goes_pytorchs_way(changes: dict[str, int]) -> N
 
 def test_small_batches_go_pytorchs_way() -> None:
     layer = Conv2d(2, 4, 3, padding=1).double()
-    assert convolution._beside(layer, features(2)) == 1
-    assert convolution._beside(layer, features(2, rows=2**9, cols=2**6)) == 4
+    assert cpu._pixels_at_once(layer, features(2)) == 1
+    assert cpu._pixels_at_once(layer, features(2, rows=2**9, cols=2**6)) == 4

@@ -28,6 +28,7 @@ def there_and_back(upsample, features, slope):
 def test_results_and_gradients_are_those_of_pytorch(shape, seed):
     generator = torch.Generator().manual_seed(seed)
     features = torch.randn(shape, generator=generator, dtype=torch.float64)
+    features = features.contiguous(memory_format=torch.channels_last)
     slope = torch.randn(by_pytorch(features).shape, generator=generator, dtype=torch.float64)
     ours, theirs = (there_and_back(upsample, features, slope) for upsample in (doubled, by_pytorch))
     assert torch.equal(ours[0], theirs[0])
@@ -45,6 +46,6 @@ def test_the_gradient_of_a_part_of_a_concatenation_comes_back_alike(dtype):
 
 
 def test_nothing_is_kept_where_no_gradient_is_wanted():
-    features = torch.ones(1, 2, 4, 4)
+    features = torch.ones(1, 2, 4, 4).contiguous(memory_format=torch.channels_last)
     assert doubled(features).grad_fn is None
     assert torch.equal(doubled(features), torch.ones(1, 2, 8, 8))

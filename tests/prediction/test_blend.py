@@ -18,8 +18,8 @@ from glsweep.prediction.blend import (
     blending_weight,
     member_probability,
     predict_strips,
-    starts,
     stride_of,
+    window_starts,
 )
 from glsweep.training.memory import predict_patches
 
@@ -109,7 +109,7 @@ def test_what_is_drawn_of_a_scene_is_what_the_table_judges_pixel_for_pixel():
 @given(length=st.integers(1, 700), window=st.integers(1, 12), overlap=st.floats(0, 0.9))
 def test_windows_reach_every_pixel_on_one_grid(length, window, overlap):
     window_px = window * GRID_PX
-    begun = starts(length, window_px, stride_of(window_px, overlap))
+    begun = window_starts(length, window_px, stride_of(window_px, overlap))
     assert begun == sorted(set(begun))
     assert all(start % GRID_PX == 0 for start in begun)
     reached = np.zeros(length, bool)

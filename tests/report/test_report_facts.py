@@ -16,7 +16,7 @@ from glsweep.report.importance import axis_for, labels_of, tied_columns
 from glsweep.report.results import read_results, read_trials
 from glsweep.report.study_facts import data_facts
 from glsweep.report.sweep_facts import outcome_rows, winner_rows
-from glsweep.report.table import FIGURES, best_value, console_table, table_frame
+from glsweep.report.table import METRICS, best_value, console_table, table_frame
 from glsweep.report.verdict import cautions, verdicts
 from glsweep.study.artifacts import DataSummary, PatchCounts, read_artifact
 from glsweep.study.evaluation_artifacts import StudyTable
@@ -148,7 +148,7 @@ def test_where_no_network_beats_drawing_everything_the_headline_says_so_and_noth
     (verdict,) = verdicts(results)
     assert verdict.title == ""
     assert "32 px: no network beats an untrained network: relaxed F1 0.120" in str(verdict)
-    assert all(best_value(results.table, 32, column) is None for column in FIGURES)
+    assert all(best_value(results.table, 32, column) is None for column in METRICS)
     baselines = {"untrained": 0.0, "all_line": 0.3, "no_line": 0.0}
     results = with_rows(results, lambda row: {"relaxed_f1": baselines[row.kind]}, "baselines")
     assert "no network beats drawing everything" in str(verdicts(results)[0])
@@ -162,7 +162,7 @@ def test_bold_is_the_best_of_those_that_beat_what_needs_no_training(make_study):
     )
     # Of the network that knows nothing, one figure happens to be the best.
     results = with_rows(results, lambda row: {"recall": 1.0} if row.architecture == "unetpp" else {})
-    by_key = {column.key: best_value(results.table, 32, column) for column in FIGURES}
+    by_key = {column.key: best_value(results.table, 32, column) for column in METRICS}
     assert by_key["relaxed_f1"] == 0.3
     assert by_key["recall"] == max(row.recall for row in results.table.rows[:2])
     assert verdicts(results)[0].title == "Attention U-Net"

@@ -6,7 +6,7 @@ from synthetic_study import MEDIAN, NONE
 from glsweep.config.trial import Stratum
 from glsweep.report.figures import house_style
 from glsweep.report.figures.parameters import draw_importance, missing_importance
-from glsweep.report.importance import TrialDimension, importance_panels, shares
+from glsweep.report.importance import TrialDimension, importance_panels, importance_shares
 from glsweep.report.results import read_results
 
 UNETPP = (Stratum("unetpp", 128),)
@@ -36,7 +36,7 @@ def test_what_decides_comes_first_and_what_does_not_stays_at_chance():
     }
     places = {name: coordinate.places for name, coordinate in coordinates.items()}
     figures = places["strong"].astype(float) + 0.4 * (places["weak"] == "a") + rng.normal(0, 0.05, 60)
-    found = {share.name: share for share in shares(coordinates, figures, rng)}
+    found = {share.name: share for share in importance_shares(coordinates, figures, rng)}
     assert list(found) == list(coordinates)
     assert sorted(found, key=lambda name: -found[name].median)[:2] == ["strong", "weak"]
     assert found["strong"].low > found["weak"].high > found["weak"].low > found["weak"].chance
@@ -49,14 +49,14 @@ def test_shares_agree_with_the_variances_of_an_additive_objective():
     rng = np.random.default_rng(3)
     coordinates = {"one": levels(2, rng, 200), "two": levels(2, rng, 200), "three": levels(3, rng, 200)}
     one, two, three = (coordinate.places.astype(float) for coordinate in coordinates.values())
-    found = shares(coordinates, 2 * one + two + three, rng)
+    found = importance_shares(coordinates, 2 * one + two + three, rng)
     variances = np.array([4 * 1 / 4, 1 / 4, 2 / 3])
     assert [share.median for share in found] == pytest.approx(variances / variances.sum(), abs=0.04)
 
 
 def test_the_same_seed_gives_the_same_shares():
     one, two = (
-        shares({"a": labels("ab", rng, 20)}, rng.normal(size=20), rng)
+        importance_shares({"a": labels("ab", rng, 20)}, rng.normal(size=20), rng)
         for rng in (np.random.default_rng(4), np.random.default_rng(4))
     )
     assert one == two

@@ -8,7 +8,7 @@ from made_patches import bands, parameters, schedule
 
 from glsweep.training.fit import fit
 from glsweep.training.state import fresh_state, load_state, save_state
-from glsweep.training.step import bits, computing_in, resolve
+from glsweep.training.step import bits, computing_in, dtype_of
 
 CPU = torch.device("cpu")
 
@@ -44,15 +44,15 @@ def test_the_precision_that_was_chosen_is_the_one_computed_in_and_reported(preci
 )
 def test_left_to_the_device_it_is_bfloat16_where_there_is_arithmetic_for_it(monkeypatch, capabilities, dtype):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert resolve("auto", CPU) == dtype
-    assert resolve("float32", CPU) == torch.float32
-    assert resolve("bfloat16", CPU) == torch.bfloat16
+    assert dtype_of("auto", CPU) == dtype
+    assert dtype_of("float32", CPU) == torch.float32
+    assert dtype_of("bfloat16", CPU) == torch.bfloat16
 
 
 def test_without_onednn_nothing_is_left_to_bfloat16(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     with torch.backends.mkldnn.flags(enabled=False, allow_tf32=None, fp32_precision=None):
-        assert resolve("auto", CPU) == torch.float32
+        assert dtype_of("auto", CPU) == torch.float32
 
 
 def test_weights_statistics_and_moments_stay_float32():

@@ -1,4 +1,4 @@
-"""The one look of all figures: colours, type, sizes, layout, and how a figure becomes a PNG."""
+"""The style of all figures: colours, type, sizes, layout, and how a figure becomes a PNG."""
 
 import io
 import zlib
@@ -136,8 +136,8 @@ def note(axes: Axes, text: str, colour: str = SOFT_INK) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=colour)
 
 
-class DotLook(TypedDict):
-    """What matplotlib is told of dots."""
+class DotStyle(TypedDict):
+    """How matplotlib draws dots."""
 
     marker: str
     linestyle: Literal["none"]
@@ -147,8 +147,8 @@ class DotLook(TypedDict):
     markeredgewidth: float
 
 
-def hollow(size: float) -> DotLook:
-    """Return the look of dots for what was stopped: told from filled ones in grey print too."""
+def hollow_dots(size: float) -> DotStyle:
+    """Return the style of dots for what was stopped, which differ from filled ones in grey print too."""
     return {
         "marker": "o",
         "linestyle": "none",
@@ -164,7 +164,7 @@ def draw_star(axes: Axes, x: Any, y: Any, colour: str) -> None:
     axes.plot(x, y, "*", markersize=13, color=colour, markeredgecolor=INK, markeredgewidth=0.9, zorder=5)
 
 
-# --- Layout of one small axes a stratum: a row for each patch size, a column for each architecture
+# --- Small multiples: a row for each patch size, a column for each architecture
 
 Draw = Callable[[Axes, Stratum], None]
 

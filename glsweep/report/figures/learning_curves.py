@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from glsweep.config.space import HIGHER_IS_BETTER
 from glsweep.config.trial import Stratum
-from glsweep.report import FIGURE_WORDS, counted, joined, sentence
+from glsweep.report import METRIC_WORDS, counted, joined, sentence
 from glsweep.report.figures import (
     INK,
     SOFT_INK,
@@ -41,7 +41,7 @@ def draw_losses(results: Results) -> CaptionedFigure:
         figure=small_multiples(list(results.members), draw),
         caption=(
             "Training (grey) and validation loss (colour) while the winners were retrained. The dot marks "
-            f"the best epoch by {FIGURE_WORDS[monitor]}, whose weights were kept. Members have different "
+            f"the best epoch by {METRIC_WORDS[monitor]}, whose weights were kept. Members have different "
             "loss settings, so the height of one curve says nothing about another's."
         ),
         alt="Training and validation loss against epoch. " + "; ".join(epochs) + ".",
@@ -49,7 +49,7 @@ def draw_losses(results: Results) -> CaptionedFigure:
 
 
 def draw_scores(results: Results) -> CaptionedFigure:
-    """Draw the validation figures of every member, which can be compared between members."""
+    """Draw the validation metrics of every member, which can be compared between members."""
 
     def draw(axes: Axes, stratum: Stratum) -> None:
         member, colour = results.members[stratum], architecture_colour(stratum.architecture)
@@ -106,7 +106,7 @@ def _dress_epochs(axes: Axes, label: str) -> None:
     axes.legend(loc="best", handlelength=1.6)
 
 
-# --- How the sweep went: the best figure so far against the epochs that were spent
+# --- The sweep's progress: the best metric so far against epochs spent
 
 
 def draw_progress(results: Results) -> CaptionedFigure:
@@ -116,7 +116,7 @@ def draw_progress(results: Results) -> CaptionedFigure:
     figure = new_figure(3.7)
     grid = figure.subplots(1, max(len(sizes), 1), squeeze=False)[0]
     rank_by = results.config.space.search.rank_by
-    grid[0].set_ylabel(sentence(FIGURE_WORDS[rank_by]))
+    grid[0].set_ylabel(sentence(METRIC_WORDS[rank_by]))
     for axes, size in zip(grid, sizes, strict=False):
         _draw_size(axes, results, [s for s in strata if s.patch_size_px == size])
         axes.set_title(f"Patches of {size} px")
@@ -125,29 +125,29 @@ def draw_progress(results: Results) -> CaptionedFigure:
         title="Best so far against epochs spent",
         figure=figure,
         caption=(
-            f"{sentence(FIGURE_WORDS[rank_by])} of the best trial so far against the training epochs spent "
+            f"{sentence(METRIC_WORDS[rank_by])} of the best trial so far against the training epochs spent "
             "on its stratum, all trials counted in the order in which their epochs ended. Faint dots are "
             "single epochs of single trials. A curve that is flat for long says that more trials of that "
             "kind would bring little. "
             + results.between_sizes("Patch sizes are validated on different patches: compare within a panel.")
         ),
-        alt="Best figure so far: "
+        alt="Best metric so far: "
         + joined([f"{s.title} {_best_words(best_so_far(results, s))}" for s in strata])
         + ".",
     )
 
 
 def best_so_far(results: Results, stratum: Stratum) -> pd.DataFrame:
-    """Return one row an epoch spent on `stratum`: spent (from 1), figure, best (so far).
+    """Return one row an epoch spent on `stratum`: spent (from 1), metric, best (so far).
 
     An epoch that was repeated after an interruption was spent twice, and counts twice.
     """
-    mine = set(results.trials_of(stratum)["trial_id"])
+    trial_ids = set(results.trials_of(stratum)["trial_id"])
     epochs = results.history.epochs
-    figure = epochs.loc[epochs["trial_id"].isin(mine), "metric"].reset_index(drop=True)
+    values = epochs.loc[epochs["trial_id"].isin(trial_ids), "metric"].reset_index(drop=True)
     higher = HIGHER_IS_BETTER[results.config.space.search.rank_by]
-    best = (figure.cummax() if higher else figure.cummin()).ffill()
-    return pd.DataFrame({"spent": np.arange(1, len(figure) + 1), "metric": figure, "best": best})
+    best = (values.cummax() if higher else values.cummin()).ffill()
+    return pd.DataFrame({"spent": np.arange(1, len(values) + 1), "metric": values, "best": best})
 
 
 def _draw_size(axes: Axes, results: Results, strata: list[Stratum]) -> None:
@@ -180,10 +180,10 @@ def _draw_size(axes: Axes, results: Results, strata: list[Stratum]) -> None:
 
 def _best_words(course: pd.DataFrame) -> str:
     best = course["best"].dropna()
-    return f"{best.iloc[-1]:.3f} after {len(course)} epochs" if len(best) else "no figure"
+    return f"{best.iloc[-1]:.3f} after {len(course)} epochs" if len(best) else "no metric"
 
 
-# --- The best configurations of each stratum with the spread over their seeds
+# --- The spread over seeds of the best configurations
 
 SHOWN = 6
 
@@ -201,7 +201,7 @@ def draw_seeds(results: Results) -> CaptionedFigure | None:
             note(axes, "no trial ran in full")
             return
         _draw_rows(axes, rows, architecture_colour(stratum.architecture))
-        axes.set_xlabel(FIGURE_WORDS[search.rank_by])
+        axes.set_xlabel(METRIC_WORDS[search.rank_by])
 
     return CaptionedFigure(
         name="seeds",
@@ -209,7 +209,7 @@ def draw_seeds(results: Results) -> CaptionedFigure | None:
         figure=small_multiples(results.trial_strata, draw),
         caption=(
             f"The best {SHOWN} configurations of each stratum (fewer where fewer ran in full), each with up "
-            f"to {counted(search.replicates, 'seed')}, by their best {FIGURE_WORDS[search.rank_by]} on "
+            f"to {counted(search.replicates, 'seed')}, by their best {METRIC_WORDS[search.rank_by]} on "
             "validation; the winner is on top. Dots are seeds, the upright bar is their mean, by which "
             "configurations are ranked, and the level line reaches one standard deviation to either side. "
             "The first of many is partly so by luck: expect it to do a little worse when run again."
@@ -247,5 +247,5 @@ def _in_words(results: Results, stratum: Stratum) -> str:
     spread = pooled_spread(rows)
     if not rows:
         return f"{stratum.title} none ran in full"
-    told = "not known" if spread is None else f"{spread:.3f}"
-    return f"{stratum.title} best mean {rows[0].mean:.3f}, standard deviation over seeds {told}"
+    deviation = "not known" if spread is None else f"{spread:.3f}"
+    return f"{stratum.title} best mean {rows[0].mean:.3f}, standard deviation over seeds {deviation}"

@@ -53,9 +53,9 @@ def draw_line_maps(results: Results) -> CaptionedFigure | None:
             coloured = _draw_errors(right, arrays)
         left.set_title(f"{scene.scene}\nthe true line", fontsize=TITLE_SIZE)
         found = scene.completeness_200
-        words = "" if found is None else f"{found:.0%} found within 200 m, "
-        told = f"{scene.false_km_200:.0f} km invented"
-        right.set_title(f"{member.title}\n{words}{told}", fontsize=TITLE_SIZE)
+        found_words = "" if found is None else f"{found:.0%} found within 200 m, "
+        invented = f"{scene.false_km_200:.0f} km invented"
+        right.set_title(f"{member.title}\n{found_words}{invented}", fontsize=TITLE_SIZE)
     if coloured is not None:
         bar = figure.colorbar(coloured, ax=grid[:, 1].tolist(), shrink=0.5, aspect=40, extend="max")
         bar.set_label("distance to the true line (m)")
@@ -77,7 +77,7 @@ def _shown(scenes: Sequence[LinesOnScene]) -> list[LinesOnScene]:
     by_data_set: dict[str, list[LinesOnScene]] = {}
     for scene in scenes:
         by_data_set.setdefault(scene.data_set, []).append(scene)
-    turns = [of_one[n] for n in range(MOST_SCENES) for of_one in by_data_set.values() if n < len(of_one)]
+    turns = [of_set[n] for n in range(MOST_SCENES) for of_set in by_data_set.values() if n < len(of_set)]
     return turns[:MOST_SCENES]
 
 
@@ -110,7 +110,7 @@ def _draw_ground(axes: Axes, arrays: Arrays, colours: str, opacity: float) -> No
     axes.grid(visible=False)
 
 
-# --- Example patches of each member: phase, truth, prediction at tau, probability
+# --- Example patches of each member
 
 MOST_EXAMPLES = 3
 PHASE_COLOURS = "twilight_shifted"

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, PercentFormatter
 
 from glsweep.config.space import HIGHER_IS_BETTER
 from glsweep.registry import ARCHITECTURES
-from glsweep.report import FIGURE_WORDS, counted, joined, sentence
+from glsweep.report import METRIC_WORDS, counted, joined, sentence
 from glsweep.report.figures import INK, CaptionedFigure, architecture_colour, cut_colours, new_figure, note
 from glsweep.report.importance import DRAWS, Axis, Panel, axis_for, labels_of, tied_columns, varying
 from glsweep.report.results import Results
@@ -24,7 +24,7 @@ STEPS = 24
 
 
 def draw_parallel_coordinates(results: Results) -> CaptionedFigure:
-    """Draw one panel for each patch size, since figures of different sizes do not compare."""
+    """Draw one panel for each patch size, since metrics of different sizes do not compare."""
     trials = results.configurations
     sizes = sorted(trials["patch_size_px"].dropna().astype(int).unique())
     figure = new_figure(0.2 + 3.6 * max(len(sizes), 1))
@@ -34,19 +34,19 @@ def draw_parallel_coordinates(results: Results) -> CaptionedFigure:
         axes.set_title(f"Patches of {size} px", pad=30)
     rank_by = results.config.space.search.rank_by
     seeds = ", mean over its seeds" if results.config.space.search.replicates > 1 else ""
-    with_figure = int(trials["best"].notna().sum())
+    with_metric = int(trials["best"].notna().sum())
     return CaptionedFigure(
         name="parallel-coordinates",
         title="Configurations across their parameters",
         figure=figure,
         caption=(
-            f"Each of {counted(with_figure, 'configuration')} with a figure is one line, from its parameters "
-            f"to its best {FIGURE_WORDS[rank_by]} on validation (right{seeds}); darker is better. Solid "
+            f"Each of {counted(with_metric, 'configuration')} with a metric is one line, from its parameters "
+            f"to its best {METRIC_WORDS[rank_by]} on validation (right{seeds}); darker is better. Solid "
             "lines ran their full budget, faint ones were stopped early. Lines that share a value are "
             "spread a little, best on top. Dimensions in which trials do not differ are left out."
         ),
         alt=f"Parallel coordinates of {counted(len(trials), 'configuration')}, coloured by "
-        f"{FIGURE_WORDS[rank_by]}.",
+        f"{METRIC_WORDS[rank_by]}.",
     )
 
 
@@ -55,11 +55,11 @@ def _draw_coordinates(axes: Axes, results: Results, trials: pd.DataFrame) -> Non
     trials = trials[trials["best"].notna()]
     if trials.empty:
         axes.set_axis_off()
-        note(axes, "no trial reported a figure")
+        note(axes, "no trial reported a metric")
         return
     higher = HIGHER_IS_BETTER[rank_by]
     trials = trials.sort_values("best", ascending=higher).reset_index(drop=True)
-    verticals = [*_parameter_axes(results, trials), _figure_axis(rank_by, trials["best"])]
+    verticals = [*_parameter_axes(results, trials), _metric_axis(rank_by, trials["best"])]
     heights = np.stack([_spread(axis) for axis in verticals], axis=1)
     scale = _scale_of(trials["best"])
     colours = cut_colours(COLOURS if higher else COLOURS.removesuffix("_r"), 0.08, 1.0)
@@ -67,7 +67,7 @@ def _draw_coordinates(axes: Axes, results: Results, trials: pd.DataFrame) -> Non
     _draw_verticals(axes, verticals)
     bar = axes.figure.colorbar(ScalarMappable(scale, colours), ax=axes, pad=0.015, aspect=28, fraction=0.03)
     bar.outline.set_visible(False)
-    bar.set_label(sentence(FIGURE_WORDS[rank_by]))
+    bar.set_label(sentence(METRIC_WORDS[rank_by]))
 
 
 def _parameter_axes(results: Results, trials: pd.DataFrame) -> list[Axis]:
@@ -79,11 +79,11 @@ def _parameter_axes(results: Results, trials: pd.DataFrame) -> list[Axis]:
     return [axis_for(name, labels_of(named, group), log=name in logs) for name, group in groups.items()]
 
 
-def _figure_axis(rank_by: str, best: pd.Series) -> Axis:
+def _metric_axis(rank_by: str, best: pd.Series) -> Axis:
     scale = _scale_of(best)
     positions = np.asarray(scale(best.to_numpy(dtype=float)), dtype=float)
     ticks = tuple((place, f"{scale.inverse(place):.3f}") for place in (0.0, 0.5, 1.0))
-    return Axis(FIGURE_WORDS[rank_by], positions, ticks, room=0.0)
+    return Axis(METRIC_WORDS[rank_by], positions, ticks, room=0.0)
 
 
 def _scale_of(best: pd.Series) -> Normalize:
@@ -140,7 +140,7 @@ def _draw_verticals(axes: Axes, verticals: list[Axis]) -> None:
     axes.set_axis_off()
 
 
-# --- Importance of each dimension as a dot with its interval, beside what chance alone would give
+# --- Importance of each dimension, with its interval, beside that of chance
 
 ROW_IN, ROOM_IN = 0.34, 1.0
 CHANCE = "#cfd5da"
@@ -148,15 +148,15 @@ CHANCE = "#cfd5da"
 
 def draw_importance(results: Results, panels: list[Panel]) -> CaptionedFigure | None:
     """Draw a row of panels for each patch size; None where no panel has enough trials."""
-    told = [panel for panel in panels if panel.shares]
-    if not told:
+    shown = [panel for panel in panels if panel.shares]
+    if not shown:
         return None
     return CaptionedFigure(
         name="importance",
         title="Importance of the dimensions",
         figure=_figure(panels),
-        caption=_caption(results, told),
-        alt="Importance of the dimensions. " + "; ".join(_in_words(panel) for panel in told) + ".",
+        caption=_caption(results, shown),
+        alt="Importance of the dimensions. " + "; ".join(_in_words(panel) for panel in shown) + ".",
     )
 
 
@@ -165,7 +165,7 @@ def missing_importance(panels: list[Panel]) -> str:
     if any(panel.shares for panel in panels):
         return ""
     reasons = joined([f"{panel.title} ({panel.remark})" for panel in panels])
-    return f"The importance of the dimensions is not shown, for want of trials to tell it from: {reasons}."
+    return f"The importance of the dimensions is not shown, for want of trials: {reasons}."
 
 
 def _figure(panels: list[Panel]) -> Figure:
@@ -223,9 +223,9 @@ def _legend() -> list[Line2D | Patch]:
     ]
 
 
-def _caption(results: Results, told: list[Panel]) -> str:
+def _caption(results: Results, shown: list[Panel]) -> str:
     search = results.config.space.search
-    epochs = sorted({panel.epoch for panel in told})
+    epochs = sorted({panel.epoch for panel in shown})
     until = f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {joined(list(map(str, epochs)))}"
     early = (
         ", so that stopped trials count like others. It thus tells what matters early, which need not be "
@@ -236,7 +236,7 @@ def _caption(results: Results, told: list[Panel]) -> str:
     text = (
         "How much of the variance between trials each dimension explains by itself, by functional analysis "
         "of variance with random forests (Hutter et al. 2014) of each trial's best "
-        f"{FIGURE_WORDS[search.rank_by]} until {until}, the last that all trials of a panel reached{early}. "
+        f"{METRIC_WORDS[search.rank_by]} until {until}, the last that all trials of a panel reached{early}. "
         f"The dot is the median of {DRAWS} bootstrap draws of the trials, each with another forest, and the "
         "line reaches from their 10th to their 90th percentile. The grey bar is what a shuffled copy of "
         "the dimension, which cannot matter, stays below in 90 % of the draws: a line that does not leave "

@@ -22,8 +22,8 @@ from glsweep.report.figures import (
 from glsweep.report.results import Results
 from glsweep.report.scene_tables import CLASS_TITLES, data_set_tables
 from glsweep.report.table import (
-    FIGURES,
     INTERVAL,
+    METRICS,
     Column,
     baselines_of,
     interval_over,
@@ -33,10 +33,10 @@ from glsweep.report.table import (
 )
 from glsweep.study.evaluation_artifacts import DataSetRow, StudyTable, TableRow
 
-SCORES = tuple(column for column in FIGURES if column.better == "high")
+SCORES = tuple(column for column in METRICS if column.better == "high")
 UNTRAINED_TINT = 0.38
 Colour = tuple[float, float, float]
-DISTANCE = next(column for column in FIGURES if column.key == "hd95_px")
+DISTANCE = next(column for column in METRICS if column.key == "hd95_px")
 
 
 def draw_metric_bars(results: Results) -> CaptionedFigure:
@@ -72,7 +72,7 @@ def _draw_scores(axes: Axes, networks: Sequence[TableRow], baselines: Sequence[T
             _draw_bar(axes, left + (place + 0.5) * wide, 0.9 * wide, row, column)
         start = left + wide * len(networks) + 0.08
         for place, row in enumerate(baselines):
-            height = column.of(row) or 0.0
+            height = column.value(row) or 0.0
             axes.bar(start + (place + 0.5) * narrow, height, 0.84 * narrow, color=_colour(row))
     centres = [index * span + (span - 1.1) / 2 for index in range(len(SCORES))]
     axes.set_xticks(centres, [column.heading for column in SCORES])
@@ -82,7 +82,7 @@ def _draw_scores(axes: Axes, networks: Sequence[TableRow], baselines: Sequence[T
 
 
 def _draw_bar(axes: Axes, centre: float, width: float, row: TableRow, column: Column) -> None:
-    value = column.of(row)
+    value = column.value(row)
     if value is None:
         axes.text(centre, 0.01, DASH, ha="center", va="bottom", color=SOFT_INK)
         return
@@ -99,7 +99,7 @@ def _draw_bar(axes: Axes, centre: float, width: float, row: TableRow, column: Co
 
 def _highest(rows: Sequence[TableRow]) -> float:
     columns = (*SCORES, INTERVAL[1])
-    values = (column.of(row) for row in rows for column in columns)
+    values = (column.value(row) for row in rows for column in columns)
     return max((value for value in values if value is not None), default=1.0)
 
 
@@ -134,7 +134,7 @@ def _rows(results: Results, size: int) -> list[TableRow]:
 
 
 def _draw_distances(axes: Axes, rows: Sequence[TableRow]) -> None:
-    values = [DISTANCE.of(row) for row in rows]
+    values = [DISTANCE.value(row) for row in rows]
     longest = max((value for value in values if value is not None), default=1.0) or 1.0
     for place, (row, value) in enumerate(zip(rows, values, strict=True)):
         if value is not None:
@@ -173,7 +173,7 @@ def _in_words(results: Results) -> str:
     return "; ".join(parts) + "."
 
 
-# --- Relaxed recall in noisy, fair and clear surroundings, on each data set
+# --- Relaxed recall by local coherence, on each data set
 
 OWN_DASHES, OTHER_DASHES = "-", ((0, (4, 1.5)), (0, (1.2, 1)))
 

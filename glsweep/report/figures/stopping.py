@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from glsweep.config.space import HIGHER_IS_BETTER, Metric
 from glsweep.config.trial import Stratum
-from glsweep.report import FIGURE_WORDS, joined
+from glsweep.report import METRIC_WORDS, joined
 from glsweep.report.figures import (
     BLUE,
     GREEN,
@@ -25,7 +25,7 @@ from glsweep.report.figures import (
     CaptionedFigure,
     architecture_colour,
     draw_star,
-    hollow,
+    hollow_dots,
     note,
     small_multiples,
 )
@@ -68,7 +68,7 @@ def draw_columns(
 def _draw_rung(axes: Axes, place: int, here: pd.DataFrame, colour: str, size: float) -> None:
     x, values = _spread(place, len(here)), here["value"].to_numpy(dtype=float)
     on = here["went_on"].to_numpy(dtype=bool)
-    axes.plot(x[~on], values[~on], **hollow(size))
+    axes.plot(x[~on], values[~on], **hollow_dots(size))
     axes.plot(x[on], values[on], "o", markersize=size, color=colour, zorder=4)
     edges = [place - COLUMN_WIDTH / 2, *x, place + COLUMN_WIDTH / 2]
     cutoffs = here["cutoff"].to_numpy(dtype=float)
@@ -80,7 +80,7 @@ def _spread(place: int, count: int) -> npt.NDArray[np.float64]:
     return place + COLUMN_WIDTH * ((np.arange(count) + 0.5) / max(count, 1) - 0.5)
 
 
-# --- Many rungs, as the median rule has them: each trial's judgements joined to a course
+# --- Many rungs: each trial's judgements joined to a course
 
 
 def draw_courses(
@@ -102,7 +102,7 @@ def draw_courses(
             x, values = [*x, epochs[-1]], [*values, ends[trial_id]]
         axes.plot(x, values, "-", color=colour, linewidth=0.8, alpha=0.55, zorder=1)
     stopped = judged[~judged["went_on"]]
-    axes.plot(stopped["rung_epoch"], stopped["value"], **hollow(3.4))
+    axes.plot(stopped["rung_epoch"], stopped["value"], **hollow_dots(3.4))
     axes.plot([epochs[-1]] * len(ends), ends, "o", color=colour, markersize=3.4, zorder=4)
     cutoffs = judged.groupby("rung_epoch")["cutoff"].last()
     axes.plot(cutoffs.index, cutoffs, color=INK, linewidth=1.3, zorder=2)
@@ -111,7 +111,7 @@ def draw_courses(
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
 
 
-# --- The figure of early stopping: every judgement beside its cut-off, one panel a stratum
+# --- The figure of early stopping
 
 MOST_COLUMNS = 9
 
@@ -130,7 +130,7 @@ def draw_rungs(results: Results) -> CaptionedFigure | None:
         draw_stratum(axes, judged, ran_in_full(results, stratum), epochs, colour)
         axes.margins(y=0.09)
         axes.set_xlabel("epoch")
-        axes.set_ylabel(FIGURE_WORDS[search.rank_by])
+        axes.set_ylabel(METRIC_WORDS[search.rank_by])
         if judged.empty:
             note(axes, "no trial reached a rung")
 
@@ -169,7 +169,7 @@ def _rung_caption(results: Results, how_it_is_drawn: str) -> str:
     better = "above" if HIGHER_IS_BETTER[search.rank_by] else "below"
     caption = (
         "At each rung (an epoch) a trial is compared with those trials of its stratum that come earlier in "
-        f"the plan, each by its best {FIGURE_WORDS[search.rank_by]} so far: {rule_words(search.scheduler)}. "
+        f"the plan, each by its best {METRIC_WORDS[search.rank_by]} so far: {rule_words(search.scheduler)}. "
         f"{how_it_is_drawn.format(better=better)}; the star marks the winner."
     )
     if search.replicates > 1:
@@ -183,7 +183,7 @@ def _rung_caption(results: Results, how_it_is_drawn: str) -> str:
 def _rung_legend(filled: str) -> list[Line2D]:
     return [
         Line2D([], [], marker="o", linestyle="none", color=INK, markersize=5, label=filled),
-        Line2D([], [], label="stopped", **hollow(5)),
+        Line2D([], [], label="stopped", **hollow_dots(5)),
         Line2D([], [], color=INK, linewidth=1.1, label="cut-off"),
         Line2D([], [], marker="*", linestyle="none", color=INK, markersize=10, label="winner"),
     ]
@@ -198,22 +198,22 @@ def _in_words(results: Results, stratum: Stratum) -> str:
     return joined([f"{int(r['sum'])} of {int(r['count'])} went on at epoch {e}" for e, r in shown.iterrows()])
 
 
-# --- What other stopping rules would have done: epochs spent against figure lost, stratum by stratum
+# --- Other stopping rules replayed: epochs spent against metric lost
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY)
 SHARE_TICKS = (1, 2, 5, 10, 15, 20, 30, 40, 60, 80, 100)
 SHAPES = ("o", "s", "^", "D", "v", "P")
 
 
-def draw_replay(plays: pd.DataFrame, figure: Metric, *, recorded: str) -> CaptionedFigure:
+def draw_replay(plays: pd.DataFrame, metric: Metric, *, recorded: str) -> CaptionedFigure:
     """Draw every rule as a mark in each stratum.
 
     Parameters
     ----------
     plays : DataFrame
         As `glsweep.sweep.replay.replay` returns it.
-    figure : Figure
-        What ranks.
+    metric : str
+        The one that ranks.
     recorded : str
         Name of the sweep's own rule, which is ringed.
     """
@@ -225,11 +225,11 @@ def draw_replay(plays: pd.DataFrame, figure: Metric, *, recorded: str) -> Captio
     ticks = [tick for tick in SHARE_TICKS if tick >= 0.85 * least]
 
     def draw(axes: Axes, stratum: Stratum) -> None:
-        mine = points[points["stratum"] == stratum.key]
+        here = points[points["stratum"] == stratum.key]
         for family, place in families.items():
-            rules = mine[mine["rule"].map(_family) == family].sort_values("share")
+            rules = here[here["rule"].map(_family) == family].sort_values("share")
             _draw_family(axes, rules, COLOURS[place % len(COLOURS)], SHAPES[place % len(SHAPES)])
-        own = mine[mine["rule"] == recorded]
+        own = here[here["rule"] == recorded]
         axes.plot(
             own["share"], own["regret"], "o", markersize=15, markerfacecolor="none", color=INK, zorder=6
         )
@@ -239,7 +239,7 @@ def draw_replay(plays: pd.DataFrame, figure: Metric, *, recorded: str) -> Captio
         axes.set_xlim(0.85 * least, 115)
         axes.set_ylim(-0.08 * most, 1.08 * most)
         axes.set_xlabel("epochs spent, % of full")
-        axes.set_ylabel(f"{FIGURE_WORDS[figure]} lost")
+        axes.set_ylabel(f"{METRIC_WORDS[metric]} lost")
 
     keys = list(dict.fromkeys(plays["stratum"]))
     drawing = small_multiples([Stratum.parse(key) for key in keys], draw)
@@ -251,8 +251,8 @@ def draw_replay(plays: pd.DataFrame, figure: Metric, *, recorded: str) -> Captio
         name="replay",
         title="Other stopping rules on the same learning curves",
         figure=drawing,
-        caption=_replay_caption(figure, orders),
-        alt=f"Epochs spent against figure lost, for {joined(list(families))}.",
+        caption=_replay_caption(metric, orders),
+        alt=f"Epochs spent against metric lost, for {joined(list(families))}.",
     )
 
 
@@ -264,8 +264,8 @@ def _family(rule: str) -> str:
 
 def _points(plays: pd.DataFrame) -> pd.DataFrame:
     """Return one row a rule and stratum: means over the orders, and the regret's 10 and 90 % quantiles."""
-    shares = plays.assign(share=100 * plays["epochs"] / plays["full_epochs"])
-    grouped = shares.groupby(["rule", "stratum"], sort=False)
+    plays = plays.assign(share=100 * plays["epochs"] / plays["full_epochs"])
+    grouped = plays.groupby(["rule", "stratum"], sort=False)
     return pd.DataFrame(
         {
             "share": grouped["share"].mean(),
@@ -304,7 +304,7 @@ def _replay_legend(families: dict[str, int]) -> list[Line2D]:
     return [*marks, ring]
 
 
-def _replay_caption(figure: Metric, orders: int) -> str:
+def _replay_caption(metric: Metric, orders: int) -> str:
     spread = (
         f"Marks are means over the plan's order and {orders} shuffled ones, bars hold 80 % of them."
         if orders
@@ -313,6 +313,6 @@ def _replay_caption(figure: Metric, orders: int) -> str:
     return (
         "What other rules of early stopping would have done with the same trials, without any training. "
         "Across: epochs spent on the stratum, of those without early stopping. Up: how much worse, in "
-        f"{FIGURE_WORDS[figure]}, the stratum's winner would be. Low and to the left is good. The number at "
+        f"{METRIC_WORDS[metric]}, the stratum's winner would be. Low and to the left is good. The number at "
         f"a mark is the grace in epochs. {spread}"
     )

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from glsweep.config.trial import Stratum
-from glsweep.report import FIGURE_WORDS, joined, sentence
+from glsweep.report import METRIC_WORDS, joined, sentence
 from glsweep.report.figures import (
     HAIRLINE,
     INK,
@@ -50,7 +50,7 @@ def draw_calibration(results: Results) -> CaptionedFigure:
         title="Choice of tau",
         figure=small_multiples(list(results.members), draw),
         caption=(
-            f"{sentence(FIGURE_WORDS[settings.criterion])} on the validation patches against the threshold "
+            f"{sentence(METRIC_WORDS[settings.criterion])} on the validation patches against the threshold "
             f"tau, at {settings.count} values from {settings.lowest:g} to {settings.highest:g}. The dashed "
             f"line marks the best value, which is used on the test split.{remark}"
         ),
@@ -79,10 +79,10 @@ def _draw_curve(axes: Axes, curve: ThresholdCurve, colour: str) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.4 * float(np.nanmax(values, initial=0.05)))
     axes.set_xlabel("tau")
-    axes.set_ylabel(FIGURE_WORDS[curve.criterion])
+    axes.set_ylabel(METRIC_WORDS[curve.criterion])
 
 
-# --- Precision against recall, both within the tolerance, at every threshold
+# --- Precision against recall
 
 EQUAL_F1 = (0.2, 0.4, 0.6, 0.8)
 
@@ -144,7 +144,7 @@ def _draw_equal_f1(axes: Axes) -> None:
         axes.text(1.0, precision[-1], f"F1 {f1:g}", color=SOFT_INK, fontsize=8, ha="right", va="bottom")
 
 
-# --- How far a predicted probability can be taken at its word
+# --- Reliability
 
 FEWEST_PX = 50
 """The share of fewer pixels is chance."""
@@ -215,7 +215,7 @@ def _draw_reliability_of(axes: Axes, measured: ReliabilityCurve, colour: str, wi
     axes.legend(loc="upper left", handlelength=2.4)
 
 
-# --- What is found against what is invented, at every threshold, on whole scenes
+# --- Found against invented, on whole scenes
 
 
 def draw_line_curves(results: Results) -> CaptionedFigure | None:
