@@ -112,7 +112,7 @@ def test_a_member_remembers_where_its_network_comes_from_and_draws(folder: Path)
     member = folder / "study" / "members" / OWN
     card = json.loads((member / "card.json").read_text())
     assert card["architecture"] == "my_nets:TinyNet"
-    assert card["network_parameters"] == {"depth": card["parameters"]["own"]["TinyNet.depth"]}
+    assert card["network_parameters"] == {"depth": card["parameters"]["TinyNet.depth"]}
     scenes = next((folder / "study" / "scenes").rglob("*.tif")).parent
     code, printed, told = ran(folder, "predict", "--model", member, "--scene", scenes, "--out", "lines")
     assert code == 0, printed + told

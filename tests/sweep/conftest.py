@@ -1,19 +1,12 @@
-"""How a small study is started as a user starts it, and what a command prints."""
+"""How a small study is started as a user starts it."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from glsweep.run import main
-
-SMOKE = Path(__file__).parents[1] / "smoke"
-ARGUMENTS = ["--data", str(SMOKE / "card.yaml"), "--space", str(SMOKE / "space.yaml")]
-
-Start = Callable[[Path], "subprocess.Popen[str]"]
+from small_study import ARGUMENTS, Start
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +27,3 @@ def start_study() -> Start:
         )
 
     return start
-
-
-def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """What a command prints that ends well."""
-    assert main([str(argument) for argument in arguments]) == 0
-    printed = capsys.readouterr()
-    assert printed.err == ""
-    return printed.out

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import SMOKE
+from small_study import SMOKE
 
 from glsweep.config.trial import Stratum
 from glsweep.doctor.connection import connected

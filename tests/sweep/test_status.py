@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from conftest import told
 from filelock import FileLock
 from made_configs import study_config
+from small_study import told
 
 from glsweep.run import main
 from glsweep.study import create_study

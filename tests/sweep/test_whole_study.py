@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import ARGUMENTS, Start, told
 from cut_off import Life, everything, kill, look, printed_by, wait_for_epochs
 from filelock import FileLock
 from made_configs import study_config
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
+from small_study import ARGUMENTS, Start, told
 
 import glsweep
 from glsweep.config.space import Asha
