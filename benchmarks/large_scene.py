@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from glsweep.config.data_card import Simulation
 from glsweep.prediction.blend import EMBEDDED, fit_to, open_members, predict_strips
-from glsweep.scenes.probability import probability_raster
+from glsweep.scenes.probability import temporary_probability
 from glsweep.scenes.raster import read_header
 from glsweep.simulation import simulate_scene
 
@@ -114,7 +114,7 @@ def without_network_s(scene: Path, options: Options) -> float:
     begun_s = time.perf_counter()
     with (
         tempfile.TemporaryDirectory() as folder,
-        probability_raster(Path(folder), given.shape, given.transform, header.crs, members=1) as raster,
+        temporary_probability(Path(folder), given.shape, given.transform, header.crs, members=1) as raster,
     ):
         for strip in predict_strips(
             given.read_rows,
@@ -126,7 +126,7 @@ def without_network_s(scene: Path, options: Options) -> float:
             device=device,
         ):
             raster.write(strip.row, strip.probability, strip.interferogram != 0)
-        raster.keep(Path(folder) / "probability.tif")
+        raster.write_cog(Path(folder) / "probability.tif")
         return time.perf_counter() - begun_s
 
 

@@ -17,9 +17,9 @@ from rich.console import Console
 
 from glsweep.checks import CheckRequest, examine
 from glsweep.checks.findings import Findings
-from glsweep.comparison import measure, read_pairs
+from glsweep.comparison import distance_table, read_pairs
 from glsweep.comparison.score import score_data
-from glsweep.comparison.scored_scenes import as_frame
+from glsweep.comparison.scored_scenes import scores_frame
 from glsweep.config import DEMO_SPACE
 from glsweep.config.bands import NoData, check_option
 from glsweep.config.data_card import Simulation
@@ -28,7 +28,7 @@ from glsweep.config.space import load_space
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.command import check_options, open_drawing
 from glsweep.prediction.scene import predict_scene
-from glsweep.scenes.probability import opened_probability
+from glsweep.scenes.probability import open_probability
 from glsweep.scenes.raster import read_header
 from glsweep.scenes.scene import Scene
 from glsweep.search import make_plan
@@ -183,8 +183,8 @@ def predict(
     header = read_header(Path(scene), bands, nodata=nodata)
     with _folder(out) as folder:
         made = predict_scene(header, members, how, folder, lambda _share: None)
-        with opened_probability(made.probability) as raster:
-            probability, transform = raster.whole(), raster.transform
+        with open_probability(made.probability) as raster:
+            probability, transform = raster.first_band(), raster.transform
     return Prediction(
         scene=made.scene,
         probability=probability,
@@ -238,7 +238,7 @@ def score(
     with _folder(out) as folder:
         where = None if root is None else Path(root)
         scores = score_data(named, options, Console(quiet=True), root=where, out=folder, by=by)
-    frame = as_frame(scores.rows)
+    frame = scores_frame(scores.rows)
     frame.attrs["left_out"] = scores.refused
     return frame
 
@@ -272,7 +272,7 @@ def compare(
     Returns
     -------
     DataFrame
-        A row a pair, and the pooled one last where there are several; see `measure`.
+        A row a pair, and the pooled one last where there are several; see `distance_table`.
 
     Raises
     ------
@@ -286,9 +286,9 @@ def compare(
         reference_by=reference_by,
         layer=layer,
         reference_layer=reference_layer,
-        tell=tell,
+        on_remark=tell,
     )
-    return measure(pairs, tolerances_m)
+    return distance_table(pairs, tolerances_m)
 
 
 def _models(model: Models) -> tuple[str, ...]:

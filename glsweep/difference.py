@@ -52,19 +52,19 @@ class TideDates:
         return " ".join(terms) or "0"
 
     def cautions(self) -> list[str]:
-        """Return what speaks against reading the phase as tide alone, a sentence each."""
+        """Return what speaks against reading the phase as tide alone, one sentence each."""
         first, second = self.days[:2], self.days[2:]
         if not self._weights():
             return [f"both are of {first[0]} and {first[1]}: their tides cancel, what is left is noise"]
-        told = []
+        cautions = []
         if set(first) == set(second):
-            told.append("both are of the same dates, in the other order: this is twice one of them")
+            cautions.append("both are of the same dates, in the other order: this is twice one of them")
         days = [(two - one).days for one, two in (first, second)]
         if days[0] != days[1]:
-            told.append(
+            cautions.append(
                 f"A spans {days[0]} days and B {days[1]}: steady flow does not cancel, and looks like a tide"
             )
-        return told
+        return cautions
 
     def _weights(self) -> dict[date, int]:
         weights: Counter[date] = Counter()
@@ -73,8 +73,8 @@ class TideDates:
         return {day: weight for day, weight in sorted(weights.items()) if weight}
 
 
-def given_dates(texts: Sequence[str]) -> TideDates:
-    """Return four dates as they are typed.
+def parse_dates(texts: Sequence[str]) -> TideDates:
+    """Read four dates as the user typed them.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def given_dates(texts: Sequence[str]) -> TideDates:
     return TideDates((one, two, three, four))
 
 
-def pair_in(name: str) -> tuple[date, date] | None:
+def pair_dates(name: str) -> tuple[date, date] | None:
     """Return the two dates in an interferogram's name, each of which may stand there more than once.
 
     Raises
@@ -106,13 +106,13 @@ def pair_in(name: str) -> tuple[date, date] | None:
     return (days[0], days[1]) if len(days) == 2 else None
 
 
-def four_in(name: str) -> TideDates | None:
+def four_dates(name: str) -> TideDates | None:
     """Return the four dates in a double difference's name, if so many stand there."""
     days = dates_in(name)
     return TideDates((days[0], days[1], days[2], days[3])) if len(days) == 4 else None
 
 
-# --- The command `difference`: checked before anything is read at length, then written and told
+# --- The command
 
 SUFFIXES = (".tif", ".tiff")
 
@@ -128,18 +128,18 @@ def take_difference(
     bands_of_second: str,
     force: bool,
 ) -> Path:
-    """Write the double difference of two interferograms, tell what was done, and return its file.
+    """Write the double difference of two interferograms, print what was done, and return its file.
 
     Parameters
     ----------
     first, second : Path
         The interferograms.
     console : Console
-        Where all is told.
+        Where the summary is printed.
     out : Path or None
         A GeoTIFF, or the folder of one that is named after the dates; None for this folder.
     dates : sequence of str or None
-        All four, where names do not tell them.
+        All four, where the names do not hold them.
     bands, bands_of_second : str
         What the rasters' bands hold, see `config.bands.parse_bands`.
     force : bool
@@ -164,7 +164,7 @@ def take_difference(
     a, b = read_header(first, bands), read_header(second, bands_of_second)
     difference = open_difference(a, b)
     share = difference.write(target, _tags(a, b, known, sensor))
-    for line in _told(difference, known):
+    for line in _summary_lines(difference, known):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     for line in _cautions(known):
         console.print(line, style="yellow", highlight=False, soft_wrap=True)
@@ -180,11 +180,11 @@ def take_difference(
 
 
 def _dates(first: Path, second: Path, named: Path | None, given: Sequence[str] | None) -> TideDates | None:
-    """Return the dates as they are given, or as the names tell; None where only a name of one's own helps."""
+    """Return the dates that are given, or those in the names; None where only `--out` names the file."""
     if given:
-        known: TideDates | None = given_dates(given)
+        known: TideDates | None = parse_dates(given)
     else:
-        pairs = [pair_in(path.stem) for path in (first, second)]
+        pairs = [pair_dates(path.stem) for path in (first, second)]
         one, two = pairs
         known = TideDates((*one, *two)) if one and two else None
         if known is None and named is None:
@@ -196,9 +196,9 @@ def _dates(first: Path, second: Path, named: Path | None, given: Sequence[str] |
     if named is None:
         return known
     if known is None:
-        return four_in(named.stem)
-    says = dates_in(named.stem)
-    if says and set(says) != set(known.days):
+        return four_dates(named.stem)
+    in_name = dates_in(named.stem)
+    if in_name and set(in_name) != set(known.days):
         raise ConfigError(
             f"--out {named}: names other dates than the interferograms have ({known.listed}); mend the "
             "name, or say with --dates which are right"
@@ -262,17 +262,17 @@ def _tags(a: RasterHeader, b: RasterHeader, known: TideDates | None, sensor: Sen
     return tags | {"TIFFTAG_SOFTWARE": f"glsweep {__version__}"}
 
 
-def _told(difference: DoubleDifference, known: TideDates | None) -> list[str]:
+def _summary_lines(difference: DoubleDifference, known: TideDates | None) -> list[str]:
     first, second = difference.first, difference.second
-    told = [
-        f"A  {first.header.path.name}: {_as_read(first, difference)}",
-        f"B  {second.header.path.name}: {_as_read(second, difference)}",
+    lines = [
+        f"A  {first.header.path.name}: {_how_resampled(first, difference)}",
+        f"B  {second.header.path.name}: {_how_resampled(second, difference)}",
         f"magnitude: {_magnitude(difference)}",
     ]
-    return [*told, f"tide: {known.tide}"] if known is not None else told
+    return [*lines, f"tide: {known.tide}"] if known is not None else lines
 
 
-def _as_read(one: Resampled, difference: DoubleDifference) -> str:
+def _how_resampled(one: Resampled, difference: DoubleDifference) -> str:
     averaged = f"{one.looks} x {one.looks} pixels averaged to one" if one.looks > 1 else ""
     if one.corner is None:
         how = "interpolated as complex numbers to the grid of A"

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and a look at where results go before any work is done."""
+"""Files written whole or not at all, and checks of where results go."""
 
 import json
 import os
@@ -31,21 +31,21 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    beside = folder / target.name
+    temporary = folder / target.name
     try:
-        yield beside
-        if target.is_dir() and beside.exists():
+        yield temporary
+        if target.is_dir() and temporary.exists():
             # Renamed, not removed: a process killed while it removes leaves half a folder.
             target.replace(folder / f"{target.name}.old")
-        beside.replace(target)
+        temporary.replace(target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_text(target: Path, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
-    with replacing(target) as beside:
-        beside.write_text(text, encoding="utf-8")
+    with replacing(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(target: Path, value: Any) -> None:
@@ -58,8 +58,7 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-# --- Where results go is looked at before any work is done: a file in a folder's place costs nothing
-#     then
+# --- Checks before any work is done, of where its results go
 
 
 def check_output_folder(option: str, path: Path) -> None:
@@ -68,7 +67,7 @@ def check_output_folder(option: str, path: Path) -> None:
     Parameters
     ----------
     option : str
-        What the user calls it, such as `--out`.
+        The option that names it, such as `--out`.
     path : Path
         The folder.
 
@@ -99,7 +98,7 @@ def check_output_file(option: str, path: Path, inputs: Iterable[Path] = ()) -> N
 
 
 def check_output_storage(option: str, storage: str | None) -> None:
-    """Make sure the same of a folder that may also be an address such as `s3://bucket/folder`.
+    """Make sure the same of a storage that may also be an address such as `s3://bucket/folder`.
 
     Raises
     ------
@@ -111,7 +110,7 @@ def check_output_storage(option: str, storage: str | None) -> None:
 
 
 def _check_above(option: str, path: Path, folder: Path) -> None:
-    """Make sure that what there is of a folder, or above it, is a folder that can be written to."""
+    """Make sure that the folder, or the nearest one above it that exists, can be written to."""
     nearest = next(
         above for above in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(above)
     )

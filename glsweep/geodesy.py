@@ -40,11 +40,11 @@ class Vertices(NamedTuple):
     xy : float64 array (N, 2)
         On the lines' map.
     ahead : float64 array (N, 2)
-        From each vertex to the next, the short way round where the map is one of degrees.
+        From each vertex to the next; on a map in degrees, the short way round.
     joined : bool array (N,)
         Whether the next vertex is of the same line.
     line : int array (N,)
-        Of which line it is.
+        The number of its line.
     """
 
     xy: Points
@@ -53,7 +53,7 @@ class Vertices(NamedTuple):
     line: npt.NDArray[np.int64]
 
 
-def in_space(xy: Points, crs: CRS | None) -> Points:
+def earth_centred(xy: Points, crs: CRS | None) -> Points:
     """Return Earth-centred coordinates of points on a map.
 
     Parameters
@@ -71,32 +71,32 @@ def in_space(xy: Points, crs: CRS | None) -> Points:
     if crs is None:
         return xy
     if crs.is_bound:
-        # Taken to space at once, a point would keep the height that its own ellipsoid has over WGS84's.
+        # In one step, a point would keep its own ellipsoid's height above that of WGS84.
         to_degrees = _transformer(crs, CRS.from_epsg(WGS84))
         if to_degrees is None:
             return np.full((len(xy), 3), np.nan)
         xy, crs = np.column_stack(to_degrees.transform(*xy.T)), CRS.from_epsg(WGS84)
-    to_space = _transformer(crs, CRS.from_epsg(EARTH_CENTRED))
-    if to_space is None:
+    to_earth_centred = _transformer(crs, CRS.from_epsg(EARTH_CENTRED))
+    if to_earth_centred is None:
         return np.full((len(xy), 3), np.nan)
-    space = np.column_stack(to_space.transform(xy[:, 0], xy[:, 1], np.zeros(len(xy))))
+    xyz = np.column_stack(to_earth_centred.transform(xy[:, 0], xy[:, 1], np.zeros(len(xy))))
     # PROJ says inf, of which no difference can be taken.
-    return np.where(np.isfinite(space), space, np.nan)
+    return np.where(np.isfinite(xyz), xyz, np.nan)
 
 
 def arc_m(straight_m: Metres, crs: CRS | None) -> Metres:
-    """Return the distances over the ground that belong to straight ones through it."""
+    """Return distances along the ground, given straight ones through the Earth."""
     if crs is None:
         return straight_m
     return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.minimum(straight_m / 2 / EARTH_RADIUS_M, 1.0)))
 
 
-def degrees(xy: Points, crs: CRS) -> Points:
+def lon_lat(xy: Points, crs: CRS) -> Points:
     """Return longitudes and latitudes in degrees (WGS84), (N, 2); not finite where there is no such place."""
-    # By way of space: from degrees to degrees PROJ would let a latitude of 95 pass.
+    # By way of Earth-centred coordinates: from degrees to degrees PROJ would let a latitude of 95 pass.
     to_degrees = _transformer(CRS.from_epsg(EARTH_CENTRED), CRS.from_epsg(WGS84))
     assert to_degrees is not None, "both are PROJ's own"
-    return np.column_stack(to_degrees.transform(*in_space(xy, crs).T)[:2])
+    return np.column_stack(to_degrees.transform(*earth_centred(xy, crs).T)[:2])
 
 
 def fine_vertices(lines: Shapes, crs: CRS | None, longest_m: float) -> Vertices:
@@ -116,7 +116,7 @@ def fine_vertices(lines: Shapes, crs: CRS | None, longest_m: float) -> Vertices:
         On the ground.
     """
     xy, line = shapely.get_coordinates(np.array(lines, dtype=object), return_index=True)
-    return _finer(xy, line, crs, longest_m)
+    return _densified(xy, line, crs, longest_m)
 
 
 def lengths_m(lines: Shapes, crs: CRS | None) -> Metres:
@@ -124,7 +124,7 @@ def lengths_m(lines: Shapes, crs: CRS | None) -> Metres:
     if not len(lines):
         return np.zeros(0)
     vertices = fine_vertices(lines, crs, FINE_M)
-    pieces_m = np.linalg.norm(np.diff(in_space(vertices.xy, crs), axis=0), axis=1)
+    pieces_m = np.linalg.norm(np.diff(earth_centred(vertices.xy, crs), axis=0), axis=1)
     joined = vertices.joined[:-1]
     return np.bincount(vertices.line[:-1][joined], pieces_m[joined], len(lines)).astype(np.float64)
 
@@ -134,12 +134,12 @@ def area_m2(polygon: Polygon, crs: CRS | None) -> float:
     if crs is None:
         return float(polygon.area)
     ellipsoid = pyproj.Geod(ellps="WGS84")
-    rings = (degrees(shapely.get_coordinates(ring), crs) for ring in (polygon.exterior, *polygon.interiors))
+    rings = (lon_lat(shapely.get_coordinates(ring), crs) for ring in (polygon.exterior, *polygon.interiors))
     outer, *holes = (abs(ellipsoid.polygon_area_perimeter(*ring.T)[0]) for ring in rings)
     return float(outer - sum(holes))
 
 
-def moved(shapes: Shapes, source: CRS, target: CRS) -> npt.NDArray[np.object_]:
+def reproject(shapes: Shapes, source: CRS, target: CRS) -> npt.NDArray[np.object_]:
     """Return lines or polygons on another map, with vertices added where they would cut a corner there.
 
     Coordinates are not finite where a point has no place on the other map.
@@ -160,7 +160,7 @@ def moved(shapes: Shapes, source: CRS, target: CRS) -> npt.NDArray[np.object_]:
         return there
     kind, xy, (ends, *whole) = shapely.to_ragged_array(shapely.force_2d(there))
     part = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
-    vertices = _finer(xy, part, source, FINE_M)
+    vertices = _densified(xy, part, source, FINE_M)
     transformer = _transformer(source, target)
     lost = np.full_like(vertices.xy, np.nan)
     xy = np.column_stack(transformer.transform(*vertices.xy.T)) if transformer else lost
@@ -168,18 +168,18 @@ def moved(shapes: Shapes, source: CRS, target: CRS) -> npt.NDArray[np.object_]:
     return np.asarray(shapely.from_ragged_array(kind, xy, (ends, *whole)))
 
 
-def _finer(xy: Points, line: npt.NDArray[np.int64], crs: CRS | None, longest_m: float) -> Vertices:
-    vertices = _linked(xy, line, crs)
+def _densified(xy: Points, line: npt.NDArray[np.int64], crs: CRS | None, longest_m: float) -> Vertices:
+    vertices = _linked_vertices(xy, line, crs)
     if crs is not None and crs.is_geographic:
         turn_rad = np.abs(vertices.ahead[:, 0]) * crs.axis_info[0].unit_conversion_factor
-        vertices = _linked(*_divided(vertices, turn_rad / FINE_RAD), crs)
-    space = in_space(vertices.xy, crs)
-    straight_m = np.zeros(len(space))
-    straight_m[:-1] = np.linalg.norm(np.diff(space, axis=0), axis=1)
-    return _linked(*_divided(vertices, np.nan_to_num(straight_m) / longest_m), crs)
+        vertices = _linked_vertices(*_subdivided(vertices, turn_rad / FINE_RAD), crs)
+    xyz = earth_centred(vertices.xy, crs)
+    straight_m = np.zeros(len(xyz))
+    straight_m[:-1] = np.linalg.norm(np.diff(xyz, axis=0), axis=1)
+    return _linked_vertices(*_subdivided(vertices, np.nan_to_num(straight_m) / longest_m), crs)
 
 
-def _linked(xy: Points, line: npt.NDArray[np.int64], crs: CRS | None) -> Vertices:
+def _linked_vertices(xy: Points, line: npt.NDArray[np.int64], crs: CRS | None) -> Vertices:
     """Return vertices with the way from each to the next."""
     joined = np.zeros(len(xy), np.bool_)
     joined[:-1] = line[1:] == line[:-1]
@@ -192,7 +192,7 @@ def _linked(xy: Points, line: npt.NDArray[np.int64], crs: CRS | None) -> Vertice
     return Vertices(xy, ahead, joined, line)
 
 
-def _divided(vertices: Vertices, parts: npt.NDArray[np.float64]) -> tuple[Points, npt.NDArray[np.int64]]:
+def _subdivided(vertices: Vertices, parts: npt.NDArray[np.float64]) -> tuple[Points, npt.NDArray[np.int64]]:
     """Return the vertices with the way to the next one divided into so many parts, rounded up."""
     count = np.where(vertices.joined, np.maximum(np.ceil(parts), 1), 1).astype(np.int64)
     part = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
@@ -203,51 +203,51 @@ def _divided(vertices: Vertices, parts: npt.NDArray[np.float64]) -> tuple[Points
 
 @lru_cache(maxsize=64)
 def _transformer(source: CRS, target: CRS) -> Transformer | None:
-    """Return what takes points from one map to another; None where one of them is of no place on Earth."""
+    """Return the transformation from one map to another; None where one of them is of no place on Earth."""
     try:
         return Transformer.from_crs(source.to_2d(), target, always_xy=True)
     except ProjError:
         return None
 
 
-# --- How long a metre of a map is on the ground, and which map is true where another is not
+# --- The scale of a map, and maps that are true to scale
 
 ADMITTED_ERROR = 0.05
-"""Of lengths. Polar stereographic, the map of the field, is 4 % off at 60 degrees and 3 % at its pole."""
+"""Of lengths. The usual polar stereographic map is 4 % off at 60 degrees and 3 % at its pole."""
 POLAR_LATITUDE_DEG = 60.0
 SOUTH_POLAR, NORTH_POLAR = "EPSG:3031", "EPSG:3413"
 UTM_ZONE_DEG = 6.0
 STEP_M = 10.0
-ALIKE = 1.01
-"""Web Mercator, which takes the Earth for a ball, stretches its axes so far differently."""
+SAME_SCALE = 1.01
+"""Web Mercator, which takes the Earth for a sphere, stretches its two axes almost this differently."""
 
 
 class MapScale(NamedTuple):
-    """What a metre of a map is on the ground at one point, in the directions where it is least and most."""
+    """The length on the ground of a metre on the map at one point, least and most over all directions."""
 
     least: float
     most: float
 
     @property
-    def is_true(self) -> bool:
-        """Whether lengths on the map are right within the error that is admitted."""
+    def is_true_to_scale(self) -> bool:
+        """Whether lengths on the map are right within `ADMITTED_ERROR`."""
         return self.least >= 1 / (1 + ADMITTED_ERROR) and self.most <= 1 + ADMITTED_ERROR
 
-    def told(self, length_m: float) -> str:
-        """Return what a length on the map is on the ground, in words."""
-        if self.most < ALIKE * self.least:
+    def in_words(self, length_m: float) -> str:
+        """Return in words how long a length on the map is on the ground."""
+        if self.most < SAME_SCALE * self.least:
             return f"{math.sqrt(self.least * self.most) * length_m:.3g} m"
         return f"{self.least * length_m:.3g} m one way and {self.most * length_m:.3g} m the other"
 
 
 def map_scale(x: float, y: float, crs: CRS) -> MapScale:
-    """Return the scale of a map in metres at one point, not a number where it shows no place on Earth.
+    """Return the scale of a map in metres at one point, NaN where the point is no place on Earth.
 
-    Both axes count, and all directions between them: Mercator stretches both alike, an
+    Both axes count, and all directions between them: Mercator stretches both equally, an
     equidistant map only one, and a sinusoidal map shears.
     """
     steps = STEP_M * np.array([[-1.0, 0], [1, 0], [0, -1], [0, 1]])
-    west, east, south, north = in_space(np.array([x, y]) + steps, crs)
+    west, east, south, north = earth_centred(np.array([x, y]) + steps, crs)
     along_axes = np.stack([east - west, north - south]) / (2 * STEP_M)
     if not np.isfinite(along_axes).all():
         return MapScale(math.nan, math.nan)
@@ -255,14 +255,14 @@ def map_scale(x: float, y: float, crs: CRS) -> MapScale:
     return MapScale(float(least), float(most))
 
 
-def place(x: float, y: float, crs: CRS) -> tuple[float, float] | None:
+def point_lon_lat(x: float, y: float, crs: CRS) -> tuple[float, float] | None:
     """Return longitude and latitude in degrees of a point on a map; None where it is no place on Earth."""
-    longitude, latitude = degrees(np.array([[x, y]]), crs)[0]
+    longitude, latitude = lon_lat(np.array([[x, y]]), crs)[0]
     return (float(longitude), float(latitude)) if math.isfinite(longitude + latitude) else None
 
 
-def true_map(longitude: float, latitude: float) -> str:
-    """Return the code of a map that is true at a place: polar stereographic, or its UTM zone."""
+def suitable_crs(longitude: float, latitude: float) -> str:
+    """Return the code of a map that is true to scale at a place: polar stereographic, or its UTM zone."""
     if abs(latitude) >= POLAR_LATITUDE_DEG:
         return NORTH_POLAR if latitude > 0 else SOUTH_POLAR
     zone = int((longitude + 180) % 360 // UTM_ZONE_DEG) + 1
@@ -272,15 +272,15 @@ def true_map(longitude: float, latitude: float) -> str:
 def metric_crs(lines: Sequence[LineString], crs: CRS) -> CRS:
     """Return the lines' own map where its metres are true in their midst, else a map that is true there."""
     xy = shapely.get_coordinates(np.array(lines, dtype=object))
-    space = in_space(xy, crs)
-    x, y = xy[np.argmin(np.linalg.norm(space - space.mean(axis=0), axis=1))]
+    xyz = earth_centred(xy, crs)
+    x, y = xy[np.argmin(np.linalg.norm(xyz - xyz.mean(axis=0), axis=1))]
     in_metres = crs.is_projected and crs.axis_info[0].unit_conversion_factor == 1
-    if in_metres and map_scale(x, y, crs).is_true:
+    if in_metres and map_scale(x, y, crs).is_true_to_scale:
         return crs
-    return CRS.from_user_input(true_map(*degrees(np.array([[x, y]]), crs)[0]))
+    return CRS.from_user_input(suitable_crs(*lon_lat(np.array([[x, y]]), crs)[0]))
 
 
-def told_place(longitude: float, latitude: float) -> str:
+def place_in_words(longitude: float, latitude: float) -> str:
     """Return a place in words, such as 73.5 S 110.2 W."""
     longitude = (longitude + 180) % 360 - 180
     return (

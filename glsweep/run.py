@@ -24,7 +24,7 @@ from glsweep.config.data_card import DataCard
 from glsweep.config.space import SearchSpace, load_space
 from glsweep.errors import ConfigError, GlsweepError, StudyError
 from glsweep.files import check_output_folder, check_output_storage
-from glsweep.scenes.cards import join_further, load_data, moved_to
+from glsweep.scenes.cards import join_test_data, load_data, with_root
 from glsweep.search import make_plan
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.signals import Ending, ending_in_order, ignore_further_signals
@@ -245,8 +245,8 @@ def _card(options: Options, known: Study | None) -> DataCard:
         return load_data(options.data or (DEMO_CARD,), options.test_data, root=options.root)
     card = known.config.card
     if options.root is not None:
-        card = moved_to(card, options.root)
-    return join_further(card, options.test_data) if options.test_data else card
+        card = with_root(card, options.root)
+    return join_test_data(card, options.test_data) if options.test_data else card
 
 
 def _make(directory: Path, config: StudyConfig, plan: Plan, first: Stage) -> Study:
@@ -261,7 +261,7 @@ def _make(directory: Path, config: StudyConfig, plan: Plan, first: Stage) -> Stu
 def _extend(study: Study, asked: StudyConfig, source: Path, console: Console) -> tuple[Study, Plan]:
     """Make the study what is asked for, and tell how it differs from what it was."""
     from glsweep.patches.prepare import check_data, check_extended_data
-    from glsweep.patches.store import sizes_lacking
+    from glsweep.patches.store import missing_sizes
     from glsweep.sweep.records import read_records
 
     changes = check_extension(study, asked)
@@ -270,7 +270,7 @@ def _extend(study: Study, asked: StudyConfig, source: Path, console: Console) ->
     plan = make_plan(extended.config.space, seed=asked.seed, source=source, begun=begun)
     sizes_px = patch_sizes_px(plan.strata)
     is_cut_again = any("prepare" in change.stale for change in changes)
-    if study.has_begun and (is_cut_again or sizes_lacking(study, sizes_px)):
+    if study.has_begun and (is_cut_again or missing_sizes(study, sizes_px)):
         check_extended_data(extended, sizes_px)
     elif is_cut_again:
         check_data(extended, sizes_px)

@@ -71,9 +71,9 @@ def _check_some_survive(study: Study, stage: Stage) -> None:
 
 def _lacks_patches(study: Study, context: Context) -> bool:
     """Whether patches of a further size are to be cut, or some were deleted to save room."""
-    from glsweep.patches.store import sizes_lacking
+    from glsweep.patches.store import missing_sizes
 
-    return bool(sizes_lacking(study, patch_sizes_px(context.plan.strata)))
+    return bool(missing_sizes(study, patch_sizes_px(context.plan.strata)))
 
 
 def _simulate(study: Study, _context: Context) -> StageSummary:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyproj import CRS
 from shapely import LineString, Polygon
 
-from glsweep.geodesy import arc_m, area_m2, fine_vertices, in_space, lengths_m, moved
+from glsweep.geodesy import arc_m, area_m2, earth_centred, fine_vertices, lengths_m, reproject
 
 DEGREES = CRS.from_epsg(4326)
 MAPS = ["EPSG:3031", "EPSG:3857", "EPSG:4087", "EPSG:6932", "ESRI:54009", "EPSG:32720", "EPSG:4326"]
@@ -33,7 +33,7 @@ def test_straight_through_the_earth_and_back_to_its_surface_is_the_geodesic(
     longitude, latitude, azimuth, apart_m
 ):
     other = GEOD.fwd(longitude, latitude, azimuth, apart_m)[:2]
-    one, two = in_space(np.array([(longitude, latitude), other]), DEGREES)
+    one, two = earth_centred(np.array([(longitude, latitude), other]), DEGREES)
     found_m = arc_m(np.linalg.norm(two - one), DEGREES)
     assert found_m == pytest.approx(apart_m, rel=2e-6, abs=1e-6)
 
@@ -69,7 +69,7 @@ def test_a_line_in_degrees_follows_the_parallel_and_crosses_the_antimeridian(lon
     (found_m,) = lengths_m([line], DEGREES)
     assert found_m == pytest.approx(parallel_m(latitude, 40), rel=2e-5)
     crs = CRS.from_epsg(3031 if latitude < 0 else 3413)
-    (there,) = moved([line], DEGREES, crs)
+    (there,) = reproject([line], DEGREES, crs)
     assert lengths_m([there], crs)[0] == pytest.approx(found_m, rel=1e-6)
     radius_m = np.hypot(*shapely.get_coordinates(there).T)
     np.testing.assert_allclose(radius_m, radius_m[0])
@@ -89,7 +89,9 @@ def test_no_piece_is_longer_than_is_asked_for(crs, longest_m):
     xy = on_map(crs, (-60, -74), (-59.5, -74.3), (-59.5, -74.301))
     target = CRS.from_user_input(crs)
     vertices = fine_vertices([LineString(xy), LineString(xy[:2])], target, longest_m)
-    pieces_m = np.linalg.norm(np.diff(in_space(vertices.xy, target), axis=0), axis=1)[vertices.joined[:-1]]
+    pieces_m = np.linalg.norm(np.diff(earth_centred(vertices.xy, target), axis=0), axis=1)[
+        vertices.joined[:-1]
+    ]
     assert pieces_m.max() <= 1.01 * longest_m
     assert set(map(tuple, xy)) <= set(map(tuple, vertices.xy)), "what was clicked stays"
     assert vertices.joined.sum() == len(vertices.xy) - 2
@@ -122,9 +124,9 @@ def test_a_ring_around_the_pole_holds_the_pole():
     ],
 )
 def test_what_is_no_place_on_earth_is_not_finite(crs, point):
-    assert not np.isfinite(in_space(np.array([point], float), CRS.from_user_input(crs))).any()
+    assert not np.isfinite(earth_centred(np.array([point], float), CRS.from_user_input(crs))).any()
     line = LineString([point, (point[0] + 1, point[1])])
-    assert not np.isfinite(shapely.get_coordinates(moved([line], CRS(crs), CRS.from_epsg(3031)))).any()
+    assert not np.isfinite(shapely.get_coordinates(reproject([line], CRS(crs), CRS.from_epsg(3031)))).any()
 
 
 @pytest.mark.parametrize(
@@ -136,8 +138,8 @@ def test_what_is_no_place_on_earth_is_not_finite(crs, point):
 )
 def test_a_point_on_another_ellipsoid_lies_on_the_ground(crs):
     place = (-110, -75)
-    there = in_space(on_map(crs, place), CRS(crs))
-    np.testing.assert_allclose(there, in_space(np.array([place], float), DEGREES), rtol=0, atol=0.2)
+    there = earth_centred(on_map(crs, place), CRS(crs))
+    np.testing.assert_allclose(there, earth_centred(np.array([place], float), DEGREES), rtol=0, atol=0.2)
 
 
 def test_polygons_are_moved_along_their_parallels_and_meridians():
@@ -145,8 +147,8 @@ def test_polygons_are_moved_along_their_parallels_and_meridians():
     shell, hole = [(-120, -72), (-80, -72), (-80, -78), (-120, -78)], [(-101, -74), (-99, -74), (-99, -75)]
     polygon, other = Polygon(shell, [hole]), shapely.box(170, -80, 200, -79)
     crs = CRS.from_epsg(3031)
-    (there,) = moved([polygon], DEGREES, crs)
-    both = moved([shapely.MultiPolygon([polygon, other]), shapely.MultiPolygon([other])], DEGREES, crs)
+    (there,) = reproject([polygon], DEGREES, crs)
+    both = reproject([shapely.MultiPolygon([polygon, other]), shapely.MultiPolygon([other])], DEGREES, crs)
     assert there.is_valid and shapely.is_valid(both).all()
     assert len(there.interiors) == 1
     dense_m2 = [abs(area_m2(shapely.segmentize(one, 0.01), DEGREES)) for one in (polygon, other)]

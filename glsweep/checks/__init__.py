@@ -1,4 +1,4 @@
-"""The command `check`: every file of a data set is read, and every fault is collected."""
+"""The command `check`: reads every file of a data set, and collects every fault."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glsweep.checks.findings import Findings, SceneFindings, SceneNote
-from glsweep.checks.notes import compare_scenes, no_collar_at_all, scene_notes
+from glsweep.checks.notes import compare_scenes, missing_collar_note, scene_notes
 from glsweep.checks.pixels import describe_lines, describe_pixels, raster_facts
 from glsweep.config.bands import NoData
 from glsweep.config.data_card import DataCard, Layout, LineRule
@@ -29,7 +29,7 @@ BELONGING = (".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".qmd", ".x
 
 
 def other_files(folder: Path, known: Collection[Path]) -> Iterator[str]:
-    """Yield what each file of a folder is, those that are known, hidden or parts of others aside."""
+    """Yield what each further file of a folder is; hidden files and parts of others are left out."""
     for path in sorted(folder.iterdir()):
         is_part = path.suffix.lower() in BELONGING or path.name.startswith(".")
         if path.is_file() and path not in known and not is_part:
@@ -51,14 +51,14 @@ def _what_is(path: Path) -> str:
     return "no scene and no lines; not used"
 
 
-# --- Read every file of a data set, keep on after a fault, and collect all of them
+# --- The check itself: it goes on after a fault
 
 CARDS = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True)
 class CheckRequest:
-    """What a user asks of a check beside the data's name.
+    """The options of a check.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class CheckRequest:
     root : Path or None
         Where the scenes are, instead of the card's `root`.
     bands : str or None
-        What the rasters' bands hold, instead of what the card says.
+        What the rasters' bands are, instead of what the card says.
     nodata : float, "as_tagged" or None
         What stands for no data, instead of what the card says.
     """
@@ -77,16 +77,16 @@ class CheckRequest:
     bands: str | None = None
     nodata: NoData = None
 
-    def applied(self, card: DataCard) -> DataCard:
+    def applied_to(self, card: DataCard) -> DataCard:
         """Return the card with its rasters read as the user says."""
         if card.parts:
-            return card.model_copy(update={"parts": tuple(map(self.applied, card.parts))})
-        given = {"bands": self.bands, "nodata": self.nodata}
-        said = {key: value for key, value in given.items() if value is not None}
-        return card.model_copy(update={"layout": card.layout.model_copy(update=said)})
+            return card.model_copy(update={"parts": tuple(map(self.applied_to, card.parts))})
+        options = {"bands": self.bands, "nodata": self.nodata}
+        overrides = {key: value for key, value in options.items() if value is not None}
+        return card.model_copy(update={"layout": card.layout.model_copy(update=overrides)})
 
 
-def examine(data: Path, space: SearchSpace, asked: CheckRequest) -> Findings:
+def examine(data: Path, space: SearchSpace, request: CheckRequest) -> Findings:
     """Read all that a study of `data` would read, and more: every header, line and pixel.
 
     Parameters
@@ -95,7 +95,7 @@ def examine(data: Path, space: SearchSpace, asked: CheckRequest) -> Findings:
         A data card, a folder, or one raster.
     space : SearchSpace
         Its patches are what the data must give.
-    asked : Asked
+    request : CheckRequest
         Patch sizes, and how the data is to be read.
 
     Raises
@@ -108,16 +108,16 @@ def examine(data: Path, space: SearchSpace, asked: CheckRequest) -> Findings:
         findings.faults.append(
             "is one file; a study needs a folder of scenes with their lines, or a data card"
         )
-        _examine_rasters_alone([data], findings, asked)
+        _examine_rasters_alone([data], findings, request)
         return findings
     try:
-        card = asked.applied(load_card(data, root=asked.root))
+        card = request.applied_to(load_card(data, root=request.root))
     except DataError as error:
-        findings.faults.append(_short(error, data))
+        findings.faults.append(_without_path(error, data))
         where = scenes_folder(data)
         choice = rasters_of_folder(where)
         findings.passed_over += map(str, choice.passed_over)
-        _examine_rasters_alone(choice.taken, findings, asked)
+        _examine_rasters_alone(choice.taken, findings, request)
         known = {*choice.taken, *(path for line in choice.passed_over for path in line.paths)}
         findings.others += other_files(data, known)
         return findings
@@ -125,18 +125,18 @@ def examine(data: Path, space: SearchSpace, asked: CheckRequest) -> Findings:
         if data_set.root is None:
             findings.notes.append(f"{data_set.name} is simulated within each study; nothing to read yet")
         else:
-            _examine_data_set(data_set, data_set.root, findings, asked.sizes_px, row)
+            _examine_data_set(data_set, data_set.root, findings, request.sizes_px, row)
     if findings.is_usable:
-        _try_study(card, space, asked.sizes_px, findings)
+        _try_study(card, space, request.sizes_px, findings)
     return findings
 
 
-def _examine_rasters_alone(rasters: Sequence[Path], findings: Findings, asked: CheckRequest) -> None:
+def _examine_rasters_alone(rasters: Sequence[Path], findings: Findings, request: CheckRequest) -> None:
     """Look at rasters that no study can use as they are."""
-    layout = Layout(bands=asked.bands or "auto", nodata=asked.nodata)
+    layout = Layout(bands=request.bands or "auto", nodata=request.nodata)
     scenes = []
     for path in rasters:
-        found, header = _open_raster(path, layout, None, asked.sizes_px)
+        found, header = _open_raster(path, layout, None, request.sizes_px)
         _describe(found, header, None, "all_touched")
         scenes.append(found)
     findings.scenes += scenes
@@ -198,7 +198,7 @@ def _npz_findings(entry: SceneEntry) -> SceneFindings:
 
 
 def _open_entries(card: DataCard, root: Path, findings: Findings, row: int) -> dict[str, SceneEntry]:
-    """Join the scenes to their lines; none are returned where a study would stop at that."""
+    """Join the scenes to their lines; return nothing where a study would stop here."""
     try:
         catalogue = open_catalogue(root, card, row=row)
     except DataError as error:
@@ -221,28 +221,28 @@ def _describe(
         if entry is not None:
             describe_lines(entry, found, has_data, rule)
     except DataError as error:
-        found.faults.append(_short(error, header.path))
+        found.faults.append(_without_path(error, header.path))
     found.notes += scene_notes(found)
 
 
 def _compare(scenes: Sequence[SceneFindings], findings: Findings) -> None:
     compare_scenes(scenes)
-    no_collar = no_collar_at_all(scenes)
+    no_collar = missing_collar_note(scenes)
     if no_collar is not None:
         findings.notes.append(no_collar)
 
 
 def _check_sums(card: DataCard, root: Path, findings: Findings) -> None:
-    for name, wanted in card.checksums.items():
+    for name, expected in card.checksums.items():
         path = root / name
         if not path.is_file():
             findings.faults.append(f"{path}: is not there, though the data card lists it; obtain it again")
             continue
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != wanted.lower():
+        if found != expected.lower():
             findings.faults.append(
-                f"{path}: its SHA-256 is {found[:12]}..., the data card says {wanted[:12]}...; obtain it "
+                f"{path}: its SHA-256 is {found[:12]}..., the data card says {expected[:12]}...; obtain it "
                 "again"
             )
 
@@ -251,14 +251,14 @@ def _note_lines(catalogue: Catalogue, findings: Findings) -> None:
     facts = catalogue.findings()
     by_scene = facts.rows_without_geometry_by_scene
     if by_scene:
-        told = ", ".join(f"{name} ({count})" for name, count in by_scene.items())
+        names = ", ".join(f"{name} ({count})" for name, count in by_scene.items())
         findings.notes.append(
             f"{facts.rows_without_geometry} of {facts.line_rows} rows of lines have no geometry and "
-            f"fall away: {told}"
+            f"fall away: {names}"
         )
     if facts.rows_without_scene:
-        told = ", ".join(name or "(no name)" for name in facts.rows_without_scene)
-        findings.notes.append(f"rows that name no scene here fall away: {told}")
+        names = ", ".join(name or "(no name)" for name in facts.rows_without_scene)
+        findings.notes.append(f"rows that name no scene here fall away: {names}")
     findings.notes += [remark for remark in catalogue.remarks if remark not in findings.notes]
     if facts.scenes_without_position:
         count = len(facts.scenes_without_position)
@@ -280,5 +280,5 @@ def _try_study(card: DataCard, space: SearchSpace, sizes_px: Sequence[int], find
         findings.faults.append(str(error))
 
 
-def _short(error: Exception, path: Path) -> str:
+def _without_path(error: Exception, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ").removeprefix(f"{path.resolve()}: ")

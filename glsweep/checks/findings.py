@@ -17,13 +17,13 @@ class SceneNote(NamedTuple):
     Attributes
     ----------
     kind : str
-        In a few words, for the contact sheet; alike for all scenes of which it is true.
-    told : str
-        What was seen, and the likely reason.
+        A few words for the contact sheet, the same for all scenes to which it applies.
+    text : str
+        What was found, and the likely reason.
     """
 
     kind: str
-    told: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class SceneMeasurements(NamedTuple):
     hole_share : float
         Pixels without data that have data on all four sides, as a share of those with data.
     coherence : float or None
-        Median of the local coherence (see `scenes.statistics`); None where no 5 x 5 box is whole.
+        Median of the local coherence (see `local_coherence`); None where no 5 x 5 box is whole.
     step_cycles : float
         Mean difference in phase between neighbours, in cycles.
     grain : float
@@ -97,12 +97,12 @@ class SceneFindings:
     name, shape, crs, posting : str
         As the header has them; empty where unknown.
     kind : str
-        What is read, where it is no raster whose bands were looked at.
+        What is read, where it is not a raster with bands.
     bands : tuple of BandFacts
         What the file says of its bands.
     reading : Reading or None
         How they are read.
-    measured : Measured or None
+    measured : SceneMeasurements or None
         What the pixels say; None where they could not be read.
     line_km : float
         Length of line within the scene.
@@ -112,7 +112,7 @@ class SceneFindings:
         Rows of the file of lines that name the scene and hold no line.
     faults : list of str
         Why the scene cannot be used.
-    notes : list of Note
+    notes : list of SceneNote
         What to mind, though it can be.
     """
 

@@ -1,4 +1,4 @@
-"""The findings of `check` shown: on the console, and as one picture of all scenes."""
+"""The findings of `check`, on the console and as a figure of all scenes."""
 
 import math
 import textwrap
@@ -48,9 +48,8 @@ UNITS: dict[Role, str] = {
     "phase_degrees": "degrees",
     "unwrapped_phase": "radians, to be wrapped",
 }
-
 LEAST_SHARE = 5e-5
-"""Of values that were clipped, to be worth a word."""
+"""Share of clipped values from which it is mentioned."""
 
 
 def short_title(reading: Reading) -> str:
@@ -71,14 +70,14 @@ def in_words(reading: Reading, bands: tuple[BandFacts, ...]) -> str | None:
     is_plain = all(_is_plain(part) for part in reading.parts)
     if in_order and is_plain and reading.nodata is None and reading.clipped_share < LEAST_SHARE:
         return None
-    told = [_part_in_words(part, reading) for part in reading.parts]
+    texts = [_part_in_words(part, reading) for part in reading.parts]
     if reading.nodata is not None:
-        told.append(f"{reading.nodata:g} is no data")
+        texts.append(f"{reading.nodata:g} is no data")
     used = {part.number for part in reading.parts}
     for number, facts in enumerate(bands, start=1):
         if number not in used:
-            told.append(f"band {number}{_name(facts)} is passed over")
-    return "; ".join(told)
+            texts.append(f"band {number}{_name(facts)} is passed over")
+    return "; ".join(texts)
 
 
 def _is_plain(part: UsedBand) -> bool:
@@ -89,35 +88,35 @@ def _is_plain(part: UsedBand) -> bool:
 
 
 def _part_in_words(part: UsedBand, reading: Reading) -> str:
-    told = f"{part.role} is band {part.number}{_name(part.facts)}"
+    text = f"{part.role} is band {part.number}{_name(part.facts)}"
     if part.role in UNITS:
-        told += f", {UNITS[part.role]}"
+        text += f", {UNITS[part.role]}"
     if (part.facts.scale, part.facts.offset) != (1, 0):
         offset = f" plus {part.facts.offset:g}" if part.facts.offset else ""
-        told += f", numbers times {part.facts.scale:g}{offset}"
+        text += f", numbers times {part.facts.scale:g}{offset}"
     if part.role == "coherence" and reading.clipped_share >= LEAST_SHARE:
-        told += f", {reading.clipped_share:.2%} of it clipped to 0 to 1"
-    return told
+        text += f", {reading.clipped_share:.2%} of it clipped to 0 to 1"
+    return text
 
 
 def _name(facts: BandFacts) -> str:
     return f" ({facts.name.strip()})" if facts.name.strip() else ""
 
 
-# --- The findings on the console: a table, what is wrong, what to mind, and the verdict
+# --- On the console
 
 COLUMNS = ("scene", "size", "CRS", "posting", "bands", "valid", "coh.", "line\nkm", "rows\nlost")
 LEAST_NAME = 10
 FEW_SCENES = 6
-"""Notes of one kind are told scene by scene for so many, and in one line for more."""
+"""Notes of one kind are printed scene by scene for so many, and in one line for more."""
 
 
 def print_check(findings: Findings, console: Console) -> None:
     """Print everything; paths and numbers as they are."""
     if findings.scenes:
         console.print(_table(findings, console.width))
-        told = "valid: pixels with data; coh.: median local phase coherence, 5 x 5 px; rows lost: of lines"
-        console.print(told, style="dim", soft_wrap=True)
+        legend = "valid: pixels with data; coh.: median local phase coherence, 5 x 5 px; rows lost: of lines"
+        console.print(legend, style="dim", soft_wrap=True)
     _lines(console, "bands", "dim", _readings(findings.scenes))
     _lines(console, "passed over", "dim", findings.passed_over)
     _lines(console, "beside", "dim", findings.others)
@@ -143,7 +142,7 @@ def _table(findings: Findings, width: int) -> Table:
     headings = [max(name.split("\n"), key=len) for name in COLUMNS[1:]]
     others = sum(max(map(len, cells)) + 1 for cells in zip(headings, *rows, strict=True))
     for scene, cells in zip(findings.scenes, rows, strict=True):
-        table.add_row(_ending(scene.name, width - others), *cells)
+        table.add_row(_shortened(scene.name, width - others), *cells)
     return table
 
 
@@ -169,13 +168,13 @@ def _cells(scene: SceneFindings) -> list[str]:
 
 
 def _readings(scenes: list[SceneFindings]) -> list[str]:
-    """Return how bands are read where the table does not say it all, once for scenes that are alike."""
-    names: dict[str, list[str]] = {}
+    """Return how bands are read where the table does not say it all, once for all scenes read that way."""
+    scenes_by_text: dict[str, list[str]] = {}
     for scene in scenes:
-        told = None if scene.reading is None else in_words(scene.reading, scene.bands)
-        if told is not None:
-            names.setdefault(told, []).append(scene.name)
-    return [f"{', '.join(alike)}: {told}" for told, alike in names.items()]
+        text = None if scene.reading is None else in_words(scene.reading, scene.bands)
+        if text is not None:
+            scenes_by_text.setdefault(text, []).append(scene.name)
+    return [f"{', '.join(names)}: {text}" for text, names in scenes_by_text.items()]
 
 
 def _notes(scenes: list[SceneFindings]) -> list[str]:
@@ -183,18 +182,18 @@ def _notes(scenes: list[SceneFindings]) -> list[str]:
     kinds: dict[str, list[tuple[str, str]]] = {}
     for scene in scenes:
         for note in scene.notes:
-            kinds.setdefault(note.kind, []).append((scene.name, note.told))
+            kinds.setdefault(note.kind, []).append((scene.name, note.text))
     lines = []
-    for told in kinds.values():
-        if len(told) <= FEW_SCENES:
-            lines += [f"{name}: {text}" for name, text in told]
+    for notes in kinds.values():
+        if len(notes) <= FEW_SCENES:
+            lines += [f"{name}: {text}" for name, text in notes]
         else:
-            (name, text), *others = told
+            (name, text), *others = notes
             lines.append(f"{name}: {text} (alike: {', '.join(other for other, _ in others)})")
     return lines
 
 
-def _ending(name: str, width: int) -> str:
+def _shortened(name: str, width: int) -> str:
     """Shorten a name at its beginning, since names differ at their end; the lines below have it whole."""
     width = max(width, LEAST_NAME)
     return name if len(name) <= width else f"\N{HORIZONTAL ELLIPSIS}{name[1 - width :]}"
@@ -205,14 +204,14 @@ def _lines(console: Console, word: str, style: str, lines: list[str]) -> None:
         console.print(Text.assemble((f"{word}: ", style), line), soft_wrap=True)
 
 
-# --- All scenes on one picture: wrapped phase and lines, and what is to be minded of each
+# --- The contact sheet: wrapped phase and lines of each scene
 
 MOST_SCENES = 48
 ACROSS = 4
 ROW_IN = 3.2
 PHASE_COLOURS = "twilight_shifted"
 NAME_LENGTH = 30
-MINDED, REFUSED = "#B87A00", "#B3261E"
+NOTED, REFUSED = "#B87A00", "#B3261E"
 """Frames and words: orange and red, both dark enough to be read."""
 EMPTY = "#f3f4f5"
 CAPTION_LENGTH, CAPTION_LINES = 34, 3
@@ -220,7 +219,7 @@ REASON_LENGTH, REASON_LINES = 30, 7
 
 
 def draw_sheet(findings: Findings, path: Path) -> int:
-    """Draw the scenes, and return how many there are; of none that could be read, no file is written.
+    """Draw the scenes and return how many were drawn; without one that could be read, no file is written.
 
     Of more than `MOST_SCENES` those with a note or a fault come first, then the others by name.
     """
@@ -235,9 +234,9 @@ def draw_sheet(findings: Findings, path: Path) -> int:
             axes.axis("off")
         for axes, scene in zip(panels, shown, strict=False):
             _draw(axes, scene)
-        _explain(figure, shown)
-        with replacing(path) as beside:
-            beside.write_bytes(png_bytes(figure))
+        _add_legend(figure, shown)
+        with replacing(path) as temporary:
+            temporary.write_bytes(png_bytes(figure))
     return len(shown)
 
 
@@ -258,11 +257,11 @@ def _draw(axes: Axes, scene: SceneFindings) -> None:
         _draw_pixels(axes, scene.thumbnail)
     name = scene.name if len(scene.name) <= NAME_LENGTH else f"...{scene.name[-NAME_LENGTH:]}"
     axes.set_title(f"{name}\n{_facts(scene)}", fontsize=8, fontweight="normal", pad=4)
-    colour = REFUSED if scene.faults else MINDED
+    colour = REFUSED if scene.faults else NOTED
     for spine in axes.spines.values():
         spine.set(visible=True, color=colour if scene.faults or scene.notes else NO_DATA)
         spine.set_linewidth(2.5 if scene.faults or scene.notes else 0.6)
-    caption = _wrapped("refused" if scene.faults else _kinds(scene.notes), CAPTION_LENGTH, CAPTION_LINES)
+    caption = _wrapped("refused" if scene.faults else _note_kinds(scene.notes), CAPTION_LENGTH, CAPTION_LINES)
     axes.set_xlabel(caption, fontsize=8, color=colour, fontweight="bold", labelpad=4)
 
 
@@ -280,7 +279,7 @@ def _draw_pixels(axes: Axes, thumbnail: Thumbnail) -> None:
     if thumbnail.is_flat.any():
         x, y = np.arange(cols) + 0.5, np.arange(rows) + 0.5
         axes.contourf(x, y, thumbnail.is_flat, levels=[0.5, 1.5], colors="none", hatches=["xxxx"])
-        axes.contour(x, y, thumbnail.is_flat, levels=[0.5], colors=MINDED, linewidths=1.2)
+        axes.contour(x, y, thumbnail.is_flat, levels=[0.5], colors=NOTED, linewidths=1.2)
     for line in thumbnail.lines_px:
         axes.plot(line[:, 0], line[:, 1], color="white", linewidth=2.2)
         axes.plot(line[:, 0], line[:, 1], color=INK, linewidth=1.0)
@@ -295,7 +294,7 @@ def _facts(scene: SceneFindings) -> str:
     return ", ".join(part for part in (size, valid, line) if part)
 
 
-def _kinds(notes: Sequence[SceneNote]) -> str:
+def _note_kinds(notes: Sequence[SceneNote]) -> str:
     """Return the kinds of notes, with what several begin with once."""
     kinds: dict[str, list[str]] = {}
     for note in notes:
@@ -304,16 +303,16 @@ def _kinds(notes: Sequence[SceneNote]) -> str:
     return "; ".join(f"{kind}: {', '.join(parts)}" if parts else kind for kind, parts in kinds.items())
 
 
-def _explain(figure: Figure, shown: Sequence[SceneFindings]) -> None:
-    told = []
+def _add_legend(figure: Figure, shown: Sequence[SceneFindings]) -> None:
+    legend = []
     if any(scene.faults for scene in shown):
-        told.append("red: refused")
+        legend.append("red: refused")
     if any(scene.notes and not scene.faults for scene in shown):
-        told.append("orange: to be minded, as told on the console")
+        legend.append("orange: to be minded, as told on the console")
     if any(scene.thumbnail is not None and scene.thumbnail.is_flat.any() for scene in shown):
-        told.append("hatched: areas of one phase")
-    told.append("grey: no data")
-    figure.supxlabel("; ".join(told), fontsize=8, color=SOFT_INK)
+        legend.append("hatched: areas of one phase")
+    legend.append("grey: no data")
+    figure.supxlabel("; ".join(legend), fontsize=8, color=SOFT_INK)
 
 
 def _wrapped(text: str, length: int, most_lines: int) -> str:

@@ -1,4 +1,4 @@
-"""What to mind of a scene by its own pixels, and beside the other scenes."""
+"""What to mind of a scene: by its own pixels, and compared with the other scenes."""
 
 import math
 from collections import Counter, defaultdict
@@ -44,7 +44,7 @@ def scene_notes(found: SceneFindings) -> Iterator[SceneNote]:
 
 
 def _phase_notes(pixels: SceneMeasurements) -> Iterator[SceneNote]:
-    """Yield what phases say that are too regular, or too irregular, to be measured ones."""
+    """Yield notes on phases that are too regular, or too irregular, to be measured ones."""
     coherence = pixels.coherence
     if pixels.circle_share <= LEAST_CIRCLE:
         yield SceneNote(
@@ -74,7 +74,7 @@ def _phase_notes(pixels: SceneMeasurements) -> Iterator[SceneNote]:
 
 
 def _area_notes(pixels: SceneMeasurements) -> Iterator[SceneNote]:
-    """Yield what areas say in which the phase is the same, or missing."""
+    """Yield notes on areas in which the phase is the same, or missing."""
     if pixels.flat_share >= FLAT_SHARE:
         yield SceneNote(
             "areas of one phase",
@@ -104,11 +104,11 @@ def _area_notes(pixels: SceneMeasurements) -> Iterator[SceneNote]:
         )
 
 
-# --- What to mind of scenes beside each other: those unlike the others, and those that are there twice
+# --- Scenes that differ from the others, and copies
 
 LEAST_SCENES = 4
-"""From so many on it can be said what is usual."""
-UNLIKE = 4.0
+"""Fewer do not show what is usual."""
+MOST_DEVIATIONS = 4.0
 """Standard deviations, estimated from the median deviation, by which a scene differs from the others."""
 SIGMAS_TO_MAD = 1.4826
 SAME_RAD = 1e-3
@@ -116,26 +116,26 @@ SAME_SHARE = 0.999
 
 
 class _Quantity(NamedTuple):
-    """What scenes of one set have alike.
+    """A property in which scenes of one set are similar.
 
     Attributes
     ----------
     kind : str
-        Of the note on a scene that is unlike the others in it.
-    told : str
-        What it is called, with a place for a value.
+        Kind of the note on a scene that differs from the others in it.
+    template : str
+        The sentence that states it, with a place for a value.
     value : function
-        From what was measured; on a scale on which differences count alike.
+        Reads it from the measurements, on a scale on which equal differences matter equally.
     shown : function
-        The value as it is written.
+        Formats the value.
     least_spread : float
-        Scenes may differ by so much, however alike the others are.
+        Scenes may differ by this much, however similar the others are.
     low, high : str
         The likely reason where it is far below or above the others'.
     """
 
     kind: str
-    told: str
+    template: str
     value: Callable[[SceneMeasurements], float]
     shown: Callable[[float], str]
     least_spread: float
@@ -201,7 +201,7 @@ QUANTITIES = (
 
 
 def compare_scenes(scenes: Sequence[SceneFindings]) -> None:
-    """Note in each scene how it is unlike the others, and of which other it is a copy."""
+    """Note in each scene how it differs from the others, and of which one it is a copy."""
     measured = [scene for scene in scenes if scene.measured is not None]
     for scene, other, how in _copies(measured):
         scene.notes.append(
@@ -212,31 +212,32 @@ def compare_scenes(scenes: Sequence[SceneFindings]) -> None:
             )
         )
     if len(measured) >= LEAST_SCENES:
-        _note_unlike(measured)
+        _note_outliers(measured)
         _note_readings(measured)
         _note_collars(measured)
 
 
-def _note_unlike(scenes: Sequence[SceneFindings]) -> None:
+def _note_outliers(scenes: Sequence[SceneFindings]) -> None:
     for quantity in QUANTITIES:
         values = np.array([quantity.value(scene.measured) for scene in scenes if scene.measured])
         middle = float(np.median(values))
         spread = max(SIGMAS_TO_MAD * float(np.median(np.abs(values - middle))), quantity.least_spread)
         for scene, value in zip(scenes, values, strict=True):
-            if abs(value - middle) <= UNLIKE * spread:
+            if abs(value - middle) <= MOST_DEVIATIONS * spread:
                 continue
             reason = quantity.low if value < middle else quantity.high
-            told = quantity.told.format(quantity.shown(float(value)))
+            value_text = quantity.template.format(quantity.shown(float(value)))
             scene.notes.append(
                 SceneNote(
                     quantity.kind,
-                    f"is unlike the other scenes: {told}, theirs {quantity.shown(middle)}; likely {reason}",
+                    f"is unlike the other scenes: {value_text}, theirs {quantity.shown(middle)}; "
+                    f"likely {reason}",
                 )
             )
 
 
 def _note_readings(scenes: Sequence[SceneFindings]) -> None:
-    """Note scenes whose bands are read otherwise than those of most."""
+    """Note scenes whose bands are not read as those of most scenes."""
     titles = [scene.reading.title if scene.reading else scene.kind for scene in scenes]
     usual, count = Counter(titles).most_common(1)[0]
     if count <= len(scenes) / 2:
@@ -267,7 +268,7 @@ def _note_collars(scenes: Sequence[SceneFindings]) -> None:
         )
 
 
-def no_collar_at_all(scenes: Sequence[SceneFindings]) -> str | None:
+def missing_collar_note(scenes: Sequence[SceneFindings]) -> str | None:
     """Return what to mind of scenes none of which has a pixel without data; None where one has."""
     measured = [scene.measured for scene in scenes if scene.measured is not None]
     if not measured or any(pixels.valid_share < 1 for pixels in measured):
@@ -280,11 +281,11 @@ def no_collar_at_all(scenes: Sequence[SceneFindings]) -> str | None:
 
 def _copies(scenes: Sequence[SceneFindings]) -> Iterator[tuple[SceneFindings, SceneFindings, str]]:
     """Yield each scene that holds the same phase as an earlier one, that one, and how."""
-    alike: defaultdict[tuple[str, int], list[SceneFindings]] = defaultdict(list)
+    same_size: defaultdict[tuple[str, int], list[SceneFindings]] = defaultdict(list)
     for scene in scenes:
         if scene.measured is not None:
-            alike[scene.shape, scene.measured.valid_px].append(scene)
-    for group in alike.values():
+            same_size[scene.shape, scene.measured.valid_px].append(scene)
+    for group in same_size.values():
         copied = set[int]()
         for (first, one), (second, other) in combinations(enumerate(group), 2):
             if second in copied or first in copied:

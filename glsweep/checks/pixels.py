@@ -1,4 +1,4 @@
-"""What a scene's file and pixels say, read a band of rows at a time."""
+"""What a scene's file and pixels say, read in strips of rows."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -20,8 +20,8 @@ from glsweep.scenes.formats import open_source
 from glsweep.scenes.raster import RasterHeader, has_place, named_band, placed_header
 from glsweep.scenes.reading import Reading
 from glsweep.scenes.resample import COHERENCE_BOX_PX, local_coherence
-from glsweep.scenes.scene import BAND_PX, SceneEntry
-from glsweep.scenes.source import BandFacts, Source, Window
+from glsweep.scenes.scene import STRIP_PX, SceneEntry
+from glsweep.scenes.source import BandFacts, Mask, Source, Window
 
 Found = TypeVar("Found")
 
@@ -34,7 +34,7 @@ class RasterFacts(NamedTuple):
     shape : tuple of int or None
         Rows and columns; None where the file cannot be opened.
     crs : str
-        In short; empty without one.
+        Its short name; empty without one.
     posting : str
         Side of a pixel with its unit; empty where it is unknown.
     bands : tuple of BandFacts
@@ -44,7 +44,7 @@ class RasterFacts(NamedTuple):
     header : RasterHeader or None
         What reads its pixels; None where it cannot be used.
     remarks : tuple of str
-        What of the file is read and what is not, where it holds several.
+        Which of several grids in the file is read, and which are not.
     faults : tuple of str
         Every reason for which it cannot be used, with its remedy.
     """
@@ -68,9 +68,9 @@ def raster_facts(
     """
     faults: list[str] = []
 
-    def attempt(look: Callable[[], Found]) -> Found | None:
+    def attempt(read: Callable[[], Found]) -> Found | None:
         try:
-            return look()
+            return read()
         except DataError as error:
             faults.append(str(error).removeprefix(f"{path}: "))
             return None
@@ -107,9 +107,8 @@ def _posting(source: Source) -> str:
     return f"{abs(source.transform.a):.4g} {unit}"
 
 
-# --- What a scene's pixels say, read a band of rows at a time
+# --- Pixels and lines, read in strips of rows
 
-Mask = npt.NDArray[np.bool_]
 Phasors = npt.NDArray[np.complex64]
 
 THUMBNAIL_PX = 256
@@ -123,7 +122,7 @@ MAGNITUDES = np.geomspace(1e-12, 1e12, 2401)
 
 
 def describe_pixels(header: RasterHeader, found: SceneFindings) -> Mask:
-    """Read all pixels of a scene, enter what they say in `found`, and return where there are data.
+    """Read all pixels of a scene, enter what they show in `found`, and return where there is data.
 
     Raises
     ------
@@ -131,17 +130,17 @@ def describe_pixels(header: RasterHeader, found: SceneFindings) -> Mask:
         When the raster cannot be read to its end, holds no data, or values are not what they are taken for.
     """
     step = max(1, -(-max(header.shape) // THUMBNAIL_PX))
-    sums = _Sums()
+    sums = _PixelCounts()
     valid: list[Mask] = []
     phases: list[npt.NDArray[np.float32]] = []
     flats: list[Mask] = []
-    for band in _bands(header.shape):
-        pixels = header.read(band)
+    for strip in _strips(header.shape):
+        pixels = header.read(strip)
         here = pixels != 0
         flat = sums.add(pixels)
         valid.append(here)
         phase_rad = np.where(here, np.angle(pixels), np.nan).astype(np.float32)
-        first = -band.row % step
+        first = -strip.row % step
         phases.append(phase_rad[first::step, ::step])
         flats.append(flat[first::step, ::step])
     has_data = np.concatenate(valid)
@@ -153,7 +152,7 @@ def describe_pixels(header: RasterHeader, found: SceneFindings) -> Mask:
 
 
 def describe_lines(entry: SceneEntry, found: SceneFindings, has_data: Mask, rule: LineRule) -> None:
-    """Enter in `found` where the lines of a scene lie, and whether there are data."""
+    """Enter in `found` where the lines of a scene lie, and whether there is data."""
     line = entry.line_mask(rule) > 0
     found.line_without_data = float((line & ~has_data).sum() / max(1, line.sum()))
     if found.thumbnail is not None:
@@ -164,8 +163,8 @@ def describe_lines(entry: SceneEntry, found: SceneFindings, has_data: Mask, rule
 
 
 @dataclass
-class _Sums:
-    """Counts that all bands of rows of a scene add to."""
+class _PixelCounts:
+    """Counts to which every strip of a scene adds."""
 
     coherence: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(COHERENCE_BINS, np.int64))
     sectors: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(SECTORS, np.int64))
@@ -246,9 +245,9 @@ def _holes(has_data: Mask) -> int:
     return int(inside.sum())
 
 
-def _bands(shape: tuple[int, int]) -> Iterator[Window]:
+def _strips(shape: tuple[int, int]) -> Iterator[Window]:
     rows, cols = shape
-    height = max(COHERENCE_BOX_PX, BAND_PX // cols)
+    height = max(COHERENCE_BOX_PX, STRIP_PX // cols)
     for top in range(0, rows, height):
         yield Window(top, 0, min(height, rows - top), cols)
 

@@ -19,7 +19,7 @@ from shapely import LineString, Polygon
 
 from glsweep.errors import ConfigError, DataError
 from glsweep.files import replacing
-from glsweep.geodesy import area_m2, in_space, metric_crs, moved
+from glsweep.geodesy import area_m2, earth_centred, metric_crs, reproject
 from glsweep.metrics.lines import STEP_M, LineDistances, Zone, line_distances, measure_zone
 from glsweep.prediction.products import GPKG_VERSION
 from glsweep.scenes.lines import LineFile, read_groups
@@ -53,7 +53,7 @@ def read_pairs(
     reference_by: str | None,
     layer: str | None = None,
     reference_layer: str | None = None,
-    tell: Callable[[str], object] = lambda remark: None,
+    on_remark: Callable[[str], object] = lambda remark: None,
 ) -> list[Pair]:
     """Read both files, and pair their rows by the value of a column.
 
@@ -63,11 +63,11 @@ def read_pairs(
         Files of lines in any CRS.
     by, reference_by : str or None
         The column of each file; without one, all rows are one pair. `reference_by` follows `by`.
-        What only one of the files has is paired with nothing: it is missed, or invented.
+        A value in only one of the files has no partner: its lines are missed, or invented.
     layer, reference_layer : str or None
         The layer of each file, where it has several.
-    tell : callable
-        Told what was not taken as it stands in a file, in a sentence each.
+    on_remark : callable
+        Called with each sentence on what in a file was not taken as it stands.
 
     Raises
     ------
@@ -80,13 +80,13 @@ def read_pairs(
     truth = read_groups(reference, reference_by, layer=reference_layer, option="--reference-layer")
     for file in (drawn, truth):
         for remark in file.remarks:
-            tell(f"{file.path}: {remark}")
+            on_remark(f"{file.path}: {remark}")
     if not any(truth.by_scene.values()):
         raise DataError(f"{reference}: holds no line; name the file of the reference second")
     for file in (drawn, truth):
         check_places(file)
     names = sorted(set(drawn.by_scene) | set(truth.by_scene))
-    _check_common(drawn, truth, by, reference_by, tell)
+    _check_common(drawn, truth, by, reference_by, on_remark)
     return [
         Pair(name, drawn.by_scene.get(name, ()), truth.by_scene.get(name, ()), drawn.crs, truth.crs)
         for name in names
@@ -102,7 +102,7 @@ def check_places(file: LineFile) -> None:
         When one does not.
     """
     xy = shapely.get_coordinates([line for lines in file.by_scene.values() for line in lines])
-    lost = ~np.isfinite(in_space(xy, file.crs)).all(axis=1)
+    lost = ~np.isfinite(earth_centred(xy, file.crs)).all(axis=1)
     if lost.any():
         x, y = xy[lost][0]
         raise DataError(
@@ -112,24 +112,30 @@ def check_places(file: LineFile) -> None:
 
 
 def _check_common(
-    drawn: LineFile, truth: LineFile, by: str | None, reference_by: str | None, tell: Callable[[str], object]
+    drawn: LineFile,
+    truth: LineFile,
+    by: str | None,
+    reference_by: str | None,
+    on_remark: Callable[[str], object],
 ) -> None:
-    """Make sure that some value is in both files, and tell of values that are only spelt otherwise."""
-    ours, theirs = set(drawn.by_scene), set(truth.by_scene)
-    if by is None or not ours:
+    """Make sure that some value is in both files, and report values that are only spelt differently."""
+    drawn_names, true_names = set(drawn.by_scene), set(truth.by_scene)
+    if by is None or not drawn_names:
         return
-    near = name_mismatch(theirs - ours, ours - theirs, by)
-    one, other = (near.other, near.one) if near else (min(ours), min(theirs))
-    if not ours & theirs:
+    near = name_mismatch(true_names - drawn_names, drawn_names - true_names, by)
+    one, other = (near.other, near.one) if near else (min(drawn_names), min(true_names))
+    if not drawn_names & true_names:
         raise DataError(
             f"{drawn.path}: its column {by} and {reference_by} of {truth.path} have no value in common "
-            f"(such as {one!r} and {other!r}); {near.told if near else 'name the columns that do'}"
+            f"(such as {one!r} and {other!r}); {near.explanation if near else 'name the columns that do'}"
         )
     if near:
-        tell(f"{drawn.path}: {one!r} is paired with nothing, though there is {other!r}: {near.told}")
+        on_remark(
+            f"{drawn.path}: {one!r} is paired with nothing, though there is {other!r}: {near.explanation}"
+        )
 
 
-# --- What two files of lines have in common, as a table for people and one for programs
+# --- The distances between lines, as a table
 
 POOLED = "all"
 EDGES_WIDTH = 2
@@ -137,7 +143,9 @@ EDGES_WIDTH = 2
 LEAST_NAME = 4
 
 
-def measure(pairs: Sequence[Pair], tolerances_m: Sequence[float], *, step_m: float = STEP_M) -> pd.DataFrame:
+def distance_table(
+    pairs: Sequence[Pair], tolerances_m: Sequence[float], *, step_m: float = STEP_M
+) -> pd.DataFrame:
     """Return one row a pair, and the pooled one last where there are several.
 
     Pooled, the pieces of all lines stand side by side; distances are those of `paired`.
@@ -157,9 +165,9 @@ def measure(pairs: Sequence[Pair], tolerances_m: Sequence[float], *, step_m: flo
 
 
 def paired(found: Sequence[LineDistances]) -> list[LineDistances]:
-    """Return those with lines on both sides, of which alone a mean distance can tell.
+    """Return those with lines on both sides, since only they have a mean distance.
 
-    What lines without any counterpart cost is in completeness and false length.
+    Lines without a counterpart count in completeness and false length.
     """
     return [one for one in found if len(one.drawn_m) and len(one.reference_m)]
 
@@ -191,47 +199,50 @@ def print_distances(table: pd.DataFrame, tolerances_m: Sequence[float], console:
     ]
     columns = [Column(heading, justify="right", no_wrap=True) for heading in headings]
     shown = Table(Column("", no_wrap=True), *columns, box=SIMPLE_HEAD, padding=0)
-    rows = [_figures(row, tolerances_m) for row in table.to_dict("records")]
+    rows = [_metric_cells(row, tolerances_m) for row in table.to_dict("records")]
     widest = (
         max(map(len, [*heading.split("\n"), *cells])) for heading, *cells in zip(headings, *rows, strict=True)
     )
     left = console.width - EDGES_WIDTH - sum(1 + width for width in widest)
     for name, metrics in zip(table["name"], rows, strict=True):
-        shown.add_row(_ending(str(name), max(LEAST_NAME, left)), *metrics)
+        shown.add_row(_shortened(str(name), max(LEAST_NAME, left)), *metrics)
     console.print(shown)
 
 
-def _figures(row: Mapping[Hashable, float], tolerances_m: Sequence[float]) -> list[str]:
+def _metric_cells(row: Mapping[Hashable, float], tolerances_m: Sequence[float]) -> list[str]:
     return [
         *(f"{row[name]:.1f}" for name in ("lines_km", "reference_km")),
-        *(_figure(row[name], "{:.0f}") for name in ("mean_m", "median_m", "mad_m")),
-        *(_figure(100 * row[f"completeness_{t:g}"], "{:.1f}") for t in tolerances_m),
-        *(_figure(row[f"false_km_{t:g}"], "{:.1f}") for t in tolerances_m),
+        *(_metric_text(row[name], "{:.0f}") for name in ("mean_m", "median_m", "mad_m")),
+        *(_metric_text(100 * row[f"completeness_{t:g}"], "{:.1f}") for t in tolerances_m),
+        *(_metric_text(row[f"false_km_{t:g}"], "{:.1f}") for t in tolerances_m),
     ]
 
 
-def _ending(name: str, width: int) -> str:
+def _shortened(name: str, width: int) -> str:
     """Shorten a name at its beginning, since names differ at their end; files have it whole."""
     return name if len(name) <= width else f"\N{HORIZONTAL ELLIPSIS}{name[1 - width :]}"
 
 
 def print_remark(remark: str, console: Console) -> None:
-    """Print what was not taken as it stands in a file; brackets in its path are no markup."""
+    """Print a remark on a file; brackets in its path are no markup."""
     console.print(Text.assemble(("mind: ", "yellow"), remark), soft_wrap=True)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write the table as CSV, whole or not at all."""
-    with replacing(path) as beside:
-        table.to_csv(beside, index=False)
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False)
 
 
-def _figure(value: float, form: str) -> str:
+def _metric_text(value: float, form: str) -> str:
     return form.format(value) if math.isfinite(value) else "-"
 
 
+# --- The command `zone`: how far a line moves between dates
+
+PERCENTILES = (5, 50, 95)
 APART = 1.5
-"""Neighbouring transects of one line are a spacing apart at most; farther ones are of two lines."""
+"""Neighbouring transects of one line are at most a spacing apart; farther ones are of two lines."""
 
 
 def envelope(zone: Zone, *, spacing_m: float) -> list[Polygon]:
@@ -258,11 +269,6 @@ def envelope(zone: Zone, *, spacing_m: float) -> list[Polygon]:
     parts = shapely.get_parts(shapely.get_parts(shapely.union_all(pieces))).tolist()
     ground = [part for part in parts if part.geom_type == "Polygon" and part.area > 0]
     return sorted(ground, key=lambda part: -part.area)
-
-
-# --- The command `zone`: how far a line moves between dates, as a table and as a file
-
-PERCENTILES = (5, 50, 95)
 
 
 def print_zone(
@@ -315,13 +321,13 @@ def print_zone(
         widths = {"width_m": width_m[is_known].round(1), "dates": zone.dates_at[is_known]}
         ground = envelope(zone, spacing_m=spacing_m)
         areas = {"area_km2": np.array([area_m2(part, crs) / 1e6 for part in ground], np.float64).round(4)}
-        with replacing(out) as beside:
+        with replacing(out) as temporary:
             for name, columns, geometry, kind in (
                 ("sections", widths, sections, "LineString"),
                 ("envelope", areas, ground, "Polygon"),
             ):
                 table = gpd.GeoDataFrame(columns, geometry=geometry, crs=crs)
-                table.to_file(beside, driver="GPKG", layer=name, geometry_type=kind, VERSION=GPKG_VERSION)
+                table.to_file(temporary, driver="GPKG", layer=name, geometry_type=kind, VERSION=GPKG_VERSION)
         console.print(
             f"written to {out}: sections, and an envelope of {areas['area_km2'].sum():.1f} km2",
             highlight=False,
@@ -331,23 +337,23 @@ def print_zone(
 
 def _on_one_map(file: LineFile, by: str) -> tuple[dict[str, tuple[LineString, ...]], CRS]:
     """Return the lines of each date on a map that is true in their midst."""
-    known: dict[str, list[LineString]] = {}
+    by_date: dict[str, list[LineString]] = {}
     for value, found in file.by_scene.items():
         if found:
             date = " ".join(day.isoformat() for day in only_dates(value)) or value
-            known.setdefault(date, []).extend(found)
-    if len(known) < 2:
-        told = "".join(f" ({date})" for date in known)
+            by_date.setdefault(date, []).extend(found)
+    if len(by_date) < 2:
+        dates = "".join(f" ({date})" for date in by_date)
         raise DataError(
-            f"{file.path}: its column {by} names {len(known)} date(s) with lines{told}, a zone needs two; "
+            f"{file.path}: its column {by} names {len(by_date)} date(s) with lines{dates}, a zone needs two; "
             "name another column with --by"
         )
     check_places(file)
-    crs = metric_crs([line for found in known.values() for line in found], file.crs)
-    by_date = {date: tuple(moved(found, file.crs, crs).tolist()) for date, found in known.items()}
-    if not all(np.isfinite(shapely.get_coordinates(found)).all() for found in by_date.values()):
+    crs = metric_crs([line for found in by_date.values() for line in found], file.crs)
+    on_map = {date: tuple(reproject(found, file.crs, crs).tolist()) for date, found in by_date.items()}
+    if not all(np.isfinite(shapely.get_coordinates(found)).all() for found in on_map.values()):
         raise DataError(
             f"{file.path}: its lines are too far from each other for one map ({crs.name}); "
             "give those of one region"
         )
-    return by_date, crs
+    return on_map, crs

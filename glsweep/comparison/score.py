@@ -1,4 +1,4 @@
-"""The command `score`: what a network that was trained elsewhere is worth on a data set."""
+"""The command `score`: how well models that were trained elsewhere do on a data set."""
 
 import math
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from glsweep.comparison.scored_scenes import (
     ScoredScene,
     ScoreRow,
     Scores,
-    as_csv,
     groups_of,
     print_scores,
     score_rows,
     score_scene,
+    scores_csv,
 )
 from glsweep.config.data_card import DataCard
 from glsweep.errors import ConfigError
 from glsweep.files import check_output_folder, write_text
 from glsweep.metrics.lines import TOLERANCES_M
-from glsweep.patches.prepare import annotated
+from glsweep.patches.prepare import annotated_scenes
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import SAME, Member
 from glsweep.prediction.command import check_options, each_scene, open_drawing, print_refused
@@ -34,41 +34,41 @@ from glsweep.scenes.scene import SceneEntry
 from glsweep.study.artifacts import write_artifact
 
 
-def cautions_of(members: Sequence[Member], card: DataCard, entries: Sequence[SceneEntry]) -> list[str]:
-    """Return what to mind: models that know the data or another wavelength, scenes without a place.
+def score_cautions(members: Sequence[Member], card: DataCard, entries: Sequence[SceneEntry]) -> list[str]:
+    """Return what to mind: models trained on this data or for another wavelength, scenes without a place.
 
-    A model's card has the hash of the data card that it was trained on; a data set that was one of
-    several then, or whose card was changed since, is not known again.
+    A model is recognised by the hash of the data card that it was trained on; a data set that was one
+    of several then, or whose card has changed since, is not recognised.
     """
-    told = []
+    cautions = []
     known = {one.content_hash(): one.name for one in (card, *card.data_sets)}
     for member in members:
         name = known.get(member.card.data_card_hash)
         if name is not None:
-            told.append(
+            cautions.append(
                 f"{member.name} was trained on {name} itself; what it draws on scenes that it knows says "
                 "little, see its study's report for its test split"
             )
         for part in card.data_sets:
             if not math.isclose(part.wavelength_m, member.card.wavelength_m, rel_tol=SAME):
-                told.append(
+                cautions.append(
                     f"{member.name} was trained for a wavelength of {member.card.wavelength_m:g} m, in "
                     f"{part.name} it is {part.wavelength_m:g} m: a tide makes other fringes"
                 )
     unplaced = sum(not entry.header.is_placed for entry in entries)
     if unplaced:
-        told.append(
+        cautions.append(
             f"{counted(unplaced, 'scene')} without a place: lengths hold, but files lie nowhere on the map"
         )
-    return told
+    return cautions
 
 
-# --- The command `score`: what a network that was trained elsewhere is worth on a data set
+# --- The command
 
 
 @dataclass(frozen=True)
 class ScoredData:
-    """What came of a data set.
+    """The result of scoring a data set.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class ScoredData:
     rows : list of ScoreRow
         As `score_rows` returns them; none where no scene could be scored.
     refused : list of str
-        Why scenes could not be scored, in a line each.
+        Why scenes could not be scored, one line each.
     """
 
     folder: Path
@@ -103,7 +103,7 @@ def score_data(
     options : DrawingOptions
         How scenes are drawn.
     console : Console
-        Where the bars are, and what to mind.
+        Where progress and cautions are printed.
     root : Path or None
         Where the scenes of the one card are.
     out : Path or None
@@ -125,14 +125,14 @@ def score_data(
     folder = out or Path(f"score-{card.name}")
     check_output_folder("--out", folder)
     catalogue = _open(card)
-    entries, left_out = annotated(catalogue)
+    entries, left_out = annotated_scenes(catalogue)
     groups = groups_of(card, entries, by)
     members, drawing = open_drawing(options, console)
-    for caution in (*cautions_of(members, card, entries), *map(escape, catalogue.remarks)):
+    for caution in (*score_cautions(members, card, entries), *map(escape, catalogue.remarks)):
         console.print(f"[yellow]mind:[/yellow] {caution}", highlight=False, soft_wrap=True)
     if left_out:
-        told = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        console.print(f"without a line, and not scored: {told}", highlight=False, soft_wrap=True)
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        console.print(f"without a line, and not scored: {reasons}", highlight=False, soft_wrap=True)
 
     def score_one(entry: SceneEntry, advance: Advance) -> ScoredScene:
         return score_scene(entry, members, drawing, folder, advance)
@@ -142,7 +142,7 @@ def score_data(
         return ScoredData(folder, [], refused)
     by_name = dict(zip((entry.name for entry in entries), groups or (), strict=False))
     rows = score_rows(scored, [by_name[one.entry.name] for one in scored] if groups else None)
-    write_text(folder / "scores.csv", as_csv(rows))
+    write_text(folder / "scores.csv", scores_csv(rows))
     scores = Scores(
         models=tuple(member.name for member in members),
         data=tuple(part.name for part in card.data_sets),

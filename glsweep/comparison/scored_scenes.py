@@ -1,4 +1,4 @@
-"""Scenes drawn and measured against their own lines, grouped and set in a table."""
+"""Scenes drawn and measured against their own lines: one by one, in groups, and as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from glsweep.prediction.blend import Member
 from glsweep.prediction.products import scene_columns, write_lines
 from glsweep.prediction.scene import Advance, Drawing, predict_scene
 from glsweep.report import counted
-from glsweep.scenes.annotation import ANY, files_by_scene
+from glsweep.scenes.annotation import SCENE_WILDCARD, files_by_scene
 from glsweep.scenes.lines import LineFile, lines_on_data, read_lines
 from glsweep.scenes.names import acquisition_of, scene_name
 from glsweep.scenes.polygons import read_region
@@ -51,7 +51,7 @@ def score_scene(
     """Draw a scene as `predict` does, and measure the lines against those that are known.
 
     Known lines count where the scene holds data: no network can see the rest. They are written
-    beside the drawn ones, so that `compare` can say the same of the two files.
+    next to the drawn ones, so that `compare` gives the same metrics for the two files.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def score_scene(
     out : Path
         Where the files go; in a folder of the data set's name where several are joined.
     advance : callable
-        Told the share of the scene that was added.
+        Called with the share of the scene that was added.
 
     Raises
     ------
@@ -78,11 +78,11 @@ def score_scene(
         raise DataError(f"{header.path}: its lines lie where it holds no data; nothing can be measured")
     folder = out / entry.prefix
     drawn = predict_scene(header, members, drawing, folder, advance).lines
-    write_lines(_drawn_as_table(reference, entry), folder, f"{header.name}-reference", drawing.formats)
+    write_lines(_reference_table(reference, entry), folder, f"{header.name}-reference", drawing.formats)
     return ScoredScene(entry, line_distances([one.line for one in drawn], reference, crs=entry.map_crs))
 
 
-def _drawn_as_table(lines: Sequence[LineString], entry: SceneEntry) -> gpd.GeoDataFrame:
+def _reference_table(lines: Sequence[LineString], entry: SceneEntry) -> gpd.GeoDataFrame:
     header = entry.header
     columns = {
         **scene_columns(header.name, acquisition_of(header)),
@@ -92,14 +92,14 @@ def _drawn_as_table(lines: Sequence[LineString], entry: SceneEntry) -> gpd.GeoDa
     return gpd.GeoDataFrame(columns, geometry=list(lines), crs=crs)
 
 
-# --- Which scenes are pooled together: by a column of the lines, the card's regions, or the data set
+# --- Groups of scenes: by a column of the lines, the card's regions, or the data set
 
 REGION, DATA_SET = "region", "data_set"
 ELSEWHERE = "elsewhere"
 
 
 def groups_of(card: DataCard, entries: Sequence[SceneEntry], by: str | None) -> list[str] | None:
-    """Return the group of each scene, or None where nothing tells scenes apart.
+    """Return the group of each scene, or None where there are no groups.
 
     Parameters
     ----------
@@ -147,18 +147,18 @@ def _regions(entries: Sequence[SceneEntry], regions: Sequence[Region]) -> list[s
 
     found = []
     for entry in entries:
-        held_m = {ELSEWHERE: 0.0}
+        line_length = {ELSEWHERE: 0.0}
         for region in regions:
             if region.polygons is None:
                 name = ", ".join(region.scenes)
                 # As where ground is held out: a scene's name goes before its place.
-                held = float("inf") if any(fnmatchcase(entry.name, p) for p in region.scenes) else 0.0
+                length = float("inf") if any(fnmatchcase(entry.name, p) for p in region.scenes) else 0.0
             else:
                 name = ", ".join(region.names) or region.polygons.stem
                 inside = shapely.intersection(list(entry.lines), ground_of(region, common_map(entry)))
-                held = float(shapely.length(inside).sum())
-            held_m[name] = max(held, held_m.get(name, 0.0))
-        found.append(max(held_m, key=lambda name: held_m[name]))
+                length = float(shapely.length(inside).sum())
+            line_length[name] = max(length, line_length.get(name, 0.0))
+        found.append(max(line_length, key=lambda name: line_length[name]))
     return found
 
 
@@ -170,30 +170,34 @@ def _values(card: DataCard, entries: Sequence[SceneEntry], column: str) -> dict[
             "leave it out, or add `split.regions` to the data card and say --by region"
         )
     root, lines = card.root or Path(), card.layout.lines
-    if ANY in lines:
+    if SCENE_WILDCARD in lines:
         paths = files_by_scene(root, lines)
-        own = [(entry, paths.get(scene_name(entry.header.name))) for entry in entries]
-        said = {entry.name: _said(path, column) if path else set[str]() for entry, path in own}
+        files = [(entry, paths.get(scene_name(entry.header.name))) for entry in entries]
+        values_by_scene = {
+            entry.name: _values_in_file(path, column) if path else set[str]() for entry, path in files
+        }
     elif card.layout.scene_column is not None:
         _check_column(root / lines, column)
         file = read_lines(root / lines, card.layout.scene_column, column)
         by_scene = file.splits_by_scene
-        said = {entry.name: set(by_scene.get(scene_name(entry.header.name), ())) for entry in entries}
+        values_by_scene = {
+            entry.name: set(by_scene.get(scene_name(entry.header.name), ())) for entry in entries
+        }
     else:
         _check_column(root / lines, column)
         file = read_lines(root / lines, None, column)
-        said = {entry.name: _touching(entry, file) for entry in entries}
-    return {name: ", ".join(sorted(values)) or ELSEWHERE for name, values in said.items()}
+        values_by_scene = {entry.name: _touching(entry, file) for entry in entries}
+    return {name: ", ".join(sorted(values)) or ELSEWHERE for name, values in values_by_scene.items()}
 
 
 def _touching(entry: SceneEntry, file: LineFile) -> set[str]:
     """Return the values of the lines that touch a scene."""
     outline = entry.ground()
-    own = {value: file.of(value, entry.header.crs) for value in file.by_scene if value}
+    own = {value: file.lines_of(value, entry.header.crs) for value in file.by_scene if value}
     return {value for value, lines in own.items() if shapely.intersects(list(lines), outline).any()}
 
 
-def _said(path: Path, column: str) -> set[str]:
+def _values_in_file(path: Path, column: str) -> set[str]:
     """Return the values of a scene's own file of lines."""
     _check_column(path, column)
     return {value for value, lines in read_lines(path, None, column).by_scene.items() if lines and value}
@@ -208,11 +212,11 @@ def _check_column(path: Path, column: str) -> None:
         )
 
 
-# --- The metrics of `score`: a row a scene, a row a group and one of all, as a table and as files
+# --- The metrics of `score`, as a table and as files
 
 Kind = Literal["scene", "group", "all"]
 
-WHOLE = ("kind", "name", "group", "scenes", "scenes_missed")
+NOT_METRICS = ("kind", "name", "group", "scenes", "scenes_missed")
 SEED = 0
 """Of the bootstrap: the same scenes have the same interval."""
 
@@ -297,8 +301,8 @@ def score_rows(scored: Sequence[ScoredScene], groups: Sequence[str] | None) -> l
 def _row(kind: Kind, name: str, group: str | None, measured: Sequence[LineDistances]) -> ScoreRow:
     both = paired(measured)
     distances = line_scores(LineDistances.pooled(both or measured))
-    of_both = {metric: getattr(distances, metric) for metric in ("mean_m", "median_m", "mad_m")}
-    metrics = line_scores(LineDistances.pooled(measured)).model_copy(update=of_both)
+    paired_metrics = {metric: getattr(distances, metric) for metric in ("mean_m", "median_m", "mad_m")}
+    metrics = line_scores(LineDistances.pooled(measured)).model_copy(update=paired_metrics)
     bounds: dict[str, float | None] = {}
     # A scene without a drawn line has no distance, and would make every mean it is drawn into infinite.
     found = intervals(measured, seed=SEED).model_copy(update={"mean_m": intervals(both, seed=SEED).mean_m})
@@ -319,25 +323,25 @@ def _row(kind: Kind, name: str, group: str | None, measured: Sequence[LineDistan
 
 def print_scores(rows: Sequence[ScoreRow], console: Console) -> None:
     """Print the metrics as `compare` does, and below them the intervals of what is pooled."""
-    print_distances(as_frame(rows), TOLERANCES_M, console)
+    print_distances(scores_frame(rows), TOLERANCES_M, console)
     for row in rows:
         if row.kind != "scene":
-            console.print(f"{row.name}: {_told(row)}", highlight=False, soft_wrap=True)
+            console.print(f"{row.name}: {_interval_text(row)}", highlight=False, soft_wrap=True)
 
 
-def as_csv(rows: Sequence[ScoreRow]) -> str:
-    """Return all rows as CSV, empty where there is nothing to tell."""
-    return str(as_frame(rows).to_csv(index=False))
+def scores_csv(rows: Sequence[ScoreRow]) -> str:
+    """Return all rows as CSV, empty where there is no value."""
+    return str(scores_frame(rows).to_csv(index=False))
 
 
-def as_frame(rows: Sequence[ScoreRow]) -> pd.DataFrame:
-    """Return all rows as a frame, NaN where there is nothing to tell."""
+def scores_frame(rows: Sequence[ScoreRow]) -> pd.DataFrame:
+    """Return all rows as a frame, NaN where there is no value."""
     table = pd.DataFrame([row.model_dump() for row in rows])
     # A column that is None all the way down would be one of objects.
-    return table.astype({column: float for column in table if str(column) not in WHOLE})
+    return table.astype({column: float for column in table if str(column) not in NOT_METRICS})
 
 
-def _told(row: ScoreRow) -> str:
+def _interval_text(row: ScoreRow) -> str:
     scenes = counted(row.scenes, "scene")
     missed = f", nothing drawn in {row.scenes_missed}" if row.scenes_missed else ""
     if row.scenes < FEWEST_SCENES:

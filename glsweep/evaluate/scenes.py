@@ -27,7 +27,7 @@ from glsweep.prediction.split_scenes import (
     split_scenes,
 )
 from glsweep.randomness import generator_for
-from glsweep.scenes.probability import opened_probability
+from glsweep.scenes.probability import open_probability
 from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.source import Window
 from glsweep.study import Study
@@ -296,7 +296,7 @@ def _pooled(data_set: str, drawn: Sequence[MeasuredLines], card: ModelCard, seed
 def _curve(scene: SplitScene, probability: Path) -> list[LineDistances]:
     """Draw the scene at every threshold of the curve."""
     transform = scene.entry.header.transform
-    with opened_probability(probability) as grid:
+    with open_probability(probability) as grid:
         drawn = [
             draw_lines(grid, transform, tau=tau, shortest_m=SHORTEST_M, bridge_m=BRIDGE_M)
             for tau in CURVE_TAUS

@@ -12,7 +12,7 @@ from pyproj import CRS
 from scipy.spatial import cKDTree
 from shapely import LineString
 
-from glsweep.geodesy import arc_m, fine_vertices, in_space, lengths_m
+from glsweep.geodesy import arc_m, earth_centred, fine_vertices, lengths_m
 
 Metres = npt.NDArray[np.float64]
 
@@ -196,7 +196,7 @@ class _Pieces(NamedTuple):
 
 def _pieces(lines: Sequence[LineString], crs: CRS | None, step_m: float) -> _Pieces:
     vertices = fine_vertices(lines, crs, step_m)
-    end, first = in_space(vertices.xy, crs), np.flatnonzero(vertices.joined)
+    end, first = earth_centred(vertices.xy, crs), np.flatnonzero(vertices.joined)
     before, behind = end.copy(), end.copy()
     behind[first], before[first + 1] = end[first + 1], end[first]
     length_m = np.linalg.norm(end[first + 1] - end[first], axis=1)
@@ -325,7 +325,7 @@ def measure_zone(
     dates = tuple(sorted(by_date))
     base = max(dates, key=lambda date: lengths_m(by_date[date], crs).sum())
     origin, normal = _transects(by_date[base], crs, spacing_m)
-    ahead, behind = (in_space(origin + side * spacing_m * normal, crs) for side in (0.5, -0.5))
+    ahead, behind = (earth_centred(origin + side * spacing_m * normal, crs) for side in (0.5, -0.5))
     scale = np.linalg.norm(ahead - behind, axis=1) / spacing_m
     reach = normal * (reach_m / scale)[:, None]
     lines = shapely.linestrings(np.stack([origin - reach, origin + reach], axis=1))
@@ -345,7 +345,7 @@ def _transects(lines: Sequence[LineString], crs: CRS | None, spacing_m: float) -
     behind: list[Metres] = []
     for line in lines:
         xy = fine_vertices([line], crs, spacing_m).xy
-        pieces_m = np.linalg.norm(np.diff(in_space(xy, crs), axis=0), axis=1)
+        pieces_m = np.linalg.norm(np.diff(earth_centred(xy, crs), axis=0), axis=1)
         along_m = np.concatenate([[0.0], np.cumsum(pieces_m)])
         at_m = np.arange(spacing_m / 2, along_m[-1], spacing_m)
         # Beyond an end of the line is its end.

@@ -1,4 +1,4 @@
-"""Changes that keep the label true, drawn for each patch of a batch on its own."""
+"""Augmentations that keep the label true, drawn for each patch of a batch on its own."""
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from glsweep.config.trial import Scalar
 from glsweep.registry import AUGMENTATIONS
 
-Change = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 MOST_SPECKLE = 0.5
 """Largest standard deviation of the speckle that is added, of which 1 is the signal."""
@@ -19,7 +20,7 @@ MOST_GAIN = 1.5
 
 
 def augment(
-    image: Tensor, label: Tensor, changes: Sequence[Change], generator: torch.Generator
+    image: Tensor, label: Tensor, changes: Sequence[Augmentation], generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Apply changes to a batch, one after the other.
 
@@ -30,7 +31,7 @@ def augment(
     label : Tensor (N, S, S)
         Masks or training targets, on the same device.
     changes : sequence of callable
-        See `changes_named`.
+        See `build_augmentations`.
     generator : torch.Generator
         Source of randomness, on any device.
     """
@@ -39,18 +40,18 @@ def augment(
     return image, label
 
 
-def changes_named(
-    names: Collection[str], own: Mapping[str, Mapping[str, Any]] | None = None
-) -> tuple[Change, ...]:
-    """Return the changes of these names, in the order in which a radar's image comes about, own ones last.
+def build_augmentations(
+    names: Collection[str], own_parameters: Mapping[str, Mapping[str, Scalar]] | None = None
+) -> tuple[Augmentation, ...]:
+    """Return the changes of these names, in the order in which a radar image is formed, own ones last.
 
     Parameters
     ----------
     names : collection of str
         Built-in, or import paths of the user's own: called as `change(image=..., label=..., generator=...)`
         with what it takes of these; it returns the image, and the label too where it takes one.
-    own : mapping, optional
-        By name, the own parameters with which a change is called.
+    own_parameters : mapping, optional
+        By name, the user's parameters with which a change is called.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def changes_named(
     return tuple(
         partial(
             _changed,
-            AUGMENTATIONS.bind(name, (own or {}).get(name, {})),
+            AUGMENTATIONS.bind(name, (own_parameters or {}).get(name, {})),
             moves_label=AUGMENTATIONS.takes(name, "label"),
         )
         for name in ordered

@@ -1,4 +1,4 @@
-"""Ground: where scenes and patches lie in one map for all, and which pieces of it a split may use."""
+"""Ground: where scenes and patches lie on one common map, and which pieces of it each split may use."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -35,10 +35,10 @@ def footprint(entry: SceneEntry, crs: CRS) -> Polygon:
         When the outline cannot be expressed in `crs`.
     """
     outline = entry.ground()
-    move = _mover(entry, crs)
-    if move is None:
+    transform = _to_crs(entry, crs)
+    if transform is None:
         return outline
-    moved = shapely.transform(shapely.segmentize(outline, outline.length / 4 / EDGE_PIECES), move)
+    moved = shapely.transform(shapely.segmentize(outline, outline.length / 4 / EDGE_PIECES), transform)
     if not np.isfinite(shapely.get_coordinates(moved)).all():
         raise DataError(
             f"{entry.header.path}: cannot be placed in the first scene's map ({crs.name}); "
@@ -49,9 +49,9 @@ def footprint(entry: SceneEntry, crs: CRS) -> Polygon:
 
 def lines_within(entry: SceneEntry, outline: Polygon | MultiPolygon, crs: CRS) -> Polygons:
     """Return the parts of the scene's lines that lie within `outline`, both in `crs`, as geometries."""
-    move = _mover(entry, crs)
+    transform = _to_crs(entry, crs)
     lines = np.array(entry.lines, dtype=object)
-    moved = lines if move is None else shapely.transform(lines, move)
+    moved = lines if transform is None else shapely.transform(lines, transform)
     parts = shapely.get_parts(shapely.intersection(moved, outline))
     return np.asarray(parts[shapely.length(parts) > 0])
 
@@ -74,7 +74,7 @@ def window_origins(
     strip: GroundStrip | None = None,
     within: Polygon | MultiPolygon | None = None,
 ) -> npt.NDArray[np.bool_]:
-    """Tell at which upper left pixels a window lies wholly within `strip` and `within` (None: anywhere).
+    """Return at which upper left pixels a window lies wholly within `strip` and `within` (None: anywhere).
 
     Returns
     -------
@@ -132,7 +132,7 @@ def assert_no_shared_ground(
     outlines : mapping of str to array of Polygon
         The patches' outlines by split, in one map.
     names : mapping of str to list of str
-        What each patch is called in an error.
+        Each patch's name in an error.
     posting_m : float
         Side of a pixel in metres; a thousandth of a pixel's area is taken for rounding.
 
@@ -174,11 +174,11 @@ def _to_map(entry: SceneEntry, corners: npt.NDArray[Any], crs: CRS) -> Points:
     t = entry.header.transform
     linear = np.array([[t.a, t.b], [t.d, t.e]])
     points: Points = corners @ linear.T + (t.c, t.f)
-    move = _mover(entry, crs)
-    return points if move is None else move(points)
+    transform = _to_crs(entry, crs)
+    return points if transform is None else transform(points)
 
 
-def _mover(entry: SceneEntry, crs: CRS) -> Callable[[Any], Points] | None:
+def _to_crs(entry: SceneEntry, crs: CRS) -> Callable[[Any], Points] | None:
     source = common_map(entry)
     if source == crs:
         return None
@@ -186,7 +186,7 @@ def _mover(entry: SceneEntry, crs: CRS) -> Callable[[Any], Points] | None:
     return lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
 
 
-# --- A piece of ground: the part of one scene from which one split draws its patches
+# --- Pieces of ground
 
 
 @dataclass(frozen=True)
@@ -201,8 +201,8 @@ class PieceOfGround:
         None when patches are shared out after drawing (rule `patch`).
     outline : Polygon
         The piece's ground, in the split's map.
-    strip : Strip or None
-        Within which a patch must lie wholly; None: anywhere in the scene.
+    strip : GroundStrip or None
+        Strip in which a patch must lie wholly; None: anywhere in the scene.
     within : Polygon or None
         The same for ground of another form, in the split's map.
     line_m : float
@@ -216,7 +216,7 @@ class PieceOfGround:
     line_m: float
     within: Polygon | MultiPolygon | None = None
 
-    def on(self, outline: Polygon | MultiPolygon, crs: CRS) -> "PieceOfGround":
+    def clipped_to(self, outline: Polygon | MultiPolygon, crs: CRS) -> "PieceOfGround":
         """Return the part of the piece whose patches lie within `outline`."""
         return replace(self, outline=outline, within=outline, line_m=_line_m(self.entry, outline, crs))
 
@@ -237,16 +237,16 @@ def _line_m(entry: SceneEntry, outline: Polygon | MultiPolygon, crs: CRS) -> flo
     return float(lengths_m(lines, crs if entry.header.is_placed else None).sum())
 
 
-# --- Ground that is held out: scenes and polygons that a split claims, and what is left of the others
+# --- Ground that is held out for a split
 
 PRECEDENCE: tuple[SplitName | None, ...] = ("test", "val", "train", None)
-"""Who keeps ground that several claim."""
+"""Which split keeps ground that several claim."""
 
 
 def hold_out(
-    own: Sequence[PieceOfGround], split: Split, crs: CRS
+    pieces: Sequence[PieceOfGround], split: Split, crs: CRS
 ) -> tuple[list[PieceOfGround], list[PieceOfGround], set[SplitName]]:
-    """Part the scenes into what regions or a column give to a split, and the rest.
+    """Separate the scenes that regions or a column assign to a split from the rest.
 
     Returns
     -------
@@ -260,29 +260,29 @@ def hold_out(
         When a region holds no scene, or a scene has no split in the column.
     """
     if split.rule == "column":
-        return _by_column(own), [], set(SPLITS)
+        return _by_column(pieces), [], set(SPLITS)
     held: list[PieceOfGround] = []
-    rest = list(own)
-    # Each takes what those before it have left, so the order in which they were written must not matter.
+    rest = list(pieces)
+    # Each takes from what those before it left, so the order in the card must not matter.
     for region in sorted(split.regions, key=lambda region: PRECEDENCE.index(region.split)):
-        chosen, rest = _take(region, rest, crs)
+        chosen, rest = _take_region(region, rest, crs)
         if not chosen:
             left = " that others leave" if held else ""
             raise DataError(
-                f"{own[0].entry.header.path.parent}: the region {_title(region)} holds no scene with a line"
-                f"{left}; mend split.regions in the data card"
+                f"{pieces[0].entry.header.path.parent}: the region {_title(region)} holds no scene with a "
+                f"line{left}; mend split.regions in the data card"
             )
         held += chosen
     return held, rest, {region.split for region in split.regions}
 
 
-def _take(
+def _take_region(
     region: Region, rest: Sequence[PieceOfGround], crs: CRS
 ) -> tuple[list[PieceOfGround], list[PieceOfGround]]:
     """Return what of `rest` lies in the region, and what does not."""
     if region.polygons is None:
         named = {p.entry.name for p in rest if any(fnmatchcase(p.entry.name, s) for s in region.scenes)}
-        # Scenes of a group are never parted; ground that they share is settled by `apart`.
+        # Scenes of a group stay together; ground that they share is settled by `without_claimed_ground`.
         groups = {p.entry.group for p in rest if p.entry.name in named} - {None}
 
         def is_taken(piece: PieceOfGround) -> bool:
@@ -297,24 +297,24 @@ def _take(
         if common.area <= negligible_area_m2(piece.entry.posting_m):
             outside.append(piece)
             continue
-        inside.append(replace(piece.on(common, crs), split=region.split))
+        inside.append(replace(piece.clipped_to(common, crs), split=region.split))
         left = piece.outline.difference(ground)
         if left.area > negligible_area_m2(piece.entry.posting_m):
-            outside.append(piece.on(left, crs))
+            outside.append(piece.clipped_to(left, crs))
     return inside, outside
 
 
-def _by_column(own: Sequence[PieceOfGround]) -> list[PieceOfGround]:
-    without = [piece.entry.name for piece in own if piece.entry.split is None]
+def _by_column(pieces: Sequence[PieceOfGround]) -> list[PieceOfGround]:
+    without = [piece.entry.name for piece in pieces if piece.entry.split is None]
     if without:
         raise DataError(
-            f"{own[0].entry.header.path.parent}: the file of lines names no split for scene {without[0]} "
+            f"{pieces[0].entry.header.path.parent}: the file of lines names no split for scene {without[0]} "
             f"(and {len(without) - 1} more); fill the column or use `rule: scene`"
         )
-    return [replace(piece, split=piece.entry.split) for piece in own]
+    return [replace(piece, split=piece.entry.split) for piece in pieces]
 
 
-def ground_without(pieces: Sequence[PieceOfGround], crs: CRS) -> list[PieceOfGround]:
+def without_claimed_ground(pieces: Sequence[PieceOfGround], crs: CRS) -> list[PieceOfGround]:
     """Take from each piece the ground that a split of higher precedence claims.
 
     Patches of what is left lie wholly in it, so that no two splits share ground.
@@ -336,7 +336,7 @@ def ground_without(pieces: Sequence[PieceOfGround], crs: CRS) -> list[PieceOfGro
             continue
         left = piece.outline.difference(claimed)
         if left.area > negligible_m2:
-            kept.append(piece.on(left, crs))
+            kept.append(piece.clipped_to(left, crs))
     return kept
 
 

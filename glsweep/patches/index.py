@@ -1,4 +1,4 @@
-"""Which windows become patches, and proof on the map that splits share no ground."""
+"""Which windows become patches, and the proof that splits share no ground."""
 
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -20,14 +20,14 @@ from glsweep.patches.ground import (
     window_outlines,
 )
 from glsweep.patches.sampler import sample_positions
-from glsweep.patches.split import GroundSplit, share_count
+from glsweep.patches.split import GroundSplit, apportion
 from glsweep.randomness import generator_for
 from glsweep.scenes.scene import SceneEntry
 from glsweep.study.artifacts import CountsBySplit, GroundProof, PatchCounts
 
 
 class Quota(NamedTuple):
-    """Most patches of one size that a piece of ground may give."""
+    """The most patches of one size that a piece of ground may give."""
 
     with_line: int
     without_line: int
@@ -80,14 +80,16 @@ def draw_index(
     indices = {size_px: pd.DataFrame(rows[size_px], columns=list(COLUMNS)) for size_px in sizes_px}
     for size_px, index in indices.items():
         if ground.rule == "patch":
-            open_ = index["split"].isna()
+            is_unassigned = index["split"].isna()
             generator = generator_for(seed, "share", size_px)
-            index.loc[open_, "split"] = share_out(index.loc[open_, "has_line"], card.split, generator)
+            index.loc[is_unassigned, "split"] = assign_patches(
+                index.loc[is_unassigned, "has_line"], card.split, generator
+            )
         _check_lines(index, size_px, ground)
     return indices
 
 
-def share_out(has_line: pd.Series, split: Split, generator: np.random.Generator) -> npt.NDArray[np.str_]:
+def assign_patches(has_line: pd.Series, split: Split, generator: np.random.Generator) -> npt.NDArray[np.str_]:
     """Share patches out at random, those with a line and those without apart (published protocol).
 
     Parameters
@@ -108,9 +110,9 @@ def share_out(has_line: pd.Series, split: Split, generator: np.random.Generator)
     shared = np.empty(len(has_line), "<U5")
     for kind in (True, False):
         members = np.flatnonzero(has_line.to_numpy(bool) == kind)
-        counts = share_count(len(members), fractions)
+        counts = apportion(len(members), fractions)
         if len(members) >= len(SPLITS) and counts.min() == 0:
-            counts = 1 + share_count(len(members) - len(SPLITS), fractions)
+            counts = 1 + apportion(len(members) - len(SPLITS), fractions)
         shared[members] = generator.permutation(np.repeat(np.array(SPLITS), counts))
     return shared
 
@@ -126,23 +128,23 @@ def counts_by_split(index: pd.DataFrame) -> CountsBySplit:
 
 def _quotas(pieces: Sequence[PieceOfGround], settings: PatchSettings, size_px: int) -> list[Quota]:
     fits = np.array([size_px <= min(piece.entry.shape) for piece in pieces])
-    away = np.array([piece.entry.test_only for piece in pieces])
+    is_test_only = np.array([piece.entry.test_only for piece in pieces])
     line = fits * np.array([piece.line_m for piece in pieces])
     area = fits * np.array([piece.outline.area for piece in pieces])
-    with_line = _shared(settings.with_line, line, away)
-    without_line = _shared(settings.without_line, area, away)
+    with_line = _apportion_limit(settings.with_line, line, is_test_only)
+    without_line = _apportion_limit(settings.without_line, area, is_test_only)
     return [Quota(*map(int, pair)) for pair in zip(with_line, without_line, strict=True)]
 
 
-def _shared(
-    limit: int, weights: npt.NDArray[np.float64], away: npt.NDArray[np.bool_]
+def _apportion_limit(
+    limit: int, weights: npt.NDArray[np.float64], is_test_only: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """Share `limit` out among the pieces; those `away` get as much for their weight, beside it."""
-    own = weights * ~away
-    beside = weights * away
-    density = limit / own.sum() if own.sum() else 0.0
-    limit_away = min(limit, round(density * beside.sum()))
-    return share_count(limit, own) + share_count(limit_away, beside)
+    """Share `limit` out among the pieces; test-only ones get as much for their weight, in addition."""
+    split_weights = weights * ~is_test_only
+    test_weights = weights * is_test_only
+    density = limit / split_weights.sum() if split_weights.sum() else 0.0
+    test_limit = min(limit, round(density * test_weights.sum()))
+    return apportion(limit, split_weights) + apportion(test_limit, test_weights)
 
 
 def _check_lines(index: pd.DataFrame, size_px: int, ground: GroundSplit) -> None:
@@ -155,7 +157,7 @@ def _check_lines(index: pd.DataFrame, size_px: int, ground: GroundSplit) -> None
             )
 
 
-# --- Proof, on the map, of what patches of different splits have in common
+# --- The proof, on the map
 
 
 def prove_ground(
@@ -164,14 +166,14 @@ def prove_ground(
     indices: Mapping[int, pd.DataFrame],
     posting_m: float,
 ) -> GroundProof:
-    """Prove that no ground is shared, over all sizes at once; for rule `patch` measure how much is.
+    """Prove for all sizes together that splits share no ground; under rule `patch`, measure how much they do.
 
     Raises
     ------
     DataError
         When patches of different splits share ground though the rule says that none do.
     """
-    outlined = {size: _outlined(entries, ground, index, size) for size, index in indices.items()}
+    outlined = {size: _with_outlines(entries, ground, index, size) for size, index in indices.items()}
     if ground.rule == "patch":
         return GroundProof(leak={size: _leak(index, posting_m) for size, index in outlined.items()})
     every = pd.concat(outlined.values(), ignore_index=True)
@@ -184,7 +186,7 @@ def prove_ground(
     return GroundProof(pairs_checked=pairs)
 
 
-def _outlined(
+def _with_outlines(
     entries: Sequence[SceneEntry], ground: GroundSplit, index: pd.DataFrame, size_px: int
 ) -> pd.DataFrame:
     """Return split, outline and label of each patch."""
@@ -211,7 +213,7 @@ def _polygons(outlined: pd.DataFrame) -> Polygons:
     return np.asarray(outlined["outline"].to_numpy(dtype=object))
 
 
-# --- How much two patches have in common at most
+# --- The overlap of patches within a split
 
 ROWS_AT_ONCE = 512
 
@@ -219,8 +221,8 @@ ROWS_AT_ONCE = 512
 def largest_overlap(index: pd.DataFrame, size_px: int) -> dict[SplitName, float]:
     """Return for each split the largest share of pixels that any two of its patches have in common.
 
-    Patches of different scenes are compared on the map where splits are proved (`patches.proof`);
-    here those of one scene are.
+    Patches of one scene are compared; patches of different scenes are compared on the map, by
+    `prove_ground`.
 
     Parameters
     ----------
@@ -232,12 +234,12 @@ def largest_overlap(index: pd.DataFrame, size_px: int) -> dict[SplitName, float]
     shares: dict[SplitName, float] = {}
     for split in SPLITS:
         for _scene, rows in index[index["split"] == split].groupby("scene", sort=True):
-            found = _largest(rows[["row", "col"]].to_numpy(np.int64), size_px)
+            found = _largest_share(rows[["row", "col"]].to_numpy(np.int64), size_px)
             shares[split] = max(shares.get(split, 0.0), found)
     return {split: round(share, 4) for split, share in shares.items()}
 
 
-def _largest(corners: npt.NDArray[np.int64], size_px: int) -> float:
+def _largest_share(corners: npt.NDArray[np.int64], size_px: int) -> float:
     """Compare all pairs of `corners` (N, 2), a few rows at once."""
     largest = 0
     for start in range(0, len(corners), ROWS_AT_ONCE):

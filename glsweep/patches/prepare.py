@@ -1,4 +1,4 @@
-"""The stage `prepare`: a first look at a study's data, then its patches and a summary of both."""
+"""The stage `prepare`: a survey of a study's data, then its patches and a summary of both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from glsweep.config.data_card import DataCard, Simulation
 from glsweep.errors import ConfigError, DataError
 from glsweep.patches.index import counts_by_split, draw_index, largest_overlap, prove_ground
 from glsweep.patches.split import GroundSplit, split_ground
-from glsweep.patches.store import check_trained_on, remove_others, sizes_lacking, write_stores
+from glsweep.patches.store import check_training_windows, missing_sizes, remove_outdated_patches, write_stores
 from glsweep.scenes.catalogue import Catalogue, open_catalogue, open_data
 from glsweep.scenes.scene import SceneEntry
 from glsweep.simulation import projected_crs
@@ -46,7 +46,7 @@ def survey(study: Study, sizes_px: Sequence[int]) -> Survey:
     Parameters
     ----------
     study : Study
-        Its card names the scenes, which are there.
+        Its card names the scenes, which must be on disk.
     sizes_px : sequence of int
         Patch sizes, ascending.
 
@@ -57,7 +57,7 @@ def survey(study: Study, sizes_px: Sequence[int]) -> Survey:
     """
     card = study.config.card
     catalogue = open_data(card, {part.name: study.scene_root(part) for part in card.data_sets})
-    entries, left_out = annotated(catalogue)
+    entries, left_out = annotated_scenes(catalogue)
     ground = split_ground(entries, card.split, largest_patch_px=sizes_px[-1], seed=study.config.seed)
     return Survey(catalogue, entries, left_out, ground)
 
@@ -82,7 +82,7 @@ def check_data(study: Study, patch_sizes_px: Sequence[int]) -> None:
         return
     for data_set in data_sets:
         if data_set.root is not None:
-            annotated(open_catalogue(data_set.root, data_set))
+            annotated_scenes(open_catalogue(data_set.root, data_set))
         elif data_set.simulation is not None:
             _check_simulation(data_set, data_set.simulation, sizes_px[-1])
 
@@ -100,7 +100,7 @@ def _check_simulation(card: DataCard, simulation: Simulation, largest_px: int) -
         )
 
 
-def annotated(catalogue: Catalogue) -> tuple[list[SceneEntry], dict[str, str]]:
+def annotated_scenes(catalogue: Catalogue) -> tuple[list[SceneEntry], dict[str, str]]:
     """Return the scenes with a line, and why each other scene is left out.
 
     Raises
@@ -122,7 +122,7 @@ def annotated(catalogue: Catalogue) -> tuple[list[SceneEntry], dict[str, str]]:
     return entries, left_out
 
 
-# --- The stage `prepare`: from scenes and lines to patches, with a summary of both
+# --- The stage itself
 
 
 def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> DataSummary:
@@ -145,7 +145,7 @@ def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> DataSummary:
     surveyed = survey(study, sizes_px)
     catalogue, entries, ground = surveyed.catalogue, surveyed.entries, surveyed.ground
     indices = draw_index(ground, config.card, config.space.patches, sizes_px, seed=config.seed)
-    check_trained_on(study, indices)
+    check_training_windows(study, indices)
     summary = DataSummary(
         catalogue=catalogue.findings(),
         left_out=surveyed.left_out,
@@ -156,9 +156,9 @@ def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> DataSummary:
         overlap={size_px: largest_overlap(index, size_px) for size_px, index in indices.items()},
         proof=prove_ground(entries, ground, indices, catalogue.posting_m),
     )
-    missing = {size_px: indices[size_px] for size_px in sizes_lacking(study, sizes_px)}
+    missing = {size_px: indices[size_px] for size_px in missing_sizes(study, sizes_px)}
     write_stores(study, entries, missing, catalogue.posting_m)
-    remove_others(study, sizes_px)
+    remove_outdated_patches(study, sizes_px)
     write_artifact(study.data_json, summary)
     return summary
 
@@ -182,8 +182,8 @@ def check_extended_data(study: Study, patch_sizes_px: Sequence[int]) -> None:
     """
     config, sizes_px = study.config, sorted(set(patch_sizes_px))
     if not all(study.scene_root(part).is_dir() for part in config.card.data_sets):
-        check_data(study, sizes_px)  # some are yet to be simulated, and are looked at when they are there
+        check_data(study, sizes_px)  # some are yet to be simulated, and are checked once they are there
         return
     ground = survey(study, sizes_px).ground
     indices = draw_index(ground, config.card, config.space.patches, sizes_px, seed=config.seed)
-    check_trained_on(study, indices)
+    check_training_windows(study, indices)

@@ -1,4 +1,4 @@
-"""Where patches are cut from a scene: spread evenly along the line, or by the published rule."""
+"""Where patches are cut from a scene: by the published rule, or spread evenly along the line."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from glsweep.config.data_card import PatchSettings
-from glsweep.patches.windows import Places, Position, SummedArea, WindowCounts, survey_ground
+from glsweep.patches.windows import Places, Position, SummedArea, WindowCounts, count_windows
 
 CANDIDATES_PER_PATCH = 30
-"""Windows tried for each patch asked for; what is not found by then is not there to be found."""
+"""Windows tried for each patch requested; more tries would find no more."""
 
 
 def draw_published(
@@ -24,9 +24,9 @@ def draw_published(
 
     Candidates are drawn uniformly from the usable windows of each kind, which is what is left of
     uniform positions when those of the wrong kind are thrown away; each is kept or dropped by the
-    coverage rule of `PatchSettings`. Windows without a line have a coverage map of their own, and by
-    the box alone: however fresh the rest of one is, where the box is full it is dropped. Of positions
-    without a line only so many are tried as the settings say.
+    coverage rule of `PatchSettings`. Windows without a line have a coverage map of their own, by the box
+    alone: one whose box is full is dropped, however fresh the rest of it is. Only as many positions
+    without a line are tried as the settings say.
 
     Returns
     -------
@@ -106,16 +106,14 @@ def _draw(
     return np.column_stack(np.unravel_index(generator.choice(places, count), windows.shape))
 
 
-# --- Patches spread evenly along the line, and stated shares of them near it and far from it
+# --- The balanced rule: evenly along the line, and stated shares near it and far from it
 
 TRIES = 24
-"""Windows tried at once around each chosen pixel before all that hold it are looked at."""
+"""Windows tried at random around each chosen pixel before all that hold it are listed."""
 ROUNDS = 6
 """Rounds in which windows that were drawn twice are replaced."""
-
-
 PLACES_PER_WINDOW = 64
-"""Places that are looked at, a line or not, for each window without a line."""
+"""Lattice places, with a line or without, for each window without a line."""
 
 
 def draw_balanced(
@@ -134,7 +132,7 @@ def draw_balanced(
     Returns
     -------
     tuple of list
-        The (row, col) of windows with and without a line; as many as asked for, unless there are
+        The (row, col) of windows with and without a line; as many as requested, unless there are
         fewer.
     """
     line = SummedArea(ground.line)
@@ -181,7 +179,7 @@ def _off_the_line(
     if count == 0:
         return []
     size = ground.size_px
-    # A lattice with a random start is as good as every place, and looked through in no time.
+    # A lattice with a random start is as good as every place, and much faster.
     stride = max(1, int((ground.usable.size / (PLACES_PER_WINDOW * count)) ** 0.5))
     rows, cols = _line_free(ground, drawn, stride, generator)
     if len(rows) < count:
@@ -269,7 +267,7 @@ def _spread(values: Places) -> Places:
     return spread
 
 
-# --- Where patches are cut from a scene, by either rule
+# --- Either rule
 
 
 def sample_positions(
@@ -312,7 +310,7 @@ def sample_positions(
     """
     if 0 in origins.shape:
         return []
-    ground = survey_ground(mask, valid, origins, size_px=size_px, valid_share=settings.valid_share)
+    ground = count_windows(mask, valid, origins, size_px=size_px, valid_share=settings.valid_share)
     if settings.rule == "published":
         drawn: Sequence[Sequence[tuple[int, int]]] = draw_published(
             ground,

@@ -16,10 +16,10 @@ from glsweep.patches.ground import (
     PieceOfGround,
     common_map,
     footprint,
-    ground_without,
     hold_out,
     lines_within,
     whole_piece,
+    without_claimed_ground,
 )
 from glsweep.patches.windows import GroundStrip, cut_at_quantiles
 from glsweep.randomness import generator_for
@@ -31,7 +31,7 @@ ORDERS = 64
 """Random orders tried where the assignments are too many to be searched."""
 
 
-def share_groups(
+def assign_groups(
     lengths: npt.NDArray[np.float64], fractions: npt.NDArray[np.float64], generator: np.random.Generator
 ) -> npt.NDArray[np.int64]:
     """Assign groups to splits so that the shares of length come closest to `fractions`.
@@ -86,7 +86,7 @@ def _greedy(
     return assigned
 
 
-def share_count(total: int, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def apportion(total: int, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Share `total` out in proportion to `weights` (N,) by largest remainders; the parts sum to it.
 
     All zero weights get nothing.
@@ -100,7 +100,7 @@ def share_count(total: int, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.
     return np.asarray(parts)
 
 
-# --- Leak-proof splits: ground is shared out first, and patches are drawn within it
+# --- The split of a study's ground
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,12 @@ class GroundSplit:
     Attributes
     ----------
     rule : str
-        The rule that was used, which may differ from the one asked for.
+        The rule that was used, which may differ from the one requested.
     reason : str
-        Why this rule, for people.
+        Why this rule, in words.
     crs : CRS
         The map in which ground is compared: the first scene's.
-    pieces : tuple of Piece
+    pieces : tuple of PieceOfGround
         All ground from which patches are drawn.
     """
 
@@ -125,7 +125,7 @@ class GroundSplit:
     pieces: tuple[PieceOfGround, ...]
 
     def findings(self) -> SplitFindings:
-        """Return what is to be told of the split."""
+        """Return what the summary says of the split."""
         return SplitFindings(
             rule=self.rule,
             reason=self.reason,
@@ -157,7 +157,7 @@ def split_ground(
     entries : sequence of SceneEntry
         Scenes with at least one line.
     split : Split
-        The rule asked for and the fractions.
+        The requested rule and the fractions.
     largest_patch_px : int
         The largest patch of the study.
     seed : int
@@ -171,23 +171,23 @@ def split_ground(
     _check_size(entries, largest_patch_px)
     crs = common_map(entries[0])
     whole = [whole_piece(entry, None, footprint(entry, crs), None, crs) for entry in entries]
-    own = [piece for piece in whole if not piece.entry.test_only]
-    away = [replace(piece, split="test") for piece in whole if piece.entry.test_only]
-    if not own:
+    shared_out = [piece for piece in whole if not piece.entry.test_only]
+    test_only = [replace(piece, split="test") for piece in whole if piece.entry.test_only]
+    if not shared_out:
         raise DataError(f"{entries[0].header.path.parent}: no scene with a line may be trained on; add some")
-    held, rest, held_splits = hold_out(own, split, crs)
-    rule, reason = split.rule, _REASONS.get(split.rule, "")
+    held, rest, held_splits = hold_out(shared_out, split, crs)
+    rule, reason = split.rule, REASONS.get(split.rule, "")
     if rest and split.rule != "patch":
         shares = {name: getattr(split, name) for name in SPLITS if name not in held_splits}
-        shared = _share(rest, split, shares, crs, largest_patch_px=largest_patch_px, seed=seed)
+        shared = _share_ground(rest, split, shares, crs, largest_patch_px=largest_patch_px, seed=seed)
         rest, reason = shared.pieces, "; ".join(filter(None, [reason, shared.reason]))
         rule = rule if held_splits else shared.rule
-    pieces = ground_without([*held, *rest, *away], crs)
+    pieces = without_claimed_ground([*held, *rest, *test_only], crs)
     _check_every_split(pieces, split.rule)
     return GroundSplit(rule, reason, crs, tuple(pieces))
 
 
-_REASONS = {
+REASONS = {
     "patch": "as published: overlapping patches leak between splits",
     "region": "regions are held out",
     "column": "as the file of lines says",
@@ -202,7 +202,7 @@ class _Shared(NamedTuple):
     reason: str
 
 
-def _share(
+def _share_ground(
     whole: Sequence[PieceOfGround],
     split: Split,
     shares: Mapping[SplitName, float],
@@ -221,7 +221,7 @@ def _share(
     with_line = int(np.count_nonzero(lengths))
     generator = generator_for(seed, "split")
     if split.rule != "block" and with_line >= len(names):
-        assigned = share_groups(lengths, fractions, generator)[groups]
+        assigned = assign_groups(lengths, fractions, generator)[groups]
         pieces = [replace(p, split=names[i]) for p, i in zip(whole, assigned, strict=True)]
         return _Shared(pieces, "scene", f"{with_line} groups of scenes that share no ground")
     order = generator.permutation(len(names))
@@ -231,9 +231,9 @@ def _share(
     buffer_m = buffer_px * whole[0].entry.posting_m
     strips = {names[i]: strip.narrowed(buffer_m / 2) for i, strip in zip(order, cut, strict=True)}
     _check_strips(strips, whole, largest_patch_px)
-    told = "" if split.rule == "block" else f"{_few_groups(with_line, len(names))}; "
-    told += f"blocks with {buffer_m / 1000:g} km left unused between them"
-    return _Shared(_cut(whole, strips, crs), "block", told)
+    reason = "" if split.rule == "block" else f"{_few_groups(with_line, len(names))}; "
+    reason += f"blocks with {buffer_m / 1000:g} km left unused between them"
+    return _Shared(_cut_pieces(whole, strips, crs), "block", reason)
 
 
 def _few_groups(with_line: int, needed: int) -> str:
@@ -267,7 +267,7 @@ def group_overlapping(outlines: Sequence[Polygon]) -> npt.NDArray[np.int64]:
     return np.asarray(np.unique([root(i) for i in range(len(polygons))], return_inverse=True)[1])
 
 
-def _cut(
+def _cut_pieces(
     whole: Sequence[PieceOfGround], strips: Mapping[SplitName, GroundStrip], crs: CRS
 ) -> list[PieceOfGround]:
     pieces = []

@@ -1,4 +1,4 @@
-"""Patches on disk, one folder a patch size: written once, memory-mapped by those who train on them."""
+"""Patches on disk, one folder a patch size: written once, memory-mapped for training."""
 
 import hashlib
 import json
@@ -19,12 +19,10 @@ from glsweep.files import replacing
 from glsweep.patches import PatchArrays
 from glsweep.patches.index import counts_by_split
 from glsweep.scenes.masks import training_target
-from glsweep.scenes.scene import BAND_PX, SceneEntry
+from glsweep.scenes.scene import STRIP_PX, SceneEntry
 from glsweep.scenes.source import Window
 from glsweep.study import Study
 from glsweep.study.artifacts import PatchMeta, TrainedOn, read_artifact, write_artifact
-
-# --- Patches of one size, cut from scenes into arrays on disk
 
 META = "meta.json"
 """Its presence says that the folder of patches is complete."""
@@ -53,7 +51,7 @@ class PatchWriter:
     Parameters
     ----------
     folder : Path
-        Is there and empty.
+        An empty folder.
     index : DataFrame
         As `draw_index` returns it.
     size_px : int
@@ -90,10 +88,10 @@ class PatchWriter:
         """Copy the scene's windows; no line where there is no data."""
         size = self.size_px
         for split, part in self._parts.items():
-            for band, windows in _by_band(part[part["scene"] == entry.name], entry.shape, size):
-                pixels = entry.read_pixels(band)
+            for strip, windows in _by_strip(part[part["scene"] == entry.name], entry.shape, size):
+                pixels = entry.read_pixels(strip)
                 for number, row, col in zip(windows.index, windows["row"], windows["col"], strict=True):
-                    window = pixels[row - band.row :, col:][:size, :size]
+                    window = pixels[row - strip.row :, col:][:size, :size]
                     valid = window != 0
                     self._arrays[split, "image"][number] = np.stack([window.real, window.imag])
                     for kind, label in zip(Labels._fields, labels, strict=True):
@@ -104,7 +102,7 @@ class PatchWriter:
                         self._valid_px += int(valid.sum())
 
     def finish(self, posting_m: float, content_hash: str) -> None:
-        """Flush the arrays and write what must be known to use them."""
+        """Flush the arrays and write the metadata that their use needs."""
         for array in self._arrays.values():
             array.flush()
         meta = PatchMeta(
@@ -117,12 +115,12 @@ class PatchWriter:
         write_artifact(self._folder / META, meta)
 
 
-def _by_band(
+def _by_strip(
     windows: pd.DataFrame, shape: tuple[int, int], size_px: int
 ) -> Iterator[tuple[Window, pd.DataFrame]]:
-    """Yield bands of rows that fit the memory, each with the windows that lie within it."""
+    """Yield strips of rows that fit the memory, each with the windows that lie within it."""
     rows, cols = shape
-    height = max(size_px, BAND_PX // cols)
+    height = max(size_px, STRIP_PX // cols)
     windows = windows.sort_values("row", kind="stable")
     while len(windows):
         top = int(windows["row"].iloc[0])
@@ -131,10 +129,10 @@ def _by_band(
         windows = windows.iloc[len(within) :]
 
 
-# --- Patches on disk, one folder a patch size, memory-mapped by those who train on them
+# --- The stores of a study
 
 FORMAT = 3
-"""Raised when stores made before can no longer be used."""
+"""Incremented when stores made before can no longer be used."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +170,8 @@ def is_stored(study: Study, size_px: int) -> bool:
     return (store_folder(study, size_px) / META).is_file()
 
 
-def sizes_lacking(study: Study, sizes_px: Iterable[int]) -> list[int]:
-    """Return the sizes of which no patches are there: further ones, or those that were deleted for room."""
+def missing_sizes(study: Study, sizes_px: Iterable[int]) -> list[int]:
+    """Return the sizes without patches: added ones, or those that were deleted to save space."""
     return [size_px for size_px in sizes_px if not is_stored(study, size_px)]
 
 
@@ -195,10 +193,10 @@ def open_patches(study: Study, size_px: int) -> PatchStore:
     return PatchStore(folder, meta.size_px, meta.posting_m, meta.amplitude_scale)
 
 
-def trained_on(index: pd.DataFrame) -> str:
-    """Return a fingerprint of the windows in `index` from which a network learns or is judged while it does.
+def training_fingerprint(index: pd.DataFrame) -> str:
+    """Return a fingerprint of the training and validation windows in `index`.
 
-    Of scenes it takes the name alone: data for test may join them, and one data set is then of several.
+    Scenes count without the name of their data set, which they get only when test data joins them.
     """
     rows = index[index["split"].isin(["train", "val"])]
     scenes = rows["scene"].str.rpartition("/")[2]
@@ -206,23 +204,25 @@ def trained_on(index: pd.DataFrame) -> str:
     return hashlib.sha256(repr([(s, n, int(r), int(c)) for s, n, r, c in windows]).encode()).hexdigest()[:16]
 
 
-def keep_trained_on(study: Study, sizes_px: Iterable[int]) -> None:
-    """Note what the sweep is trained on, for sizes of which that is not noted yet."""
-    known = _noted(study)
+def record_training_windows(study: Study, sizes_px: Iterable[int]) -> None:
+    """Record which windows the sweep trains on, for sizes without a record."""
+    recorded = _recorded_fingerprints(study)
     for size_px in sizes_px:
-        if size_px not in known:
+        if size_px not in recorded:
             store = open_patches(study, size_px)
             splits: tuple[SplitName, ...] = ("train", "val")
-            known[size_px] = trained_on(pd.concat(store.index(s).assign(split=s) for s in splits))
-    write_artifact(study.trained_on_json, TrainedOn(fingerprints=known))
+            recorded[size_px] = training_fingerprint(
+                pd.concat(store.index(s).assign(split=s) for s in splits)
+            )
+    write_artifact(study.trained_on_json, TrainedOn(fingerprints=recorded))
 
 
-def check_trained_on(study: Study, indices: Mapping[int, pd.DataFrame]) -> None:
+def check_training_windows(study: Study, indices: Mapping[int, pd.DataFrame]) -> None:
     """Raise `StudyError` where patches of a size differ from those that the sweep was trained on."""
-    known = _noted(study)
+    recorded = _recorded_fingerprints(study)
     for size_px, index in indices.items():
-        drawn = trained_on(index)
-        if known.get(size_px, drawn) != drawn:
+        drawn = training_fingerprint(index)
+        if recorded.get(size_px, drawn) != drawn:
             raise StudyError(
                 f"{study.directory}: its networks of {size_px} px were trained on other patches than these "
                 "data would give, since they claim ground for test or need wider strips between blocks; "
@@ -230,15 +230,15 @@ def check_trained_on(study: Study, indices: Mapping[int, pd.DataFrame]) -> None:
             )
 
 
-def remove_others(study: Study, sizes_px: Iterable[int]) -> None:
-    """Delete patches that were cut for what the study was before it was extended."""
+def remove_outdated_patches(study: Study, sizes_px: Iterable[int]) -> None:
+    """Delete patches that were cut before the study was extended."""
     present = {store_folder(study, size_px) for size_px in sizes_px}
     for folder in study.patches.glob("s*-*"):
         if folder not in present:
             shutil.rmtree(folder)
 
 
-def _noted(study: Study) -> dict[int, str]:
+def _recorded_fingerprints(study: Study) -> dict[int, str]:
     if not study.trained_on_json.is_file():
         return {}
     return dict(read_artifact(study.trained_on_json, TrainedOn).fingerprints)
@@ -247,12 +247,12 @@ def _noted(study: Study) -> dict[int, str]:
 def write_stores(
     study: Study, entries: Sequence[SceneEntry], indices: Mapping[int, pd.DataFrame], posting_m: float
 ) -> None:
-    """Cut the patches of several sizes; of one scene at a time, and of its pixels a band at a time.
+    """Cut the patches of several sizes, one scene at a time and its pixels one strip at a time.
 
     Parameters
     ----------
     study : Study
-        Whose folder takes the stores.
+        The stores go into its folder.
     entries : sequence of SceneEntry
         The scenes that the indices name.
     indices : mapping of int to DataFrame

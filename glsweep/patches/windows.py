@@ -1,4 +1,4 @@
-"""Windows of a scene and what they hold, and ground cut into strips."""
+"""Ground cut into strips, and windows of a scene with counts of what they hold."""
 
 import math
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def cut_at_quantiles(lines: npt.NDArray[np.object_], shares: Sequence[float]) ->
 
     Returns
     -------
-    list of Strip
+    list of GroundStrip
         One a share; the first and the last have no outer edge.
     """
     left, bottom, right, top = shapely.total_bounds(lines)
@@ -71,7 +71,7 @@ def cut_at_quantiles(lines: npt.NDArray[np.object_], shares: Sequence[float]) ->
     return [GroundStrip(axis, low, high) for low, high in pairwise(edges)]
 
 
-# --- What windows of a scene hold, counted at four lookups each by summed-area tables
+# --- Windows, and counts of what they hold from summed-area tables
 
 Mask = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int32]
@@ -131,7 +131,7 @@ class SummedArea:
 
 @dataclass(frozen=True)
 class WindowCounts:
-    """What one scene offers to windows of one size.
+    """The windows of one size that a scene offers, and what they hold.
 
     Attributes
     ----------
@@ -159,10 +159,10 @@ class WindowCounts:
         return float(self.valid_counts[row, col]) / self.size_px**2
 
 
-def survey_ground(
+def count_windows(
     mask: npt.NDArray[np.uint8], valid: Mask, origins: Mask, *, size_px: int, valid_share: float
 ) -> WindowCounts:
-    """Count once what every rule of drawing needs.
+    """Count what every sampling rule needs.
 
     Parameters
     ----------

@@ -21,7 +21,12 @@ from glsweep.prediction.scene import Advance, Drawing, PredictedScene, predict_s
 from glsweep.prediction.split_scenes import uncertainty_of
 from glsweep.registry import is_imported
 from glsweep.scenes.raster import read_header
-from glsweep.scenes.raster_files import distinct, is_raster_there, rasters_of_folder, refuse_nothing
+from glsweep.scenes.raster_files import (
+    check_scenes_found,
+    distinct_scenes,
+    is_raster_there,
+    rasters_of_folder,
+)
 from glsweep.training.memory import keep_freed_memory
 
 PATCHES_A_WINDOW = 2
@@ -229,7 +234,7 @@ def _rasters(given: Sequence[Path], console: Console) -> list[Path]:
     for path in given:
         if path.is_dir():
             choice = rasters_of_folder(path)
-            refuse_nothing(path, choice)
+            check_scenes_found(path, choice)
             found += choice.taken
             for line in choice.passed_over:
                 console.print(str(line), highlight=False, soft_wrap=True, markup=False)
@@ -237,7 +242,7 @@ def _rasters(given: Sequence[Path], console: Console) -> list[Path]:
             found.append(path)
         else:
             raise DataError(f"{path}: there is no such file or folder; name an interferogram")
-    return distinct(found, "predict them into different folders")
+    return distinct_scenes(found, "predict them into different folders")
 
 
 def _check_wavelength(wavelength_m: float | None, members: list[Member]) -> None:

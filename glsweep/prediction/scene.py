@@ -24,7 +24,7 @@ from glsweep.nets.member import LineUncertainty
 from glsweep.prediction import Format
 from glsweep.prediction.blend import Member, SceneInput, fit_to, predict_strips
 from glsweep.prediction.products import as_table, provenance_of, write_item, write_lines
-from glsweep.scenes.probability import ProbabilityRaster, probability_raster
+from glsweep.scenes.probability import ProbabilityRaster, temporary_probability
 from glsweep.scenes.raster import RasterHeader
 from glsweep.vectorize import DrawnLine, draw_lines
 
@@ -212,7 +212,7 @@ def predict_scene(
         phase_rad = _fill(raster, scene, members, drawing, advance)
         lines = _lines(raster, scene, drawing)
         probability = folder / f"{header.name}-probability.tif"
-        raster.keep(probability, provenance.tags())
+        raster.write_cog(probability, provenance.tags())
         table = as_table(lines, crs, provenance, drawing.uncertainty)
         files = write_lines(table, folder, f"{header.name}-lines", drawing.formats)
         picture = folder / f"{header.name}.png"
@@ -261,7 +261,7 @@ def _empty_raster(scene: SceneInput, members: Sequence[Member], folder: Path) ->
     header = scene.header
     with (
         tempfile.TemporaryDirectory(prefix=f".{header.name}.", dir=folder) as temporary,
-        probability_raster(
+        temporary_probability(
             Path(temporary), scene.shape, scene.transform, header.crs, members=len(members)
         ) as raster,
     ):

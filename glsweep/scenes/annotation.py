@@ -15,16 +15,16 @@ from glsweep.scenes.masks import lines_through, mask_path, read_mask
 from glsweep.scenes.names import cell_text, name_mismatch, scene_name
 from glsweep.scenes.npz_scene import NpzHeader
 from glsweep.scenes.raster import RasterHeader
-from glsweep.scenes.raster_files import matching
+from glsweep.scenes.raster_files import matching_paths
 from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.vector_file import LAYER_MARK
 
-ANY = "*"
-"""In the name of the file of lines: there is one a scene, and its name stands there."""
+SCENE_WILDCARD = "*"
+"""In the pattern of the files of lines, it stands for the scene's name: each scene has a file."""
 
 
 class Annotation(NamedTuple):
-    """The scenes with their lines, and what was found beside.
+    """The scenes with their lines, and what was noticed on the way.
 
     Attributes
     ----------
@@ -32,20 +32,20 @@ class Annotation(NamedTuple):
         The scenes.
     rows : int
         Rows of lines, or scenes with a mask.
-    strangers : dict of str to int
-        Rows that name a scene of which there is no raster, by name.
+    rows_without_scene : dict of str to int
+        Rows that name a scene without a raster, by name.
     remarks : tuple of str
-        What was not taken as it stands in a file of lines, in a sentence each.
+        What in a file of lines was not taken as it stands, one sentence each.
     """
 
     entries: list[SceneEntry]
     rows: int
-    strangers: dict[str, int]
+    rows_without_scene: dict[str, int]
     remarks: tuple[str, ...] = ()
 
 
-def draw_from_vectors(headers: Sequence[RasterHeader], root: Path, card: DataCard) -> Annotation:
-    """Give each scene its lines of the card's vector file, or of a file of its own.
+def annotate_from_vectors(headers: Sequence[RasterHeader], root: Path, card: DataCard) -> Annotation:
+    """Give each scene its lines from the card's vector file, or from a file of its own.
 
     Raises
     ------
@@ -54,10 +54,10 @@ def draw_from_vectors(headers: Sequence[RasterHeader], root: Path, card: DataCar
         scene's rows name several splits or an unknown one.
     """
     lines = str(card.layout.lines)
-    if ANY in lines:
-        return _draw_from_files(headers, files_by_scene(root, lines), root / lines, card)
+    if SCENE_WILDCARD in lines:
+        return _annotate_from_files(headers, files_by_scene(root, lines), root / lines, card)
     file = read_lines(root / lines, card.layout.scene_column, card.split.column)
-    return _draw_from_file(headers, file, card)
+    return _annotate_from_file(headers, file, card)
 
 
 def files_by_scene(root: Path, lines: str) -> dict[str, Path]:
@@ -72,13 +72,13 @@ def files_by_scene(root: Path, lines: str) -> dict[str, Path]:
     """
     text, mark, layer = lines.partition(LAYER_MARK)
     pattern = root / text
-    before, _, after = pattern.name.partition(ANY)
-    if ANY in after or ANY not in pattern.name or ANY in str(pattern.parent):
+    before, _, after = pattern.name.partition(SCENE_WILDCARD)
+    if SCENE_WILDCARD in after or SCENE_WILDCARD not in pattern.name or SCENE_WILDCARD in str(pattern.parent):
         raise DataError(
             f"{pattern}: is no pattern of files; write one `*`, in the file's name, for the scene"
         )
     found: dict[str, Path] = {}
-    for path in matching(pattern.parent, pattern.name):
+    for path in matching_paths(pattern.parent, pattern.name):
         if path.name.startswith("."):  # macOS writes `._a.shp` beside `a.shp` on foreign disks
             continue
         name = cell_text(path.name[len(before) : len(path.name) - len(after)])
@@ -91,7 +91,7 @@ def files_by_scene(root: Path, lines: str) -> dict[str, Path]:
     return found
 
 
-def _draw_from_files(
+def _annotate_from_files(
     headers: Sequence[RasterHeader], paths: Mapping[str, Path], pattern: Path, card: DataCard
 ) -> Annotation:
     names = {scene_name(header.name) for header in headers}
@@ -109,25 +109,25 @@ def _draw_from_files(
             entries.append(bare)
             continue
         file = read_lines(paths[name], None, card.split.column)
-        lines = tuple(line for value in file.by_scene for line in file.of(value, header.crs))
-        said = frozenset(value for value, own in file.by_scene.items() if own and value)
+        lines = tuple(line for value in file.by_scene for line in file.lines_of(value, header.crs))
+        splits = frozenset(value for value, own in file.by_scene.items() if own and value)
         entries.append(
             replace(
                 bare,
                 lines=lines,
                 rows_without_geometry=sum(file.rows_without_geometry.values()),
                 has_row=True,
-                split=_split(file, header.name, said),
+                split=_split(file, header.name, splits),
             )
         )
         rows += sum(file.rows_by_scene.values())
-        remarks += _told(file)
-    strangers = dict.fromkeys(sorted(set(paths) - names), 1)
-    return Annotation(entries, rows, strangers, tuple(remarks))
+        remarks += _named_remarks(file)
+    rows_without_scene = dict.fromkeys(sorted(set(paths) - names), 1)
+    return Annotation(entries, rows, rows_without_scene, tuple(remarks))
 
 
-def _draw_from_file(headers: Sequence[RasterHeader], file: LineFile, card: DataCard) -> Annotation:
-    """Give each scene its lines of one file.
+def _annotate_from_file(headers: Sequence[RasterHeader], file: LineFile, card: DataCard) -> Annotation:
+    """Give each scene its lines from one file.
 
     Raises
     ------
@@ -137,13 +137,15 @@ def _draw_from_file(headers: Sequence[RasterHeader], file: LineFile, card: DataC
     """
     rows = sum(file.rows_by_scene.values())
     if card.layout.scene_column is None:
-        return Annotation([_touched(header, file, card) for header in headers], rows, {}, _told(file))
+        return Annotation(
+            [_touched(header, file, card) for header in headers], rows, {}, _named_remarks(file)
+        )
     names = {scene_name(header.name) for header in headers}
     _check_names(file, names, card)
     entries = [
         SceneEntry(
             header=header,
-            lines=file.of(name, header.crs),
+            lines=file.lines_of(name, header.crs),
             rows_without_geometry=file.rows_without_geometry.get(name, 0),
             has_row=name in file.rows_by_scene,
             data_set=card.name,
@@ -153,12 +155,12 @@ def _draw_from_file(headers: Sequence[RasterHeader], file: LineFile, card: DataC
         for header in headers
         for name in [scene_name(header.name)]
     ]
-    strangers = {name: k for name, k in sorted(file.rows_by_scene.items()) if name not in names}
+    rows_without_scene = {name: k for name, k in sorted(file.rows_by_scene.items()) if name not in names}
     near = _near_names(file, names, str(card.layout.scene_column))
-    return Annotation(entries, rows, strangers, (*_told(file), *near))
+    return Annotation(entries, rows, rows_without_scene, (*_named_remarks(file), *near))
 
 
-def draw_from_pixels(headers: Sequence[RasterHeader], root: Path, card: DataCard) -> list[SceneEntry]:
+def annotate_from_masks(headers: Sequence[RasterHeader], root: Path, card: DataCard) -> list[SceneEntry]:
     """Give each scene the lines of its mask, or of its patches' masks.
 
     Raises
@@ -194,7 +196,7 @@ def _touched(header: RasterHeader, file: LineFile, card: DataCard) -> SceneEntry
     """Return the scene with all lines that touch it."""
     footprint = header.footprint
     touching = {
-        name: tuple(line for line in file.of(name, header.crs) if shapely.intersects(line, footprint))
+        name: tuple(line for line in file.lines_of(name, header.crs) if shapely.intersects(line, footprint))
         for name in file.by_scene
     }
     found = frozenset(name for name, lines in touching.items() if lines and name)
@@ -255,28 +257,30 @@ def _split(file: LineFile, scene: str, values: frozenset[str]) -> SplitName | No
 
 def _check_names(file: LineFile, names: set[str], card: DataCard) -> None:
     column = str(card.layout.scene_column)
-    matching = names & set(file.rows_by_scene)
-    if not matching:
+    matched = names & set(file.rows_by_scene)
+    if not matched:
         named = sorted(filter(None, file.rows_by_scene))
-        told = f"its column {column} is empty" if file.rows_by_scene else "holds no rows"
+        fault = f"its column {column} is empty" if file.rows_by_scene else "holds no rows"
         remedy = "name the right column as layout.scene_column in a data card"
         if named:
             near = name_mismatch(names, named, column)
             one, other = (near.one, near.other) if near else (min(names), named[0])
-            told = f"its column {column} holds {other!r}, a scene is named {one!r}"
-            remedy = near.told if near else remedy
-        raise DataError(f"{file.path}: no row belongs to a scene ({told}); {remedy}")
-    if not any(file.by_scene[name] for name in matching):
+            fault = f"its column {column} holds {other!r}, a scene is named {one!r}"
+            remedy = near.explanation if near else remedy
+        raise DataError(f"{file.path}: no row belongs to a scene ({fault}); {remedy}")
+    if not any(file.by_scene[name] for name in matched):
         raise DataError(f"{file.path}: no row of a scene has a geometry; draw at least one line")
 
 
 def _near_names(file: LineFile, names: set[str], column: str) -> list[str]:
-    """Tell of scenes that have no line because they are spelt otherwise."""
+    """Return a remark on scenes that have no line because they are spelt differently."""
     near = name_mismatch(names - set(file.rows_by_scene), set(file.rows_by_scene) - names, column)
     if near is None:
         return []
-    return [f"{file.path.name}: {near.other!r} names no scene, though there is {near.one!r}: {near.told}"]
+    return [
+        f"{file.path.name}: {near.other!r} names no scene, though there is {near.one!r}: {near.explanation}"
+    ]
 
 
-def _told(file: LineFile) -> tuple[str, ...]:
+def _named_remarks(file: LineFile) -> tuple[str, ...]:
     return tuple(f"{file.path.name}: {remark}" for remark in file.remarks)

@@ -1,6 +1,6 @@
-"""What a band's values say that it is, from pixels at full resolution that hold data.
+"""What a band's values show it to be, from a sample of pixels at full resolution.
 
-Overviews are never looked at: they are averaged or interpolated, and a wrapped phase is then neither
+Overviews are never used: they are averaged or interpolated, and a wrapped phase is then neither
 wrapped nor a phase.
 """
 
@@ -14,31 +14,30 @@ import numpy.typing as npt
 from scipy.ndimage import binary_opening
 
 from glsweep.config.bands import Role
-from glsweep.scenes.source import Window
+from glsweep.scenes.source import Mask, Window
 
 Values = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 SLACK_RAD = 1e-3
-"""By so much a wrapped phase in float32, or in scaled integers, may pass pi."""
+"""How far a wrapped phase in float32, or in scaled integers, may pass pi."""
 SIDE_PX = 256
 ENOUGH_PX = 2**19
-"""Pixels with data that are looked at; where there are fewer, every pixel is."""
+"""Pixels with data in a sample; where there are fewer, every pixel is read."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 NEAR_END, WRAP = 0.95, 0.75
-"""A wrapped phase comes so near to half a turn, and jumps by at least so much of a whole one."""
+"""A wrapped phase comes this near to half a turn, and jumps by at least this share of a whole one."""
 BINS = 16
 LEAST_BIN = 0.005
-"""Each part of the circle holds at least this share of what it would hold if all held the same."""
+"""Each part of the circle holds at least this share of an even distribution."""
 FEW = 0.01
 """Share of the pixels that resampling may push beyond 0 and 1."""
 OVERSHOOT = 0.3
 LEAST_FILL_PX, LEAST_FILL_SHARE, APART = 10, 1e-4, 0.4
-"""An extreme that so many pixels share stands for no data where no other value is nearer to it than so many
-times the width of the others' middle 90 %."""
+"""An extreme in at least so many pixels stands for no data if all other values are farther from it than this
+multiple of the width of their middle 90 %."""
 FAR, KNOWN_FILLS, NEAR = 50.0, (9999.0, 99999.0, 32767.0, 32768.0, 65535.0, 2147483647.0), 0.01
-"""What lies so many times that width away stands for no data where it is nearly one of these, or huge."""
+"""A value so many of these widths away stands for no data if it is nearly one of these, or huge."""
 HUGE, MOST_FILL_KINDS = 1e15, 20
 AREA_PX = 3
 """Zeros that fill a square of this side are a collar or a hole; by itself a phase may be measured as 0."""
@@ -48,13 +47,13 @@ CORNER, MOST_CORNER_SHARE = 0.8, 0.01
 
 
 @dataclass(frozen=True)
-class BandValues:
-    """The values of one band where there is data, zeros aside.
+class BandStatistics:
+    """Statistics of one band's values where there is data, zeros aside.
 
     Attributes
     ----------
     count : int
-        Values that were looked at.
+        Number of values in the sample.
     low, high : float
         Least and greatest; 0 where there is none.
     negative_share : float
@@ -72,7 +71,7 @@ class BandValues:
     least_bin : float
         Of equal parts of (-pi, pi], the emptiest one's share of what it would hold if all held the same.
     fill : float or None
-        An extreme that stands for no data, though nothing says so.
+        An extreme value that seems to stand for no data, though nothing says so.
     fill_share : float
         Share of the values that equal it.
     """
@@ -111,7 +110,7 @@ class BandValues:
         return max(-self.low, self.high) <= math.pi + SLACK_RAD
 
     def wraps_from_zero(self, turn: float) -> bool:
-        """Whether the values share out a whole turn that begins at 0, and jump at its ends."""
+        """Whether the values fill a whole turn that begins at 0, and jump at its ends."""
         near = (1 - NEAR_END) * turn
         return self.wraps and 0 <= self.low < near and turn - near < self.high <= turn * (1 + SLACK_RAD)
 
@@ -119,8 +118,8 @@ class BandValues:
     def looks_wrapped(self) -> bool:
         """Whether they can be nothing but a wrapped phase in radians.
 
-        It reaches pi at both ends and goes no farther, fills the circle, and jumps by a whole turn: so
-        do no displacement, no look angle, no cycles and no part of a complex number.
+        It reaches pi at both ends and goes no farther, fills the circle, and jumps by a whole turn. No
+        displacement, look angle, phase in cycles or part of a complex number does all of this.
         """
         return self.wraps_at(math.pi) and self.least_bin >= LEAST_BIN
 
@@ -141,7 +140,7 @@ class BandValues:
         )
 
 
-def values_of_window(windows: Sequence[Values]) -> BandValues:
+def band_statistics(windows: Sequence[Values]) -> BandStatistics:
     """Describe one band.
 
     Parameters
@@ -151,12 +150,12 @@ def values_of_window(windows: Sequence[Values]) -> BandValues:
     """
     values = np.concatenate([w[np.isfinite(w) & (w != 0)] for w in windows]) if windows else np.empty(0)
     if not len(values):
-        return BandValues(0, 0.0, 0.0, 0.0, 0.0, False, 0.0, True, 0.0, 0.0, None, 0.0)
+        return BandStatistics(0, 0.0, 0.0, 0.0, 0.0, False, 0.0, True, 0.0, 0.0, None, 0.0)
     low, high = float(values.min()), float(values.max())
     fill, fill_share = _fill(values, low, high)
     steps = np.concatenate([np.abs(np.diff(window, axis=1)).ravel() for window in windows])
     bins = np.histogram(values, BINS, (-math.pi, math.pi))[0]
-    return BandValues(
+    return BandStatistics(
         len(values),
         low,
         high,
@@ -260,8 +259,8 @@ def _in_flat_boxes(window: npt.NDArray[np.complex64]) -> Mask:
     return inner
 
 
-def windows_to_look_at(shape: tuple[int, int]) -> Iterator[Window]:
-    """Yield windows that share the raster out, corners first and the others in an order without pattern."""
+def sample_windows(shape: tuple[int, int]) -> Iterator[Window]:
+    """Yield windows that tile the raster, corners first and the others in an order without pattern."""
     rows, cols = shape
     tops, lefts = (range(0, side, SIDE_PX) for side in (rows, cols))
     places = [(top, left) for top in tops for left in lefts]
@@ -272,8 +271,7 @@ def windows_to_look_at(shape: tuple[int, int]) -> Iterator[Window]:
         yield Window(top, left, min(SIDE_PX, rows - top), min(SIDE_PX, cols - left))
 
 
-# --- What the values of `.npz` patches look like: a phase that fills a turn, or parts of a complex
-#     number
+# --- What the values of `.npz` patches look like
 
 SLACK = 2e-3
 """Share by which float16 may pass the end of a range."""
@@ -299,12 +297,12 @@ UNITS: dict[Role, str] = {
     "phase_degrees": "in degrees",
 }
 REACHED = 0.99
-"""Of a half or whole turn: so near to its ends come the values of a phase that wraps."""
+"""Share of a half or whole turn that the values of a phase that wraps reach."""
 
 FEW_OF_PATCHES = 0.02
 SECTORS = 8
 LEAST_SECTOR_SHARE = 0.05
-"""Of the share that each sector of the circle has when all angles are alike."""
+"""Of the share that each sector of the circle has when all angles are equally frequent."""
 NEAR_END_OF_PATCHES, LEAST_NEAR_END = 0.9, 1e-3
 """A wrapped phase comes so close to both ends of its range, in at least such a share of the pixels."""
 LEAST_VARIATION = 0.02
@@ -314,7 +312,7 @@ the magnitude, which the other band then cannot lead beyond; as a phase by itsel
 
 
 def are_parts(first: Values, second: Values) -> bool:
-    """Whether they look like real and imaginary part: alike in size and sign, at every angle."""
+    """Whether they look like real and imaginary part: similar in size and sign, at every angle."""
     if not (has_both_signs(first) and has_both_signs(second)):
         return False
     ratio = np.sqrt(np.mean(first**2) / np.mean(second**2))
@@ -329,7 +327,7 @@ def is_bounded_alone(values: Values, other: Values) -> bool:
 
     Where a part comes near its greatest value, nothing is left of the magnitude for the other.
     """
-    least = CROWDED_END if turn_of(values) is None else LEAST_NEAR_END
+    least = CROWDED_END if wrapped_phase_unit(values) is None else LEAST_NEAR_END
     size = np.hypot(values, other)
     for side in (values, -values):
         end = side.max()
@@ -350,8 +348,8 @@ def are_phase_and_strength(phase: Values, strength: Values) -> bool:
     return bool(varies and np.abs(phase[weak]).max() >= 0.7 * np.abs(phase).max())
 
 
-def turn_of(values: Values) -> Role | None:
-    """Return the unit of a phase that fills a whole turn just as these values do, if there is one."""
+def wrapped_phase_unit(values: Values) -> Role | None:
+    """Return the unit in which these values fill exactly a whole turn; None without one."""
     if values.min() < 0:
         return next((role for role, half_turn in HALF_TURNS if _fills(values, -half_turn, half_turn)), None)
     return next((role for role, turn in TURNS if _fills(values, 0, turn)), None)

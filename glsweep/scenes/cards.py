@@ -1,4 +1,4 @@
-"""Data cards from YAML files, and made for folders that have none."""
+"""Data cards: read from YAML, made for folders without one, and several joined to one."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,7 +42,7 @@ def load_card(data: Path, *, root: Path | None = None) -> DataCard:
     value = load_yaml_mapping(data)
     parts = value.get("parts")
     if isinstance(parts, list):
-        value["parts"] = [_part(data, number, part) for number, part in enumerate(parts)]
+        value["parts"] = [_load_part(data, number, part) for number, part in enumerate(parts)]
     if root is not None:
         if value.get("root") is None:
             raise ConfigError(f"--root {root}: {data} names no `root` that it could replace; leave it out")
@@ -57,8 +57,8 @@ def load_card(data: Path, *, root: Path | None = None) -> DataCard:
         return card
     found = (data.parent / card.root).resolve()
     if not found.is_dir():
-        told = f" ({' '.join(card.how_to_obtain.split())})" if card.how_to_obtain else ""
-        remedy = f"obtain the data{told} and name its folder with --root, or mend the path"
+        how = f" ({' '.join(card.how_to_obtain.split())})" if card.how_to_obtain else ""
+        remedy = f"obtain the data{how} and name its folder with --root, or mend the path"
         raise refusal(data, ("root",), f"{found} is not a folder; {remedy}")
     return card.model_copy(update={"root": found})
 
@@ -87,21 +87,21 @@ def load_data(data: Sequence[Path], test_data: Sequence[Path] = (), *, root: Pat
     return join_cards(cards, [load_card(path) for path in test_data])
 
 
-def join_further(card: DataCard, test_data: Sequence[Path]) -> DataCard:
-    """Join further data that is never trained on to what a study has; one of the same name is replaced."""
+def join_test_data(card: DataCard, test_data: Sequence[Path]) -> DataCard:
+    """Return a study's card with further test data; a test data set of the same name is replaced."""
     further = [load_card(path) for path in test_data]
     names = {part.name for part in further}
     parts = card.data_sets
     trained = [part for part in parts if not part.test_only]
     tested = [part for part in parts if part.test_only and part.name not in names]
     joined = join_cards(trained, [*tested, *further])
-    # What is joined already says how: by the split and the label of the whole.
+    # Split and label are those of the study, not of its first data set.
     rules = {"split": card.split, "label": card.label, "label_width_m": card.label_width_m}
     return joined.model_copy(update=rules)
 
 
-def moved_to(card: DataCard, root: Path) -> DataCard:
-    """Return a card whose scenes are in another folder now.
+def with_root(card: DataCard, root: Path) -> DataCard:
+    """Return the card with its scenes in another folder.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def join_cards(cards: Sequence[DataCard], test_only: Sequence[DataCard] = ()) ->
 
 
 def _of_one_wavelength(card: DataCard, given: Mapping[str, Any]) -> DataCard:
-    """Return a joined card that says no wavelength with that of the parts that are trained on."""
+    """Give a joined card that names no wavelength that of the parts that are trained on."""
     trained = [part.wavelength_m for part in card.parts if not part.test_only]
     return (
         card.model_copy(update={"wavelength_m": trained[0]})
@@ -158,7 +158,7 @@ def card_for_folder(folder: Path) -> DataCard:
     """Make a card for a folder in the study layout, or one with rasters and lines side by side."""
     folder = folder.resolve()
     rasters = scene_pattern(folder)
-    lines = _lines_of(folder, {scene_stem(path) for path in rasters_of_card(folder, rasters).taken})
+    lines = _find_lines(folder, {scene_stem(path) for path in rasters_of_card(folder, rasters).taken})
     return DataCard(
         name=_card_name(folder),
         title=f"Scenes of {folder.name}",
@@ -168,8 +168,8 @@ def card_for_folder(folder: Path) -> DataCard:
     )
 
 
-def _lines_of(folder: Path, scenes: set[str]) -> str:
-    """Return the file of lines, or the pattern of files of which each has the name of a scene."""
+def _find_lines(folder: Path, scenes: set[str]) -> str:
+    """Return the file of lines, or the pattern of the files that are each named after a scene."""
     # macOS writes `._lines.gpkg` beside `lines.gpkg` on foreign disks.
     there = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     files = [p for p in there if p.suffix.lower() in LINE_SUFFIXES]
@@ -179,8 +179,10 @@ def _lines_of(folder: Path, scenes: set[str]) -> str:
         return files[0].name
     suffixes = {path.suffix.lower() for path in files}
     # Letters with accents have two forms in file names.
-    named, known = ({normalize("NFC", n) for n in names} for names in ({p.stem for p in files}, scenes))
-    if len(suffixes) == 1 and len(named) > 1 and named <= known:
+    line_names, scene_names = (
+        {normalize("NFC", n) for n in names} for names in ({p.stem for p in files}, scenes)
+    )
+    if len(suffixes) == 1 and len(line_names) > 1 and line_names <= scene_names:
         return f"*{suffixes.pop()}"
     found = ", ".join(path.name for path in files) or "none"
     raise DataError(
@@ -193,13 +195,13 @@ def _card_name(folder: Path) -> str:
     return "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "-" for c in folder.name) or "folder"
 
 
-def _part(card: Path, number: int, part: Any) -> Any:
+def _load_part(card: Path, number: int, part: Any) -> Any:
     """Load one part of the joined card at `card`."""
     where = ("parts", number)
     given = part if isinstance(part, dict) else {"data": part}
     if not isinstance(given.get("data"), str) or set(given) - {"data", "test_only"}:
-        wanted = "the path of a card or folder, or a mapping with `data` and `test_only`"
-        raise refusal(card, where, f"should be {wanted} (it is {part!r})")
+        expected = "the path of a card or folder, or a mapping with `data` and `test_only`"
+        raise refusal(card, where, f"should be {expected} (it is {part!r})")
     loaded = load_card(card.parent / given["data"])
     test_only = given.get("test_only", loaded.test_only)
     if not isinstance(test_only, bool):

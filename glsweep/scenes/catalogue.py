@@ -1,4 +1,4 @@
-"""The scenes of one or several data cards, joined to their lines; pixels are read when asked for."""
+"""The scenes of one or several data cards with their lines; pixels are read only when needed."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from glsweep.config.data_card import DataCard
 from glsweep.errors import DataError
-from glsweep.scenes.annotation import Annotation, draw_from_pixels, draw_from_vectors
+from glsweep.scenes.annotation import Annotation, annotate_from_masks, annotate_from_vectors
 from glsweep.scenes.npz_scene import read_npz_headers
-from glsweep.scenes.raster import RasterHeader, laid_apart, read_header
-from glsweep.scenes.raster_files import SceneFiles, distinct, rasters_of_card, refuse_nothing
+from glsweep.scenes.raster import RasterHeader, give_own_ground, read_header
+from glsweep.scenes.raster_files import SceneFiles, check_scenes_found, distinct_scenes, rasters_of_card
 from glsweep.scenes.scene import SceneEntry
 from glsweep.study.artifacts import CatalogueFindings, SceneFacts
 
@@ -26,13 +26,13 @@ class Catalogue:
     root : Path
         The folder that the card's layout starts from; the first one of several.
     entries : tuple of SceneEntry
-        At least one, all of one posting unless others were asked for.
+        At least one, all of one posting unless `any_posting` was requested.
     line_rows : int
         Rows of the line file.
     rows_without_scene : dict of str to int
-        Rows that name a scene of which there is no raster; "" for rows that name none.
+        Rows that name a scene without a raster, by name; "" for rows that name none.
     remarks : tuple of str
-        What was not taken as it stands: rasters that are not read, and lines; in a sentence each.
+        Rasters that are not read, and lines that were not taken as they stand; one sentence each.
     """
 
     root: Path
@@ -70,7 +70,7 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: boo
     """Read the headers of all scenes and their lines, and join them by name.
 
     Scenes that do not say where they lie get ground of their own; data sets whose `row` differs
-    share none of it. With `any_posting` scenes may differ in it: whoever uses them chooses.
+    share none of it. With `any_posting`, postings may differ; the caller decides which to use.
 
     Scenes without a line, rows without a geometry and rows without a scene are counted in
     `Catalogue.findings`; they are no error.
@@ -82,25 +82,25 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: boo
         card's, a file cannot be used, or no line touches the scene that it belongs to.
     """
     choice = choose_rasters(root, card)
-    headers = laid_apart(_headers(choice, card), row)
+    headers = give_own_ground(_headers(choice, card), row)
     if not any_posting:
         check_postings(headers, card.posting_m)
     if card.layout.lines is None:
-        entries = draw_from_pixels(headers, root, card)
-        drawn = Annotation(entries, sum(entry.has_row for entry in entries), {})
+        entries = annotate_from_masks(headers, root, card)
+        annotation = Annotation(entries, sum(entry.has_row for entry in entries), {})
     else:
-        drawn = draw_from_vectors(headers, root, card)
-    if all(entry.line_km == 0 for entry in drawn.entries):
+        annotation = annotate_from_vectors(headers, root, card)
+    if all(entry.line_km == 0 for entry in annotation.entries):
         raise DataError(
             f"{root / (card.layout.lines or '')}: none of its lines touches the scene that it names; "
             "check the CRS of the lines and of the rasters"
         )
-    remarks = (*map(str, choice.passed_over), *drawn.remarks)
-    return Catalogue(root, tuple(drawn.entries), drawn.rows, drawn.strangers, remarks)
+    remarks = (*map(str, choice.passed_over), *annotation.remarks)
+    return Catalogue(root, tuple(annotation.entries), annotation.rows, annotation.rows_without_scene, remarks)
 
 
 def choose_rasters(root: Path, card: DataCard) -> SceneFiles:
-    """Return the scenes that the card's layout names, masks left out, and the rasters that are none.
+    """Return the scenes that the card's layout names, without masks, and the rasters passed over.
 
     Raises
     ------
@@ -114,12 +114,12 @@ def choose_rasters(root: Path, card: DataCard) -> SceneFiles:
             f"{root}: no raster matches {layout.rasters}; name the folder that holds the scenes, "
             "or mend layout.rasters in the data card"
         )
-    refuse_nothing(root, choice)
+    check_scenes_found(root, choice)
     return choice
 
 
 def _headers(choice: SceneFiles, card: DataCard) -> list[RasterHeader]:
-    paths = distinct(choice.taken, "rename all but one")
+    paths = distinct_scenes(choice.taken, "rename all but one")
     layout = card.layout
     if layout.holds_npz:
         return [*read_npz_headers(paths, card.posting_m, layout.bands, layout.nodata)]
@@ -135,15 +135,15 @@ def check_postings(headers: Sequence[RasterHeader], posting_m: float | None) -> 
     Raises
     ------
     DataError
-        When one has another.
+        When one differs.
     """
     first = headers[0]
-    wanted_m = posting_m or first.posting_m
+    expected_m = posting_m or first.posting_m
     source = "the data card says" if posting_m else f"{first.path.name} has"
     for header in headers:
-        if abs(header.posting_m - wanted_m) > POSTING_TOLERANCE * wanted_m:
+        if abs(header.posting_m - expected_m) > POSTING_TOLERANCE * expected_m:
             raise DataError(
-                f"{header.path}: its posting is {header.posting_m:g} m, {source} {wanted_m:g} m; "
+                f"{header.path}: its posting is {header.posting_m:g} m, {source} {expected_m:g} m; "
                 "resample it (gdalwarp -tr) or mend the data card"
             )
 
@@ -160,7 +160,7 @@ def _facts(entry: SceneEntry) -> SceneFacts:
     )
 
 
-# --- Several data sets as one: the scenes of a study, wherever they are from
+# --- Several data sets as one
 
 
 def open_data(card: DataCard, roots: Mapping[str, Path], *, any_posting: bool = False) -> Catalogue:
@@ -195,8 +195,8 @@ def open_data(card: DataCard, roots: Mapping[str, Path], *, any_posting: bool = 
     )
     if not any_posting:
         check_postings([entry.header for entry in entries], card.posting_m)
-    strangers = Counter[str]()
+    rows_without_scene = Counter[str]()
     for catalogue in catalogues:
-        strangers.update(catalogue.rows_without_scene)
+        rows_without_scene.update(catalogue.rows_without_scene)
     rows, remarks = sum(c.line_rows for c in catalogues), tuple(r for c in catalogues for r in c.remarks)
-    return Catalogue(catalogues[0].root, entries, rows, dict(strangers), remarks)
+    return Catalogue(catalogues[0].root, entries, rows, dict(rows_without_scene), remarks)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glsweep.errors import DataError
-from glsweep.scenes.raster import RasterHeader, writing_interferogram
+from glsweep.scenes.raster import RasterHeader, interferogram_writer
 from glsweep.scenes.resample import Interferogram, Resampled, TargetGrid, common_grid, resampled
 from glsweep.scenes.source import Window
 
@@ -18,10 +18,10 @@ Strength = Literal["coherence", "amplitude", "none"]
 STRIP_PX = 2**21
 """Pixels of a raster that are read at once where the grids agree."""
 TILE_PX = 512
-"""Side of what is interpolated at once: what it needs of a raster on another map is a square as well."""
+"""Side of the square that is interpolated at once, where the maps differ."""
 OVERSHOOT = 1.05
 OVERSHOT_SHARE = 1e-3
-"""A coherence passes 1 a little, here and there, when it was resampled; an amplitude knows no bound."""
+"""A resampled coherence exceeds 1 a little, here and there; an amplitude has no upper bound."""
 SAME_MAGNITUDE = 1e-3
 
 
@@ -47,7 +47,7 @@ class DoubleDifference:
     ----------
     first, second : Resampled
         As they are read on the grid.
-    grid : Grid
+    grid : TargetGrid
         That of the result.
     magnitudes : tuple of Magnitude
         What the magnitudes of the two are.
@@ -73,7 +73,7 @@ class DoubleDifference:
         """
         shape, transform, crs = self.grid
         count = 0
-        with writing_interferogram(path, shape, transform, crs, tags) as write:
+        with interferogram_writer(path, shape, transform, crs, tags) as write:
             for window in self._windows():
                 values = double_difference(self.first.read(window), self.second.read(window), self.magnitudes)
                 count += int(np.count_nonzero(values))
@@ -122,8 +122,8 @@ def double_difference(
 ) -> Interferogram:
     """Return first * conj(second), with the lower of their magnitudes, where both hold data.
 
-    The magnitude is that of the better known kind alone: a coherence's rather than an amplitude's,
-    which does not tell how sure a phase is; 1 where both are phases alone.
+    A coherence is preferred to an amplitude, which does not say how reliable a phase is; where both
+    are phases alone the magnitude is 1.
 
     Parameters
     ----------
@@ -162,21 +162,21 @@ def kept_strength(magnitudes: tuple[Magnitude, Magnitude]) -> Strength:
 
 def _magnitude_of(header: RasterHeader) -> Magnitude:
     """Look at every pixel, since a part may hold other values."""
-    known = beyond = other = 0
+    with_data = beyond = other = 0
     largest = 0.0
     rows, cols = header.shape
     for window in _tiles((rows, cols), max(1, STRIP_PX // cols), cols):
         size = np.abs(header.read(window))
         size = size[size > 0]
-        known += len(size)
+        with_data += len(size)
         beyond += int(np.count_nonzero(size > OVERSHOOT))
         other += int(np.count_nonzero(np.abs(size - 1) > SAME_MAGNITUDE))
         largest = max(largest, float(size.max(initial=0)))
-    if not known:
+    if not with_data:
         raise DataError(f"{header.path}: all {rows * cols} pixels are without data; give another file")
     if not other:
         return Magnitude("none", largest)
-    return Magnitude("amplitude" if beyond > OVERSHOT_SHARE * known else "coherence", largest)
+    return Magnitude("amplitude" if beyond > OVERSHOT_SHARE * with_data else "coherence", largest)
 
 
 def _tiles(shape: tuple[int, int], rows: int, cols: int) -> Iterator[Window]:

@@ -1,4 +1,4 @@
-"""Grounding lines as analysts draw them: a vector file with one row a line."""
+"""Grounding lines from vector files with one row a line, each line once, cut to where there is data."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from glsweep.errors import DataError
-from glsweep.geodesy import moved
+from glsweep.geodesy import reproject
 from glsweep.scenes.names import cell_text, group_name, scene_name
 from glsweep.scenes.polygons import outlines_of
 from glsweep.scenes.vector_file import VectorLayer, open_layer
@@ -29,15 +29,15 @@ TOLERANCE = 1e-6
 
 
 def without_repeats(lines: Sequence[LineString]) -> list[LineString]:
-    """Return the lines of which some stretch between two vertices is in no other that is kept.
+    """Return the lines that add a stretch between two vertices which no other kept line has.
 
-    So a line counts once, whichever way it runs, wherever a closed one begins, and however many
-    parts it comes in; vertices may differ by rounding.
+    A line thus counts once, whichever way it runs, wherever a closed one begins, and however many
+    parts it has; vertices may differ by rounding.
     """
     if len(lines) < 2:
         return list(lines)
     points, line_of = shapely.get_coordinates(lines, return_index=True)
-    vertices = _numbered(points)
+    vertices = _number_vertices(points)
     within = line_of[:-1] == line_of[1:]
     stretches = np.sort(np.stack([vertices[:-1], vertices[1:]], axis=1)[within], axis=1)
     number_of = np.unique(stretches, axis=0, return_inverse=True)[1].reshape(-1)
@@ -53,7 +53,7 @@ def without_repeats(lines: Sequence[LineString]) -> list[LineString]:
     return [lines[line] for line in sorted(kept)]
 
 
-def _numbered(points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _number_vertices(points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Number the points, (N,); those that lie within the tolerance have one number."""
     distinct, number_of = np.unique(points, axis=0, return_inverse=True)
     pairs = cKDTree(distinct).query_pairs(TOLERANCE, output_type="ndarray")
@@ -62,7 +62,7 @@ def _numbered(points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return np.asarray(groups[number_of.reshape(-1)], dtype=np.int64)
 
 
-# --- The parts of lines that lie where there is data: no network can see the rest
+# --- The parts of lines that lie where there is data
 
 ROUNDING_PX = 1e-6
 """What is no farther outside of the scene lies on its edge: map coordinates are rounded."""
@@ -71,7 +71,7 @@ ROUNDING_PX = 1e-6
 def lines_on_data(
     lines: Sequence[LineString], valid: npt.NDArray[np.bool_], transform: Affine
 ) -> list[LineString]:
-    """Cut away what lies farther than a pixel from all data, or outside of the scene, whose edge is inside.
+    """Cut away what lies more than a pixel from any data, or outside the scene; its edge counts as inside.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def lines_on_data(
     return [part for part in shapely.get_parts(merged).tolist() if part.length > 0]
 
 
-# --- Grounding lines as analysts draw them: a vector file with one row a line
+# --- A file of lines, sorted by scene or by another column
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class LineFile:
     splits_by_scene : mapping of str to set of str
         What the split column says of each scene's rows; empty without such a column.
     remarks : tuple of str
-        What was not taken as it stands in the file, in a sentence each.
+        What in the file was not taken as it stands, one sentence each.
     """
 
     path: Path
@@ -133,7 +133,7 @@ class LineFile:
     splits_by_scene: Mapping[str, frozenset[str]]
     remarks: tuple[str, ...] = ()
 
-    def of(self, scene: str, crs: CRS) -> tuple[LineString, ...]:
+    def lines_of(self, scene: str, crs: CRS) -> tuple[LineString, ...]:
         """Return a scene's lines, reprojected to `crs` where theirs is another.
 
         Raises
@@ -143,7 +143,7 @@ class LineFile:
         """
         lines = self.by_scene.get(scene, ())
         target = pyproj.CRS.from_wkt(crs.to_wkt())
-        there = moved(lines, self.crs, target)
+        there = reproject(lines, self.crs, target)
         if not np.isfinite(shapely.get_coordinates(there)).all():
             raise DataError(
                 f"{self.path}: a line of scene {scene} has no place in the scene's CRS {crs.to_string()}; "
@@ -160,9 +160,9 @@ def read_lines(
     Without a `scene_column` rows are sorted by what `split_column` says of them, by "" without one.
 
     Scenes are named by stem: `a`, `a.shp` and `folder/a.tif` are all scene `a`. Several lines in
-    one row are taken apart, polygons count as their outlines (see `outlines_of`), a scene's line
-    that is there several times counts once, heights are dropped. A shapefile's column is known by
-    its first ten letters, all that the format keeps.
+    one row are separated, polygons count as their outlines (see `outlines_of`), a line that a scene
+    has several times counts once, heights are dropped. A shapefile's column is found by its first ten
+    letters, all that the format keeps.
 
     Parameters
     ----------
@@ -180,12 +180,16 @@ def read_lines(
         column, or holds points.
     """
     opened = open_layer(source, layer)
-    scenes = _named(opened, scene_column, "layout.scene_column", "to join lines to scenes")
-    splits = _named(opened, split_column, "split.column", "that names splits")
+    scenes = _find_column(opened, scene_column, "layout.scene_column", "to join lines to scenes")
+    splits = _find_column(opened, split_column, "split.column", "that names splits")
     cells, geometries = opened.read(name for name in (scenes, splits) if name is not None)
-    said = None if splits is None else [cell_text(cell) for cell in cells[splits]]
-    names = (said or [""] * len(geometries)) if scenes is None else [scene_name(c) for c in cells[scenes]]
-    return _sorted(opened, names, said, geometries)
+    splits_of_rows = None if splits is None else [cell_text(cell) for cell in cells[splits]]
+    names = (
+        (splits_of_rows or [""] * len(geometries))
+        if scenes is None
+        else [scene_name(c) for c in cells[scenes]]
+    )
+    return _sort_rows(opened, names, splits_of_rows, geometries)
 
 
 def read_groups(
@@ -194,8 +198,8 @@ def read_groups(
     """Read every row, and sort the lines by the value of `column`, all together without one.
 
     As `read_lines`, but a value stays whole (`05/01/2018`) unless it is a file's name (`a.shp`), and
-    rows without a value or a geometry are left out, which `remarks` tell. `option` is what names a
-    layer, for messages.
+    rows without a value or a geometry are left out, as `remarks` say. `option` is the option that
+    names a layer, for messages.
 
     Raises
     ------
@@ -203,7 +207,7 @@ def read_groups(
         As `read_lines`, and when no row has a value.
     """
     opened = open_layer(source, layer, option=option)
-    name = _named(opened, column, "--by, or", "that tells lines apart")
+    name = _find_column(opened, column, "--by, or", "that tells lines apart")
     cells, geometries = opened.read([] if name is None else [name])
     values: list[str | None] = [""] * len(geometries)
     if name is not None:
@@ -211,19 +215,19 @@ def read_groups(
     valueless = values.count(None)
     if geometries and valueless == len(geometries):
         raise DataError(f"{opened.path}: its column {name} is empty in every row; name another one")
-    file = _sorted(opened, values, None, geometries)
-    told = []
+    file = _sort_rows(opened, values, None, geometries)
+    remarks = []
     if valueless:
-        told.append(f"{_counted(valueless, 'row has', 'rows have')} no value in {name}; left out")
+        remarks.append(f"{_counted(valueless, 'row has', 'rows have')} no value in {name}; left out")
     if empty := sum(file.rows_without_geometry.values()):
-        told.append(f"{_counted(empty, 'row has', 'rows have')} no geometry; left out")
+        remarks.append(f"{_counted(empty, 'row has', 'rows have')} no geometry; left out")
     if not any(file.by_scene.values()):
-        told.append("holds no line")
-    return replace(file, remarks=(*told, *file.remarks))
+        remarks.append("holds no line")
+    return replace(file, remarks=(*remarks, *file.remarks))
 
 
-def _named(layer: VectorLayer, column: str | None, key: str, purpose: str) -> str | None:
-    """Return the column as the file calls it; None where none is asked for."""
+def _find_column(layer: VectorLayer, column: str | None, key: str, purpose: str) -> str | None:
+    """Return the column as the file calls it; None where none is named."""
     if column is None:
         return None
     name = layer.column(column)
@@ -235,7 +239,7 @@ def _named(layer: VectorLayer, column: str | None, key: str, purpose: str) -> st
     return name
 
 
-def _sorted(
+def _sort_rows(
     layer: VectorLayer,
     names: Sequence[str | None],
     splits: Sequence[str] | None,
@@ -243,7 +247,7 @@ def _sorted(
 ) -> LineFile:
     """Sort the lines of all rows by name, each line once; rows whose name is None are left out."""
     parts = [
-        [] if name is None else _parts(geometry, f"{layer.path}: row {row}")
+        [] if name is None else _geometry_parts(geometry, f"{layer.path}: row {row}")
         for row, (name, geometry) in enumerate(zip(names, geometries, strict=True))
     ]
     polygons = [part for own in parts for part in own if isinstance(part, Polygon)]
@@ -277,24 +281,24 @@ def _sorted(
 
 
 def _remarks(repeats: int, cut: int) -> list[str]:
-    told = []
+    remarks = []
     if repeats:
-        told.append(
+        remarks.append(
             f"{_counted(repeats, 'line is in it twice and counts', 'lines are in it twice and count')} once"
         )
     if cut:
-        told.append(
+        remarks.append(
             f"{_counted(cut, 'polygon has', 'polygons have')} edges that are no line and do not count: "
             "shared with a neighbour, along the antimeridian or on the frame of the whole file"
         )
-    return told
+    return remarks
 
 
 def _counted(count: int, one: str, several: str) -> str:
     return f"{count} {one if count == 1 else several}"
 
 
-def _parts(geometry: BaseGeometry | None, where: str) -> list[LineString | Polygon]:
+def _geometry_parts(geometry: BaseGeometry | None, where: str) -> list[LineString | Polygon]:
     """Return the lines and polygons of a row; none without a length."""
     if geometry is None or geometry.is_empty:
         return []
@@ -307,4 +311,4 @@ def _parts(geometry: BaseGeometry | None, where: str) -> list[LineString | Polyg
         return [flat if isinstance(flat, Polygon) else LineString(flat)]
     if not hasattr(geometry, "geoms"):
         raise DataError(f"{where} is a {geometry.geom_type}, not a line; keep lines or polygons only")
-    return [found for part in geometry.geoms for found in _parts(part, where)]
+    return [found for part in geometry.geoms for found in _geometry_parts(part, where)]

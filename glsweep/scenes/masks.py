@@ -23,8 +23,8 @@ from skimage.morphology import skeletonize
 from glsweep.config.data_card import LabelRule, LineRule
 from glsweep.errors import DataError
 from glsweep.scenes import FULL
-from glsweep.scenes.formats.gdal import opened
-from glsweep.scenes.raster import RasterHeader, SquareGrid, has_place
+from glsweep.scenes.formats.gdal import open_with_gdal
+from glsweep.scenes.raster import RasterHeader, SquareGrid, crs_name, has_place
 
 
 def line_mask(
@@ -85,7 +85,7 @@ def _draw_bresenham(mask: npt.NDArray[np.uint8], part: LineString) -> None:
         mask[rows[inside], cols[inside]] = 1
 
 
-# --- What a network is trained on where that is wider or softer than the line itself
+# --- Training targets that are wider or softer than the line
 
 
 def training_target(
@@ -117,7 +117,7 @@ def training_target(
     return np.asarray(np.rint(FULL * share), np.uint8)
 
 
-# --- Lines that come as rasters: a mask beside each scene, and the line that runs through it
+# --- Lines that come as masks, and the lines that run through them
 
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 MOST_LINE_SHARE = 0.5
@@ -155,7 +155,7 @@ def read_mask(path: Path, scene: RasterHeader) -> npt.NDArray[np.uint8]:
         When it cannot be read, has another shape or place than the scene, bands that differ, or holds no
         line but areas or more than one value besides 0.
     """
-    with opened(path) as dataset:
+    with open_with_gdal(path) as dataset:
         if dataset.shape != scene.shape:
             raise DataError(
                 f"{path}: is {dataset.shape[0]} x {dataset.shape[1]} pixels, its scene {scene.shape[0]} x "
@@ -189,12 +189,12 @@ def on_line(values: npt.NDArray[Any], size_px: int, path: Path) -> npt.NDArray[n
     DataError
         When it holds more than one value besides 0, one below 0, or covers more than half with it.
     """
-    known = np.nan_to_num(values)
-    kinds = np.unique(known)
+    finite = np.nan_to_num(values)
+    kinds = np.unique(finite)
     if len(kinds) > 2 or (len(kinds) == 2 and kinds[0] != 0):
         shown = ", ".join(f"{kind:g}" for kind in kinds[:5])
         raise DataError(f"{path}: holds the values {shown}; a mask has 0 and one other, such as 255")
-    mask = np.asarray(known != 0, dtype=np.uint8)
+    mask = np.asarray(finite != 0, dtype=np.uint8)
     share = np.count_nonzero(mask) / size_px
     if share > MOST_LINE_SHARE:
         raise DataError(
@@ -210,7 +210,7 @@ def _check_place(path: Path, mask: SquareGrid, scene: RasterHeader) -> None:
         return
     rows, cols = scene.shape
     ends = [(0, 0), (cols, 0), (0, rows), (cols, rows)]
-    wanted = np.array([scene.transform @ end for end in ends])
+    expected = np.array([scene.transform @ end for end in ends])
     found = np.array([mask.transform @ end for end in ends])
     if mask.crs != scene.crs:
         # One CRS is written in many ways: what counts is where the corners lie.
@@ -219,19 +219,19 @@ def _check_place(path: Path, mask: SquareGrid, scene: RasterHeader) -> None:
             to_scene = pyproj.Transformer.from_crs(own, other, always_xy=True)
             found = np.column_stack(to_scene.transform(*found.T))
         except pyproj.exceptions.ProjError:
-            found = np.full_like(wanted, np.inf)  # nothing leads from one to the other
-    off_px = np.linalg.norm(found - wanted, axis=1).max() / scene.posting_m
+            found = np.full_like(expected, np.inf)  # nothing leads from one to the other
+    off_px = np.linalg.norm(found - expected, axis=1).max() / scene.posting_m
     if not off_px <= SAME_PLACE_PX:
         raise DataError(
             f"{path}: lies elsewhere than its scene {scene.path.name} "
-            f"({_told_place(mask.transform, mask.crs)}, the scene "
-            f"{_told_place(scene.transform, scene.crs)}); cut both alike"
+            f"({_place_text(mask.transform, mask.crs)}, the scene "
+            f"{_place_text(scene.transform, scene.crs)}); cut both alike"
         )
 
 
-def _told_place(transform: Affine, crs: CRS) -> str:
-    name = " ".join(str(crs.to_string()).split())[:60]
-    return f"from {transform.c:g}, {transform.f:g} on in steps of {transform.a:g}, {transform.e:g} in {name}"
+def _place_text(transform: Affine, crs: CRS) -> str:
+    corner, steps = f"{transform.c:g}, {transform.f:g}", f"{transform.a:g}, {transform.e:g}"
+    return f"from {corner} on in steps of {steps} in {crs_name(crs)}"
 
 
 def lines_through(mask: npt.NDArray[np.uint8], transform: Affine) -> tuple[LineString, ...]:

@@ -1,5 +1,7 @@
 """What a scene's name and tags say: its dates, its radar, and which table row means it.
 
+Dates are read in these forms:
+
 | form | example | written by |
 |---|---|---|
 | YYYYMMDD | `20180105`, `20180105T081143`, `20180105_081143` | Sentinel-1, HyP3, NISAR, COSMO-SkyMed |
@@ -29,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from glsweep.scenes.formats.gdal import opened
+from glsweep.scenes.formats.gdal import open_with_gdal
 from glsweep.scenes.products import RASTER_SUFFIXES
 from glsweep.scenes.raster import RasterHeader
 
@@ -69,35 +71,35 @@ def dates_in(name: str) -> list[date]:
     list of date
         Valid days of 1990 to 2099; empty where there is none.
     """
-    return [day for day, _ in _found(name)]
+    return [day for day, _ in _dates_with_spans(name)]
 
 
 def only_dates(text: str) -> list[date]:
     """Return the dates of a text that says nothing else, such as `20180105 2018-01-11`; else none."""
-    found = _found(text)
+    found = _dates_with_spans(text)
     edges = [0, *(edge for _, span in found for edge in span), len(text)]
     between = (text[start:end] for start, end in list(pairwise(edges))[::2])
     return [day for day, _ in found] if all(_BETWEEN.fullmatch(part) for part in between) else []
 
 
-def with_dates_alike(text: str) -> str:
-    """Return a text with each of its dates as `2018-01-05`, and one underscore for all that parts words."""
-    found = _found(text)
+def with_iso_dates(text: str) -> str:
+    """Return a text with each date written as `2018-01-05`, and words separated by one underscore."""
+    found = _dates_with_spans(text)
     for day, (start, end) in reversed(found):
         text = f"{text[:start]}{day.isoformat()}{text[end:]}"
     return re.sub(r"[\W_]+", "_", text)
 
 
-def _found(name: str) -> list[tuple[date, tuple[int, int]]]:
+def _dates_with_spans(name: str) -> list[tuple[date, tuple[int, int]]]:
     """Return each date with the span of the text that says it."""
     matches = list(_TOKEN.finditer(name))
     undecided = [m["eight"] for m in matches if m["eight"] and not _day(m["eight"], "%Y%m%d")]
     day_first = all(_day(digits, "%d%m%Y") for digits in undecided)
-    found = [(day, _span(match, day)) for match in matches if (day := _read(match, day_first=day_first))]
-    return found or _of_six_digits(name)
+    found = [(day, _span(match, day)) for match in matches if (day := _parse(match, day_first=day_first))]
+    return found or _dates_of_six_digits(name)
 
 
-def _read(match: re.Match[str], *, day_first: bool) -> date | None:
+def _parse(match: re.Match[str], *, day_first: bool) -> date | None:
     if match["iso"]:
         return _day(match["iso"].replace(match["between"], ""), "%Y%m%d")
     if match["eight"]:
@@ -113,7 +115,7 @@ def _span(match: re.Match[str], day: date) -> tuple[int, int]:
     return match.span("eight") if is_pair else match.span()
 
 
-def _of_six_digits(name: str) -> list[tuple[date, tuple[int, int]]]:
+def _dates_of_six_digits(name: str) -> list[tuple[date, tuple[int, int]]]:
     found = []
     for run in _SIX.finditer(name):
         digits = re.findall(r"[0-9]{6}", run[0])
@@ -135,7 +137,7 @@ def _day(digits: str, order: str) -> date | None:
     return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
-# --- What the cells of a table say, the scenes that they name, and why two sets of names do not meet
+# --- Names in the cells of a table, and why two sets of names do not match
 
 _OF_RASTERS = "hdf safe zip jp2 dat bin npz"
 _OF_LINES = "gpkg shp geojson json fgb dbf gml kml kmz gdb parquet"
@@ -144,7 +146,7 @@ FILE_SUFFIXES = frozenset(
 )
 """Of files that hold a scene or its lines, in lower case."""
 EMPTY_TEXTS = frozenset({"", "nan", "nat", "<na>"})
-"""What programs write of a value that is not there, in lower case."""
+"""What programs write for a missing value, in lower case."""
 
 _INTEGRAL = re.compile(r"[+-]?[0-9]+\.0+")
 _MIDNIGHT = re.compile(r"([0-9]{4})[-/]([0-9]{2})[-/]([0-9]{2})[T ]00:00(:00(\.0+)?)?(Z|[+-]00:?00)?")
@@ -189,7 +191,7 @@ def scene_name(value: Any) -> str:
 
 
 def group_name(value: Any) -> str:
-    """Return the value by which rows are told apart: a file's name is its scene, all else stays whole."""
+    """Return the value by which rows are grouped: a file name without its suffix, all else unchanged."""
     text = cell_text(value)
     is_file = PureWindowsPath(text).suffix.lower() in FILE_SUFFIXES
     return scene_name(text) if is_file else text
@@ -197,19 +199,19 @@ def group_name(value: Any) -> str:
 
 @dataclass(frozen=True)
 class NameMismatch:
-    """What stands between names of one set and those of another.
+    """How names of one set differ from those of another.
 
     Attributes
     ----------
     one, other : str
         An example of both.
-    told : str
+    explanation : str
         The difference, and how to mend it.
     """
 
     one: str
     other: str
-    told: str
+    explanation: str
 
 
 def name_mismatch(ones: Iterable[str], others: Iterable[str], column: str = "") -> NameMismatch | None:
@@ -226,14 +228,14 @@ def name_mismatch(ones: Iterable[str], others: Iterable[str], column: str = "") 
     found: dict[str, tuple[str, str]] = {}
     count = Counter[str]()
     for one, other in compared:
-        told = _difference(one, other, column or "the column")
-        if told:
-            found.setdefault(told, (one, other))
-            count[told] += 1
+        explanation = _difference(one, other, column or "the column")
+        if explanation:
+            found.setdefault(explanation, (one, other))
+            count[explanation] += 1
     if not count:
         return None
-    (told, _), *_ = count.most_common(1)
-    return NameMismatch(*found[told], told)
+    (explanation, _), *_ = count.most_common(1)
+    return NameMismatch(*found[explanation], explanation)
 
 
 def _difference(one: str, other: str, column: str) -> str:
@@ -256,27 +258,27 @@ def _difference(one: str, other: str, column: str) -> str:
         return _added(added, where, column)
     if _LEADING_ZEROS.sub("", one) == _LEADING_ZEROS.sub("", other):
         return _zeros(one, other, column)
-    if dates_in(one) and with_dates_alike(one) == with_dates_alike(other):
+    if dates_in(one) and with_iso_dates(one) == with_iso_dates(other):
         return "they write the same dates in another form; write both alike in the column or the files' names"
     return ""
 
 
 def _zeros(one: str, other: str, column: str) -> str:
-    told = "they differ in leading zeros alone, which a number does not keep"
+    explanation = "they differ in leading zeros alone, which a number does not keep"
     if other.isdigit() and len(other) < len(one):
         mended = f"lpad(\"{column}\", {len(one)}, '0')"
-        return f"{told}; write the column as text with them (in QGIS's field calculator {mended})"
-    return f"{told}; write both alike as text, or rename the files"
+        return f"{explanation}; write the column as text with them (in QGIS's field calculator {mended})"
+    return f"{explanation}; write both alike as text, or rename the files"
 
 
 def _added(parts: list[str], where: str, column: str) -> str:
-    told = " and ".join(repr(part) for part in parts)
+    affix = " and ".join(repr(part) for part in parts)
     if where != column:
-        return f"the column lacks {told}; add it there, or rename the files"
+        return f"the column lacks {affix}; add it there, or rename the files"
     mended = f'"{column}"'
     for part in parts:
         mended = f"replace({mended}, {part!r}, '')"
-    return f"the column adds {told}; take it out (in QGIS's field calculator {mended}), or rename the files"
+    return f"the column adds {affix}; take it out (in QGIS's field calculator {mended}), or rename the files"
 
 
 def _is_misread(text: str) -> str:
@@ -287,7 +289,7 @@ def _is_misread(text: str) -> str:
         return ""
 
 
-# --- What a scene is from: the radar and the dates, as its name and its tags tell
+# --- A scene's radar and dates, from its name and its tags
 
 
 class Sensor(NamedTuple):
@@ -313,8 +315,8 @@ class Sensor(NamedTuple):
         return self.name.lower()
 
 
-# Words in capitals alone are abbreviations that processors put into names; in small letters they may be
-# anything: the scene `s1a` of somebody is no Sentinel-1.
+# Abbreviations count only in capitals, as processors write them: in small letters they may be anything,
+# such as somebody's scene `s1a`.
 _WORDS: dict[Sensor, str] = {
     Sensor("Sentinel-1", "c-sar", 0.05546576): (
         r"S1[A-D]{1,2}|S1(?=-GUNW)|S1(?=_\d{6}_(?:IW|EW))|s1[a-d](?=-(?:iw|ew|s\d)-)|(?i:sentinel[-_]?1[a-d]?)"
@@ -361,7 +363,7 @@ class Acquisition(NamedTuple):
 
 
 def acquisition_of(header: RasterHeader) -> Acquisition:
-    """Return what a scene's name tells, or else the tags that `difference` and others write.
+    """Return what a scene's name says, or else the tags that `difference` and others write.
 
     Raises
     ------
@@ -374,7 +376,7 @@ def acquisition_of(header: RasterHeader) -> Acquisition:
 
 
 def sensor_of(name: str, tags: Mapping[str, str]) -> Sensor | None:
-    """Return the radar that a scene's name tells, or else its tags; None where none or several do."""
+    """Return the radar that a scene's name names, or else its tags; None where none or several do."""
     texts = [name, *(value for key, value in tags.items() if key.upper() in _TAGS)]
     for text in texts:
         found = [sensor for pattern, sensor in _SENSORS if pattern.search(text)]
@@ -393,5 +395,5 @@ def read_tags(path: Path) -> dict[str, str]:
     """
     if path.suffix.lower() not in _WITH_TAGS:
         return {}
-    with opened(path) as dataset:
+    with open_with_gdal(path) as dataset:
         return {str(key).upper(): str(value) for key, value in dataset.tags().items()}

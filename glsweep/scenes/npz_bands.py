@@ -1,7 +1,7 @@
 """What the two bands of `.npz` patches are, decided once for a data set, and how they become one signal.
 
 The study's patches hold the phase (in radians or over pi) and the magnitude; others hold real and
-imaginary part, and nothing but the values tells one from the other.
+imaginary part, and only the values distinguish the two.
 """
 
 import math
@@ -20,12 +20,12 @@ from glsweep.scenes.band_values import (
     Values,
     are_parts,
     are_phase_and_strength,
+    band_statistics,
     ends_at,
     flat_value,
     has_both_signs,
     is_bounded_alone,
-    turn_of,
-    values_of_window,
+    wrapped_phase_unit,
 )
 from glsweep.scenes.reading import Reading, UsedBand, holds_data
 from glsweep.scenes.source import BandFacts
@@ -34,8 +34,8 @@ Image = npt.NDArray[np.float32]
 
 LARGEST: dict[Role, float] = {"phase": math.pi, "phase_pi": 1.0, "phase_cycles": 1.0, "phase_degrees": 360.0}
 """Greatest size of a wrapped phase in each unit."""
-SEVERAL, ENOUGH_PX = 128, 2**22
-"""Patches with data that are looked at, fewer if they have so many pixels."""
+ENOUGH_PATCHES, ENOUGH_PX = 128, 2**22
+"""Patches with data in a sample, fewer if they have so many pixels."""
 
 
 class BandRoles(NamedTuple):
@@ -45,23 +45,23 @@ class BandRoles(NamedTuple):
     second: Role | None
 
     @property
-    def told(self) -> str:
-        """The two for people, as a data card says them."""
+    def as_text(self) -> str:
+        """Both as a data card says them."""
         return ", ".join(f"{role}={band}" for band, role in enumerate(self, 1) if role is not None)
 
 
-def decide_roles(images: Iterable[Image], asked: str, path: Path, nodata: NoData = None) -> BandRoles:
-    """Tell what the bands of a whole set of patches are: as the data card says, or by their values.
+def decide_roles(images: Iterable[Image], requested: str, path: Path, nodata: NoData = None) -> BandRoles:
+    """Decide what the bands of a data set's patches are: as the data card says, or by their values.
 
-    A phase in radians and one over pi are told apart by their size even where the card says
-    `phase`: the study's patches may hold either.
+    Even where the card says `phase`, its size decides between radians and parts of pi: the study's
+    patches may hold either.
 
     Parameters
     ----------
     images : iterable of float array (2, rows, cols)
-        The patches' bands, no more of which are taken than are needed; not finite or 0 in both where
-        there is no data.
-    asked : str
+        The patches' bands, read only until there are enough; not finite, or 0 in both, where there is
+        no data.
+    requested : str
         `layout.bands` of the data card.
     path : Path
         For messages: where the patches are.
@@ -71,37 +71,39 @@ def decide_roles(images: Iterable[Image], asked: str, path: Path, nodata: NoData
     Raises
     ------
     DataError
-        When the values do not fit what the card says, or do not tell what they are, or some of them stand
-        for no data though nothing says so.
+        When the values do not fit what the card says, do not show what they are, or some of them stand for
+        no data though nothing says so.
     """
     sample = _sample(images, path, nodata)
-    roles = requested_roles(asked, path)
+    roles = requested_roles(requested, path)
     if nodata != "as_tagged":
         _refuse_fill(sample, roles, path, nodata)
-    first, second = np.concatenate([with_data(image, nodata) for image in sample], axis=1).astype(np.float64)
+    first, second = np.concatenate([pixels_with_data(image, nodata) for image in sample], axis=1).astype(
+        np.float64
+    )
     if roles is None:
         roles = _found_by_values(first, second, path)
     else:
-        roles = _as_asked(first, second, roles, asked, path)
+        roles = _as_requested(first, second, roles, requested, path)
     if nodata is None:
         _refuse_flat(sample, roles, path)
     return roles
 
 
-def _as_asked(first: Values, second: Values, roles: BandRoles, asked: str, path: Path) -> BandRoles:
-    """Return what the card says, in the unit that the values have, if they can be that."""
+def _as_requested(first: Values, second: Values, roles: BandRoles, requested: str, path: Path) -> BandRoles:
+    """Return the roles that the card names, in the values' own unit, if the values fit them."""
     if "phase" in roles:
         roles = _in_unit(roles, (first, second)[roles.index("phase")], path)
-    fault = fault_of(first, second, roles) or _unlikely(first, second, roles)
+    fault = find_fault(first, second, roles) or _why_unlikely(first, second, roles)
     if fault:
         raise DataError(
-            f"{path}: {fault}, so its bands are not {asked}; mend layout.bands in the data card, perhaps as "
-            f"{_guess(first, second)}"
+            f"{path}: {fault}, so its bands are not {requested}; mend layout.bands in the data card, "
+            f"perhaps as {_guess(first, second)}"
         )
     return roles
 
 
-def requested_roles(asked: str, path: Path) -> BandRoles | None:
+def requested_roles(requested: str, path: Path) -> BandRoles | None:
     """Return what the data card says of the two bands, None where it leaves that to the values.
 
     Raises
@@ -109,15 +111,15 @@ def requested_roles(asked: str, path: Path) -> BandRoles | None:
     DataError
         When it names what patches of two bands cannot be.
     """
-    if asked in LOOK:
+    if requested in LOOK:
         return None
     places: dict[int, Role] = {}
-    for number, term in enumerate(parse_bands(asked), 1):
+    for number, term in enumerate(parse_bands(requested), 1):
         band = number if term.band is None else term.band
         if band not in (1, 2) or term.role in (None, "complex") or int(band) in places:
             raise DataError(
-                f"{path}: patches have the bands 1 and 2, of which layout.bands says {asked!r}; say such as "
-                "`phase, magnitude`, `real, imaginary` or `phase=1`"
+                f"{path}: patches have the bands 1 and 2, of which layout.bands says {requested!r}; say "
+                "such as `phase, magnitude`, `real, imaginary` or `phase=1`"
             )
         places[int(band)] = term.role
     return BandRoles(places.get(1), places.get(2))
@@ -136,8 +138,8 @@ def to_complex(
     return reading.joined(image[[band for band, _ in used]], None, path)
 
 
-def fault_of(first: Values | Image, second: Values | Image, roles: BandRoles) -> str | None:
-    """Say why values with data cannot be what they are said to be; None where they can."""
+def find_fault(first: Values | Image, second: Values | Image, roles: BandRoles) -> str | None:
+    """Return why values cannot have these roles; None where they can."""
     for number, (values, role) in enumerate(zip((first, second), roles, strict=True), 1):
         if not values.size:
             continue
@@ -152,7 +154,7 @@ def fault_of(first: Values | Image, second: Values | Image, roles: BandRoles) ->
     return None
 
 
-def with_data(image: Image, nodata: NoData = None) -> Image:
+def pixels_with_data(image: Image, nodata: NoData = None) -> Image:
     """Return the pixels of (2, rows, cols) that hold data, (2, N)."""
     flat = image.reshape(2, -1)
     return flat[:, holds_data(flat, _facts(image), _number(nodata)).all(axis=0) & (flat != 0).any(axis=0)]
@@ -167,15 +169,15 @@ def _facts(image: Image) -> BandFacts:
 
 
 def _sample(images: Iterable[Image], path: Path, nodata: NoData) -> list[Image]:
-    """Return patches that hold data, no more than are needed to tell what all are."""
+    """Return as many patches with data as it takes to decide what all are."""
     sample: list[Image] = []
-    known_px = 0
+    data_px = 0
     for image in images:
-        pixels = with_data(image, nodata).shape[1]
+        pixels = pixels_with_data(image, nodata).shape[1]
         if pixels:
             sample.append(image)
-            known_px += pixels
-        if len(sample) == SEVERAL or known_px >= ENOUGH_PX:
+            data_px += pixels
+        if len(sample) == ENOUGH_PATCHES or data_px >= ENOUGH_PX:
             break
     if not sample:
         raise DataError(f"{path}: no pixel of any patch holds data; remove the patches")
@@ -188,14 +190,14 @@ def _refuse_fill(sample: Sequence[Image], roles: BandRoles | None, path: Path, n
         if roles is not None and roles[band] is None:
             continue
         stored = [(image[band], holds_data(image[band], _facts(image), _number(nodata))) for image in sample]
-        look = values_of_window(
-            [np.where(known, values, np.nan).astype(np.float64) for values, known in stored]
+        stats = band_statistics(
+            [np.where(is_data, values, np.nan).astype(np.float64) for values, is_data in stored]
         )
-        if look.fill is not None:
+        if stats.fill is not None:
             raise DataError(
-                f"{path}: band {band + 1} of the patches holds {look.fill:g} in {look.fill_share:.2%} of "
+                f"{path}: band {band + 1} of the patches holds {stats.fill:g} in {stats.fill_share:.2%} of "
                 "their pixels, apart from all other values, and nothing says that it is no data; say so "
-                f"(`nodata: {look.fill:.17g}` in the data card's layout), or that it is measured all "
+                f"(`nodata: {stats.fill:.17g}` in the data card's layout), or that it is measured all "
                 "the same (`nodata: as_tagged`)"
             )
 
@@ -240,11 +242,11 @@ def _found_by_values(first: Values, second: Values, path: Path) -> BandRoles:
 
 
 def _guess(first: Values, second: Values) -> str:
-    """Return what a card may say of two bands, by what is likeliest."""
+    """Return what a card would most likely say of the two bands."""
     bands = (first, second)
     # Parts of one magnitude end as a phase over pi does.
     turns = [
-        turn_of(values) if other.min() >= 0 or is_bounded_alone(values, other) else None
+        wrapped_phase_unit(values) if other.min() >= 0 or is_bounded_alone(values, other) else None
         for values, other in (bands, bands[::-1])
     ]
     if not any(turns) and has_both_signs(first) and has_both_signs(second):
@@ -282,7 +284,7 @@ def _in_unit(roles: BandRoles, phase: Values, path: Path) -> BandRoles:
     if ends_at(phase, 1.0):
         return named("phase_pi")
     span = f"{path}: the phase of the patches lies between {phase.min():.4g} and {phase.max():.4g}"
-    turn = turn_of(phase)
+    turn = wrapped_phase_unit(phase)
     if turn is not None:
         raise DataError(
             f"{span}, as one {UNITS[turn]} does; say `bands: {_spelt(*named(turn))}` in the data card's "
@@ -294,14 +296,14 @@ def _in_unit(roles: BandRoles, phase: Values, path: Path) -> BandRoles:
     )
 
 
-def _unlikely(first: Values, second: Values, roles: BandRoles) -> str | None:
-    """Say why values that might be what they are said to be are more likely something else."""
+def _why_unlikely(first: Values, second: Values, roles: BandRoles) -> str | None:
+    """Return why values that could have these roles more likely have others; None where they do not."""
     by_role = dict(zip(roles, (first, second), strict=True))
     if set(roles) == {"real", "imaginary"}:
         real, imaginary = by_role["real"], by_role["imaginary"]
         if real.min() >= 0 and imaginary.min() >= 0:
             return "neither band is ever negative, as no pair of real and imaginary part is"
-        one_sided = imaginary.min() >= 0 or (real.min() >= 0 and turn_of(imaginary) is not None)
+        one_sided = imaginary.min() >= 0 or (real.min() >= 0 and wrapped_phase_unit(imaginary) is not None)
         if one_sided and (has_both_signs(real) or has_both_signs(imaginary)):
             return "one band has both signs and the other is never negative, as a phase and a magnitude are"
         return None
@@ -311,7 +313,7 @@ def _unlikely(first: Values, second: Values, roles: BandRoles) -> str | None:
 
 def _unlikely_phase(phase: Values, role: Role) -> str | None:
     span = f"its phase lies between {phase.min():.4g} and {phase.max():.4g}"
-    turn = turn_of(phase)
+    turn = wrapped_phase_unit(phase)
     if turn is not None and UNITS[turn] == UNITS[role]:
         return None
     if turn is not None:

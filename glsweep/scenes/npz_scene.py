@@ -1,4 +1,4 @@
-"""Patches of the study layout, `<scene>_x<col>_y<row>_s<size>.npz`, put together to scenes again."""
+"""Scenes put together again from patches `<scene>_x<col>_y<row>_s<size>.npz`, the study's layout."""
 
 import math
 import re
@@ -14,15 +14,15 @@ import numpy.typing as npt
 from glsweep.config.bands import NoData
 from glsweep.errors import DataError
 from glsweep.scenes.masks import on_line
-from glsweep.scenes.npz_bands import BandRoles, decide_roles, fault_of, to_complex, with_data
+from glsweep.scenes.npz_bands import BandRoles, decide_roles, find_fault, pixels_with_data, to_complex
 from glsweep.scenes.raster import RasterHeader, unplaced_header
 from glsweep.scenes.reading import Reading
 from glsweep.scenes.source import Window
 
 NAME = re.compile(r"^(?:NOISY)?(?P<scene>.+)_x(?P<x>\d+)_y(?P<y>\d+)_s(?P<size>\d+)$")
 """The study puts NOISY before the names of patches without a line; they are of the same scenes."""
-SAME = 5e-3
-"""Relative difference up to which pixels of two patches are the same: float16 rounds a phase so far."""
+SAME_SHARE = 5e-3
+"""Relative difference up to which pixels of two patches are the same, since float16 rounds a phase."""
 MOST_PATCHES, MOST_PAIRS, ENOUGH_PX = 400, 12, 64
 """Of each scene, when the patches' places are tested: patches, pairs that overlap, and pixels of each."""
 
@@ -61,7 +61,7 @@ class NpzPatch:
 
 @dataclass(frozen=True)
 class NpzHeader(RasterHeader):
-    """A scene of which there are patches alone; between them it holds no data.
+    """A scene that is stored as patches only; between them it holds no data.
 
     `path` is the first patch's, `scene` the scene's name, `roles` what the bands of the whole data
     set's patches are, `nodata` what stands for no data in them.
@@ -91,7 +91,7 @@ class NpzHeader(RasterHeader):
             part = self._signal(patch)[there]
             old = joined[here]
             both = (old != 0) & (part != 0)
-            if (np.abs(old - part)[both] > SAME * np.abs(part)[both]).any():
+            if (np.abs(old - part)[both] > SAME_SHARE * np.abs(part)[both]).any():
                 raise DataError(
                     f"{patch.path}: differs from another patch of {self.scene} where the two overlap; "
                     "they are not of one scene, rename them"
@@ -101,11 +101,11 @@ class NpzHeader(RasterHeader):
 
     def _signal(self, patch: NpzPatch) -> npt.NDArray[np.complex64]:
         image = patch.read("image")
-        first, second = with_data(image, self.nodata)
-        fault = fault_of(first, second, self.roles)
+        first, second = pixels_with_data(image, self.nodata)
+        fault = find_fault(first, second, self.roles)
         if fault:
             raise DataError(
-                f"{patch.path}: {fault}, though patches of this data set hold {self.roles.told}; take "
+                f"{patch.path}: {fault}, though patches of this data set hold {self.roles.as_text}; take "
                 "out those of another kind, or say what they hold as layout.bands in the data card"
             )
         return to_complex(image, self.roles, patch.path, self.nodata)
@@ -157,8 +157,8 @@ def read_npz_headers(
     Raises
     ------
     DataError
-        When a file's name does not say where its patch lies, no posting is given, or it cannot be
-        told what the patches hold.
+        When a file's name does not say where its patch lies, no posting is given, or it is not clear
+        what the patches hold.
     """
     if posting_m is None:
         raise DataError(f"{paths[0]}: npz patches do not tell their posting; add posting_m to the data card")
@@ -172,8 +172,8 @@ def read_npz_headers(
             )
         row, col, size_px = (int(match[key]) for key in ("y", "x", "size"))
         scenes.setdefault(match["scene"], []).append(NpzPatch(path, row, col, size_px))
-    if _are_turned(scenes.values()):
-        scenes = {name: [_turned(patch) for patch in patches] for name, patches in scenes.items()}
+    if _are_transposed(scenes.values()):
+        scenes = {name: [_transposed(patch) for patch in patches] for name, patches in scenes.items()}
     spread = _spread([patch for patches in scenes.values() for patch in patches])
     roles = decide_roles((patch.read("image") for patch in spread), bands, paths[0].parent, nodata)
     headers = [_header(name, patches, posting_m, roles) for name, patches in sorted(scenes.items())]
@@ -195,20 +195,20 @@ def _spread(patches: Sequence[NpzPatch]) -> Iterator[NpzPatch]:
     yield from (patches[number * stride % len(patches)] for number in range(len(patches)))
 
 
-def _are_turned(scenes: Iterable[list[NpzPatch]]) -> bool:
-    """Whether x in the names is the row: so it is where overlaps agree by that reading alone.
+def _are_transposed(scenes: Iterable[list[NpzPatch]]) -> bool:
+    """Whether x in the names is the row: it is where overlaps agree only if it is read so.
 
-    The study's own program writes the row after x, its text says the column.
+    The study's program writes the row after x, its text says the column.
     """
     agrees: dict[bool, list[bool]] = {False: [], True: []}
     for patches in scenes:
-        for turned, found in agrees.items():
-            placed = [_turned(patch) for patch in patches] if turned else patches
+        for transposed, found in agrees.items():
+            placed = [_transposed(patch) for patch in patches] if transposed else patches
             found += [_agree(*pair) for pair in _overlapping(placed)]
     return bool(agrees[True]) and all(agrees[True]) and not all(agrees[False])
 
 
-def _turned(patch: NpzPatch) -> NpzPatch:
+def _transposed(patch: NpzPatch) -> NpzPatch:
     return replace(patch, row=patch.col, col=patch.row)
 
 
@@ -235,7 +235,7 @@ def _agree(one: NpzPatch, other: NpzPatch) -> bool:
         np.nan_to_num(patch.read("image")[:, *_box(patch, top, left, bottom, right)].astype(np.float64))
         for patch in (one, other)
     )
-    return bool(np.allclose(here, there, rtol=SAME, atol=SAME * np.abs(here).max()))
+    return bool(np.allclose(here, there, rtol=SAME_SHARE, atol=SAME_SHARE * np.abs(here).max()))
 
 
 def _box(origin: Window | NpzPatch, top: int, left: int, bottom: int, right: int) -> tuple[slice, slice]:

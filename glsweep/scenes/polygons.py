@@ -1,9 +1,9 @@
 """Polygons: their outlines as lines, and the pixels that lie wholly within one.
 
-Nobody has drawn a line where polygons were cut into tiles or regions, at the antimeridian, or at the
-frame of a map. What two neighbours share counts for neither: on both sides is the same ground. In a
-file of ice shelves *and* grounded ice the border between the two is the grounding line, and would
-be lost: keep the polygons of grounded ice alone.
+An outline is no line where polygons were cut: into tiles or regions, at the antimeridian, or at the
+frame of a map. An edge that two neighbours share is left out, since there is the same ground on both
+sides. In a file of ice shelves *and* grounded ice this would lose the grounding line, which is the
+border between the two: keep the polygons of grounded ice only.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 
 from glsweep.config.data_card import Region
 from glsweep.errors import DataError
-from glsweep.geodesy import moved
+from glsweep.geodesy import reproject
 from glsweep.scenes.names import cell_text
 from glsweep.scenes.vector_file import VectorLayer, open_layer
 
@@ -41,7 +41,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Outlines:
-    """The lines of each polygon, and of how many polygons some edge was left out."""
+    """The lines of each polygon, and the number of polygons that lost an edge (`cut`)."""
 
     lines: list[list[LineString]]
     cut: int
@@ -50,23 +50,23 @@ class Outlines:
 def outlines_of(polygons: Sequence[Polygon], crs: pyproj.CRS) -> Outlines:
     """Return the outlines of a whole file's polygons, without the edges at which they were cut.
 
-    Left out are what two polygons on either side share, what runs along the antimeridian (or the
-    pole, which is an edge of a map in degrees; 0 and 360 are others of one that runs so far), and what
-    lies on the bounding box of the whole file, if several polygons were cut at one of its sides.
+    Edges are left out that two polygons share from either side, that run along the antimeridian or
+    another edge of a map in degrees (the pole, or 0 and 360), or that lie on the bounding box of the
+    whole file, if several polygons were cut at one of its sides.
 
     Parameters
     ----------
     polygons : sequence of Polygon
         Without heights.
     crs : pyproj CRS
-        Theirs.
+        The polygons' CRS.
     """
     if not polygons:
         return Outlines([], 0)
     rings = [[LineString(ring.coords) for ring in (p.exterior, *p.interiors)] for p in polygons]
     shared = _shared(polygons)
-    turn = _turn(polygons, crs)
-    seams = _pieces(rings, lambda points: _is_seam(points, crs, turn))
+    turn = _full_turn(polygons, crs)
+    seams = _edges_where(rings, lambda points: _is_seam(points, crs, turn))
     frames = _frames(polygons, rings)
     left_out = [one + two + three for one, two, three in zip(shared, seams, frames, strict=True)]
     lines = [_without(own, edges) for own, edges in zip(rings, left_out, strict=True)]
@@ -97,7 +97,7 @@ def _shared(polygons: Sequence[Polygon]) -> list[list[BaseGeometry]]:
         for one, other in (pair, pair[::-1]):
             common = _common(outlines[one], outlines[other])
             one_of, other_of = polygons[order[one]], polygons[order[other]]
-            found[order[one]] += [part for part in common if _parts_them(part, one_of, other_of)]
+            found[order[one]] += [part for part in common if _lies_between(part, one_of, other_of)]
     return found
 
 
@@ -110,8 +110,8 @@ def _common(one: BaseGeometry, other: BaseGeometry) -> list[LineString]:
     return [part for part in parts if part.length > LEAST_LENGTH]
 
 
-def _parts_them(edge: LineString, one: Polygon, other: Polygon) -> bool:
-    """Return whether the polygons lie on different sides of an edge that they share."""
+def _lies_between(edge: LineString, one: Polygon, other: Polygon) -> bool:
+    """Whether the polygons lie on different sides of an edge that they share."""
     points = shapely.get_coordinates(edge)
     steps = np.diff(points, axis=0)
     lengths = np.hypot(*steps.T)
@@ -122,10 +122,10 @@ def _parts_them(edge: LineString, one: Polygon, other: Polygon) -> bool:
     return bool((in_one != in_other).all() and in_one.sum() == 1)
 
 
-def _pieces(
+def _edges_where(
     rings: list[list[LineString]], is_left_out: Callable[[Floats], Flags]
 ) -> list[list[BaseGeometry]]:
-    """Return the edges of each polygon of which both ends satisfy a condition on points."""
+    """Return the edges of each polygon whose ends both satisfy a condition on points."""
     found = []
     for own in rings:
         edges: list[BaseGeometry] = []
@@ -138,7 +138,7 @@ def _pieces(
     return found
 
 
-def _turn(polygons: Sequence[Polygon], crs: pyproj.CRS) -> float | None:
+def _full_turn(polygons: Sequence[Polygon], crs: pyproj.CRS) -> float | None:
     """Return what a full turn is in the unit of a map that runs from 0 to it; None of all other maps."""
     if not crs.is_geographic:
         return None
@@ -163,13 +163,15 @@ def _is_seam(points: Floats, crs: pyproj.CRS, turn: float | None) -> Flags:
 def _frames(polygons: Sequence[Polygon], rings: list[list[LineString]]) -> list[list[BaseGeometry]]:
     """Return the edges of each polygon on the bounding box of all, if several lie on one of its sides.
 
-    A box has such edges without having been cut, so of boxes alone nothing is known.
+    A box has such edges without having been cut, so in a file of boxes only, none is left out.
     """
     nothing: list[list[BaseGeometry]] = [[] for _ in rings]
     if all(polygon.equals(polygon.envelope) for polygon in polygons):
         return nothing
     bounds = shapely.total_bounds(np.array(polygons, dtype=object))
-    sides = [_pieces(rings, partial(_is_at, axis=side % 2, bound=bound)) for side, bound in enumerate(bounds)]
+    sides = [
+        _edges_where(rings, partial(_is_at, axis=side % 2, bound=bound)) for side, bound in enumerate(bounds)
+    ]
     if max(sum(map(bool, side)) for side in sides) < 2:
         return nothing
     return [[edge for edges in own for edge in edges] for own in zip(*sides, strict=True)]
@@ -179,7 +181,7 @@ def _is_at(points: Floats, axis: int, bound: float) -> Flags:
     return np.asarray(np.abs(points[:, axis] - bound) < TOLERANCE)
 
 
-# --- Pixels and polygons of the map: which pixels lie wholly within one
+# --- Pixels within a polygon, and the regions of a data card
 
 
 def pixels_within(
@@ -187,7 +189,7 @@ def pixels_within(
 ) -> npt.NDArray[np.bool_]:
     """Return the pixels that lie wholly within a polygon of the map, (rows, cols).
 
-    Every pixel that the rest of the ground so much as touches is left out.
+    Pixels that the ground outside so much as touches are left out.
     """
     rows, cols = shape
     corners = [(-1, -1), (cols + 1, -1), (cols + 1, rows + 1), (-1, rows + 1)]
@@ -212,17 +214,17 @@ def read_region(region: Region, crs: CRS) -> MultiPolygon:
     layer = open_layer(path, holds="polygons", option="split.regions: polygons:")
     cells, geometries = layer.read([_column(region, layer)] if region.names else [])
     if region.names:
-        wanted = {cell_text(name) for name in region.names}
+        requested = {cell_text(name) for name in region.names}
         (column,) = cells.values()
         values = [cell_text(cell) for cell in column]
-        if unknown := wanted - set(values):
+        if unknown := requested - set(values):
             raise DataError(
                 f"{path}: its column {region.column!r} has no {min(unknown)!r}; mend `names` in split.regions"
             )
-        geometries = [shape for shape, value in zip(geometries, values, strict=True) if value in wanted]
+        geometries = [shape for shape, value in zip(geometries, values, strict=True) if value in requested]
     whole = shapely.get_parts(shapely.get_parts(shapely.make_valid(np.array(geometries, dtype=object))))
     polygons = [part for part in whole.tolist() if part.geom_type == "Polygon"]
-    ground = shapely.union_all(shapely.make_valid(moved(polygons, layer.crs, crs)))
+    ground = shapely.union_all(shapely.make_valid(reproject(polygons, layer.crs, crs)))
     areas = [part for part in shapely.get_parts(ground) if part.geom_type == "Polygon"]
     if not areas or not np.isfinite(shapely.get_coordinates(areas)).all():
         raise DataError(f"{path}: holds no polygon that has a place in the scenes' map; mend split.regions")
@@ -232,6 +234,6 @@ def read_region(region: Region, crs: CRS) -> MultiPolygon:
 def _column(region: Region, layer: VectorLayer) -> str:
     column = layer.column(region.column)
     if column is None:
-        known = ", ".join(layer.columns) or "none"
-        raise DataError(f"{layer.path}: has no column {region.column!r}; its columns are {known}")
+        columns = ", ".join(layer.columns) or "none"
+        raise DataError(f"{layer.path}: has no column {region.column!r}; its columns are {columns}")
     return column

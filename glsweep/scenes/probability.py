@@ -1,4 +1,4 @@
-"""Probabilities as rasters, written strip by strip, and a raster's outline on the globe."""
+"""A raster's outline in degrees, and probabilities as rasters: written in strips, read in tiles."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -74,7 +74,7 @@ def geojson_outline(shape: tuple[int, int], transform: Affine, crs: CRS) -> GeoJ
 def _dense_enough(
     on_map: npt.NDArray[np.float64], to_degrees: pyproj.Transformer, posting: float
 ) -> npt.NDArray[np.float64]:
-    """Halve what is longer than a pixel until its middle in degrees is its middle on the map."""
+    """Halve pieces longer than a pixel until their middle in degrees is their middle on the map."""
     for _ in range(MOST_HALVINGS):
         longitude, latitude = to_degrees.transform(*on_map.T)
         if not np.isfinite([longitude, latitude]).all():
@@ -124,14 +124,14 @@ def _wrapped(longitude: float) -> float:
     return (longitude + 180) % 360 - 180
 
 
-# --- Probabilities as rasters: written strip by strip, read tile by tile, kept cloud-optimised
+# --- Probabilities as rasters
 
 BLOCK_PX = 512
 LONG_NAMES = {
     "probability": "probability of a grounding line, mean of the members",
     "spread": "standard deviation of the members' probabilities",
 }
-"""The bands of what is kept, in their order."""
+"""The bands of the file that is written, in their order."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -160,7 +160,7 @@ class ProbabilityRaster:
         transform: Affine = self._dataset.transform
         return transform
 
-    def whole(self) -> Floats:
+    def first_band(self) -> Floats:
         """Return the first band, (rows, cols), NaN where there is no data."""
         values: Floats = self._dataset.read(1)
         return values
@@ -183,28 +183,28 @@ class ProbabilityRaster:
         values = self._dataset.read(out_shape=(self._dataset.count, *shape))
         return np.asarray(values.mean(axis=0), dtype=np.float32)
 
-    def keep(self, path: Path, tags: Mapping[str, str]) -> None:
+    def write_cog(self, path: Path, tags: Mapping[str, str]) -> None:
         """Write a cloud-optimised GeoTIFF: the members' mean and, of several, their spread.
 
-        Whole or not at all, with overviews; NaN where there is no data. The bands say what they hold
-        in the words of the CF conventions, and the file what it is from: `tags`.
+        Whole or not at all, with overviews; NaN where there is no data. Bands are described in
+        the words of the CF conventions; `tags` say where the file comes from.
         """
-        with replacing(path) as beside:
+        with replacing(path) as temporary:
             if self._dataset.count == 1:
-                _copy(self._dataset, beside, tags)
+                _copy(self._dataset, temporary, tags)
             else:
-                with self._summed() as summed:
-                    _copy(summed, beside, tags)
+                with self._statistics() as statistics:
+                    _copy(statistics, temporary, tags)
 
     @contextmanager
-    def _summed(self) -> Iterator[rasterio.io.DatasetWriter]:
-        """Yield a raster of two bands beside this one: the members' mean and standard deviation."""
-        path = Path(self._dataset.name).with_name("summed.tif")
-        with rasterio.open(path, "w+", **{**self._dataset.profile, "count": 2}) as summed:
-            for _, window in summed.block_windows(1):
+    def _statistics(self) -> Iterator[rasterio.io.DatasetWriter]:
+        """Yield a temporary raster of two bands: the members' mean and standard deviation."""
+        path = Path(self._dataset.name).with_name("statistics.tif")
+        with rasterio.open(path, "w+", **{**self._dataset.profile, "count": 2}) as statistics:
+            for _, window in statistics.block_windows(1):
                 bands = self._dataset.read(window=window)
-                summed.write(np.stack([bands.mean(axis=0), bands.std(axis=0)]), window=window)
-            yield summed
+                statistics.write(np.stack([bands.mean(axis=0), bands.std(axis=0)]), window=window)
+            yield statistics
         path.unlink()
 
 
@@ -227,17 +227,17 @@ def _copy(source: rasterio.io.DatasetWriter, target: Path, tags: Mapping[str, st
 
 
 @contextmanager
-def opened_probability(path: Path) -> Iterator[ProbabilityRaster]:
-    """Yield a probability that was kept, to be read."""
+def open_probability(path: Path) -> Iterator[ProbabilityRaster]:
+    """Open a probability that was written before."""
     with rasterio.open(path) as dataset:
         yield ProbabilityRaster(dataset)
 
 
 @contextmanager
-def probability_raster(
+def temporary_probability(
     folder: Path, shape: tuple[int, int], transform: Affine, crs: CRS, *, members: int
 ) -> Iterator[ProbabilityRaster]:
-    """Yield an empty raster in `folder`, which is removed in the end.
+    """Yield an empty raster in `folder`, which is removed when the block ends.
 
     Parameters
     ----------

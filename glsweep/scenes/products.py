@@ -1,4 +1,4 @@
-"""Products of several files, one for each quantity: which of them holds the wrapped phase, and its name."""
+"""Products of several files: which one holds the wrapped phase, and what its scene is called."""
 
 import re
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ RASTER_SUFFIXES = (
     *(".nc", ".nc4", ".h5", ".hdf5", ".he5", ".grd"),
     *(".geo", ".int", ".flat", ".unw", ".cor"),
 )
-"""In lower case; those of files are taken in any."""
+"""In lower case; a file's suffix may be in either."""
 NAMES_OF_GDAL = re.compile(r'(?:NETCDF|HDF5):"?(?P<file>.+?)"?:/*(?P<variable>[^:"]+)', re.IGNORECASE)
-"""By which GDAL calls one variable of a file: NETCDF:"file.nc":phase, HDF5:file.h5://group/phase."""
+"""GDAL's name of one variable in a file: NETCDF:"file.nc":phase, HDF5:file.h5://group/phase."""
 
 ISCE_SUFFIXES = (".geo", ".int", ".flat", ".unw", ".cor")
 SAME_IN_EVERY_FOLDER = re.compile(r"(?:filt_)?(?:topophase|fine)|phase(?:filt)?(?:_mask)?(?:_[a-z]+)?")
@@ -21,13 +21,13 @@ DATE = re.compile(r"(?<!\d)(?:19|20)\d{6}(?!\d)|(?<!\d)\d{6}(?!\d)|(?<!\d)(?:19|
 """20180620, 180620, or GMTSAR's year with the day of the year."""
 
 
-class Family(NamedTuple):
+class ProductFamily(NamedTuple):
     """How one processor names the files of a product.
 
     Attributes
     ----------
     title : str
-        Who makes it; empty where anybody may have.
+        The processor; empty where any may have made it.
     member : pattern
         Matches the name of each file. Files whose `key` is the same are one product; without such a
         group those of one folder and the same dates are.
@@ -57,14 +57,14 @@ QUANTITIES = "|".join(
 )
 RASTER = r"\.(?:tiff?|img|vrt|nc4?)"
 FAMILIES = (
-    Family(
+    ProductFamily(
         "HyP3",
         re.compile(r"(?P<key>S1.*_INT\d+_(?:.+_)?[0-9A-F]{4})_[a-z_]+\.tiff?", re.IGNORECASE),
         _patterns("_wrapped_phase"),
         "order it with the option include_wrapped_phase, or name its unw_phase file and add "
         "--bands unwrapped_phase",
     ),
-    Family(
+    ProductFamily(
         "ISCE",
         re.compile(r".+(?:" + "|".join(map(re.escape, ISCE_SUFFIXES)) + r")(?:\.vrt)?", re.IGNORECASE),
         _patterns(
@@ -75,7 +75,7 @@ FAMILIES = (
         ),
         "name its .unw.geo file and add --bands unwrapped_phase=2",
     ),
-    Family(
+    ProductFamily(
         "GMTSAR",
         re.compile(
             r"(?:[xy]?phase|phasefilt|phasegrad|corr|filtcorr|unwrap|los|display_amp|amp|real|imag|mask|"
@@ -89,7 +89,7 @@ FAMILIES = (
         ),
         "name its unwrap file and add --bands unwrapped_phase",
     ),
-    Family(
+    ProductFamily(
         "",
         re.compile(rf"(?P<key>.+?)[_.-](?:{QUANTITIES}){RASTER}", re.IGNORECASE),
         _patterns(rf"[_.-]wrapped(?:_?phase)?{RASTER}$", rf"[_.-]diff_pha{RASTER}$", rf"[_.-]ifg{RASTER}$"),
@@ -98,27 +98,27 @@ FAMILIES = (
 
 
 class PassedOver(NamedTuple):
-    """Files that are not read as scenes, and the line that says so."""
+    """Files that are not read as scenes, and the message that says so."""
 
     paths: tuple[Path, ...]
-    told: str
+    message: str
 
     def __str__(self) -> str:
-        return self.told
+        return self.message
 
 
-def listed(names: Sequence[str], most: int = 12) -> str:
-    """Return the first names between commas, and how many there are besides."""
+def list_names(names: Sequence[str], most: int = 12) -> str:
+    """Return the first names, separated by commas, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
-def without_other_quantities(paths: Sequence[Path]) -> tuple[list[Path], list[PassedOver]]:
+def keep_wrapped_phases(paths: Sequence[Path]) -> tuple[list[Path], list[PassedOver]]:
     """Take the wrapped phase of each product, and every file that belongs to none.
 
-    A product of which only one file is given is that file: whoever gives it has chosen.
+    Where only one file of a product is given, it is taken whatever it holds: the user has chosen.
     """
-    products: dict[tuple[Family, Path, str], list[Path]] = {}
+    products: dict[tuple[ProductFamily, Path, str], list[Path]] = {}
     taken = []
     for path in paths:
         family = next((f for f in FAMILIES if f.member.fullmatch(path.name)), None)
@@ -134,17 +134,17 @@ def without_other_quantities(paths: Sequence[Path]) -> tuple[list[Path], list[Pa
             continue
         others = tuple(path for path in members if path != chosen)
         name = (key or folder.absolute().name) + (f" ({family.title})" if family.title else "")
-        left = listed([_quantity(path, key) for path in others])
+        left = list_names([_quantity(path, key) for path in others])
         if chosen is None:
-            told = f"{name}: has no wrapped phase among {left}; {family.remedy}"
+            message = f"{name}: has no wrapped phase among {left}; {family.remedy}"
         else:
             taken.append(chosen)
-            told = f"{name}: {_quantity(chosen, key)} is read, passed over are {left}"
-        passed_over.append(PassedOver(others, told))
+            message = f"{name}: {_quantity(chosen, key)} is read, passed over are {left}"
+        passed_over.append(PassedOver(others, message))
     return taken, passed_over
 
 
-def _key(family: Family, name: str) -> str:
+def _key(family: ProductFamily, name: str) -> str:
     match = family.member.fullmatch(name)
     if match is not None and "key" in match.groupdict():
         return match["key"]
@@ -152,12 +152,12 @@ def _key(family: Family, name: str) -> str:
 
 
 def _quantity(path: Path, key: str) -> str:
-    """Return what a file's name says besides the product's name."""
+    """Return the quantity in a file's name: what follows the name of the product."""
     rest = path.name.removeprefix(key)
     return path.name if rest == path.name else Path(rest.lstrip("_.-")).stem
 
 
-def _wrapped(family: Family, members: Sequence[Path]) -> Path | None:
+def _wrapped(family: ProductFamily, members: Sequence[Path]) -> Path | None:
     for pattern in family.wrapped:
         found = sorted(path for path in members if pattern.search(path.name.removesuffix(".vrt")))
         if found:
@@ -168,7 +168,7 @@ def _wrapped(family: Family, members: Sequence[Path]) -> Path | None:
 def scene_stem(path: Path) -> str:
     """Return the stem that a scene is called by: its file's name without the suffixes of its format.
 
-    Some processors call the file alike in the folder of every pair; such a scene has the folder's name.
+    Some processors use the same file name in the folder of every pair; the folder then names the scene.
 
     Parameters
     ----------

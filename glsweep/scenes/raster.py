@@ -18,7 +18,7 @@ from shapely import Polygon
 from glsweep.config.bands import NoData, parse_bands
 from glsweep.errors import DataError
 from glsweep.files import replacing
-from glsweep.geodesy import map_scale, place, told_place, true_map
+from glsweep.geodesy import map_scale, place_in_words, point_lon_lat, suitable_crs
 from glsweep.scenes.bands import find_reading
 from glsweep.scenes.formats import open_source
 from glsweep.scenes.products import scene_stem
@@ -30,7 +30,7 @@ LEAST_POSTING_M, MOST_POSTING_M = 1.0, 5000.0
 
 
 class SquareGrid(Protocol):
-    """What is looked at of a raster."""
+    """What `check_grid` needs of a raster."""
 
     @property
     def crs(self) -> CRS | None:
@@ -46,12 +46,12 @@ class SquareGrid(Protocol):
 
 
 def has_place(dataset: SquareGrid) -> bool:
-    """Tell whether the raster says where on Earth it lies."""
+    """Whether the raster says where on Earth it lies."""
     return dataset.crs is not None and not dataset.transform.is_identity
 
 
 def check_grid(dataset: SquareGrid, path: Path) -> None:
-    """Make sure that pixels are squares of so many metres, on the map and on the ground.
+    """Make sure that pixels are square, and their side in metres is true on the map and on the ground.
 
     Raises
     ------
@@ -70,33 +70,32 @@ def check_grid(dataset: SquareGrid, path: Path) -> None:
     rows, cols = dataset.shape
     x, y = transform @ (cols / 2, rows / 2)
     centre = _centre(x, y, crs, path)
-    reproject = f"reproject it (gdalwarp -t_srs {true_map(*centre)})"
+    reproject = f"reproject it (gdalwarp -t_srs {suitable_crs(*centre)})"
     if not crs.is_projected:
         raise DataError(
-            f"{path}: its CRS {_crs_name(crs)} is not projected, so pixels have no size in metres; "
-            f"{reproject}"
+            f"{path}: its CRS {crs_name(crs)} is not projected, so pixels have no size in metres; {reproject}"
         )
     unit, metres_per_unit = crs.linear_units_factor
     if metres_per_unit != 1:
-        raise DataError(f"{path}: its CRS {_crs_name(crs)} counts in {unit}, not in metres; {reproject}")
+        raise DataError(f"{path}: its CRS {crs_name(crs)} counts in {unit}, not in metres; {reproject}")
     posting_m = _posting_m(transform, path)
     scale = map_scale(x, y, _as_pyproj(crs))
-    if not scale.is_true:
-        ground = scale.told(posting_m)
+    if not scale.is_true_to_scale:
+        ground = scale.in_words(posting_m)
         raise DataError(
-            f"{path}: its posting is {posting_m:g} m on its map {_crs_name(crs)}, but {ground} "
-            f"on the ground at its centre ({told_place(*centre)}); {reproject}, or assign the CRS it was "
+            f"{path}: its posting is {posting_m:g} m on its map {crs_name(crs)}, but {ground} "
+            f"on the ground at its centre ({place_in_words(*centre)}); {reproject}, or assign the CRS it was "
             "made in where this is not it (gdal_translate -a_srs)"
         )
 
 
 def _centre(x: float, y: float, crs: CRS, path: Path) -> tuple[float, float]:
     """Return longitude and latitude of the raster's centre."""
-    found = place(x, y, _as_pyproj(crs))
+    found = point_lon_lat(x, y, _as_pyproj(crs))
     if found is None:
         kind = "" if crs.is_projected else " is not projected and"
         raise DataError(
-            f"{path}: its CRS {_crs_name(crs)}{kind} has no place on Earth for its centre ({x:g}, {y:g}); "
+            f"{path}: its CRS {crs_name(crs)}{kind} has no place on Earth for its centre ({x:g}, {y:g}); "
             "assign the CRS it was made in (gdal_translate -a_srs EPSG:3031) or mend its geotransform "
             "(gdal_translate -a_ullr)"
         )
@@ -125,11 +124,12 @@ def _as_pyproj(crs: CRS) -> pyproj.CRS:
     return pyproj.CRS.from_wkt(crs.to_wkt())
 
 
-def _crs_name(crs: CRS) -> str:
+def crs_name(crs: CRS) -> str:
+    """Return the CRS as a message names it."""
     return " ".join(str(crs.to_string()).split())[:60]
 
 
-# --- Interferograms as rasters: where they lie, and their pixels as complex numbers
+# --- One interferogram on disk: its header, its pixels, and writing it
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class RasterHeader:
     is_placed : bool
         Whether its place on Earth is known; if not, `transform` is one that no other scene has.
     remarks : tuple of str
-        What of the file is read and what is not, where it holds several.
+        Which of several grids in the file is read, and which are not.
     """
 
     path: Path
@@ -218,7 +218,7 @@ def read_header(
     path : Path
         A raster.
     bands : str
-        What a user says that its bands hold, see `config.bands.parse_bands`.
+        What the user says that its bands are, see `config.bands.parse_bands`.
     posting_m : float, optional
         The side of a pixel, for rasters that need no place on Earth since their labels are pixels.
         Without it a raster that does not say where it lies is refused.
@@ -237,7 +237,7 @@ def read_header(
 
 
 def named_band(bands: str) -> str | None:
-    """Return the first band that is asked for by its name: in a file of several grids it says which."""
+    """Return the first band that the user calls by its name, which picks one of a file's grids."""
     return next((term.band for term in parse_bands(bands) if isinstance(term.band, str)), None)
 
 
@@ -252,15 +252,15 @@ def placed_header(source: Source, reading: Reading, *, posting_m: float | None) 
 
 
 def unplaced_header(path: Path, shape: tuple[int, int], posting_m: float, reading: Reading) -> RasterHeader:
-    """Return the header of a scene whose place is unknown; `laid_apart` gives it ground of its own."""
+    """Return the header of a scene whose place is unknown; `give_own_ground` gives it ground of its own."""
     transform = Affine.scale(posting_m, -posting_m)
     return RasterHeader(path, shape, transform, CRS.from_epsg(NOWHERE_EPSG), reading, is_placed=False)
 
 
-def laid_apart(headers: Sequence[RasterHeader], row: int = 0) -> list[RasterHeader]:
+def give_own_ground(headers: Sequence[RasterHeader], row: int = 0) -> list[RasterHeader]:
     """Give each header without a place ground of its own, far from all that lies on Earth.
 
-    They stand in one row, so that no two of them share ground and none does with a placed one.
+    They are placed in one row, so that no two of them share ground and none does with a placed one.
     """
     left_m = 0.0
     placed = []
@@ -288,7 +288,7 @@ def write_interferogram(path: Path, array: npt.NDArray[np.complex64], transform:
         Projected coordinate reference system.
     """
     rows, cols = array.shape
-    with writing_interferogram(path, (rows, cols), transform, crs) as write:
+    with interferogram_writer(path, (rows, cols), transform, crs) as write:
         write(Window(0, 0, rows, cols), array)
 
 
@@ -296,7 +296,7 @@ Writer = Callable[[Window, npt.NDArray[np.complex64]], None]
 
 
 @contextmanager
-def writing_interferogram(
+def interferogram_writer(
     path: Path, shape: tuple[int, int], transform: Affine, crs: CRS, tags: Mapping[str, str] | None = None
 ) -> Iterator[Writer]:
     """Yield a function that writes a window of a raster in the study layout, as `write_interferogram` does.
@@ -304,12 +304,12 @@ def writing_interferogram(
     Parameters
     ----------
     tags : mapping, optional
-        What else the file is to say of itself.
+        Further tags of the file.
     """
     with (
-        replacing(path) as beside,
+        replacing(path) as temporary,
         rasterio.open(
-            beside,
+            temporary,
             "w",
             driver="GTiff",
             height=shape[0],
@@ -327,9 +327,9 @@ def writing_interferogram(
         dataset.update_tags(**tags or {})
 
         def write(window: Window, values: npt.NDArray[np.complex64]) -> None:
-            known = np.where(np.isfinite(values), values, 0)
+            finite = np.where(np.isfinite(values), values, 0)
             part = RasterioWindow(window.col, window.row, window.cols, window.rows)
-            dataset.write(np.stack([known.real, known.imag]).astype(np.float32), window=part)
+            dataset.write(np.stack([finite.real, finite.imag]).astype(np.float32), window=part)
 
         yield write
 

@@ -1,4 +1,4 @@
-"""How a raster's bands become one complex value a pixel, once it is known what they are."""
+"""How a raster's bands become one complex value a pixel, once their roles are known."""
 
 import math
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from glsweep.errors import DataError
 from glsweep.scenes.band_values import AREA_PX, OVERSHOOT, SLACK_RAD, flat_value, in_zero_areas
 from glsweep.scenes.source import BandFacts, Mask, Source, Window
 
-SETTLE = "(--bands, or `bands` in a data card's layout)"
+BANDS_OPTION = "(--bands, or `bands` in a data card's layout)"
 LOWEST_STRENGTH = 1e-3
 """Of a coherence that resampling has pushed to 0 or below: 0 would say that there is no data."""
 LEAST_WINDOW_PX = 2**14
-"""In fewer pixels an area of one value is not told from a few that agree by chance."""
+"""In fewer pixels, a few that agree by chance look like an area of one value."""
 Zeros = Literal["missing", "areas", "measured"]
 RADIANS: dict[Role, float] = {
     "phase": 1.0,
@@ -30,7 +30,7 @@ RADIANS: dict[Role, float] = {
 
 
 class UsedBand(NamedTuple):
-    """One band that is used: its number, from 1, what it is, and what the file says of it."""
+    """One band that is used: its number, from 1, its role, and what the file says of it."""
 
     number: int
     role: Role
@@ -38,7 +38,7 @@ class UsedBand(NamedTuple):
 
     @property
     def radians(self) -> float:
-        """By what a phase's values are multiplied; the file's unit counts where its name leaves it open."""
+        """Factor that turns a phase into radians; the file's unit counts where the name leaves it open."""
         by_unit = unit_of_phase(self.facts.unit) if self.role in ("phase", "unwrapped_phase") else None
         return RADIANS.get(by_unit or self.role, 1.0)
 
@@ -49,18 +49,18 @@ class Reading:
 
     Attributes
     ----------
-    parts : tuple of Part
+    parts : tuple of UsedBand
         A complex band; real and imaginary part; or a phase, perhaps with its strength. Masks besides.
     nodata : float or None
         A stored number that stands for no data in every band, though the file does not say so.
     zeros : {"missing", "areas", "measured"}
         Where a phase of exactly 0 is no data: in each pixel, only where areas are 0, or nowhere.
     clipped_share : float
-        Share of the pixels looked at whose coherence lay a little beyond 0 and 1.
+        Share of the sample's pixels whose coherence lay a little beyond 0 and 1.
     largest : float
-        Greatest magnitude that can be measured, by the part of a large raster that was looked at.
+        Greatest magnitude that can be a measurement, judged by the sample of a large raster.
     may_be_flat : bool
-        Whether areas of one value are data. In a raster of which all was looked at there are none.
+        Whether areas of one value are data. A raster that was read whole has none.
     """
 
     parts: tuple[UsedBand, ...]
@@ -77,7 +77,7 @@ class Reading:
 
     @property
     def title(self) -> str:
-        """What the bands hold, as it would be asked for."""
+        """What the bands hold, as the user would name it."""
         return ", ".join(part.role for part in self.signal)
 
     def read(self, source: Source, window: Window) -> npt.NDArray[np.complex64]:
@@ -88,7 +88,7 @@ class Reading:
         DataError
             When a phase or a coherence leaves its range, so that it cannot be what it is taken for.
         """
-        # Whether a 0 is one of many is seen from its neighbours.
+        # Only its neighbours show whether a 0 is one of many.
         margin = AREA_PX - 1 if self.zeros == "areas" else 0
         top, left = max(0, window.row - margin), max(0, window.col - margin)
         bottom = min(source.shape[0], window.row + window.rows + margin)
@@ -101,7 +101,7 @@ class Reading:
         return joined[row : row + window.rows, col : col + window.cols]
 
     def _check_unseen(self, joined: npt.NDArray[np.complex64], stored: npt.NDArray[Any], path: Path) -> None:
-        """Refuse what stands for no data in the part of a large raster that was not looked at before."""
+        """Refuse values that stand for no data in the part of a large raster outside the sample."""
         size = np.abs(joined)
         if size.size and size.max() > self.largest:
             value = float(stored[0][size == size.max()][0].real)
@@ -110,7 +110,7 @@ class Reading:
                 f"data, say so (--nodata={value:.9g}, or `nodata` in a data card's layout)"
             )
         if not self.may_be_flat and joined.size >= LEAST_WINDOW_PX:
-            refuse_flat([joined], [stored], self, path)
+            refuse_flat_areas([joined], [stored], self, path)
 
     def joined(self, stored: npt.NDArray[Any], mask: Mask | None, path: Path) -> npt.NDArray[np.complex64]:
         """Join the stored numbers of all parts, (B, rows, cols), to one complex value a pixel."""
@@ -155,13 +155,13 @@ class Reading:
         return np.asarray(np.cos(phase_rad) + 1j * np.sin(phase_rad))
 
 
-def refuse_flat(
+def refuse_flat_areas(
     joined: Sequence[npt.NDArray[np.complex64]],
     stored: Sequence[npt.NDArray[Any]],
     reading: Reading,
     path: Path,
 ) -> None:
-    """Refuse windows, (rows, cols) and as stored (B, rows, cols), of which large areas hold one value.
+    """Refuse windows, (rows, cols) and as stored (B, rows, cols), with large areas of one value.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def refuse_flat(
     windows = list(joined)
     phases = [place for place, part in enumerate(reading.parts) if part.role in PHASES]
     for place in phases:
-        # A fill of the phase alone, beside a coherence that varies.
+        # The phase alone may be filled, while the coherence varies.
         windows = [
             np.where(z != 0, bands[place], 0).astype(np.complex64)
             for z, bands in zip(joined, stored, strict=True)
@@ -203,11 +203,11 @@ def holds_data(band: npt.NDArray[Any], facts: BandFacts, nodata: float | None) -
     A 0 that means 0 is left to what the band is: one of real and imaginary part is 0 wherever the phase is
     a multiple of 90 degrees.
     """
-    known = np.isfinite(band)
+    has_data = np.isfinite(band)
     for tag in (facts.nodata, nodata):
         if tag is not None and (tag != 0 or facts.offset != 0) and np.isfinite(tag):
-            known &= ~_equals(band, tag, facts.dtype)
-    return np.asarray(known)
+            has_data &= ~_equals(band, tag, facts.dtype)
+    return np.asarray(has_data)
 
 
 def scaled(band: npt.NDArray[Any], facts: BandFacts) -> npt.NDArray[Any]:
@@ -243,19 +243,19 @@ def _refuse_one_excess(values: npt.NDArray[Any], part: UsedBand, path: Path) -> 
 
 def _magnitude(strength: npt.NDArray[Any], part: UsedBand, has_data: Mask, path: Path) -> npt.NDArray[Any]:
     if part.role == "coherence":
-        known = strength[has_data]
-        _refuse_one_excess(known[(known < -OVERSHOOT) | (known > 1 + OVERSHOOT)], part, path)
-        if len(known) and (known.min() < -OVERSHOOT or known.max() > 1 + OVERSHOOT):
+        values = strength[has_data]
+        _refuse_one_excess(values[(values < -OVERSHOOT) | (values > 1 + OVERSHOOT)], part, path)
+        if len(values) and (values.min() < -OVERSHOOT or values.max() > 1 + OVERSHOOT):
             raise DataError(
-                f"{path}: its coherence lies between {known.min():.4g} and {known.max():.4g}, not 0 and 1; "
-                f"rescale it, or name it `magnitude` if it is an amplitude {SETTLE}"
+                f"{path}: its coherence lies between {values.min():.4g} and {values.max():.4g}, not 0 and 1; "
+                f"rescale it, or name it `magnitude` if it is an amplitude {BANDS_OPTION}"
             )
         return np.asarray(np.clip(strength, LOWEST_STRENGTH, 1))
-    known = strength[has_data]
-    if len(known) and known.min() < 0:
+    values = strength[has_data]
+    if len(values) and values.min() < 0:
         raise DataError(
-            f"{path}: its magnitude is {known.min():.4g} somewhere, and none is negative; name the bands "
-            f"otherwise {SETTLE}"
+            f"{path}: its magnitude is {values.min():.4g} somewhere, and none is negative; name the bands "
+            f"otherwise {BANDS_OPTION}"
         )
     return np.asarray(np.sqrt(np.abs(strength)) if part.role == "intensity" else strength)
 
@@ -271,5 +271,6 @@ def _check_phase(phase_rad: npt.NDArray[Any], part: UsedBand, path: Path) -> Non
         _refuse_one_excess(phase_rad[np.abs(phase_rad) > math.pi + slack] / part.radians, part, path)
         raise DataError(
             f"{path}: its phase lies between {low:.4g} and {high:.4g} rad, so it is not wrapped to "
-            f"(-pi, pi]; name it `unwrapped_phase={part.number}` to have it wrapped, if it is one {SETTLE}"
+            f"(-pi, pi]; name it `unwrapped_phase={part.number}` to have it wrapped, if it is one "
+            f"{BANDS_OPTION}"
         )

@@ -1,4 +1,4 @@
-"""An interferogram on another grid, and the coherence of its phase, both by averaging complex numbers."""
+"""The local coherence of an interferogram's phase, and the interferogram on another grid."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -45,7 +45,7 @@ def local_coherence(
     return np.where(whole, np.abs(mean), np.nan).astype(np.float32)
 
 
-# --- An interferogram on another grid: averaged to its posting, then interpolated, as complex numbers
+# --- Another grid: averaged to its posting, then interpolated, as complex numbers
 
 Interferogram = npt.NDArray[np.complex64]
 Floats = npt.NDArray[np.float64]
@@ -59,7 +59,7 @@ WHOLE_FACTOR = 0.05
 
 
 class TargetGrid(NamedTuple):
-    """Pixels on a map."""
+    """The grid on which a raster is read: its pixels on a map."""
 
     shape: tuple[int, int]
     transform: Affine
@@ -67,7 +67,7 @@ class TargetGrid(NamedTuple):
 
     @classmethod
     def of(cls, header: RasterHeader) -> "TargetGrid":
-        """Return a raster's own."""
+        """Return a raster's own grid."""
         return cls(header.shape, header.transform, header.crs)
 
 
@@ -79,7 +79,7 @@ def multilook(values: Interferogram, looks: int) -> Interferogram:
     values : complex64 array (rows * looks, cols * looks)
         0 where there is no data.
     looks : int
-        Pixels to one, in each axis.
+        Pixels that become one, in each axis.
 
     Returns
     -------
@@ -106,30 +106,30 @@ def interpolate(values: Interferogram, row: Floats, col: Floats) -> Interferogra
     Returns
     -------
     complex64 array (M, N)
-        0 where what holds data has less than `LEAST_VALID_SHARE` of the weight.
+        0 where pixels with data have less than `LEAST_VALID_SHARE` of the weight.
     """
     at = np.stack([row, col])
-    known = map_coordinates((values != 0).astype(np.float64), at, order=1, mode="grid-constant")
+    data_weight = map_coordinates((values != 0).astype(np.float64), at, order=1, mode="grid-constant")
     total = map_coordinates(values.astype(np.complex128), at, order=1, mode="grid-constant")
     # A weight of a half is one, however its sum was rounded.
-    has_data = known > LEAST_VALID_SHARE - 1e-9
-    return np.where(has_data, total / np.where(has_data, known, 1), 0).astype(np.complex64)
+    has_data = data_weight > LEAST_VALID_SHARE - 1e-9
+    return np.where(has_data, total / np.where(has_data, data_weight, 1), 0).astype(np.complex64)
 
 
 class PixelMap:
     """From a grid's pixel coordinates (col, row), counted from its corner, to another's."""
 
     def __init__(self, source: TargetGrid, target: TargetGrid) -> None:
-        self._forth, self._back = source.transform, ~target.transform
+        self._to_map, self._from_map = source.transform, ~target.transform
         crs, other = (pyproj.CRS.from_wkt(grid.crs.to_wkt()) for grid in (source, target))
-        self._between = None if crs == other else pyproj.Transformer.from_crs(crs, other, always_xy=True)
+        self._transformer = None if crs == other else pyproj.Transformer.from_crs(crs, other, always_xy=True)
 
     def __call__(self, col: Floats, row: Floats) -> tuple[Floats, Floats]:
         """Return (col, row) on the other grid; infinite where its map does not reach."""
-        x, y = _moved(self._forth, col, row)
-        if self._between is not None:
-            x, y = self._between.transform(x, y)
-        return _moved(self._back, x, y)
+        x, y = _apply(self._to_map, col, row)
+        if self._transformer is not None:
+            x, y = self._transformer.transform(x, y)
+        return _apply(self._from_map, x, y)
 
     def step(self, shape: tuple[int, int]) -> float:
         """Return the side of a pixel in the middle of the first grid, in pixels of the other."""
@@ -193,7 +193,7 @@ class Resampled:
         return values if self.looks == 1 else multilook(values, self.looks)
 
 
-def _moved(transform: Affine, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+def _apply(transform: Affine, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
 
 
@@ -221,11 +221,11 @@ def common_grid(first: RasterHeader, second: RasterHeader) -> TargetGrid | None:
     """Return the ground that two rasters share, on the first one's map and at the coarser posting.
 
     The grid is the first one's own, unless the second is coarser by a whole factor: then so many
-    pixels of the first become one, those that lie within one of the second if they do.
+    pixels of the first become one; where the grids are aligned, those within one pixel of the second.
 
     Returns
     -------
-    Grid or None
+    TargetGrid or None
         None where they share no pixel.
     """
     own, other = TargetGrid.of(first), TargetGrid.of(second)
@@ -254,10 +254,10 @@ def common_grid(first: RasterHeader, second: RasterHeader) -> TargetGrid | None:
 
 
 def _span(at: Floats, count: int) -> tuple[int, int]:
-    """Return which of `count` pixels have their centre within an outline, whose last point is its middle."""
+    """Return which of `count` pixels have their centre within an outline; its last point is its middle."""
     outline, middle = at[:-1], at[-1]
     if not np.isfinite(at).all() or not outline.min() <= middle <= outline.max():
-        # The other's outline leaves this map; where there is data is seen pixel by pixel.
+        # The other's outline leaves this map; pixel by pixel it will show where there is data.
         return 0, count
     return max(0, int(np.ceil(outline.min() - 0.5))), min(count, int(np.floor(outline.max() + 0.5)))
 

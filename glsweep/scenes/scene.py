@@ -66,9 +66,9 @@ class Scene:
         return Polygon([self.transform @ corner for corner in corners])
 
 
-# --- One scene on disk: its header and its lines, and its pixels when they are asked for
+# --- A scene on disk, whose pixels are read only when needed
 
-BAND_PX = 2**23
+STRIP_PX = 2**23
 """Pixels that are read at once where a whole scene might not fit the memory."""
 
 
@@ -81,7 +81,7 @@ class SceneEntry:
     header : RasterHeader
         The raster.
     lines : tuple of LineString
-        Lines in the raster's CRS; they may leave its footprint.
+        Lines in the raster's CRS; they may reach beyond its footprint.
     rows_without_geometry : int
         Rows of the line file that name this scene and hold no line.
     has_row : bool
@@ -91,13 +91,13 @@ class SceneEntry:
     test_only : bool
         Whether the scene must not be trained on.
     group : str or None
-        Scenes of one group are never parted, such as the tiles of one interferogram.
+        Scenes of one group stay in one split, such as the tiles of one interferogram.
     split : str or None
-        The split that the file of lines names, where the card says that it does.
+        The split that the file of lines names, where the card names its column.
     prefix : str
         Put before the scene's name where several data sets are joined.
     mask_path : Path or None
-        A raster of the lines, where they come as one.
+        The mask that holds the lines, where they come as a raster.
     """
 
     header: RasterHeader
@@ -154,15 +154,15 @@ class SceneEntry:
             When there is none, or the raster cannot be read.
         """
         rows, cols = self.shape
-        height = max(1, BAND_PX // cols)
-        bands = [Window(top, 0, min(height, rows - top), cols) for top in range(0, rows, height)]
-        valid = np.concatenate([self.read_pixels(band) != 0 for band in bands])
+        height = max(1, STRIP_PX // cols)
+        strips = [Window(top, 0, min(height, rows - top), cols) for top in range(0, rows, height)]
+        valid = np.concatenate([self.read_pixels(strip) != 0 for strip in strips])
         if not valid.any():
             raise DataError(f"{self.header.path}: all {valid.size} pixels are without data; remove the file")
         return valid
 
     def line_mask(self, rule: LineRule) -> npt.NDArray[np.uint8]:
-        """Return 1 on the line and 0 elsewhere, (rows, cols); a mask that was given is taken as it is."""
+        """Return 1 on the line and 0 elsewhere, (rows, cols); a given mask is used as it is."""
         if isinstance(self.header, NpzHeader):
             return self.header.read_mask()
         if self.mask_path is not None:

@@ -1,4 +1,4 @@
-"""A raster to read, whatever its format: bands, windows, what the file says; and what is no raster."""
+"""What every format offers of a raster (bands, windows, tags), and which files are no raster."""
 
 import re
 from collections.abc import Sequence
@@ -32,18 +32,18 @@ NOT_RASTERS: tuple[tuple[bytes, str], ...] = (
     (b"\x0e\x03\x13\x01", "is an HDF4 file; convert it to HDF5 (h4toh5)"),
     (b"cdf\x05", "is a NetCDF file of the kind CDF-5; convert it (nccopy -k nc4)"),
 )
-"""How such a file begins, in lower case, and what to say of it."""
+"""The first bytes of such a file, in lower case, and what the message says of it."""
 WITH_A_HEADER = (".tif", ".tiff", ".h5", ".hdf5", ".he5", ".nc", ".nc4", ".grd")
 DESCRIPTIONS = (".xml", ".hdr", ".rsc", ".prj", ".ovr")
 
 
-def refuse_no_raster(path: Path) -> str:
-    """Return the kind of a file: HDF5, NETCDF, or OTHER for all that GDAL may know.
+def raster_kind(path: Path) -> str:
+    """Return the kind of a file: HDF5, NETCDF, or OTHER for all that GDAL may open.
 
     Raises
     ------
     DataError
-        When there is no such file, or it is something that is no raster, whatever it is called.
+        When there is no such file, or its first bytes show that it is no raster.
     """
     if path.is_dir():
         raise DataError(f"{path}: is a folder; name the raster in it")
@@ -75,7 +75,7 @@ def refuse_no_raster(path: Path) -> str:
     return NETCDF if head.startswith((b"CDF\x01", b"CDF\x02")) else OTHER
 
 
-# --- What a raster is to all who read one, whatever its format: bands, and what the file says of each
+# --- A raster that is open for reading, whatever its format
 
 Mask = npt.NDArray[np.bool_]
 
@@ -130,7 +130,7 @@ class BandFacts(NamedTuple):
 
 
 def ends_path(path: str, end: str) -> bool:
-    """Tell whether a variable's whole name ends in the groups and the name that `end` gives."""
+    """Whether a variable's whole name ends in the groups and the name that `end` gives."""
     return f"/{path.strip('/')}".endswith(f"/{end.strip('/')}")
 
 
@@ -144,13 +144,13 @@ class Source(Protocol):
     shape : tuple of int
         Rows and columns.
     crs : rasterio CRS or None
-        None where the file does not tell.
+        None where the file names none.
     transform : Affine
-        From (col, row) pixel corners to map coordinates; the identity where the file does not tell.
+        From (col, row) pixel corners to map coordinates; the identity where the file has none.
     bands : tuple of BandFacts
         In their order; the first is number 1.
     remarks : tuple of str
-        What a user should know of the choice that was made within the file.
+        What the user should know of the choice among several grids or bands.
     """
 
     path: Path
@@ -164,4 +164,4 @@ class Source(Protocol):
         """Return the stored numbers of bands, (B, rows, cols)."""
 
     def mask(self, window: Window) -> Mask | None:
-        """Return where the file itself says that there is data, (rows, cols); None if it says nothing."""
+        """Return where the file's own mask says that there is data, (rows, cols); None without a mask."""

@@ -1,4 +1,4 @@
-"""One layer of a vector file: whether it is whole, its CRS, its columns, its geometries."""
+"""One layer of a vector file: its CRS, its columns, its geometries, and whether the file is whole."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def read_geometries(wkb: Iterable[bytes | None], source: object) -> list[BaseGeo
 
 @dataclass
 class _Reader:
-    """Reads a geometry after the other from `binary`; both the ISO and the older flags of dimensions."""
+    """Reads WKB geometries one after another; knows both the ISO and the older flags of dimensions."""
 
     binary: bytes
     at: int = 0
@@ -104,7 +104,7 @@ def _polygon(rings: list[npt.NDArray[np.float64]]) -> BaseGeometry:
     return GeometryCollection([_line(ring) for ring in closed])
 
 
-# --- One layer of a vector file: whether it is whole, its CRS, its columns, its rows
+# --- A layer, and checks that its file is whole
 
 T = TypeVar("T")
 
@@ -143,7 +143,7 @@ class VectorLayer:
     columns: tuple[str, ...]
 
     def column(self, name: str) -> str | None:
-        """Return the column called `name`, of which a shapefile keeps ten letters; None without one."""
+        """Return the column called `name`, in a shapefile cut to ten letters; None if there is none."""
         if name not in self.columns and self.path.suffix.lower() == ".shp":
             name = name[:SHAPEFILE_NAME_LENGTH]
         return name if name in self.columns else None
@@ -157,24 +157,24 @@ class VectorLayer:
             When the file is cut, a text is in another encoding than the file says, or a geometry
             cannot be understood.
         """
-        wanted = list(dict.fromkeys(columns))
+        requested = list(dict.fromkeys(columns))
 
         def read(encoding: str | None) -> Any:
             return pyogrio.raw.read(
-                self.path, layer=self.name, columns=wanted, datetime_as_string=True, encoding=encoding
+                self.path, layer=self.name, columns=requested, datetime_as_string=True, encoding=encoding
             )
 
-        (meta, _, wkb, values), is_as_told = _decoded(read, self.path)
+        (meta, _, wkb, values), is_as_declared = _decoded(read, self.path)
         cells = {
             str(name): self._as_typed(str(name), column, dtype)
             for name, dtype, column in zip(meta["fields"], meta["dtypes"], values, strict=True)
         }
-        if not is_as_told:
+        if not is_as_declared:
             self._check_plain(cells)
         return cells, read_geometries(wkb, self.path)
 
     def _as_typed(self, name: str, column: npt.NDArray[Any], dtype: str) -> list[Any]:
-        """Return the cells; a null among truths or integers made all of them floats, which they are not."""
+        """Return the cells in their own type: one null makes a column of booleans or integers floats."""
         if column.dtype.kind != "f":
             return list(column)
         if dtype == "bool":
@@ -192,7 +192,7 @@ class VectorLayer:
         )
 
     def _check_plain(self, cells: dict[str, list[Any]]) -> None:
-        """Make sure that no text depends on the encoding, of which the file says what is not so."""
+        """Make sure that no text depends on the encoding, which the file declares wrongly."""
         for name, column in cells.items():
             for row, cell in enumerate(column):
                 if isinstance(cell, str) and not cell.isascii():
@@ -208,7 +208,7 @@ class VectorLayer:
 
 
 def split_layer(source: Path) -> tuple[Path, str | None]:
-    """Part `file.gpkg|layer` into the file and its layer, None where no layer is named.
+    """Split `file.gpkg|layer` into the file and its layer, None where no layer is named.
 
     What QGIS shows as a layer's source (`file.gpkg|layername=lines|geometrytype=LineString`) is
     understood too.
@@ -216,7 +216,7 @@ def split_layer(source: Path) -> tuple[Path, str | None]:
     Raises
     ------
     DataError
-        When QGIS shows a part of the rows alone.
+        When QGIS shows only a part of the rows.
     """
     path, *parts = str(source).split(LAYER_MARK)
     if any(part.lower().startswith(QGIS_FILTER) for part in parts):
@@ -255,7 +255,7 @@ def open_layer(
     name = _layer_name(path, layer or named, holds, option)
     info, _ = _decoded(lambda encoding: pyogrio.read_info(path, layer=name, encoding=encoding), path, holds)
     _check_end(path, info["driver"])
-    return VectorLayer(path, name, _known_crs(info["crs"], path), tuple(map(str, info["fields"])))
+    return VectorLayer(path, name, _declared_crs(info["crs"], path), tuple(map(str, info["fields"])))
 
 
 def _layer_name(path: Path, named: str | None, holds: str, option: str) -> str:
@@ -279,13 +279,13 @@ def _layer_name(path: Path, named: str | None, holds: str, option: str) -> str:
 
 
 def _decoded(read: Callable[[str | None], T], path: Path, holds: str = "lines") -> tuple[T, bool]:
-    """Return what is read, and whether its texts are in an encoding that the file may claim."""
+    """Return what is read, and whether its texts are in the encoding that the file declares."""
     # Without a .cpg a shapefile is Latin-1 by its rule, and UTF-8 where all of it can be read so.
-    unsaid = path.suffix.lower() == ".shp" and not any(
+    is_undeclared = path.suffix.lower() == ".shp" and not any(
         path.with_suffix(suffix).exists() for suffix in (".cpg", ".CPG")
     )
     try:
-        for encoding in ("UTF-8", None) if unsaid else (None,):
+        for encoding in ("UTF-8", None) if is_undeclared else (None,):
             try:
                 return read(encoding), True
             except UnicodeDecodeError:
@@ -296,27 +296,27 @@ def _decoded(read: Callable[[str | None], T], path: Path, holds: str = "lines") 
         raise DataError(f"{path}: cannot be read as {holds} ({reason}); obtain it again") from error
 
 
-def _known_crs(told: str | None, path: Path) -> pyproj.CRS:
+def _declared_crs(declared: str | None, path: Path) -> pyproj.CRS:
     """Return the CRS; one that does not say where on Earth its coordinates are is none."""
-    instead = ""
-    if told is not None:
+    reason = ""
+    if declared is not None:
         try:
-            crs = pyproj.CRS.from_user_input(told)
+            crs = pyproj.CRS.from_user_input(declared)
         except pyproj.exceptions.CRSError:
-            instead = "what it names as such cannot be understood; "
+            reason = "what it names as such cannot be understood; "
         else:
             # GeoPackage has a code for degrees of an unknown datum, which GDAL calls undefined.
             if (crs.is_geographic or crs.is_projected) and not crs.name.lower().startswith("undefined"):
                 return crs
-            instead = f"{crs.name!r} is of no place on Earth; "
+            reason = f"{crs.name!r} is of no place on Earth; "
     raise DataError(
-        f"{path}: has no CRS; {instead}assign the one it was drawn in, such as: "
+        f"{path}: has no CRS; {reason}assign the one it was drawn in, such as: "
         f"ogr2ogr -a_srs EPSG:3031 mended.gpkg {path.name}"
     )
 
 
 def _check_whole(path: Path, holds: str) -> None:
-    """Make sure that a file is there and is all there, which GDAL does not always notice."""
+    """Make sure that a file is there and complete, which GDAL does not always check."""
     if path.is_dir() and path.suffix.lower() != ".gdb":
         raise DataError(f"{path}: is a folder; name the file of {holds} in it")
     if not path.exists():
@@ -325,8 +325,8 @@ def _check_whole(path: Path, holds: str) -> None:
         return
     parts = [path]
     if path.suffix.lower() == ".shp":
-        beside = [p for p in path.parent.iterdir() if p.stem == path.stem]
-        parts = [p for p in beside if p.suffix.lower() in SHAPEFILE_PARTS]
+        siblings = [p for p in path.parent.iterdir() if p.stem == path.stem]
+        parts = [p for p in siblings if p.suffix.lower() in SHAPEFILE_PARTS]
         if ".shx" not in {p.suffix.lower() for p in parts}:
             raise DataError(f"{path}: its .shx is not there; copy {', '.join(SHAPEFILE_PARTS)} together")
     for part in parts:
@@ -336,7 +336,7 @@ def _check_whole(path: Path, holds: str) -> None:
             raise DataError(
                 f"{part}: is a git-lfs pointer and not the file itself; fetch it with: git lfs pull"
             )
-        size, whole = part.stat().st_size, _size_told(part.suffix.lower(), head)
+        size, whole = part.stat().st_size, _declared_size(part.suffix.lower(), head)
         if size < whole:
             raise DataError(
                 f"{part}: is cut: it has {size} bytes and says that it has {whole}; obtain it again"
@@ -344,7 +344,7 @@ def _check_whole(path: Path, holds: str) -> None:
 
 
 def _check_end(path: Path, driver: str) -> None:
-    """Make sure that a text ends as it must: of one that is cut GDAL reads what there is."""
+    """Make sure that a text file has its end: GDAL reads one that is cut as far as it goes."""
     if driver not in LINES_OF_JSON | XML:
         return
     text = path.read_bytes().strip()
@@ -368,7 +368,7 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
-def _size_told(suffix: str, head: bytes) -> int:
+def _declared_size(suffix: str, head: bytes) -> int:
     """Return the bytes that a file has as its header says; 0 where it does not say."""
     if suffix in (".shp", ".shx") and len(head) >= 28:
         return 2 * int(struct.unpack_from(">i", head, 24)[0])

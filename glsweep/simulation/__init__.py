@@ -1,4 +1,4 @@
-"""Scenes from physics: an elastic beam's flexure, seen by a radar, with lines as an analyst draws them."""
+"""Scenes from physics: an elastic beam's flexure as a radar sees it, with lines as an analyst draws them."""
 
 import math
 from pathlib import Path
@@ -19,19 +19,19 @@ from glsweep.scenes.raster import write_interferogram
 from glsweep.scenes.scene import Scene
 from glsweep.simulation.outlines import Outline, cut_outline, draw_outline, drawn_lines
 from glsweep.simulation.phase import (
-    AS_REAL,
+    REALISTIC,
     Beam,
-    Strengths,
+    Disturbances,
     draw_atmosphere_rad,
     draw_beam,
     draw_bulls_eyes_rad,
     draw_ice_motion_rad,
     draw_ramp_rad,
-    draw_widely,
+    draw_wide_disturbances,
     power_law_field,
 )
 from glsweep.simulation.radar import (
-    STRENGTHS,
+    FILTER_STRENGTHS,
     FlightTrack,
     draw_coherence,
     draw_track,
@@ -57,7 +57,7 @@ def simulate_scene(
     origin_xy_m: tuple[float, float],
     noise: float | None = None,
 ) -> Scene:
-    """Simulate a scene in which every line is where the ice begins to bend.
+    """Simulate a scene whose lines lie where the ice begins to bend.
 
     Parameters
     ----------
@@ -70,10 +70,10 @@ def simulate_scene(
     origin_xy_m : tuple of float
         Map coordinates of the upper left corner.
     noise : float, optional
-        Instead of the settings'. 0 gives the flexure's phase alone, with magnitude 1, and whole
+        Replaces that of the settings. 0 gives the flexure's phase alone, with magnitude 1, and whole
         lines; 1 gives a realistic scene with speckle, atmosphere, ramp, subglacial lakes, seams,
         (at times) collars, uneven ice, a migrating line, and an analyst's wobble and gaps; in
-        between, all are weakened alike.
+        between, all of these are weakened equally.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def simulate_scene(
         When the CRS is unknown or not projected.
     """
     noise = settings.noise if noise is None else noise
-    strengths = _strengths(settings, seed=seed, name=name)
+    disturbances = _disturbances(settings, seed=seed, name=name)
     shape = (settings.rows, settings.cols)
     transform = Affine(settings.posting_m, 0, origin_xy_m[0], 0, -settings.posting_m, origin_xy_m[1])
     outline = _outline(settings, shape, generator_for(seed, name, "outline"))
@@ -94,12 +94,12 @@ def simulate_scene(
         collar = generator_for(seed, name, "collar")
         if collar.random() < COLLAR_SHARE:
             footprint = track.draw_footprint(collar)
-        nuisance_rad = _nuisance_rad(settings, outline, track, strengths, seed=seed, name=name)
+        nuisance_rad = _nuisance_rad(settings, outline, track, disturbances, seed=seed, name=name)
         drawn_coherence = draw_coherence(
             phase_rad,
             outline.seaward_px * settings.posting_m,
             generator_for(seed, name, "coherence"),
-            strengths,
+            disturbances,
         )
         coherence = 1 - noise * (1 - drawn_coherence)
         interferogram = speckled_interferogram(
@@ -110,7 +110,7 @@ def simulate_scene(
         )
         filtering = generator_for(seed, name, "filter")
         if filtering.random() < settings.filtered_share:
-            interferogram = filter_phase(interferogram, filtering.uniform(*STRENGTHS))
+            interferogram = filter_phase(interferogram, filtering.uniform(*FILTER_STRENGTHS))
         interferogram[~pixels_within(footprint, shape)] = 0
     else:
         interferogram = _clean(phase_rad)
@@ -127,23 +127,29 @@ def simulate_scene(
 
 
 def _nuisance_rad(
-    settings: Simulation, outline: Outline, track: FlightTrack, strengths: Strengths, *, seed: int, name: str
+    settings: Simulation,
+    outline: Outline,
+    track: FlightTrack,
+    disturbances: Disturbances,
+    *,
+    seed: int,
+    name: str,
 ) -> npt.NDArray[np.float64]:
-    """Draw all that is in the phase besides the tide."""
+    """Draw everything in the phase besides the tide."""
     seaward_px, posting_m = outline.seaward_px, settings.posting_m
     return np.asarray(
-        draw_atmosphere_rad(seaward_px.shape, generator_for(seed, name, "atmosphere"), strengths)
-        + draw_ramp_rad(seaward_px.shape, generator_for(seed, name, "ramp"), strengths)
+        draw_atmosphere_rad(seaward_px.shape, generator_for(seed, name, "atmosphere"), disturbances)
+        + draw_ramp_rad(seaward_px.shape, generator_for(seed, name, "ramp"), disturbances)
         + draw_bulls_eyes_rad(-seaward_px, posting_m, generator_for(seed, name, "bull's-eyes"))
-        + draw_ice_motion_rad(seaward_px, posting_m, generator_for(seed, name, "motion"), strengths)
+        + draw_ice_motion_rad(seaward_px, posting_m, generator_for(seed, name, "motion"), disturbances)
         + track.draw_seams_rad(posting_m, generator_for(seed, name, "seams"))
     )
 
 
-def _strengths(settings: Simulation, *, seed: int, name: str) -> Strengths:
+def _disturbances(settings: Simulation, *, seed: int, name: str) -> Disturbances:
     if settings.disturbances == "as_real":
-        return AS_REAL
-    return draw_widely(generator_for(seed, name, "strengths"))
+        return REALISTIC
+    return draw_wide_disturbances(generator_for(seed, name, "strengths"))
 
 
 def scene_beam(settings: Simulation, *, seed: int, name: str) -> Beam:
@@ -160,7 +166,7 @@ def scene_beam(settings: Simulation, *, seed: int, name: str) -> Beam:
 def _uneven_phase_rad(
     settings: Simulation, outline: Outline, *, seed: int, name: str, strength: float
 ) -> npt.NDArray[np.float64]:
-    """Return the flexure's phase of ice that is uneven, at a line that migrates."""
+    """Return the flexure's phase where ice is uneven and the line migrates."""
     generator = generator_for(seed, name, "unevenness")
     uneven = power_law_field(outline.seaward_px.shape, UNEVEN_SLOPE, generator)
     return scene_beam(settings, seed=seed, name=name).migrating_phase_rad(
@@ -199,13 +205,13 @@ def _clean(phase_rad: npt.NDArray[np.float64]) -> npt.NDArray[np.complex64]:
     return np.asarray(np.exp(1j * phase_rad), dtype=np.complex64)
 
 
-# --- A folder of simulated scenes in the study layout, as if it had been obtained
+# --- A folder of simulated scenes in the study layout
 
 # In West Antarctica, where EPSG:3031 has such coordinates.
 FIRST_XY_M = (-1_500_000.0, -700_000.0)
 SPACING_SHARE = 0.25
 APART_M = 1_500_000.0
-"""Between the grounds of two data sets."""
+"""Distance between the grounds of two data sets."""
 
 
 def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 0) -> None:
@@ -223,7 +229,7 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 
     seed : int
         Decides every draw.
     number : int
-        Of the data set among those of a study: no two share a scene or ground.
+        Number of the data set within the study: no two share a scene or ground.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Grounding lines: random as coasts are, cut from real ones, and as an analyst leaves them."""
+"""Grounding lines: random ones, ones cut from real lines, and both as an analyst would draw them."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ DENSE_PX = 0.1
 
 @dataclass(frozen=True)
 class Outline:
-    """Where ice floats.
+    """Where ice floats, and its grounding lines.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ def distance_px(lines: tuple[LineString, ...], shape: tuple[int, int]) -> npt.ND
     return np.asarray(distance, dtype=np.float64).reshape(shape)
 
 
-# --- Outlines from a file of real grounding lines, cut out at random
+# --- Outlines cut from a file of real grounding lines
 
 TRIES = 200
 LEAST_SHARE = 0.1
@@ -120,8 +120,9 @@ def cut_outline(
 ) -> Outline:
     """Cut a scene's outline out of real lines, at a random place along them.
 
-    Closed lines are ground, all else floats. Between their vertices, which may lie a kilometre apart,
-    lines get a little sinuosity. The place is forgotten: two scenes may show the same ground.
+    Closed lines enclose grounded ice; all else floats. Between their vertices, which may lie a kilometre
+    apart, lines are made a little sinuous. Places are drawn independently: two scenes may show the same
+    ground.
 
     Parameters
     ----------
@@ -141,7 +142,7 @@ def cut_outline(
     ConfigError
         When the file cannot be read, has no CRS or no closed line, or no scene of this size fits.
     """
-    grounds = _grounds(path, crs)
+    grounds = _grounded_areas(path, crs)
     tree = shapely.STRtree(grounds)
     length_m = shapely.length(grounds)
     side_m = np.array(shape) * posting_m
@@ -160,7 +161,7 @@ def cut_outline(
 
 
 @lru_cache(maxsize=2)
-def _grounds(path: Path, crs: str) -> npt.NDArray[np.object_]:
+def _grounded_areas(path: Path, crs: str) -> npt.NDArray[np.object_]:
     """Return the grounded areas of a file as polygons, in `crs`."""
     try:
         layer = open_layer(path, option="simulation.lines:")
@@ -216,16 +217,16 @@ def _roughened(line: LineString, generator: np.random.Generator) -> LineString:
     return LineString(points + SINUOSITY_M * smooth)
 
 
-# --- Lines as analysts leave them: several rows a scene, none where there is no data
+# --- Lines as analysts draw them: several rows a scene, none where there is no data
 
 SHORTEST_M, LONGEST_M = 5_000.0, 30_000.0
 HAND_M = 1_000.0
-"""Over so much of a line a hand's error stays the same."""
+"""Length of line over which the error of the drawing hand stays the same."""
 SIGHT_M = 3_000.0
-"""How far to either side of a line its drawer looks."""
+"""How far to either side of a line its analyst looks."""
 LEAST_COHERENCE = 0.15
-"""Mean coherence within sight below which there is nothing but noise to be seen."""
-LEAST_SEEN_SHARE = 0.5
+"""Mean coherence within sight, below which only noise is visible."""
+LEAST_VISIBLE_SHARE = 0.5
 
 
 def drawn_lines(
@@ -251,11 +252,11 @@ def drawn_lines(
     generator : Generator
         Source of randomness.
     coherence : float array (rows, cols), optional
-        True coherence: strokes of which less than `LEAST_SEEN_SHARE` can be seen are left out.
+        True coherence: strokes of which less than `LEAST_VISIBLE_SHARE` is visible are left out.
     gap_share : float
-        Share of the strokes that are left out; the best seen of a scene never is.
+        Share of the strokes that are left out; a scene's most visible one is always kept.
     wobble_m : float
-        Standard deviation of the hand that draws, along x and y.
+        Standard deviation of the drawing hand, along x and y.
     """
     parts = shapely.get_parts(shapely.line_merge(shapely.intersection(list(lines), footprint)))
     kept = [part for part in parts if part.geom_type == "LineString" and part.length > 1]
@@ -263,10 +264,10 @@ def drawn_lines(
     strokes = [stroke for line in on_map for stroke in _strokes(line, generator)]
     if wobble_m > 0:
         strokes = [_wobbled(stroke, wobble_m, generator) for stroke in strokes]
-    seen_shares = _seen_shares(strokes, transform, coherence)
-    drawn = (generator.random(len(strokes)) >= gap_share) & (seen_shares >= LEAST_SEEN_SHARE)
+    visible_shares = _visible_shares(strokes, transform, coherence)
+    drawn = (generator.random(len(strokes)) >= gap_share) & (visible_shares >= LEAST_VISIBLE_SHARE)
     if strokes:
-        drawn[seen_shares.argmax()] = True
+        drawn[visible_shares.argmax()] = True
     return tuple(stroke for stroke, is_drawn in zip(strokes, drawn, strict=True) if is_drawn)
 
 
@@ -280,20 +281,20 @@ def _strokes(line: LineString, generator: np.random.Generator) -> Iterator[LineS
         start_m = end_m
 
 
-def _seen_shares(
+def _visible_shares(
     strokes: Sequence[LineString], transform: Affine, coherence: npt.NDArray[np.float64] | None
 ) -> npt.NDArray[np.float64]:
     """Return the share of each stroke that has something other than noise within sight."""
     if coherence is None:
         return np.ones(len(strokes))
     sight_px = round(SIGHT_M / abs(transform.a))
-    seen = uniform_filter(coherence, 2 * sight_px + 1) >= LEAST_COHERENCE
+    is_visible = uniform_filter(coherence, 2 * sight_px + 1) >= LEAST_COHERENCE
     shares = np.empty(len(strokes))
     for number, stroke in enumerate(strokes):
         points = shapely.get_coordinates(shapely.segmentize(stroke, SIGHT_M / 4))
         col, row = ~transform @ (points[:, 0], points[:, 1])
         pixels = [np.asarray(row) - 0.5, np.asarray(col) - 0.5]
-        shares[number] = map_coordinates(seen, pixels, order=0, mode="nearest").mean()
+        shares[number] = map_coordinates(is_visible, pixels, order=0, mode="nearest").mean()
     return shares
 
 

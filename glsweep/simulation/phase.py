@@ -149,12 +149,12 @@ def _gauged_tide_m(generator: np.random.Generator) -> float:
     return max(LEAST_TIDE_M, median_m * math.exp(deviation * float(generator.standard_normal())))
 
 
-# --- How strong the disturbances of a scene may be: as in real scenes, or wider, to train on
+# --- Disturbances: as strong as in real scenes, or varied more widely to train on
 
 
 @dataclass(frozen=True)
-class Strengths:
-    """What a scene's disturbances are drawn from; as it stands here, as real scenes have them.
+class Disturbances:
+    """Ranges from which a scene's disturbances are drawn; the defaults are those of real scenes.
 
     Ranges are (least, most).
 
@@ -186,17 +186,17 @@ class Strengths:
     strained_share: float = 0.88
 
 
-AS_REAL = Strengths()
+REALISTIC = Disturbances()
 
 
-def draw_widely(generator: np.random.Generator) -> Strengths:
-    """Draw a scene's strengths wider than real scenes vary.
+def draw_wide_disturbances(generator: np.random.Generator) -> Disturbances:
+    """Draw disturbances that vary more widely than those of real scenes.
 
-    A network that has seen only scenes that agree with real ones takes every edge of lost coherence
-    for a line: in most of them the line is one. Here patches end anywhere and in any way, and few
-    belts are lost; in air and motion there are fringes that no tide made.
+    A network trained only on realistic scenes takes every edge of lost coherence for a line, since in
+    most of them the line is such an edge. Here patches end anywhere, sharply or softly, few lines lose
+    their coherence, and air and ice motion make fringes that no tide made.
     """
-    return Strengths(
+    return Disturbances(
         atmosphere_rad=(0.3, 5.0),
         atmosphere_slope=generator.uniform(-11 / 3, -8 / 3),
         most_motion_rad=12.0,
@@ -209,26 +209,26 @@ def draw_widely(generator: np.random.Generator) -> Strengths:
     )
 
 
-# --- What is in the phase besides the tide: air, orbits, ice flow and water that moves under the ice
+# --- The phase besides the tide: air, orbits, subglacial lakes, ice flow
 
 MOTION_SLOPE = -4.0
 MOTION_REACH_M = 3_000.0
 
 
 def draw_atmosphere_rad(
-    shape: tuple[int, int], generator: np.random.Generator, strengths: Strengths = AS_REAL
+    shape: tuple[int, int], generator: np.random.Generator, disturbances: Disturbances = REALISTIC
 ) -> npt.NDArray[np.float64]:
-    """Draw turbulent delay."""
-    strength_rad = generator.uniform(*strengths.atmosphere_rad)
-    return strength_rad * power_law_field(shape, strengths.atmosphere_slope, generator)
+    """Draw the delay of turbulent air."""
+    strength_rad = generator.uniform(*disturbances.atmosphere_rad)
+    return strength_rad * power_law_field(shape, disturbances.atmosphere_slope, generator)
 
 
 def draw_ramp_rad(
-    shape: tuple[int, int], generator: np.random.Generator, strengths: Strengths = AS_REAL
+    shape: tuple[int, int], generator: np.random.Generator, disturbances: Disturbances = REALISTIC
 ) -> npt.NDArray[np.float64]:
     """Draw the plane that imprecise orbits leave, and any offset."""
     row, col = np.indices(shape)
-    most_rad = strengths.most_ramp_rad
+    most_rad = disturbances.most_ramp_rad
     slope_row, slope_col = generator.uniform(-most_rad, most_rad, size=2)
     offset = generator.uniform(-math.pi, math.pi)
     return np.asarray(offset + slope_row * row / shape[0] + slope_col * col / shape[1])
@@ -258,15 +258,15 @@ def draw_ice_motion_rad(
     seaward_px: npt.NDArray[np.float64],
     posting_m: float,
     generator: np.random.Generator,
-    strengths: Strengths = AS_REAL,
+    disturbances: Disturbances = REALISTIC,
 ) -> npt.NDArray[np.float64]:
-    """Draw what flow leaves that changed between the dates: smooth, and most on floating ice."""
+    """Draw the phase of ice flow that changed between the dates: smooth, strongest on floating ice."""
     smooth = power_law_field(seaward_px.shape, MOTION_SLOPE, generator)
     floats = expit(seaward_px * posting_m / MOTION_REACH_M)
-    return np.asarray(generator.uniform(0, strengths.most_motion_rad) * smooth * (0.2 + 0.8 * floats))
+    return np.asarray(generator.uniform(0, disturbances.most_motion_rad) * smooth * (0.2 + 0.8 * floats))
 
 
-# --- Random fields without a scale of their own, the raw material of coasts, air and coherence
+# --- Random fields without a scale of their own, from which coasts, air and coherence are made
 
 
 def power_law_field(
@@ -291,7 +291,7 @@ def power_law_field(
     float64 array (rows, cols)
         Mean 0, standard deviation 1.
     """
-    # A Fourier series repeats; what is cut off keeps opposite edges from being alike.
+    # A Fourier series repeats; cutting a part off keeps opposite edges from matching.
     rows, cols = (next_fast_len(int(1.5 * n), real=True) for n in shape)
     spectrum = rfft2(generator.standard_normal((rows, cols)))
     wavenumber = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(cols)[None, :])

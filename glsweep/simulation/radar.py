@@ -13,7 +13,7 @@ from scipy.special import expit
 from shapely import Polygon
 from skimage.draw import polygon2mask
 
-from glsweep.simulation.phase import AS_REAL, Strengths, power_law_field
+from glsweep.simulation.phase import REALISTIC, Disturbances, power_law_field
 
 BURST_M = 20_000.0
 SWATH_EDGE_SHARE = 0.3
@@ -83,7 +83,7 @@ def pixels_within(footprint: Polygon, shape: tuple[int, int]) -> npt.NDArray[np.
     return np.asarray(polygon2mask(shape, vertices))  # type: ignore[no-untyped-call]
 
 
-# --- Speckle: what multilooking leaves of two partly coherent circular-Gaussian signals
+# --- Speckle and coherence
 
 FRONT_M = (8_000.0, 60_000.0)
 """How far from the line a shelf ends."""
@@ -119,8 +119,8 @@ def speckled_interferogram(
     Returns
     -------
     complex64 array (rows, cols)
-        Magnitude between 0 and 1: the coherence as it is measured, which is too high where the
-        true one is low.
+        Magnitude between 0 and 1: the measured coherence, which is biased high where the true one
+        is low.
     """
     shape = phase_rad.shape
     rest = np.sqrt(1 - coherence**2).astype(np.float32)
@@ -143,14 +143,14 @@ def draw_coherence(
     phase_rad: npt.NDArray[np.float64],
     seaward_m: npt.NDArray[np.float64],
     generator: np.random.Generator,
-    strengths: Strengths = AS_REAL,
+    disturbances: Disturbances = REALISTIC,
 ) -> npt.NDArray[np.float64]:
     """Draw a coherence map: good and lost patches, a worse sea side and line, narrow fringes blurred.
 
     Within a pixel the fringes of a phase gradient g average to sinc(g / 2 pi). Where ice bends and
     shears, along the line, coherence is lower still; beyond an ice front, where there is sea ice or
-    open water, there is none. The shares were set so that scenes agree with
-    real ones (`benchmarks/realism.py`).
+    open water, there is none. The shares were set so that scenes agree with real ones
+    (`benchmarks/realism.py`).
 
     Parameters
     ----------
@@ -160,22 +160,22 @@ def draw_coherence(
         Signed distance to the line in metres, positive on floating ice.
     generator : Generator
         Source of randomness.
-    strengths : Strengths
-        What is drawn from.
+    disturbances : Disturbances
+        Ranges of what is drawn.
 
     Returns
     -------
     float64 array (rows, cols)
         Between 0 and 1.
     """
-    patches = power_law_field(phase_rad.shape, strengths.patch_slope, generator)
-    lost_share = generator.uniform(*strengths.lost_share)
-    kept = expit((patches - np.quantile(patches, lost_share)) / strengths.patch_edge)
-    highest, lowest = generator.uniform(*strengths.highest_coherence), generator.uniform(0.0, 0.08)
+    patches = power_law_field(phase_rad.shape, disturbances.patch_slope, generator)
+    lost_share = generator.uniform(*disturbances.lost_share)
+    kept = expit((patches - np.quantile(patches, lost_share)) / disturbances.patch_edge)
+    highest, lowest = generator.uniform(*disturbances.highest_coherence), generator.uniform(0.0, 0.08)
     at_sea = generator.uniform(0.35, 0.9)
     coherence = (lowest + (highest - lowest) * kept) * np.where(seaward_m > 0, at_sea, 1.0)
     lost, reach_m = generator.uniform(0.96, 1.0), generator.uniform(600, 3500)
-    strained = lost if generator.random() < strengths.strained_share else generator.uniform(0, 0.5)
+    strained = lost if generator.random() < disturbances.strained_share else generator.uniform(0, 0.5)
     landward_m = generator.uniform(*LANDWARD_M)
     coherence *= 1 - strained * np.exp(-((seaward_m / np.where(seaward_m > 0, reach_m, landward_m)) ** 2))
     front_m = generator.uniform(*FRONT_M)
@@ -191,12 +191,12 @@ def _circular_gaussian(shape: tuple[int, ...], generator: np.random.Generator) -
     return pairs.view(np.complex64)[..., 0]
 
 
-# --- What processors do to a noisy phase before anyone sees it: they strengthen its fringes
+# --- The adaptive filter by which processors strengthen fringes
 
 WINDOW_PX = 32
 STRIDE_PX = 8
 SMOOTHED_BINS = 3
-STRENGTHS = (0.2, 0.9)
+FILTER_STRENGTHS = (0.2, 0.9)
 """Range of exponents that processors offer and users choose."""
 
 
@@ -239,6 +239,6 @@ def _strengthened(tiles: npt.NDArray[np.complex64], strength: float) -> npt.NDAr
     """Filter windows (down, across, S, S), each by itself."""
     spectrum = fft2(tiles)
     smooth = uniform_filter(np.abs(spectrum), (1, 1, SMOOTHED_BINS, SMOOTHED_BINS), mode="wrap")
-    # Windows are made alike in strength, so that none outshines its neighbours where they are blended.
+    # Windows are scaled to the same strength, so that none dominates where they are blended.
     factor = (smooth / np.maximum(smooth.max(axis=(2, 3), keepdims=True), 1e-12)) ** strength
     return np.asarray(ifft2(spectrum * factor), dtype=np.complex64)

@@ -20,7 +20,7 @@ from glsweep.doctor.examine import check_before_sweep
 from glsweep.doctor.memory import requirements_of
 from glsweep.errors import ResourceError
 from glsweep.patches import PatchArrays
-from glsweep.patches.store import keep_trained_on, open_patches
+from glsweep.patches.store import open_patches, record_training_windows
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.signals import kept_handlers
 from glsweep.study import Study
@@ -196,7 +196,7 @@ def sweep(
         with connected(address, study.config.space.imported):
             need = requirements_of(study.config.space, study.config_yaml)
             check_before_sweep(need, storage_root=job.storage, console=console)
-            keep_trained_on(study, patch_sizes_px(plan.strata))
+            record_training_windows(study, patch_sizes_px(plan.strata))
             with table, write_trials_table(study):
                 records = run_trials(job, split_arrays(study, plan), [mirror, table])
         best = winners(records, search.rank_by)

@@ -12,7 +12,7 @@ from glsweep.config.trial import TrialParameters
 from glsweep.errors import ConfigError
 from glsweep.losses import NO_DATA
 from glsweep.nets import network_of
-from glsweep.patches.augmentation import augment, changes_named
+from glsweep.patches.augmentation import augment, build_augmentations
 from glsweep.prediction.command import PATCHES_A_WINDOW
 from glsweep.prediction.split_scenes import WINDOW_PX
 from glsweep.registry import ARCHITECTURES, AUGMENTATIONS, LOSSES, is_imported
@@ -103,7 +103,7 @@ def _try_augmentation(trial: TrialParameters) -> None:
     for name in filter(is_imported, trial.augmentation):
         AUGMENTATIONS.check_own(name, trial.own_of(name))
         image, label = _patches(trial.patch_size_px)
-        changes = changes_named([name], {name: trial.own_of(name)})
+        changes = build_augmentations([name], {name: trial.own_of(name)})
         with _refusing(f"augmentation: {name} fails"):
             changed = augment(image, label, changes, torch.Generator().manual_seed(0))
             told = [(tuple(found.shape), found.dtype) for found in changed]

@@ -17,7 +17,7 @@ from glsweep.losses import GroundingLineLoss, HeadsLoss, OwnLoss
 from glsweep.metrics.counts import ThresholdCounts
 from glsweep.metrics.thresholds import Truth, count_at_thresholds
 from glsweep.patches import PatchArrays
-from glsweep.patches.augmentation import Change, augment, changes_named
+from glsweep.patches.augmentation import Augmentation, augment, build_augmentations
 from glsweep.randomness import generator_for, seed_for
 from glsweep.registry import LOSSES
 from glsweep.training import EpochReport, is_better
@@ -50,10 +50,10 @@ class EpochTask:
     step: Step = take_step
 
     @cached_property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[Augmentation, ...]:
         """What is done to every batch of training."""
         names = self.parameters.augmentation
-        return changes_named(names, {name: self.parameters.own_of(name) for name in names})
+        return build_augmentations(names, {name: self.parameters.own_of(name) for name in names})
 
     @property
     def dtype(self) -> torch.dtype:

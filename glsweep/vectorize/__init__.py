@@ -1,4 +1,4 @@
-"""From a probability to lines on the map, each with what is known of it."""
+"""From a probability to lines on the map, each with its confidence."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,13 +18,13 @@ from glsweep.vectorize.outlines import ProbabilityGrid, outlines, points_along, 
 Values = npt.NDArray[np.float64]
 
 REACH_PX = 12
-"""How far to either side of a line is looked."""
+"""How far to either side of a line its profile reaches."""
 STEP_PX = 0.5
 OFFSETS_PX = np.arange(-REACH_PX, REACH_PX + STEP_PX / 2, STEP_PX)
 
 
 class LineConfidence(NamedTuple):
-    """What is known of one line.
+    """How sure one line is.
 
     Attributes
     ----------
@@ -40,14 +40,14 @@ class LineConfidence(NamedTuple):
     half_width_px: float
 
 
-def look_across(lines: Sequence[LineString], grid: ProbabilityGrid) -> list[LineConfidence]:
-    """Look at the probability along and across each line.
+def line_confidences(lines: Sequence[LineString], grid: ProbabilityGrid) -> list[LineConfidence]:
+    """Measure the probability along and across each line.
 
     Parameters
     ----------
     lines : sequence of LineString
         In (col, row) pixel coordinates from the scene's corner.
-    grid : Grid
+    grid : ProbabilityGrid
         The probability, one band a member.
     """
     points, normals, owner = _stations(lines)
@@ -60,7 +60,7 @@ def look_across(lines: Sequence[LineString], grid: ProbabilityGrid) -> list[Line
             bands = read_around(grid, tile, REACH_PX + 2)
             corner = (tile.col - REACH_PX - 2, tile.row - REACH_PX - 2)
             profiles = _profiles(bands, points[here] - corner, normals[here])
-            probability[here], half_width[here] = _read_off(profiles)
+            probability[here], half_width[here] = _measure_profiles(profiles)
     count = np.maximum(np.bincount(owner, minlength=len(lines)), 1)
     means = [np.bincount(owner, values, len(lines)) / count for values in (probability, half_width)]
     return [LineConfidence(float(p), float(w)) for p, w in zip(*means, strict=True)]
@@ -89,14 +89,14 @@ def _profiles(bands: npt.NDArray[np.float32], points: Values, normals: Values) -
     return np.stack([map_coordinates(band, where, order=1) for band in bands])
 
 
-def _read_off(profiles: Values) -> tuple[Values, Values]:
+def _measure_profiles(profiles: Values) -> tuple[Values, Values]:
     mean = profiles.mean(axis=0)
     middle = len(OFFSETS_PX) // 2
     highest = mean[:, middle - 2 : middle + 3].max(axis=1)
-    belongs = mean >= highest[:, None] / 2
-    # The band is what hangs together around the middle.
-    right = np.logical_and.accumulate(belongs[:, middle:], axis=1)
-    left = np.logical_and.accumulate(belongs[:, middle::-1], axis=1)
+    is_band = mean >= highest[:, None] / 2
+    # The band is the connected part around the middle.
+    right = np.logical_and.accumulate(is_band[:, middle:], axis=1)
+    left = np.logical_and.accumulate(is_band[:, middle::-1], axis=1)
     half_width = (right.sum(axis=1) + left.sum(axis=1) - 1).clip(min=0) * STEP_PX / 2
     band = np.concatenate([left[:, :0:-1], right], axis=1)
     weight = profiles * band
@@ -105,7 +105,7 @@ def _read_off(profiles: Values) -> tuple[Values, Values]:
     return mean[:, middle], np.hypot(half_width, centre.std(axis=0))
 
 
-# --- Lines on the map, each with what is known of it
+# --- Lines on the map
 
 
 class DrawnLine(NamedTuple):
@@ -120,7 +120,7 @@ class DrawnLine(NamedTuple):
     probability : float
         The members' mean probability, averaged along the line.
     half_width_m : float
-        Half the width of its band, and how far the members' bands lie apart; see `profiles.Sureness`.
+        Half the width of its band, and how far the members' bands lie apart; see `LineConfidence`.
     """
 
     line: LineString
@@ -142,7 +142,7 @@ def draw_lines(
 
     Parameters
     ----------
-    grid : Grid
+    grid : ProbabilityGrid
         The probability, one band a member.
     transform : Affine
         From (col, row) pixel corners to map coordinates in metres.
@@ -158,27 +158,30 @@ def draw_lines(
     posting_m = float(np.hypot(transform.a, transform.d))
     rows, cols = grid.shape
     middles = centre_lines(outlines(grid, tau), grid, bridge_px=bridge_m / posting_m)
-    within = np.array(_within(middles, rows, cols), dtype=object)
+    within = np.array(_cut_to_scene(middles, rows, cols), dtype=object)
     on_map = shapely.transform(within, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
     length_m = lengths_m(on_map, crs)
     long = np.flatnonzero(length_m >= shortest_m)
     ground_posting_m = length_m / shapely.length(within)
     drawn = [
         DrawnLine(
-            on_map[at], float(length_m[at]), known.probability, known.half_width_px * ground_posting_m[at]
+            on_map[at],
+            float(length_m[at]),
+            confidence.probability,
+            confidence.half_width_px * ground_posting_m[at],
         )
-        for at, known in zip(long, look_across(within[long].tolist(), grid), strict=True)
+        for at, confidence in zip(long, line_confidences(within[long].tolist(), grid), strict=True)
     ]
     return sorted(drawn, key=lambda one: -one.length_m)
 
 
-def _within(lines: Sequence[LineString], rows: int, cols: int) -> list[LineString]:
-    """Cut off what leaves the scene."""
+def _cut_to_scene(lines: Sequence[LineString], rows: int, cols: int) -> list[LineString]:
+    """Cut off what lies outside the scene."""
     scene = shapely.box(0, 0, cols, rows)
     kept: list[LineString] = []
     for line in lines:
-        # What lies inside is left as it is: a cut would part a line where a bridge makes it cross itself.
-        # Merged, for a cut opens a loop where it begins.
+        # A line inside stays as it is: a cut would split one that crosses itself at a bridge.
+        # Merged, since a cut opens a loop where it begins.
         inside = (
             line if shapely.contains(scene, line) else shapely.line_merge(shapely.intersection(line, scene))
         )

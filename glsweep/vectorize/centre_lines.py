@@ -19,32 +19,32 @@ from glsweep.vectorize.outlines import ProbabilityGrid, at_edge_of_data, points_
 Points = npt.NDArray[np.float64]
 
 STEP_PX = 0.5
-"""Spacing of the points at which lines and outlines are looked at."""
+"""Spacing of the points at which lines and outlines are sampled."""
 LEAST_INSIDE_PX = 4.0
-"""So far from the edge of data the direction is taken in which a line leaves: nearer, it is a few pixels'."""
+"""A line's direction is taken this far from the edge of data: nearer, a few pixels decide it."""
 STRAIGHT_ON = 0.5
-"""Least cosine of the angle by which a line turns to leave."""
+"""Least cosine of the angle by which a line turns into a mouth, or into a bridge at either end."""
 LONGEST_STEP_PX = 2.0
-"""So far an outline may leave the edge of data between two stretches of one mouth."""
+"""Length over which an outline may leave the edge of data within one mouth."""
 WIDEST_MOUTH = 3.0
 """A longer mouth, in widths, is that of a line which grazes the edge, not of one that leaves by it."""
 SAME_WIDTH = 0.9
-"""Share of the width ahead from which on a line is no longer in a corner of its outline."""
+"""A line is out of a corner of its outline where the width is this share of the width ahead."""
 SQUARE = 0.85
-"""A band is cut square where its corners are filled so far, in half widths: those of a round end are not."""
+"""A band is cut square if its corners are filled this far, in half widths; those of a round end are not."""
 NARROW_PX = 2.0
 """Half width up to which an end is too few pixels to have a shape: it counts as half round, half square."""
 
 
-def mouths_of(polygons: Sequence[Polygon], grid: ProbabilityGrid) -> list[list[LineString]]:
-    """Return of each outline its mouths: the stretches along the edge of data or of the scene.
+def find_mouths(polygons: Sequence[Polygon], grid: ProbabilityGrid) -> list[list[LineString]]:
+    """Return the mouths of each outline: its stretches along the edge of data or of the scene.
 
     Parameters
     ----------
     polygons : sequence of Polygon
         Outlines in (col, row) pixel coordinates.
-    grid : Grid
-        What they are drawn from.
+    grid : ProbabilityGrid
+        The probability they were drawn from.
 
     Returns
     -------
@@ -87,8 +87,8 @@ def _runs(chosen: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(start), int(np.argmin(twice[start:]))) for start in starts]
 
 
-def mend_ends(line: LineString, polygon: Polygon, mouths: Sequence[LineString]) -> LineString:
-    """Let a middle line go on to where its band ends.
+def extend_ends(line: LineString, polygon: Polygon, mouths: Sequence[LineString]) -> LineString:
+    """Extend a middle line to where its band ends.
 
     Parameters
     ----------
@@ -112,22 +112,22 @@ def mend_ends(line: LineString, polygon: Polygon, mouths: Sequence[LineString]) 
     shapely.prepare(boundary)
     for _ in range(2):
         points = points_along(line, np.linspace(0, line.length, max(2, round(line.length / STEP_PX) + 1)))
-        line = LineString(_mended(points, polygon, boundary, mouths)).reverse()
+        line = LineString(_extended(points, polygon, boundary, mouths)).reverse()
     return line
 
 
-def _mended(
+def _extended(
     points: Points, polygon: Polygon, boundary: LineString | MultiLineString, mouths: Sequence[LineString]
 ) -> Points:
-    """Mend the end at which `points` begin."""
+    """Extend the end at which `points` begin."""
     half_width = shapely.distance(shapely.points(points), boundary)
     for mouth in mouths:
         if shapely.Point(points[0]).distance(mouth) <= half_width[0] + 2 * STEP_PX:
-            return _through(mouth, points, half_width)
-    return _up_to_cut(points, half_width, polygon)
+            return _leave_by_mouth(mouth, points, half_width)
+    return _extend_to_cut(points, half_width, polygon)
 
 
-def _through(mouth: LineString, points: Points, half_width: Points) -> Points:
+def _leave_by_mouth(mouth: LineString, points: Points, half_width: Points) -> Points:
     """Leave the band's middle where its mouth comes nearer than its sides, for the middle of the mouth."""
     distance = shapely.distance(shapely.points(points), mouth)
     inside = np.flatnonzero(distance > np.maximum(half_width + 2 * STEP_PX, LEAST_INSIDE_PX))
@@ -137,25 +137,25 @@ def _through(mouth: LineString, points: Points, half_width: Points) -> Points:
     one, other = np.array(mouth.coords[0]), np.array(mouth.coords[-1])
     width = 2 * (half_width[inside[0]] + 2 * STEP_PX)
     middle = (one + other) / 2
-    way = _unit(middle - kept[0])
-    goes_on = way @ _outward(kept, LEAST_INSIDE_PX) >= STRAIGHT_ON
+    direction = _unit(middle - kept[0])
+    goes_on = direction @ _outward(kept, LEAST_INSIDE_PX) >= STRAIGHT_ON
     if not goes_on or mouth.length > WIDEST_MOUTH * width:
         return points
-    return np.vstack([_last_in(mouth.convex_hull, middle, way, mouth.length), middle, kept])
+    return np.vstack([_exit_point(mouth.convex_hull, middle, direction, mouth.length), middle, kept])
 
 
-def _up_to_cut(points: Points, half_width: Points, polygon: Polygon) -> Points:
+def _extend_to_cut(points: Points, half_width: Points, polygon: Polygon) -> Points:
     """Leave the band's middle before it turns into a corner, and go straight on to a square cut."""
     first = _out_of_corner(half_width)
     kept, radius = points[first:], float(half_width[first])
     if len(kept) < 2:
         return points
-    way = _outward(kept, max(radius, LEAST_INSIDE_PX))
-    cut = _last_in(polygon, kept[0], way, 2 * max(radius, NARROW_PX))
+    direction = _outward(kept, max(radius, LEAST_INSIDE_PX))
+    cut = _exit_point(polygon, kept[0], direction, 2 * max(radius, NARROW_PX))
     if radius <= NARROW_PX:
         return np.vstack([(cut + kept[0]) / 2, kept])
-    across = np.array([-way[1], way[0]])
-    corners = kept[0] + SQUARE * radius * np.array([way + across, way - across])
+    across = np.array([-direction[1], direction[0]])
+    corners = kept[0] + SQUARE * radius * np.array([direction + across, direction - across])
     goes_to_end = np.hypot(*(cut - kept[0])) <= radius / SQUARE + STEP_PX
     is_square = goes_to_end and shapely.contains_xy(polygon, corners).all()
     return np.vstack([cut, kept]) if is_square else points
@@ -170,14 +170,14 @@ def _out_of_corner(half_width: Points) -> int:
     return 0
 
 
-def _last_in(polygon: Polygon, start: Points, way: Points, reach_px: float) -> Points:
+def _exit_point(polygon: Polygon, start: Points, direction: Points, reach_px: float) -> Points:
     """Return where a straight way from a point within a polygon leaves it, `reach_px` on at most."""
-    ray = shapely.intersection(LineString([start, start + reach_px * way]), polygon)
+    ray = shapely.intersection(LineString([start, start + reach_px * direction]), polygon)
     first = min(shapely.get_parts(ray), key=shapely.Point(start).distance, default=None)
     if first is None or first.is_empty or first.distance(shapely.Point(start)) > STEP_PX:
         return start
     ends = shapely.get_coordinates(first)
-    return np.asarray(ends[np.argmax((ends - start) @ way)])
+    return np.asarray(ends[np.argmax((ends - start) @ direction)])
 
 
 def _outward(points: Points, reach_px: float) -> Points:
@@ -185,11 +185,11 @@ def _outward(points: Points, reach_px: float) -> Points:
     return _unit(points[0] - points[min(len(points) - 1, round(reach_px / STEP_PX))])
 
 
-def _unit(way: Points) -> Points:
-    return np.asarray(way / max(float(np.hypot(*way)), 1e-12))
+def _unit(direction: Points) -> Points:
+    return np.asarray(direction / max(float(np.hypot(*direction)), 1e-12))
 
 
-# --- The middle of each outline: lines without spurs, loops and islands kept, short gaps bridged
+# --- Middle lines: spurs left out, loops and islands kept, short gaps bridged
 
 DENSE_PX = 0.5
 """Spacing of an outline's vertices, between which the middle is found."""
@@ -205,7 +205,6 @@ SMOOTH_PX = 1.0
 """Deviation of the Gaussian along a line that takes what the pixels left of a staircase."""
 STRAIGHT_PX = 0.05
 """Vertices are left out as long as a line moves by no more than this."""
-"""Least cosine of the angles at both ends of a bridge: it goes on as its lines end."""
 
 
 def centre_lines(polygons: Sequence[Polygon], grid: ProbabilityGrid, *, bridge_px: float) -> list[LineString]:
@@ -215,8 +214,8 @@ def centre_lines(polygons: Sequence[Polygon], grid: ProbabilityGrid, *, bridge_p
     ----------
     polygons : sequence of Polygon
         Outlines in pixel coordinates.
-    grid : Grid
-        What they are drawn from, which says where there is data.
+    grid : ProbabilityGrid
+        The probability they were drawn from, which says where there is data.
     bridge_px : float
         Gaps up to this length are bridged where a line goes straight on; 0 bridges none.
 
@@ -226,23 +225,23 @@ def centre_lines(polygons: Sequence[Polygon], grid: ProbabilityGrid, *, bridge_p
         In the same coordinates; a loop is closed.
     """
     lines = [
-        mend_ends(line, polygon, mouths)
-        for polygon, mouths in zip(polygons, mouths_of(polygons, grid), strict=True)
-        for line in _middle(polygon)
+        extend_ends(line, polygon, mouths)
+        for polygon, mouths in zip(polygons, find_mouths(polygons, grid), strict=True)
+        for line in _middle_lines(polygon)
     ]
     return [_smoothed(line) for line in _bridged(lines, bridge_px)]
 
 
-def _middle(polygon: Polygon) -> list[LineString]:
+def _middle_lines(polygon: Polygon) -> list[LineString]:
     middle = pygeoops.centerline(
-        _uneven(polygon), densify_distance=DENSE_PX, min_branch_length=-SPUR_WIDTHS, simplifytolerance=0.0
+        _perturbed(polygon), densify_distance=DENSE_PX, min_branch_length=-SPUR_WIDTHS, simplifytolerance=0.0
     )
     parts = shapely.get_parts(shapely.line_merge(middle))
     return [part for part in parts.tolist() if part.geom_type == "LineString" and part.length > CRUMB_PX]
 
 
-def _uneven(polygon: Polygon) -> Polygon:
-    """Move every vertex a little, by what its place says.
+def _perturbed(polygon: Polygon) -> Polygon:
+    """Move every vertex a little, by an amount that depends on its place.
 
     Where four vertices lie on one circle, as those of a band at 45 degrees do all along, the Voronoi
     edges between them have no length, meet only to rounding, and leave a middle in hundreds of pieces.
@@ -260,9 +259,9 @@ def _bridged(lines: Sequence[LineString], bridge_px: float) -> list[LineString]:
     ends = np.array([line.coords[i] for line in open_lines for i in (0, -1)])
     outward = np.array([_points_outward(line, at) for line in open_lines for at in (0, -1)])
     pairs = cKDTree(ends).query_pairs(bridge_px, output_type="ndarray")
-    way = ends[pairs[:, 1]] - ends[pairs[:, 0]]
-    length = np.hypot(*way.T)
-    towards = way / np.maximum(length, 1e-12)[:, None]
+    direction = ends[pairs[:, 1]] - ends[pairs[:, 0]]
+    length = np.hypot(*direction.T)
+    towards = direction / np.maximum(length, 1e-12)[:, None]
     goes_on = ((outward[pairs[:, 0]] * towards).sum(axis=1) >= STRAIGHT_ON) & (
         -(outward[pairs[:, 1]] * towards).sum(axis=1) >= STRAIGHT_ON
     )
@@ -281,8 +280,8 @@ def _points_outward(line: LineString, at: int) -> Points:
     """Return the unit direction in which a line leaves at its first (0) or last (-1) vertex."""
     end = np.array(line.coords[at])
     inner = line.interpolate(min(5.0, line.length / 2) * (1 if at == 0 else -1))
-    way = end - np.array(inner.coords[0])
-    return np.asarray(way / max(float(np.hypot(*way)), 1e-12))
+    direction = end - np.array(inner.coords[0])
+    return _unit(direction)
 
 
 def _smoothed(line: LineString) -> LineString:

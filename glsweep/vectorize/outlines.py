@@ -1,4 +1,4 @@
-"""Where a probability reaches a threshold: polygons between the pixels, read a tile at a time."""
+"""Where a probability reaches a threshold: polygons with holes, found tile by tile."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
@@ -23,7 +23,7 @@ def points_along(line: LineString, at: Values) -> Values:
     return np.column_stack([np.interp(at, passed, axis) for axis in vertices.T])
 
 
-# --- A probability that is read a piece at a time, so that any scene fits the memory
+# --- A probability that is read in tiles, so that any scene fits the memory
 
 Floats = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ class ProbabilityGrid(Protocol):
 
 
 def tiles(shape: tuple[int, int], size_px: int = TILE_PX) -> Iterator[Tile]:
-    """Part a scene into rectangles of `size_px` at most."""
+    """Divide a scene into rectangles of at most `size_px`."""
     for row in range(0, shape[0], size_px):
         for col in range(0, shape[1], size_px):
             yield Tile(row, col, min(size_px, shape[0] - row), min(size_px, shape[1] - col))
@@ -83,10 +83,10 @@ def at_edge_of_data(grid: ProbabilityGrid, points: Points) -> npt.NDArray[np.boo
 
     Parameters
     ----------
-    grid : Grid
+    grid : ProbabilityGrid
         The probability.
     points : float64 array (N, 2)
-        (col, row) from the scene's corner, as far beyond the scene as may be.
+        (col, row) from the scene's corner; they may lie beyond the scene.
 
     Returns
     -------
@@ -102,12 +102,12 @@ def at_edge_of_data(grid: ProbabilityGrid, points: Points) -> npt.NDArray[np.boo
             top, left = max(0, tile.row - 1), max(0, tile.col - 1)
             bottom, right = min(rows, tile.row + tile.rows + 1), min(cols, tile.col + tile.cols + 1)
             is_empty = np.isnan(grid.read(Tile(top, left, bottom - top, right - left))).any(axis=0)
-            beside = binary_dilation(np.pad(is_empty, 1, constant_values=True), np.ones((3, 3), np.bool_))
-            found[here] = beside[row[here] - top + 1, col[here] - left + 1]
+            near_empty = binary_dilation(np.pad(is_empty, 1, constant_values=True), np.ones((3, 3), np.bool_))
+            found[here] = near_empty[row[here] - top + 1, col[here] - left + 1]
     return found
 
 
-# --- Where a probability reaches a threshold: polygons with holes, between the pixels
+# --- Outlines
 
 BEYOND_PX = 1
 """How far outlines are drawn beyond the scene, so that their middle reaches its border."""
@@ -116,21 +116,21 @@ ROUNDING_PX = 2.0**-12
 """Vertices are put on a grid as fine as this: neighbouring tiles agree on it."""
 
 
-def outlines(grid: ProbabilityGrid, tau: float, tile_px: int = 1024) -> list[Polygon]:
+def outlines(grid: ProbabilityGrid, tau: float, tile_px: int = TILE_PX) -> list[Polygon]:
     """Return the ground on which the members' mean probability is `tau` or more.
 
     The outline lies between pixel centres, where the probability passes `tau` on a straight way
     from one to the next (marching squares, Lorensen & Cline 1987), so it is no staircase. Tiles are
-    joined where they meet; how the scene is parted does not show.
+    joined where they meet; their size does not change the result.
 
     Parameters
     ----------
-    grid : Grid
+    grid : ProbabilityGrid
         The probability.
     tau : float
         The threshold.
     tile_px : int
-        Side of the rectangles that are held at a time.
+        Side of the tiles, one of which is in memory at a time.
 
     Returns
     -------
@@ -140,12 +140,12 @@ def outlines(grid: ProbabilityGrid, tau: float, tile_px: int = 1024) -> list[Pol
     """
     found: list[Polygon] = []
     for tile in tiles(grid.shape, tile_px):
-        found += _in_tile(grid, tile, tau)
+        found += _outlines_in_tile(grid, tile, tau)
     joined = shapely.union_all(found, grid_size=ROUNDING_PX)
     return [part for part in shapely.get_parts(joined).tolist() if part.geom_type == "Polygon"]
 
 
-def _in_tile(grid: ProbabilityGrid, tile: Tile, tau: float) -> list[Polygon]:
+def _outlines_in_tile(grid: ProbabilityGrid, tile: Tile, tau: float) -> list[Polygon]:
     rows, cols = grid.shape
     margin = BEYOND_PX + MARGIN_PX
     probability = read_around(grid, tile, margin).mean(axis=0)
@@ -155,7 +155,7 @@ def _in_tile(grid: ProbabilityGrid, tile: Tile, tau: float) -> list[Polygon]:
     framed = np.pad(probability, 1, constant_values=-1.0)
     # Pixels that touch at a corner are one, as the pixels of a line are.
     contours = find_contours(framed, tau, fully_connected="high")  # type: ignore[no-untyped-call]
-    rings = [_ring(contour, tile, margin + 1) for contour in contours]
+    rings = [_to_scene_ring(contour, tile, margin + 1) for contour in contours]
     area = shapely.build_area(shapely.GeometryCollection(rings))
     # Tiles meet at pixel centres, where both know the same values; the scene's own border lies beyond.
     left = tile.col + 0.5 if tile.col else -BEYOND_PX
@@ -166,6 +166,6 @@ def _in_tile(grid: ProbabilityGrid, tile: Tile, tau: float) -> list[Polygon]:
     return [part for part in shapely.get_parts(cut).tolist() if part.geom_type == "Polygon"]
 
 
-def _ring(contour: npt.NDArray[np.float64], tile: Tile, margin: int) -> shapely.LinearRing:
+def _to_scene_ring(contour: npt.NDArray[np.float64], tile: Tile, margin: int) -> shapely.LinearRing:
     """Turn (row, col) of pixel centres in a tile with its margin into (col, row) of the scene's corners."""
     return shapely.LinearRing(contour[:, ::-1] + (tile.col - margin + 0.5, tile.row - margin + 0.5))

@@ -9,7 +9,7 @@ from rasterio.crs import CRS
 from scipy.ndimage import gaussian_filter, uniform_filter, zoom
 
 from glsweep.checks.findings import SceneFindings
-from glsweep.checks.notes import compare_scenes, no_collar_at_all, scene_notes
+from glsweep.checks.notes import compare_scenes, missing_collar_note, scene_notes
 from glsweep.checks.pixels import describe_pixels
 from glsweep.config.data_card import Simulation
 from glsweep.scenes.raster import read_header, write_interferogram
@@ -108,7 +108,7 @@ def test_what_is_wrong_with_a_scene_is_minded(tmp_path, what):
     assert kind in kinds(found)
     if kind != "areas of one phase":
         assert len(found.notes) == 1
-    assert all("likely" in note.told or "unless" in note.told for note in found.notes)
+    assert all("likely" in note.text or "unless" in note.text for note in found.notes)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -165,7 +165,7 @@ def test_a_copy_is_minded_also_with_the_opposite_sign_or_another_magnitude(tmp_p
         scenes.append(describe(tmp_path, copied if change is np.abs else change(measured(0)), "c"))
         compare_scenes(scenes)
         assert [kinds(scene) for scene in scenes] == [[], [], ["a copy"]]
-        assert " a; remove one of the two" in scenes[2].notes[0].told
+        assert " a; remove one of the two" in scenes[2].notes[0].text
 
 
 def test_no_collar_is_minded_of_one_scene_among_others_or_once_of_all(tmp_path):
@@ -176,5 +176,5 @@ def test_no_collar_is_minded_of_one_scene_among_others_or_once_of_all(tmp_path):
     scenes = [describe(tmp_path, whole(measured(n)), f"s{n}") for n in range(5)]
     compare_scenes(scenes)
     assert not any(scene.notes for scene in scenes)
-    assert "no scene has a pixel without data" in no_collar_at_all(scenes)
-    assert no_collar_at_all([*scenes, describe(tmp_path, measured(9), "s9")]) is None
+    assert "no scene has a pixel without data" in missing_collar_note(scenes)
+    assert missing_collar_note([*scenes, describe(tmp_path, measured(9), "s9")]) is None

@@ -10,7 +10,7 @@ from rasterio.enums import ColorInterp
 from scipy.ndimage import gaussian_filter
 from shapely import LineString
 
-from glsweep.checks.messages import MINDED, REFUSED, SHORT, short_title
+from glsweep.checks.messages import NOTED, REFUSED, SHORT, short_title
 from glsweep.config.bands import PHASES, STRENGTHS
 from glsweep.run import main
 from glsweep.scenes.reading import Reading, UsedBand
@@ -199,9 +199,9 @@ def test_frames_on_the_contact_sheet_mark_what_is_minded_and_what_is_refused(cap
     assert "mind: s0: 6% of its pixels lie in areas of one phase" in out
     first.write_bytes(b"")
     assert check(capsys, tmp_path / "data", "--sheet", "refused.png", *options)[0] == 2
-    for sheet, marks in (("good", set()), ("minded", {MINDED}), ("refused", {REFUSED})):
+    for sheet, marks in (("good", set()), ("minded", {NOTED}), ("refused", {REFUSED})):
         found = colours_of(tmp_path / f"{sheet}.png")
-        assert {mark for mark in (MINDED, REFUSED) if rgb(mark) in found} == marks
+        assert {mark for mark in (NOTED, REFUSED) if rgb(mark) in found} == marks
 
 
 def test_a_folder_of_anything_is_said_to_be_what_it_is(capsys, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from geodesics import map_factor
 from shapely import LineString
 
-from glsweep.comparison import measure, read_pairs
+from glsweep.comparison import distance_table, read_pairs
 from glsweep.errors import DataError
 from glsweep.run import main
 
@@ -59,7 +59,7 @@ def test_scene_by_scene_and_pooled(files, tmp_path, monkeypatch):
 
 def test_all_together_a_line_may_be_near_that_of_another_scene(files):
     (pair,) = read_pairs(*files, by=None, reference_by=None)
-    table = measure([pair], [200.0])
+    table = distance_table([pair], [200.0])
     assert list(table["name"]) == ["all"]
     assert table["completeness_200"][0] == pytest.approx(0.5, abs=0.001)
 
@@ -124,7 +124,7 @@ def test_values_that_are_only_spelt_otherwise_are_named(tmp_path):
         read_pairs(drawn, truth, by="scene", reference_by=None)
     told = []
     truth = write(tmp_path / "both.gpkg", [("Getz", level(0)), ("dotson", level(9_000))])
-    read_pairs(drawn, truth, by="scene", reference_by=None, tell=told.append)
+    read_pairs(drawn, truth, by="scene", reference_by=None, on_remark=told.append)
     assert "'getz' is paired with nothing, though there is 'Getz'" in told[0]
 
 

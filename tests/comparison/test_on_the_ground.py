@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyproj import CRS
 from shapely import LineString, MultiLineString, Polygon
 
-from glsweep.comparison import measure, read_pairs
+from glsweep.comparison import distance_table, read_pairs
 from glsweep.metrics.lines import line_distances
 from glsweep.run import main
 
@@ -36,7 +36,7 @@ def write(path, line, crs=4326):
 
 def figures(drawn, truth):
     (pair,) = read_pairs(drawn, truth, by=None, reference_by=None)
-    return measure([pair], TOLERANCES_M).iloc[0]
+    return distance_table([pair], TOLERANCES_M).iloc[0]
 
 
 @pytest.mark.parametrize(

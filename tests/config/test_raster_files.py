@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from glsweep.errors import DataError
 from glsweep.scenes.cards import load_card
 from glsweep.scenes.products import RASTER_SUFFIXES, scene_stem
-from glsweep.scenes.raster_files import choose, distinct, rasters_of_card, rasters_of_folder, refuse_nothing
+from glsweep.scenes.raster_files import (
+    check_scenes_found,
+    choose_scenes,
+    distinct_scenes,
+    rasters_of_card,
+    rasters_of_folder,
+)
 
 HYP3 = "S1BB_20201120T031407_20201202T031406_VVR012_INT80_G_ueF_9F3C"
 BURST = "S1_136231_IW2_20200604_20200616_VV_INT80_12E3"
@@ -125,7 +131,7 @@ def test_a_product_without_a_wrapped_phase_says_how_to_get_one(tmp_path):
     choice = rasters_of_folder(tmp_path)
     assert not choice.taken
     with pytest.raises(DataError, match="include_wrapped_phase, or name its unw_phase file") as caught:
-        refuse_nothing(tmp_path, choice)
+        check_scenes_found(tmp_path, choice)
     assert str(caught.value).startswith(f"{tmp_path}: holds no interferogram: ")
 
 
@@ -185,13 +191,13 @@ def test_a_folder_in_which_nothing_is_taken_says_what_it_holds(tmp_path, files, 
     folder = made(tmp_path / "scenes", *files)
     folder.mkdir(exist_ok=True)
     with pytest.raises(DataError, match=rf"scenes: holds no raster \(\.tif, .*\), {told}"):
-        refuse_nothing(folder, rasters_of_folder(folder))
+        check_scenes_found(folder, rasters_of_folder(folder))
 
 
 def test_the_folder_of_a_products_bands_is_no_folder_of_scenes(tmp_path):
     made(tmp_path, "a.dim", "a.data/i_ifg.img", "a.data/q_ifg.img")
     with pytest.raises(DataError, match=r"belongs to the \.dim file beside its folder"):
-        refuse_nothing(tmp_path / "a.data", rasters_of_folder(tmp_path / "a.data"))
+        check_scenes_found(tmp_path / "a.data", rasters_of_folder(tmp_path / "a.data"))
 
 
 @pytest.mark.parametrize(
@@ -218,8 +224,8 @@ def test_a_scene_is_called_by_its_file_or_by_the_folder_of_its_pair(tmp_path, pa
 def test_two_scenes_of_one_name_are_refused_and_one_given_twice_is_not(tmp_path):
     made(tmp_path, "a.tif", "a.nc", "b.tif")
     with pytest.raises(DataError, match=r"a\.tif: has the name of .*a\.nc \(a\); rename one"):
-        distinct([tmp_path / "a.nc", tmp_path / "b.tif", tmp_path / "a.tif"], "rename one")
-    assert distinct([tmp_path / "b.tif"] * 2, "rename one") == [tmp_path / "b.tif"]
+        distinct_scenes([tmp_path / "a.nc", tmp_path / "b.tif", tmp_path / "a.tif"], "rename one")
+    assert distinct_scenes([tmp_path / "b.tif"] * 2, "rename one") == [tmp_path / "b.tif"]
 
 
 def test_links_are_scenes_and_folders_are_not(tmp_path):
@@ -227,7 +233,7 @@ def test_links_are_scenes_and_folders_are_not(tmp_path):
     (tmp_path / "b.tif").symlink_to(tmp_path / "far" / "a.tif")
     (tmp_path / "c.tif").mkdir()
     (tmp_path / "d.tif").symlink_to(tmp_path / "gone.tif")
-    assert names_of(choose(tmp_path.iterdir()))[0] == ["b.tif", "d.tif"]
+    assert names_of(choose_scenes(tmp_path.iterdir()))[0] == ["b.tif", "d.tif"]
 
 
 def test_a_raster_that_a_used_link_leads_to_is_used(tmp_path):

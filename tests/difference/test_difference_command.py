@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from glsweep import __version__
-from glsweep.difference import TideDates, four_in
+from glsweep.difference import TideDates, four_dates
 from glsweep.run import main
 from glsweep.scenes.raster import write_interferogram
 
@@ -162,7 +162,7 @@ days = st.dates(date(1992, 1, 1), date(2090, 1, 1))
 @given(st.tuples(days, days, days, days))
 def test_a_name_holds_its_dates_and_the_tides_add_up(four):
     dates = TideDates(four)
-    assert four_in(dates.name) == four_in(dates.listed) == dates
+    assert four_dates(dates.name) == four_dates(dates.listed) == dates
     total = {}
     for term in dates.tide.split() if dates.tide != "0" else []:
         weight, day = term[1:].split("*") if "*" in term else ("1", term[1:])

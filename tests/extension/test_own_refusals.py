@@ -16,7 +16,7 @@ from glsweep.doctor.memory import requirements_of, step_bytes
 from glsweep.errors import ConfigError
 from glsweep.nets import network_of
 from glsweep.nets.member import ModelCard, save_member, untrained_network
-from glsweep.patches.augmentation import changes_named
+from glsweep.patches.augmentation import build_augmentations
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.command import open_drawing
 from glsweep.registry import ARCHITECTURES, AUGMENTATIONS, LOSSES, SAMPLERS, STOPPING_RULES, BuiltIn
@@ -382,5 +382,5 @@ def test_one_line_in_a_registry_makes_a_thing_built_in(monkeypatch: pytest.Monke
     assert network_of(trial.parameters, seed=0)(torch.zeros(1, 2, 32, 32))[-1].shape == (1, 1, 32, 32)
     loss = loss_of(trial.parameters)((torch.zeros(1, 1, 4, 4),), torch.ones(1, 4, 4))
     assert float(loss) == 0.25
-    assert len(changes_named(trial.parameters.augmentation)) == 1
+    assert len(build_augmentations(trial.parameters.augmentation)) == 1
     assert rung_epochs(space.search.scheduler, 4) == (2, 3)

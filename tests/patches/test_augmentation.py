@@ -8,7 +8,7 @@ from glsweep.patches.augmentation import (
     add_speckle,
     augment,
     augment_dihedral,
-    changes_named,
+    build_augmentations,
     jitter_amplitude,
     rotate_phase,
 )
@@ -76,7 +76,7 @@ def test_changes_of_phase_keep_mask_magnitude_and_fringes(change):
     image = torch.randn(16, 2, 12, 12, generator=generator)
     image[:, :, :3] = 0  # no data
     mask = (torch.rand(16, 12, 12, generator=generator) < 0.1).to(torch.uint8)
-    changed, same_mask = augment(image, mask, changes_named([change]), generator)
+    changed, same_mask = augment(image, mask, build_augmentations([change]), generator)
     assert torch.equal(same_mask, mask)
     torch.testing.assert_close(changed.norm(dim=1), image.norm(dim=1))
     torch.testing.assert_close(phase_steps(changed), phase_steps(image), atol=1e-4, rtol=0)
@@ -108,7 +108,7 @@ def test_no_change_of_the_image_alone_touches_the_label_or_ground_without_data(c
     image = torch.randn(32, 2, 8, 8, generator=generator)
     image[:, :, 2:4] = 0
     label = torch.rand(32, 8, 8, generator=generator)
-    changed, same = augment(image, label, changes_named([change]), generator)
+    changed, same = augment(image, label, build_augmentations([change]), generator)
     assert torch.equal(same, label)
     assert torch.equal((changed == 0).all(dim=1), (image == 0).all(dim=1))
     assert not torch.equal(changed, image)
@@ -116,7 +116,9 @@ def test_no_change_of_the_image_alone_touches_the_label_or_ground_without_data(c
 
 def test_a_soft_label_is_turned_with_its_image(batch):
     image, _ = batch
-    after, label = augment(image, image[:, 1], changes_named(["dihedral"]), torch.Generator().manual_seed(2))
+    after, label = augment(
+        image, image[:, 1], build_augmentations(["dihedral"]), torch.Generator().manual_seed(2)
+    )
     assert torch.equal(after[:, 1], label)
 
 

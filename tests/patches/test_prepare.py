@@ -7,7 +7,7 @@ from shapely import LineString
 
 from glsweep.config.data_card import SPLITS, Split
 from glsweep.errors import DataError, StudyError
-from glsweep.patches.index import share_out
+from glsweep.patches.index import assign_patches
 from glsweep.patches.prepare import prepare_patches
 from glsweep.patches.store import open_patches, store_folder
 from glsweep.study.artifacts import DataSummary, PatchCounts, read_artifact
@@ -176,7 +176,7 @@ def test_blocks_are_proven_to_share_no_ground(folder, tmp_path):
 @pytest.mark.parametrize(("count", "expected"), [(100, (70, 15, 15)), (4, (2, 1, 1)), (3, (1, 1, 1))])
 def test_patches_are_shared_out_by_kind(count, expected):
     has_line = pd.Series([True] * count + [False] * 20)
-    shared = share_out(has_line, Split(), np.random.default_rng(0))
+    shared = assign_patches(has_line, Split(), np.random.default_rng(0))
     assert tuple((shared[:count] == name).sum() for name in SPLITS) == expected
     assert tuple((shared[count:] == name).sum() for name in SPLITS) == (14, 3, 3)
 

@@ -21,7 +21,7 @@ from glsweep.patches.ground import (
     window_outlines,
 )
 from glsweep.patches.sampler import sample_positions
-from glsweep.patches.split import group_overlapping, share_count, share_groups, split_ground
+from glsweep.patches.split import apportion, assign_groups, group_overlapping, split_ground
 from glsweep.patches.windows import GroundStrip, cut_at_quantiles
 from glsweep.scenes.masks import line_mask
 
@@ -275,19 +275,19 @@ def test_shared_ground_is_found():
 @hypothesis_settings(max_examples=60, deadline=None)
 def test_every_split_gets_a_group_with_a_line(lengths, without, seed):
     all_lengths = np.array([*lengths, *[0.0] * without])
-    assigned = share_groups(all_lengths, FRACTIONS, np.random.default_rng(seed))
+    assigned = assign_groups(all_lengths, FRACTIONS, np.random.default_rng(seed))
     assert len(assigned) == len(all_lengths)
     assert all(all_lengths[assigned == split].sum() > 0 for split in range(3))
 
 
 def test_groups_are_shared_as_near_to_the_fractions_as_can_be():
     lengths = np.array([70.0, 10, 5, 9, 6])
-    assigned = share_groups(lengths, FRACTIONS, np.random.default_rng(0))
+    assigned = assign_groups(lengths, FRACTIONS, np.random.default_rng(0))
     assert sorted(lengths[assigned == s].sum() for s in (1, 2)) == [15, 15]
-    tens = share_groups(np.ones(10), np.array([0.7, 0.2, 0.1]), np.random.default_rng(0))
+    tens = assign_groups(np.ones(10), np.array([0.7, 0.2, 0.1]), np.random.default_rng(0))
     assert np.bincount(tens).tolist() == [7, 2, 1]
     many = np.random.default_rng(1).uniform(1, 3, 60)
-    shares = np.bincount(share_groups(many, FRACTIONS, np.random.default_rng(0)), many) / many.sum()
+    shares = np.bincount(assign_groups(many, FRACTIONS, np.random.default_rng(0)), many) / many.sum()
     assert np.allclose(shares, FRACTIONS, atol=0.02)
 
 
@@ -296,25 +296,25 @@ def test_groups_are_shared_as_near_to_the_fractions_as_can_be():
 def test_the_smallest_splits_get_a_group_with_a_line_though_one_lacks_far_more(length, without):
     lengths = np.array([*[length] * 12, *[0.0] * without])
     for seed in range(4):
-        assigned = share_groups(lengths, np.array([0.98, 0.01, 0.01]), np.random.default_rng(seed))
+        assigned = assign_groups(lengths, np.array([0.98, 0.01, 0.01]), np.random.default_rng(seed))
         assert np.bincount(assigned, lengths > 0).tolist() == [10, 1, 1]
 
 
 @given(total=st.integers(0, 500), weights=st.lists(st.floats(0, 9), min_size=1, max_size=8))
 def test_shares_of_a_count_sum_to_it(total, weights):
     assume(sum(weights) > 1e-3)
-    parts = share_count(total, np.array(weights))
+    parts = apportion(total, np.array(weights))
     assert parts.sum() == total
     assert (np.abs(parts - total * np.array(weights) / sum(weights)) <= 1).all()
 
 
 def test_what_is_left_of_a_count_goes_to_the_largest_remainders_the_first_of_equals():
-    assert share_count(4, np.array([1.1, 1.7, 1.2])).tolist() == [1, 2, 1]
-    assert share_count(10, np.array([0.0, 2.0, 0.0, 2.0])).tolist() == [0, 5, 0, 5]
+    assert apportion(4, np.array([1.1, 1.7, 1.2])).tolist() == [1, 2, 1]
+    assert apportion(10, np.array([0.0, 2.0, 0.0, 2.0])).tolist() == [0, 5, 0, 5]
     # 70 in the proportion 2 : 4 : 1, forty times: 1/2, 1 and 1/4 each, so the first 30 halves get one.
-    shared = share_count(70, np.tile([0.5, 1.0, 0.25], 40))
+    shared = apportion(70, np.tile([0.5, 1.0, 0.25], 40))
     assert shared.reshape(40, 3).tolist() == [[1, 1, 0]] * 30 + [[0, 1, 0]] * 10
-    nothing = share_count(7, np.zeros(3))
+    nothing = apportion(7, np.zeros(3))
     assert (nothing.tolist(), nothing.dtype) == ([0, 0, 0], np.int64)
 
 

@@ -20,7 +20,7 @@ from glsweep import __version__
 from glsweep.prediction.blend import open_members
 from glsweep.prediction.scene import Drawing, predict_scene
 from glsweep.run import main
-from glsweep.scenes.raster import laid_apart, read_header
+from glsweep.scenes.raster import give_own_ground, read_header
 
 NAME = "S1A_20180620_20180626"
 COLUMNS = ("scene", "dates", "sensor", "tau", "model", "model_hash", "version")
@@ -157,7 +157,7 @@ def valid_item_of_odd_name(path):
 
 def test_a_scene_without_a_place_has_an_item_without_geometry(tmp_path):
     path = write_scene(tmp_path / "tile.tif", [], crs=None)
-    (header,) = laid_apart([read_header(path, posting_m=100.0)])
+    (header,) = give_own_ground([read_header(path, posting_m=100.0)])
     item = valid_item(predicted(header, tmp_path / "out").files[-1])
     assert item.geometry is None
     assert item.bbox is None

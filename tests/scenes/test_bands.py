@@ -14,7 +14,7 @@ from rasterio.enums import ColorInterp
 
 from glsweep.config.bands import meaning, parse_bands
 from glsweep.errors import DataError
-from glsweep.scenes.band_values import windows_to_look_at
+from glsweep.scenes.band_values import sample_windows
 from glsweep.scenes.raster import read_header
 from glsweep.scenes.source import Window
 
@@ -397,7 +397,7 @@ def large_scene_with(fill, places=(20, 25, 30)):
     phase_rad = 0.06 * col + 4 * np.sin(row / 60) + generator.normal(0, 0.3, row.shape)
     true = (generator.uniform(0.4, 0.9, row.shape) * np.exp(1j * phase_rad)).astype(np.complex64)
     bands = np.stack([true.real, true.imag])
-    windows = list(windows_to_look_at(row.shape))[8:]
+    windows = list(sample_windows(row.shape))[8:]
     for place in places:
         hole = windows[place]
         part = np.s_[hole.row + 20 : hole.row + 236, hole.col + 20 : hole.col + 236]

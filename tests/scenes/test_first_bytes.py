@@ -12,7 +12,7 @@ from layouts import NORTH_UP, Place, write_raster
 
 from glsweep.errors import DataError
 from glsweep.scenes.formats import open_source
-from glsweep.scenes.formats.gdal import opened
+from glsweep.scenes.formats.gdal import open_with_gdal
 from glsweep.scenes.source import Window
 
 
@@ -57,7 +57,7 @@ def test_a_file_is_told_as_what_it_is_whatever_it_is_called(tmp_path, name, suff
 def test_a_mask_that_is_no_raster_is_told_alike(tmp_path):
     (tmp_path / "mask.tif").write_bytes(LFS)
     with pytest.raises(DataError, match="is a git-lfs pointer"):
-        opened(tmp_path / "mask.tif").__enter__()
+        open_with_gdal(tmp_path / "mask.tif").__enter__()
 
 
 def test_a_raster_is_known_by_its_first_bytes_and_not_by_its_suffix(tmp_path):

@@ -24,7 +24,7 @@ def test_every_format_gives_the_same_lines(tmp_path, suffix):
     names = ["a.shp", "b.shp", "a.shp"]
     path = write_lines(tmp_path / f"lines{suffix}", names, [LINE, LINE.reverse(), None], column="scene")
     file = read_lines(path, "scene")
-    (line,) = file.of("a", POLAR)
+    (line,) = file.lines_of("a", POLAR)
     assert line.equals_exact(LINE, 0.1)
     assert file.rows_by_scene == {"a": 2, "b": 1}
     assert file.rows_without_geometry == {"a": 1}
@@ -82,19 +82,19 @@ def test_lines_are_reprojected_to_the_rasters_crs(tmp_path):
     there = LineString([(-1_400_000, -900_000), (-1_390_000, -905_000)]).segmentize(1000)
     degrees = gpd.GeoSeries([there], crs="EPSG:3031").to_crs("EPSG:4326")
     path = write_lines(tmp_path / "l.geojson", ["a"], list(degrees), crs="EPSG:4326")
-    (line,) = read_lines(path, "source_file").of("a", POLAR)
+    (line,) = read_lines(path, "source_file").lines_of("a", POLAR)
     assert line.hausdorff_distance(there) < 1.0
 
 
 def test_lines_in_the_rasters_crs_are_not_touched(tmp_path):
     path = write_lines(tmp_path / "l.gpkg", ["a"], [LINE])
-    assert read_lines(path, "source_file").of("a", POLAR)[0].equals_exact(LINE, 0)
+    assert read_lines(path, "source_file").lines_of("a", POLAR)[0].equals_exact(LINE, 0)
 
 
 def test_a_line_without_a_place_in_the_rasters_crs_is_refused(tmp_path):
     path = write_lines(tmp_path / "l.gpkg", ["a"], [LineString([(0, -80), (0, 95)])], crs="EPSG:4326")
     with pytest.raises(DataError, match="a line of scene a has no place in the scene's CRS EPSG:3031"):
-        read_lines(path, "source_file").of("a", POLAR)
+        read_lines(path, "source_file").lines_of("a", POLAR)
 
 
 def test_a_missing_column_is_answered_with_the_columns_there_are(tmp_path):

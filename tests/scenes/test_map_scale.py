@@ -13,7 +13,7 @@ from rasterio.vrt import WarpedVRT
 
 from glsweep.checks.pixels import raster_facts
 from glsweep.errors import DataError
-from glsweep.geodesy import map_scale, told_place, true_map
+from glsweep.geodesy import map_scale, place_in_words, suitable_crs
 from glsweep.run import main
 from glsweep.scenes.raster import read_header
 
@@ -88,7 +88,7 @@ def test_a_map_that_is_not_true_is_refused_with_one_that_is(
 
 @pytest.mark.parametrize(("longitude", "latitude"), [(-110, -74), (20, -65), (-40, 75), (-73, -49), (10, 61)])
 def test_degrees_and_feet_are_refused_with_a_map_that_fits(tmp_path, longitude, latitude):
-    fitting = true_map(longitude, latitude)
+    fitting = suitable_crs(longitude, latitude)
     degrees = write(tmp_path / "degrees.tif", 4326, longitude, latitude, posting=0.001)
     with pytest.raises(DataError, match=rf"EPSG:4326 is not projected.*\(gdalwarp -t_srs {fitting}\)"):
         read_header(degrees)
@@ -122,9 +122,9 @@ def test_a_centre_that_is_no_place_on_earth_is_refused(tmp_path, crs, corner):
 @example(longitude=0.0, latitude=90.0)
 @settings(max_examples=60, deadline=None)
 def test_the_map_that_is_named_is_true_there(longitude, latitude):
-    crs = pyproj.CRS.from_user_input(true_map(longitude, latitude))
+    crs = pyproj.CRS.from_user_input(suitable_crs(longitude, latitude))
     x, y = pyproj.Transformer.from_crs(4326, crs, always_xy=True).transform(longitude, latitude)
-    assert map_scale(x, y, crs).is_true
+    assert map_scale(x, y, crs).is_true_to_scale
 
 
 @given(x=st.floats(-4e6, 4e6), y=st.floats(-4e6, 4e6), crs=st.sampled_from([3031, 3413, 32721, 3857]))
@@ -138,5 +138,5 @@ def test_the_scale_is_that_of_projs_own_formula(x, y, crs):
 
 
 def test_places_are_told_in_words():
-    assert told_place(-110.25, -75) == "75.0 S 110.2 W"
-    assert told_place(190, 5) == "5.0 N 170.0 W"
+    assert place_in_words(-110.25, -75) == "75.0 S 110.2 W"
+    assert place_in_words(190, 5) == "5.0 N 170.0 W"

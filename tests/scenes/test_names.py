@@ -80,7 +80,7 @@ def test_suffixes_of_rasters_and_lines_are_no_part_of_a_scenes_name(suffix, fold
 )
 def test_a_difference_is_named_with_an_example_of_both(scenes, values, told):
     near = name_mismatch(scenes, values, "source")
-    assert told in near.told
+    assert told in near.explanation
     assert near.one in scenes
     assert near.other in values
 
@@ -102,4 +102,4 @@ def test_names_that_have_nothing_in_common_are_not_explained(scenes, values):
 
 def test_what_most_names_have_added_is_told():
     near = name_mismatch(["one_1", "two_2", "six_6"], ["one_1_old", "two_2_gl", "six_6_gl"])
-    assert "'_gl'" in near.told
+    assert "'_gl'" in near.explanation

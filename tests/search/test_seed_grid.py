@@ -10,7 +10,7 @@ import pytest
 
 from glsweep.config.data_card import DataCard, Split
 from glsweep.config.space import NoStopping, load_space
-from glsweep.patches.index import share_out
+from glsweep.patches.index import assign_patches
 from glsweep.scenes.cards import load_card
 from glsweep.search import make_plan, plan_trials
 
@@ -92,7 +92,7 @@ def test_a_split_by_patch_shares_70_15_15_out_over_patches_with_a_line_and_witho
     split = DataCard.model_validate({"name": "a", "root": "b", "split": {"rule": "patch"}}).split
     assert (split.rule, split.train, split.val, split.test) == ("patch", 0.70, 0.15, 0.15)
     has_line = pd.Series([True] * 15_000 + [False] * 1_000)
-    shared = share_out(has_line, Split(rule="patch"), np.random.default_rng(0))
+    shared = assign_patches(has_line, Split(rule="patch"), np.random.default_rng(0))
     assert Counter(zip(shared.tolist(), has_line, strict=True)) == {
         ("train", True): 10_500,
         ("val", True): 2_250,

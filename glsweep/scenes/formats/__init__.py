@@ -1,19 +1,19 @@
-"""The one door through which rasters are opened, whatever their format."""
+"""Opens a raster, whatever its format."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from glsweep.scenes.formats.dimap import is_dimap, open_dimap
-from glsweep.scenes.formats.gdal import GdalSource, file_of, opened
+from glsweep.scenes.formats.gdal import GdalSource, file_of, open_with_gdal
 from glsweep.scenes.formats.hdf5 import open_grid
 from glsweep.scenes.products import NAMES_OF_GDAL
-from glsweep.scenes.source import HDF5, NETCDF, Source, refuse_no_raster
+from glsweep.scenes.source import HDF5, NETCDF, Source, raster_kind
 
 
 @contextmanager
 def open_source(path: Path, variable: str | None = None) -> Iterator[Source]:
-    """Open a raster to read it; what goes wrong is told in one line.
+    """Open a raster for reading.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def open_source(path: Path, variable: str | None = None) -> Iterator[Source]:
         A file, or GDAL's name of one variable in it (`NETCDF:"file.nc":phase`).
     variable : str, optional
         A variable, as a user calls it: its name or the end of its whole one. Where a file holds several
-        grids, the bands are those of its grid. Rasters without variables take no notice.
+        grids, the bands are those of its grid. Ignored for rasters without variables.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def open_source(path: Path, variable: str | None = None) -> Iterator[Source]:
     """
     match = NAMES_OF_GDAL.fullmatch(str(path))
     file = Path(match["file"]) if match else path
-    kind = refuse_no_raster(file)
+    kind = raster_kind(file)
     if kind in (HDF5, NETCDF):
         with open_grid(file, kind, match["variable"] if match else variable, alone=match is not None) as grid:
             grid.path = path
@@ -39,5 +39,5 @@ def open_source(path: Path, variable: str | None = None) -> Iterator[Source]:
         with open_dimap(file) as stack:
             yield stack
     else:
-        with opened(file_of(file)) as dataset:
+        with open_with_gdal(file_of(file)) as dataset:
             yield GdalSource(file, dataset)

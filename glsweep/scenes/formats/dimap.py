@@ -16,8 +16,8 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 
 from glsweep.errors import DataError
-from glsweep.scenes.formats.gdal import columns_first, opened
-from glsweep.scenes.products import listed
+from glsweep.scenes.formats.gdal import open_with_gdal, rasterio_window
+from glsweep.scenes.products import list_names
 from glsweep.scenes.source import BandFacts, Mask, Window
 
 SUFFIX = ".dim"
@@ -69,7 +69,7 @@ class DimapSource:
 
     def read(self, numbers: Sequence[int], window: Window) -> npt.NDArray[Any]:
         """Return the stored numbers of bands, (B, rows, cols)."""
-        part = columns_first(window)
+        part = rasterio_window(window)
         try:
             return np.stack([self._datasets[number - 1].read(1, window=part) for number in numbers])
         except RasterioError as error:
@@ -81,7 +81,7 @@ class DimapSource:
 
 
 def is_dimap(path: Path) -> bool:
-    """Tell whether a file is one of SNAP; SPOT's products have the same suffix."""
+    """Whether a file is one of SNAP's; SPOT's products have the same suffix."""
     if path.suffix.lower() != SUFFIX:
         return False
     with path.open("rb") as file:
@@ -103,9 +103,9 @@ def open_dimap(path: Path) -> Iterator[DimapSource]:
     shape = bands[0].shape
     used = [band for band in bands if band.shape == shape]
     others = [band.facts.name for band in bands if band.shape != shape]
-    remarks = (f"bands of another size are not read: {listed(others)}",) if others else ()
+    remarks = (f"bands of another size are not read: {list_names(others)}",) if others else ()
     with ExitStack() as stack:
-        datasets = [stack.enter_context(opened(band.file)) for band in used]
+        datasets = [stack.enter_context(open_with_gdal(band.file)) for band in used]
         for band, dataset in zip(used, datasets, strict=True):
             if dataset.shape != band.shape:
                 raise DataError(
@@ -121,7 +121,7 @@ def open_dimap(path: Path) -> Iterator[DimapSource]:
 
 @lru_cache(maxsize=8)
 def _described(path: Path, changed_ns: int) -> tuple[list[Band], tuple[Affine, CRS]]:
-    """Return the bands and where they lie; kept, since the file may be long and is opened for each window."""
+    """Return the bands and where they lie; cached, since a long file is opened for each window."""
     document = _document(path)
     try:
         return _bands(path, document), _place(path, document)

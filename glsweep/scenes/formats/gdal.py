@@ -19,7 +19,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from glsweep.errors import DataError
 from glsweep.scenes.products import ISCE_SUFFIXES
-from glsweep.scenes.source import BandFacts, Mask, Window, refuse_no_raster
+from glsweep.scenes.source import BandFacts, Mask, Window, raster_kind
 
 RAW_DRIVERS = ("ENVI", "ISCE", "ROI_PAC", "EHdr")
 NAMES_BY_PRODUCT: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
@@ -44,7 +44,7 @@ class GdalSource:
     Parameters
     ----------
     path : Path
-        The file that a user knows.
+        The file that the user named.
     dataset : DatasetReader
         It, or what describes it, open.
     """
@@ -76,21 +76,21 @@ class GdalSource:
 
     def read(self, numbers: Sequence[int], window: Window) -> npt.NDArray[Any]:
         """Return the stored numbers of bands, (B, rows, cols)."""
-        part = columns_first(window)
+        part = rasterio_window(window)
         # One by one: bands of several types cannot be read at once.
         return np.stack([self._dataset.read(number, window=part) for number in numbers])
 
     def mask(self, window: Window) -> Mask | None:
         """Return where a mask within or beside the file says that there is data."""
-        part = columns_first(window)
+        part = rasterio_window(window)
         masks = [self._dataset.read_masks(number, window=part) > 0 for number in self._masked_bands]
         if self._has_mask:
             masks.append(self._dataset.dataset_mask(window=part) > 0)
         return np.all(masks, axis=0) if masks else None
 
 
-def columns_first(window: Window) -> RasterioWindow:
-    """Return a window as rasterio has it."""
+def rasterio_window(window: Window) -> RasterioWindow:
+    """Return the window in rasterio's order, columns before rows."""
     return RasterioWindow(window.col, window.row, window.cols, window.rows)
 
 
@@ -101,7 +101,7 @@ def _names_by_product(path: Path, count: int) -> tuple[str, ...]:
 
 
 def file_of(path: Path) -> Path:
-    """Return what GDAL opens for a raster: itself, or what lies beside a raw file and describes it.
+    """Return the file that GDAL opens for a raster: itself, or the description next to a raw file.
 
     Raises
     ------
@@ -113,8 +113,8 @@ def file_of(path: Path) -> Path:
     vrt = path.with_name(f"{path.name}.vrt")
     if vrt.is_file():
         return vrt
-    beside = [path.with_name(path.name + suffix) for suffix in (".xml", ".hdr", ".rsc")]
-    if any(other.is_file() for other in (*beside, path.with_suffix(".hdr"))):
+    descriptions = [path.with_name(path.name + suffix) for suffix in (".xml", ".hdr", ".rsc")]
+    if any(other.is_file() for other in (*descriptions, path.with_suffix(".hdr"))):
         return path
     raise DataError(
         f"{path}: nothing beside it says how it is laid out; put the .vrt or .xml that ISCE wrote next to it"
@@ -122,15 +122,15 @@ def file_of(path: Path) -> Path:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[rasterio.DatasetReader]:
-    """Open a raster with GDAL; what goes wrong is told in one line.
+def open_with_gdal(path: Path) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster with GDAL.
 
     Raises
     ------
     DataError
         When it cannot be read.
     """
-    refuse_no_raster(path)
+    raster_kind(path)
     with warnings.catch_warnings():
         # A raster without a geotransform is refused elsewhere, in one line that names it.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -148,7 +148,8 @@ def opened(path: Path) -> Iterator[rasterio.DatasetReader]:
 def check_length(path: Path, dataset: rasterio.DatasetReader) -> None:
     """Make sure that a raw file is as long as its description says.
 
-    Beyond its end GDAL reads 0, and of a longer one with too few samples in a line each row askew.
+    GDAL reads 0 beyond its end; and if the description has too few samples in a line, every row is
+    shifted.
 
     Raises
     ------
@@ -182,7 +183,7 @@ class _Length(NamedTuple):
     start: int = 0
     """Where the first of the bands that are described begins."""
     has_gaps: bool = False
-    """Whether there may be anything between the numbers."""
+    """Whether there may be gaps between the numbers."""
 
     def may_be_longer(self, size: int) -> bool:
         return self.has_gaps or (self.block > 0 and size % self.block in (0, self.start))
@@ -191,12 +192,12 @@ class _Length(NamedTuple):
 def _described_bytes(dataset: rasterio.DatasetReader) -> _Length:
     pixel_bytes = sum(_number_bytes(dtype) for dtype in dataset.dtypes)
     pixels = dataset.width * dataset.height * pixel_bytes
-    said = dataset.tags(ns="ENVI")
-    if said.get("file_compression", "0") != "0":
+    tags = dataset.tags(ns="ENVI")
+    if tags.get("file_compression", "0") != "0":
         return _Length(0, has_gaps=True)
-    # An ESRI header may tell gaps between rows and bands, and numbers of less than a byte.
-    has_gaps = dataset.driver == "EHdr" or "major_frame_offsets" in said
-    return _Length(pixels + int(said.get("header_offset", 0)), has_gaps=has_gaps)
+    # An ESRI header may declare gaps between rows and bands, and numbers of less than a byte.
+    has_gaps = dataset.driver == "EHdr" or "major_frame_offsets" in tags
+    return _Length(pixels + int(tags.get("header_offset", 0)), has_gaps=has_gaps)
 
 
 def _raw_bytes(vrt: Path, dataset: rasterio.DatasetReader) -> dict[Path, _Length]:

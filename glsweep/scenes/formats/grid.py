@@ -1,4 +1,4 @@
-"""Where the grid of a variable lies: its coordinates and its CRS, as the CF conventions and NISAR say it."""
+"""Where the grid of a variable lies: coordinates and CRS by the conventions of CF, NISAR and MintPy."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -42,11 +42,11 @@ METRES = {
     **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), 0.01),
 }
 IRREGULAR = 1e-3
-"""Share of the spacing by which a coordinate may lie beside its place."""
+"""Share of the spacing by which a coordinate may be off its place."""
 APART_PX = 0.01
-"""How far coordinates and a geotransform may lie apart, beside the rounding of the coordinates."""
+"""How far coordinates and a geotransform may lie apart, in addition to the coordinates' rounding."""
 OTHER_CRS_PX = 0.1
-"""How far two ways to tell one CRS may move a corner."""
+"""How far apart two declarations of one CRS may put a corner."""
 CORNERS = ("X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP")
 """MintPy's attributes of the file: the upper left corner of the first pixel, and the steps."""
 DEGREES_EPSG = 4326
@@ -60,7 +60,7 @@ class GeoGrid(NamedTuple):
     axes : tuple of str
         Whole names of the coordinates y and x; empty where there are none.
     transform : Affine
-        From (col, row) pixel corners to map coordinates; the identity where the file does not tell.
+        From (col, row) pixel corners to map coordinates; the identity where the file has none.
     crs : CRS or None
     """
 
@@ -90,7 +90,7 @@ def grid_of(path: Path, variable: Variable, variables: Variables) -> GeoGrid:
         y, x = (variables[axis] for axis in axes)
         if crs is None and _is_degrees(x) and _is_degrees(y):
             crs = CRS.from_epsg(DEGREES_EPSG)
-        lines = [_even(path, axis, crs) for axis in (y, x)]
+        lines = [_evenly_spaced(path, axis, crs) for axis in (y, x)]
         grid = GeoGrid(axes, _transform(*lines), crs)
         if mapping is not None and given is not None:
             _check_place(path, (y, x), lines, mapping, given)
@@ -111,8 +111,12 @@ def axes_of(path: Path, variable: Variable, variables: Variables) -> tuple[str, 
         return own
     for group in _upwards(variable.group):
         found = [
-            [v for v in variables.values() if v.group == group and _is_axis(v, n) and _direction(v) == wanted]
-            for wanted, n in (("y", rows), ("x", cols))
+            [
+                v
+                for v in variables.values()
+                if v.group == group and _is_axis(v, n) and _direction(v) == direction
+            ]
+            for direction, n in (("y", rows), ("x", cols))
         ]
         if max(map(len, found)) > 1:
             # Latitudes and longitudes may stand beside the coordinates on the map.
@@ -142,10 +146,10 @@ def _is_axis(variable: Variable | None, length: int) -> bool:
 
 def _direction(variable: Variable) -> str:
     """Return "x" or "y", or nothing where an axis is not known by its attributes or its name."""
-    said = (variable.text("axis") or variable.text("standard_name") or variable.name).lower()
-    if said in X_NAMES:
+    direction = (variable.text("axis") or variable.text("standard_name") or variable.name).lower()
+    if direction in X_NAMES:
         return "x"
-    if said in Y_NAMES:
+    if direction in Y_NAMES:
         return "y"
     by_name = variable.name.lower()
     return "x" if by_name in X_NAMES else "y" if by_name in Y_NAMES else ""
@@ -164,14 +168,14 @@ class Axis(NamedTuple):
     number: int
     rounding: float
     factor: float
-    """How many units of the CRS one of the file's is."""
+    """Units of the CRS in one unit of the file."""
 
 
 def _transform(y: Axis, x: Axis) -> Affine:
     return Affine(x.step, 0, x.first - x.step / 2, 0, y.step, y.first - y.step / 2)
 
 
-def _even(path: Path, axis: Variable, crs: CRS | None) -> Axis:
+def _evenly_spaced(path: Path, axis: Variable, crs: CRS | None) -> Axis:
     stored = axis.get(...)
     scale, shift = (float(axis.attributes.get(k, d)) for k, d in (("scale_factor", 1.0), ("add_offset", 0.0)))
     values: npt.NDArray[np.float64] = stored.astype(np.float64) * scale + shift
@@ -191,7 +195,7 @@ def _even(path: Path, axis: Variable, crs: CRS | None) -> Axis:
 
 
 def _map_units(path: Path, axis: Variable, crs: CRS | None) -> float:
-    """Return how many units of the CRS one of a coordinate is; one that tells no unit has that of the CRS."""
+    """Return how many units of the CRS are in one of the coordinate; 1 where it names no unit."""
     unit = axis.text("units").lower()
     if crs is None or not unit:
         return 1.0
@@ -211,7 +215,7 @@ def _map_units(path: Path, axis: Variable, crs: CRS | None) -> float:
 
 
 def _geotransform(path: Path, mapping: Variable) -> Affine | None:
-    """Return what GDAL writes into a grid mapping, beside the coordinates or in their place."""
+    """Return the geotransform that GDAL writes into a grid mapping, with coordinates or instead of them."""
     numbers = mapping.text("GeoTransform").split()
     if len(numbers) != 6:
         return None
@@ -246,7 +250,7 @@ def _finite(path: Path, text: str, what: str) -> float:
 def _check_place(
     path: Path, axes: tuple[Variable, Variable], lines: Sequence[Axis], mapping: Variable, given: Affine
 ) -> None:
-    """Compare boxes, not corners: GDAL writes rows from the south beside a geotransform from the north."""
+    """Compare boxes, not corners: GDAL writes rows from the south with a geotransform from the north."""
     y, x = lines
     shape = (y.number, x.number)
     steps = np.abs([x.step, y.step] * 2)
@@ -277,22 +281,22 @@ def _grid_mapping(variable: Variable, variables: Variables) -> Variable | None:
             found = variables.get(str(PurePosixPath(group) / name))
             if found is not None:
                 return found
-    said = ("crs_wkt", "spatial_ref", "grid_mapping_name", "epsg_code")
+    keys = ("crs_wkt", "spatial_ref", "grid_mapping_name", "epsg_code")
     for group in _upwards(variable.group):
         for other in variables.values():
-            if other.path != "/" and other.group == group and any(key in other.attributes for key in said):
+            if other.path != "/" and other.group == group and any(key in other.attributes for key in keys):
                 return other
     root = variables["/"]
-    return root if any(key in root.attributes for key in said) else None
+    return root if any(key in root.attributes for key in keys) else None
 
 
 def _crs_of(path: Path, mapping: Variable) -> CRS | None:
     """Return the CRS of a grid mapping: by its WKT, its EPSG code, or CF's parameters, in this order."""
-    return next((crs for _, crs in _told_crs(path, mapping)), None)
+    return next((crs for _, crs in _declared_crs(path, mapping)), None)
 
 
-def _told_crs(path: Path, mapping: Variable) -> Iterator[tuple[str, CRS]]:
-    """Yield each CRS that a grid mapping tells, the best one first, and by what."""
+def _declared_crs(path: Path, mapping: Variable) -> Iterator[tuple[str, CRS]]:
+    """Yield each attribute by which a grid mapping declares a CRS, and the CRS; the most exact first."""
     key = ""
     try:
         for key in ("crs_wkt", "spatial_ref"):
@@ -314,24 +318,24 @@ def _told_crs(path: Path, mapping: Variable) -> Iterator[tuple[str, CRS]]:
 
 def _check_crs(path: Path, mapping: Variable, grid: GeoGrid, shape: tuple[int, ...]) -> None:
     """Make sure that the WKT and the EPSG code of a grid mapping put its corners in one place."""
-    told = []
-    for key, crs in _told_crs(path, mapping):
+    declared = []
+    for key, crs in _declared_crs(path, mapping):
         if key == "grid_mapping_name":
             break
-        told.append((key, crs))
+        declared.append((key, crs))
     left, bottom, right, top = _box(grid.transform, shape)
     corners = np.array([[left, bottom], [right, bottom], [right, top], [left, top]])
-    for key, other in told[1:]:
-        if other == told[0][1]:
+    for key, other in declared[1:]:
+        if other == declared[0][1]:
             continue
-        first, second = (pyproj.CRS.from_wkt(crs.to_wkt()) for crs in (told[0][1], other))
-        moved = np.column_stack(
+        first, second = (pyproj.CRS.from_wkt(crs.to_wkt()) for crs in (declared[0][1], other))
+        there = np.column_stack(
             pyproj.Transformer.from_crs(first, second, always_xy=True).transform(*corners.T)
         )
         steps = np.abs([grid.transform.a, grid.transform.e])
-        if not (np.abs(moved - corners) < OTHER_CRS_PX * steps).all():
+        if not (np.abs(there - corners) < OTHER_CRS_PX * steps).all():
             raise DataError(
-                f"{path}: {mapping.path} tells two CRS, {first.name} ({told[0][0]}) and {second.name} "
+                f"{path}: {mapping.path} tells two CRS, {first.name} ({declared[0][0]}) and {second.name} "
                 f"({key}); remove the one that is wrong"
             )
 

@@ -12,14 +12,14 @@ import numpy.typing as npt
 from glsweep.errors import DataError
 from glsweep.scenes.formats.grid import GeoGrid, axes_of, grid_of
 from glsweep.scenes.formats.variables import Numbers, Variable, Variables, open_variables
-from glsweep.scenes.products import listed
+from glsweep.scenes.products import list_names
 from glsweep.scenes.source import BandFacts, Mask, Window, ends_path
 
 LEAST_SIDE_PX = 2
 WRAPPED = re.compile(r"(?<!un)wrapped", re.IGNORECASE)
 PHASE = re.compile(r"phase|ifg|interferogram", re.IGNORECASE)
 PREFERRED = (("LSAR", "SSAR"), ("frequencyA", "frequencyB"), ("HH", "VV", "HV", "VH"))
-"""Of NISAR's groups, each the best first: of these there is one in each product or several."""
+"""NISAR's groups, of which a product has one or several; the best first."""
 NO_INTERFEROGRAM = {
     **dict.fromkeys(("GSLC", "GCOV", "RSLC", "SLC"), "of one acquisition; give an interferogram (GUNW)"),
     **dict.fromkeys(("RIFG", "RUNW", "ROFF"), "in radar geometry; give the GUNW of this pair"),
@@ -35,13 +35,13 @@ class GridSource:
     Parameters
     ----------
     path : Path
-        The file that a user knows.
+        The file that the user named.
     variables : sequence of Variable
         The bands.
-    grid : Grid
+    grid : GeoGrid
         Where they lie.
     remarks : tuple of str
-        What to know of the choice.
+        What the user should know of the choice.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class GridSource:
 
 @contextmanager
 def open_grid(
-    path: Path, kind: str, wanted: str | None = None, *, alone: bool = False
+    path: Path, kind: str, requested: str | None = None, *, alone: bool = False
 ) -> Iterator[GridSource]:
     """Open an HDF5 or NetCDF file.
 
@@ -84,10 +84,10 @@ def open_grid(
         The file.
     kind : str
         HDF5 or NETCDF, as its first bytes say.
-    wanted : str, optional
+    requested : str, optional
         A variable that decides the grid instead: its name, or the end of its whole one.
     alone : bool
-        Whether it is to be the only band.
+        Whether it is the only band.
 
     Raises
     ------
@@ -97,8 +97,8 @@ def open_grid(
     with open_variables(path, kind) as variables:
         _refuse_no_interferogram(path, variables)
         choices = _ranked(path, variables)
-        if wanted is not None:
-            choices = _called(path, wanted, choices, variables)
+        if requested is not None:
+            choices = _called(path, requested, choices, variables)
         first = choices[0]
         bands = [first] if alone else _on_the_grid_of(path, first, variables)
         yield GridSource(path, bands, grid_of(path, first, variables), _remarks(first, choices))
@@ -111,7 +111,7 @@ def _ranked(path: Path, variables: Variables) -> list[Variable]:
         arrays = [f"{v.path} {' x '.join(map(str, v.shape))}" for v in variables.values() if len(v.shape) > 1]
         deep = [v for v in variables.values() if len(v.shape) > 2 and v.is_numeric]
         remedy = "take out one layer (ncks -d time,0)" if deep else "is it an interferogram on a grid?"
-        held = f" (it holds {listed(arrays, 5)})" if arrays else ""
+        held = f" (it holds {list_names(arrays, 5)})" if arrays else ""
         raise DataError(f"{path}: holds no layer of rows and columns{held}; {remedy}")
     order = {variable.path: number for number, variable in enumerate(layers)}
     return sorted(layers, key=lambda v: (*_likeness(v), order[v.path]))
@@ -138,18 +138,20 @@ def _is_layer(variable: Variable) -> bool:
     return variable.is_numeric and is_large and all(length == 1 for length in before)
 
 
-def _called(path: Path, wanted: str, choices: Sequence[Variable], variables: Variables) -> list[Variable]:
-    found = [variable for variable in choices if ends_path(variable.path, wanted)]
+def _called(path: Path, requested: str, choices: Sequence[Variable], variables: Variables) -> list[Variable]:
+    found = [variable for variable in choices if ends_path(variable.path, requested)]
     if found:
         return found
-    other = next((v for v in variables.values() if v.path != "/" and ends_path(v.path, wanted)), None)
+    other = next((v for v in variables.values() if v.path != "/" and ends_path(v.path, requested)), None)
     if other is not None:
         shape = " x ".join(map(str, other.shape)) or "one value"
         raise DataError(
             f"{path}: {other.path} is {shape}, not rows and columns of numbers; take out one layer of it "
-            f"(ncks -d), or name one of {listed([v.path for v in choices])}"
+            f"(ncks -d), or name one of {list_names([v.path for v in choices])}"
         )
-    raise DataError(f"{path}: has no variable {wanted}; name one of {listed([v.path for v in choices])}")
+    raise DataError(
+        f"{path}: has no variable {requested}; name one of {list_names([v.path for v in choices])}"
+    )
 
 
 def _on_the_grid_of(path: Path, first: Variable, variables: Variables) -> list[Variable]:
@@ -175,8 +177,8 @@ def _remarks(first: Variable, choices: Sequence[Variable]) -> tuple[str, ...]:
     if not others:
         return ()
     return (
-        f"{first.path} is read, not {listed(others)}; name another with --bands, or `bands` in a data card's "
-        "layout",
+        f"{first.path} is read, not {list_names(others)}; name another with --bands, or `bands` in a data "
+        "card's layout",
     )
 
 
@@ -193,7 +195,7 @@ def _refuse_no_interferogram(path: Path, variables: Variables) -> None:
 
 
 def _short_names(paths: Sequence[str]) -> list[str]:
-    """Return each path's end, as short as tells it from the others."""
+    """Return the shortest end of each path that distinguishes it from the others."""
     names = []
     for path in paths:
         parts = path.strip("/").split("/")

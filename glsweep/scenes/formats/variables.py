@@ -1,4 +1,4 @@
-"""The variables of HDF5 and NetCDF files, alike for both."""
+"""The variables of HDF5 and NetCDF files, in one form for both."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from glsweep.errors import DataError
 from glsweep.scenes.source import HDF5
 
 Numbers = npt.NDArray[Any]
+Attributes = dict[str, Any]
 Read = TypeVar("Read")
 STORED = ("_FillValue", "missing_value", "valid_range", "valid_min", "valid_max")
 """Attributes with numbers as they are stored."""
@@ -24,7 +25,7 @@ COMPLEX_PARTS = ({"r", "i"}, {"real", "imag"}, {"real", "imaginary"}, {"re", "im
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable, of which all but shape and type is read when asked for: products hold hundreds.
+    """One variable; all but its shape and type is read only when needed, since products hold hundreds.
 
     Attributes
     ----------
@@ -43,17 +44,17 @@ class Variable:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     get: Callable[[Any], Numbers]
-    get_attributes: Callable[[], dict[str, Any]]
+    get_attributes: Callable[[], Attributes]
     get_axes: Callable[[], tuple[str, ...]]
 
     @cached_property
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> Attributes:
         """Attributes by name: texts as str, single numbers as numbers."""
         return self.get_attributes()
 
     @cached_property
     def axes(self) -> tuple[str, ...]:
-        """Whole names of the coordinates along each axis; empty where the file does not tell."""
+        """Whole names of the coordinates along each axis; empty where the file names none."""
         return self.get_axes()
 
     @property
@@ -93,13 +94,13 @@ def open_variables(path: Path, kind: str) -> Iterator[Variables]:
 
 
 def _with_its_sign(variable: Variable) -> Variable:
-    """Return integers as the attribute `_Unsigned` says: NetCDF-3 has no others than signed ones."""
+    """Return integers as the attribute `_Unsigned` says, since NetCDF-3 has only signed ones."""
     if variable.dtype.kind not in "iu" or not variable.text("_Unsigned"):
         return variable
     kind = "u" if variable.text("_Unsigned").lower() == "true" else "i"
     dtype = np.dtype(f"{variable.dtype.byteorder}{kind}{variable.dtype.itemsize}")
 
-    def attributes() -> dict[str, Any]:
+    def attributes() -> Attributes:
         return {
             key: _plain(np.asarray(value).astype(variable.dtype).view(dtype)) if key in STORED else value
             for key, value in variable.attributes.items()
@@ -110,7 +111,7 @@ def _with_its_sign(variable: Variable) -> Variable:
     )
 
 
-def _root(attributes: dict[str, Any]) -> Variable:
+def _root(attributes: Attributes) -> Variable:
     return Variable("/", (), np.dtype("V1"), lambda _: np.empty(0), lambda: attributes, tuple)
 
 
@@ -168,7 +169,7 @@ def _readable(path: Path, read: Callable[[], Read]) -> Read:
         raise _cut_short(path, error) from error
 
 
-def _attributes(attributes: Any) -> dict[str, Any]:
+def _attributes(attributes: Any) -> Attributes:
     """Return attributes as plain values; links within the file, such as to dimensions, are left out."""
     plain = {}
     for key in attributes:
@@ -216,7 +217,7 @@ def _open_netcdf3(path: Path) -> Iterator[Variables]:
             file.close()
 
 
-def _netcdf3_attributes(file: netcdf_file, name: str) -> dict[str, Any]:
+def _netcdf3_attributes(file: netcdf_file, name: str) -> Attributes:
     return _plain_attributes(file.variables[name])
 
 
@@ -224,5 +225,5 @@ def _netcdf3_axes(dimensions: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"/{axis}" for axis in dimensions)
 
 
-def _plain_attributes(item: Any) -> dict[str, Any]:
+def _plain_attributes(item: Any) -> Attributes:
     return {key: _plain(value) for key, value in item._attributes.items()}

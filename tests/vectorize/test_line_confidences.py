@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString
 
-from glsweep.vectorize import REACH_PX, look_across
+from glsweep.vectorize import REACH_PX, line_confidences
 from glsweep.vectorize.outlines import TILE_PX
 
 
@@ -26,7 +26,7 @@ def test_a_linear_probability_is_read_exactly_where_the_line_lies(start, end, pe
     line = LineString([start, end])
     if line.length < 1:
         return
-    (found,) = look_across([line], ArrayGrid(slope((40, 60), per_row, per_col)))
+    (found,) = line_confidences([line], ArrayGrid(slope((40, 60), per_row, per_col)))
     col, row = line.interpolate(0.5, normalized=True).coords[0]
     assert found.probability == pytest.approx(0.5 + per_row * (row - 20) + per_col * (col - 30), abs=1e-5)
 
@@ -37,7 +37,7 @@ def test_where_tiles_meet_nothing_is_read_beside_its_place(level):
     probability = slope(shape, *((0.0, 4e-4) if level else (4e-4, 0.0)))
     ends = [(TILE_PX - 40.3, 14.2), (TILE_PX + 40.3, 15.1)]
     line = LineString(ends if level else [end[::-1] for end in ends])
-    (found,) = look_across([line], ArrayGrid(probability))
+    (found,) = line_confidences([line], ArrayGrid(probability))
     wanted = 0.5 + 4e-4 * (TILE_PX - (TILE_PX + 60) / 2)
     assert found.probability == pytest.approx(wanted, abs=1e-5)
 
@@ -45,7 +45,7 @@ def test_where_tiles_meet_nothing_is_read_beside_its_place(level):
 def test_each_line_is_told_its_own_probability_and_members_are_averaged():
     members = np.stack([slope((40, 60), 0.01, 0), slope((40, 60), 0.0, 0.007)])
     lines = [LineString([(5, row), (50, row)]) for row in (8.25, 20.5, 31.0)]
-    found = look_across(lines, ArrayGrid(members))
+    found = line_confidences(lines, ArrayGrid(members))
     for line, known in zip(lines, found, strict=True):
         row = line.coords[0][1]
         wanted = 0.5 + (0.01 * (row - 20) + 0.007 * (27.5 - 30)) / 2
@@ -53,7 +53,7 @@ def test_each_line_is_told_its_own_probability_and_members_are_averaged():
 
 
 def test_no_lines_are_told_nothing():
-    assert look_across([], ArrayGrid(slope((40, 60), 0, 0))) == []
+    assert line_confidences([], ArrayGrid(slope((40, 60), 0, 0))) == []
 
 
 def by_loop(rows, at_row):
@@ -91,7 +91,7 @@ def test_the_band_is_what_hangs_together_around_the_line(at_row, peaks, noise, h
     line = LineString([(4.3, at_row), (25.1, at_row)])
     if upright:
         members, line = members.swapaxes(1, 2), LineString([xy[::-1] for xy in line.coords])
-    (found,) = look_across([line], ArrayGrid(members))
+    (found,) = line_confidences([line], ArrayGrid(members))
     probability, half_width_px = by_loop(rows, at_row)
     assert found.probability == pytest.approx(probability, abs=1e-4)
     # Where a value is half of the highest but for rounding, the band is a step wider or not.
@@ -106,14 +106,14 @@ def test_a_bands_width_is_measured_across_it_whichever_way_it_runs_and_wherever_
     away = ((centres - 40) @ across).reshape(80, 80)
     members = np.stack([np.exp(-((away / 3) ** 2)).astype(np.float32)] * 2)
     way = along * 28 + across * 28 * np.tan(np.radians(askew))
-    (found,) = look_across([LineString([40 - way, 40 + way])], ArrayGrid(members))
+    (found,) = line_confidences([LineString([40 - way, 40 + way])], ArrayGrid(members))
     assert found.half_width_px == pytest.approx(3 * np.sqrt(np.log(2)), abs=0.12)
 
 
 def test_a_line_is_looked_at_once_in_every_pixel_that_it_passes():
     probability = np.zeros((40, 60), np.float32)
     probability[:, 30] = 1
-    (found,) = look_across([LineString([(0, 20), (60, 20)])], ArrayGrid(probability))
+    (found,) = line_confidences([LineString([(0, 20), (60, 20)])], ArrayGrid(probability))
     assert found.probability == pytest.approx(1 / 60)
 
 
@@ -122,7 +122,7 @@ def test_a_lines_width_is_the_mean_along_it():
     probability = np.exp(-(((row - 30) / np.where(col < 40, 2.0, 6.0)) ** 2)).astype(np.float32)
     narrow, wide, both = (
         found.half_width_px
-        for found in look_across(
+        for found in line_confidences(
             [LineString([(start, 30), (stop, 30)]) for start, stop in ((4, 38), (42, 76), (4, 76))],
             ArrayGrid(probability),
         )
