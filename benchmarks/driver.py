@@ -51,9 +51,9 @@ def at_once(config: dict[str, Any], **_unused: Any) -> None:
     tune.report({"placed": "here", "device": "cpu"})
     (trial,) = config["cohort"]["trials"]
     value = (trial["index"] * 37 % 101) / 101
-    figures = {"relaxed_f1": value, "dice": value, "val_loss": 1 - value, "train_loss": 1 - value}
-    figures |= {"epoch_s": 0.0, "micro_batch": 25.0}
-    tune.report({"told": [{"trial_id": trial["trial_id"], "epoch": 1, "last": True, "figures": figures}]})
+    metrics = {"relaxed_f1": value, "dice": value, "val_loss": 1 - value, "train_loss": 1 - value}
+    metrics |= {"epoch_s": 0.0, "micro_batch": 25.0}
+    tune.report({"reports": [{"trial_id": trial["trial_id"], "epoch": 1, "last": True, "metrics": metrics}]})
 
 
 def main(options: Options) -> None:

@@ -21,7 +21,7 @@ from glsweep.comparison import distance_table, read_pairs
 from glsweep.comparison.score import score_data
 from glsweep.comparison.scored_scenes import scores_frame
 from glsweep.config import DEMO_SPACE
-from glsweep.config.bands import NoData, check_option
+from glsweep.config.bands import NoData, check_bands
 from glsweep.config.data_card import Simulation
 from glsweep.config.settings import validate
 from glsweep.config.space import load_space
@@ -133,7 +133,7 @@ def check(
     ConfigError
         When the data card, the search space or an option is bad.
     """
-    check_option(bands or "auto")
+    check_bands(bands or "auto")
     loaded = load_space(Path(space))
     sizes_px = patch_sizes_px(make_plan(loaded, seed=0, source=Path(space)).strata)
     where = None if root is None else Path(root)
@@ -178,7 +178,7 @@ def predict(
     """
     options = DrawingOptions(model=_models(model), **drawing)
     check_options(options)
-    check_option(bands)
+    check_bands(bands)
     members, how = open_drawing(options, Console(quiet=True))
     header = read_header(Path(scene), bands, nodata=nodata)
     with _folder(out) as folder:

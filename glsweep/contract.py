@@ -1,4 +1,4 @@
-"""The contract that every network keeps, built in or a user's own: what training and prediction rely on."""
+"""The contract of a network, built in or a user's own: what training and prediction rely on."""
 
 import random
 import tempfile
@@ -32,11 +32,11 @@ class Verdict:
     Attributes
     ----------
     check : str
-        What must be so.
+        What must be true.
     is_kept : bool
         Whether it is.
     finding : str
-        What was seen.
+        What was found.
     """
 
     check: str
@@ -55,7 +55,7 @@ class Subject:
     in_channels : int
         Channels of its input.
     sizes_px : tuple of int
-        Sides of the patches that it must take, in pixels; all but the first check use the smallest.
+        Sides of the patches that it must take, in pixels; most checks use the smallest.
     base_width : int or None
         See `build_network`.
     own : mapping
@@ -86,7 +86,7 @@ class Subject:
 
 
 class Broken(Exception):  # noqa: N818  a finding, not an error
-    """The contract is not kept, and how."""
+    """Says how the contract is broken."""
 
 
 def check_network(
@@ -97,7 +97,7 @@ def check_network(
     base_width: int | None = None,
     own: Mapping[str, Any] | None = None,
 ) -> list[Verdict]:
-    """Put a network through the contract, on the CPU.
+    """Check a network against the contract, on the CPU.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def check_network(
 
 
 def parameters_given(settings: Sequence[str]) -> dict[str, Any]:
-    """Return the parameters of settings such as `depth=3`, whose values are read as YAML.
+    """Return the parameters in settings such as `depth=3`, whose values are read as YAML.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def _follows_its_seed(subject: Subject) -> str:
 
 
 def _heads_have_the_patches_size(subject: Subject) -> str:
-    network, told = subject.built().eval(), []
+    network, found = subject.built().eval(), []
     with torch.inference_mode():
         for size in subject.sizes_px:
             patches = subject.patches(size)
@@ -186,8 +186,8 @@ def _heads_have_the_patches_size(subject: Subject) -> str:
                 if head.shape != (PATCHES, 1, size, size):
                     raise Broken(f"{tuple(head.shape)} for {PATCHES} patches of {size} px, not (N, 1, H, W)")
             last = raw if isinstance(raw, Tensor) else raw[-1]
-            told.append(f"{len(network(patches))} of {last.shape[-1]} px from {size} px")
-    return "; ".join(told)
+            found.append(f"{len(network(patches))} of {last.shape[-1]} px from {size} px")
+    return "; ".join(found)
 
 
 def _gradients_reach_every_parameter(subject: Subject) -> str:
@@ -255,7 +255,7 @@ def _stays_finite(subject: Subject) -> str:
 @torch.inference_mode()
 def _is_kept_by_a_member(subject: Subject) -> str:
     network = subject.built(seed=7)
-    network.train()(subject.patches())  # moves what is remembered of the features, if anything is
+    network.train()(subject.patches())  # updates running statistics of the features, if there are any
     with tempfile.TemporaryDirectory() as folder:
         save_member(Path(folder), network, _card(subject))
         loaded, _ = load_member(Path(folder))
@@ -313,9 +313,9 @@ CHECKS: dict[str, Callable[[Subject], str]] = {
     "a patch does not see the others": _does_not_mix_patches,
     "logits stay finite": _stays_finite,
     "a member holds all of it": _is_kept_by_a_member,
-    # These are told; whatever they find is right.
+    # These only inform; whatever they find is right.
     "in training": _repeats_itself_in_training,
     "in cohorts": _joins_cohorts,
     "parameters": _is_counted,
 }
-"""What is checked, in this order."""
+"""The checks, in their order."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from glsweep import __version__
-from glsweep.config.bands import check_option
+from glsweep.config.bands import check_bands
 from glsweep.errors import ConfigError, DataError
 from glsweep.files import check_output_file
 from glsweep.scenes.double_difference import DoubleDifference, kept_strength, open_difference
@@ -152,8 +152,8 @@ def take_difference(
     DataError
         When a raster cannot be used, the two share no data, or their dates are not known.
     """
-    check_option(bands)
-    check_option(bands_of_second, "--bands-b")
+    check_bands(bands)
+    check_bands(bands_of_second, "--bands-b")
     for path in (first, second):
         if not path.is_file():
             raise DataError(f"{path}: there is no such file; name two interferograms")

@@ -1,4 +1,4 @@
-"""The members in MLflow's model registry, and which of them is the champion of its kind."""
+"""Registers members in MLflow's model registry, and decides which is the champion of its stratum."""
 
 import hashlib
 import math
@@ -20,7 +20,7 @@ from glsweep.study import Study
 from glsweep.study.artifacts import read_artifact
 from glsweep.study.evaluation_artifacts import NetworkRow, StudyTable
 from glsweep.tracking.address import Tags
-from glsweep.tracking.registry import Registry
+from glsweep.tracking.registry import ModelRegistry
 from glsweep.tracking.tracker import Tracker, track_members
 from glsweep.training.memory import predict_patches, truth_of
 
@@ -31,12 +31,12 @@ SAME = 1e-3
 
 
 class _MisfitError(GlsweepError):
-    """A champion that cannot be judged on this study's patches."""
+    """A champion that cannot be scored on this study's patches."""
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A member's version in the registry.
+    """A member's version in MLflow's model registry.
 
     Attributes
     ----------
@@ -46,27 +46,27 @@ class Registered:
         Of the version.
     is_champion : bool
         Whether it holds the alias `champion`.
-    why : str
-        A clause for people.
+    reason : str
+        A clause that says why, or why not.
     """
 
     model: str
     number: str
     is_champion: bool
-    why: str
+    reason: str
 
 
 def register_members(study: Study) -> dict[str, Registered]:
-    """Make each evaluated member a version of `glsweep-<architecture>-<patch size>`, once.
+    """Register each evaluated member, once, as a version of `glsweep-<architecture>-<patch size>`.
 
     The alias `champion` goes to a member when there is no champion, or when it beats the champion
-    on the relaxed F1 over this study's test patches, each at its own threshold. It goes to none that
-    does not beat what needs no training on these patches, see `glsweep.metrics.counts`.
+    on the relaxed F1 over this study's test patches, each at its own threshold. A member that does
+    not beat the trivial baselines on these patches never gets it, see `glsweep.metrics.counts`.
 
     Returns
     -------
     dict
-        From a stratum's key.
+        By stratum key.
 
     Raises
     ------
@@ -85,9 +85,9 @@ def register_members(study: Study) -> dict[str, Registered]:
 def _register(
     study: Study, tracker: Tracker, stratum: Stratum, row: NetworkRow, table: StudyTable
 ) -> Registered:
-    registry, folder = Registry(tracker.store, f"glsweep-{stratum.key}"), study.member(stratum)
+    registry, folder = ModelRegistry(tracker.store, f"glsweep-{stratum.key}"), study.member(stratum)
     test = open_patches(study, stratum.patch_size_px).arrays("test")
-    content = _content(folder)
+    content = _content_hash(folder)
     version = registry.find(content)
     if version is None:
         version = registry.add(
@@ -97,21 +97,21 @@ def _register(
             run_id=str(tracker.member_run_id(stratum.key)),
             tags={"study_id": study.id, **_tags(load_card_of(folder), row)},
         )
-    present = registry.champion()
-    if present == version:
-        return Registered(registry.model, version, is_champion=True, why="is the champion")
-    fault = _worthless(row, best_trivial(table, stratum.patch_size_px))
+    champion = registry.champion()
+    if champion == version:
+        return Registered(registry.model, version, is_champion=True, reason="is the champion")
+    fault = _fault_against_trivial(row, best_trivial(table, stratum.patch_size_px))
     is_better, why = not fault, fault or "is the first"
-    if is_better and present is not None:
-        is_better, why = _compare(study, registry, present, test, row.relaxed_f1)
+    if is_better and champion is not None:
+        is_better, why = _compare(study, registry, champion, test, row.relaxed_f1)
     if is_better:
-        registry.crown(version)
-    registry.note(version, {"verdict": why})
+        registry.make_champion(version)
+    registry.add_tags(version, {"verdict": why})
     return Registered(registry.model, version, is_better, why)
 
 
-def _worthless(row: NetworkRow, trivial: TrivialBaseline | None) -> str:
-    """Return why a member is worth no alias, whoever else there is; nothing where it is worth one."""
+def _fault_against_trivial(row: NetworkRow, trivial: TrivialBaseline | None) -> str:
+    """Return why a member cannot be champion at all; empty if it beats the trivial baselines."""
     if is_better_than_trivial(row, trivial):
         return ""
     if not row.patches_with_line or trivial is None:
@@ -123,11 +123,11 @@ def _worthless(row: NetworkRow, trivial: TrivialBaseline | None) -> str:
 
 
 def _compare(
-    study: Study, registry: Registry, champion: str, test: PatchArrays, own: float
+    study: Study, registry: ModelRegistry, champion: str, test: PatchArrays, own: float
 ) -> tuple[bool, str]:
-    """Say whether a relaxed F1 beats that of the champion on the same patches, and why."""
+    """Return whether a relaxed F1 beats that of the champion on the same patches, and why."""
     try:
-        with registry.member_of(champion) as folder:
+        with registry.downloaded_member(champion) as folder:
             theirs = _relaxed_f1(study, folder, test)
     except _MisfitError as error:
         return False, f"was not compared with version {champion}, which {error}"
@@ -169,13 +169,13 @@ def _tags(card: ModelCard, row: NetworkRow) -> Tags:
     }
 
 
-def _content(folder: Path) -> str:
+def _content_hash(folder: Path) -> str:
     """Return a hash of the weights and the card."""
     return hashlib.sha256((folder / WEIGHTS).read_bytes() + (folder / CARD).read_bytes()).hexdigest()
 
 
 def _example(test: PatchArrays) -> npt.NDArray[np.float32]:
-    """Cut small windows out of the first test patches, (2, 2, 32, 32) at most, as an example of input."""
+    """Return small windows of the first test patches, (2, 2, 32, 32) at most, as an example of the input."""
     size_px = min(EXAMPLE_SIZE_PX, test.image.shape[-1])
     start = (test.image.shape[-1] - size_px) // 2
     window = slice(start, start + size_px)

@@ -1,8 +1,8 @@
-"""What a search space may name: something built in by its name, something of the user's by its import path.
+"""Finds what a search space names: built-in things by name, the user's own by import path.
 
 There are five kinds: architectures, losses, augmentations, samplers and stopping rules. All are called in
-one way: of what `offers` lists a callable is given, by name, what its signature takes; whatever else its
-signature takes are its own parameters, which a search space may set.
+the same way: a callable gets, by name, those of the arguments in `offers` that its signature takes; the
+other parameters of its signature are its own, which a search space may set.
 
 A built-in is added by one line below. Nothing is imported until it is loaded, so that configuration can be
 read without torch.
@@ -30,9 +30,9 @@ _LONGEST_CAUSE = 200
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """Where something built in is imported from, and what people call it.
+    """Where something built in is imported from, and its title.
 
-    `defaults` are parameters of a trial that a search space may leave out beside it.
+    `defaults` are parameters of a trial that a search space may leave out with it.
     """
 
     path: str
@@ -51,9 +51,9 @@ class Registry(Generic[T]):
     built_in : mapping of str to BuiltIn
         By name, in the order in which they are shown.
     offers : frozenset of str
-        What glsweep passes, by name, to a callable that takes it.
+        Arguments that glsweep passes, by name, to a callable that takes them.
     needs : tuple of str
-        What of it every callable must take.
+        Those of them that every callable must take.
     """
 
     kind: str
@@ -62,7 +62,7 @@ class Registry(Generic[T]):
     needs: tuple[str, ...] = ()
 
     def fault_in(self, name: object) -> str | None:
-        """Return what is wrong with a name as it is written, None where nothing is; imports nothing."""
+        """Return what is wrong with a name, None if nothing is; nothing is imported."""
         if isinstance(name, str) and (name in self.built_in or _IMPORT_PATH.fullmatch(name)):
             return None
         *others, last = map(repr, self.built_in)
@@ -71,7 +71,7 @@ class Registry(Generic[T]):
         return f"Input should be {known}{importable}"
 
     def load(self, name: str) -> T:
-        """Return what a name stands for; a user's is looked for on sys.path and in the current folder.
+        """Return the object of a name; a user's own is searched on sys.path and in the current folder.
 
         Raises
         ------
@@ -79,28 +79,29 @@ class Registry(Generic[T]):
             When the name is unknown, or cannot be imported and called.
         """
         if self.fault_in(name) is not None:
-            known = ", ".join(self.built_in)
+            known_names = ", ".join(self.built_in)
             raise ConfigError(
-                f"{self.kind}: {name!r} is unknown; known here: {known}, or package.module:Name for your own"
+                f"{self.kind}: {name!r} is unknown; known here: {known_names}, "
+                "or package.module:Name for your own"
             )
-        of = self.built_in.get(name)
-        found: T = _imported(of.path if of else name, self.kind)
+        known = self.built_in.get(name)
+        found: T = _imported(known.path if known else name, self.kind)
         return found
 
     def title(self, name: str) -> str:
-        """Return what people call it: a user's by the name of the object."""
-        of = self.built_in.get(name)
-        return of.title if of and of.title else object_name(name)
+        """Return the title of a name; of a user's own the name of the object."""
+        known = self.built_in.get(name)
+        return known.title if known and known.title else object_name(name)
 
     def rank(self, name: str | None) -> tuple[int, str]:
-        """Return what names are sorted by: none, then the built-in ones in their order, then users'."""
+        """Return a key that sorts None first, then built-in names in their order, then users' own."""
         if name is None:
             return -1, ""
         known = list(self.built_in)
         return (known.index(name), "") if name in known else (len(known), name)
 
     def takes(self, name: str, parameter: str) -> bool:
-        """Whether what a name stands for takes a parameter.
+        """Whether the object of a name takes a parameter.
 
         Raises
         ------
@@ -111,26 +112,26 @@ class Registry(Generic[T]):
         return takes_any or parameter in named
 
     def check_own(self, name: str, given: Collection[str]) -> None:
-        """Make sure that it takes the own parameters that are given, and lacks none.
+        """Make sure that the object takes the own parameters that are given, and lacks none.
 
         Raises
         ------
         ConfigError
-            When it cannot be imported, takes another, or one without a default is not given.
+            When it cannot be imported, does not take one of them, or lacks one without a default.
         """
         named, takes_any = self._signature(name)
         own = {key: parameter for key, parameter in named.items() if key not in self.offers}
-        called = object_name(name)
+        title = object_name(name)
         for key in given:
             if key not in own and not takes_any:
                 known = f"it takes {', '.join(own)}" if own else "it takes none of its own"
-                raise ConfigError(f"{called}.{key}: {called} takes no {key}; {known}")
+                raise ConfigError(f"{title}.{key}: {title} takes no {key}; {known}")
         for key, parameter in own.items():
             if key not in given and parameter.default is inspect.Parameter.empty:
-                raise ConfigError(f"{called}.{key}: {name} needs it; add it to `dimensions` or `fixed`")
+                raise ConfigError(f"{title}.{key}: {name} needs it; add it to `dimensions` or `fixed`")
 
     def bind(self, name: str, own: Mapping[str, Any]) -> Callable[..., Any]:
-        """Return it as glsweep calls it: by name, with whatever of `offers` it does not take left out.
+        """Return the object with its own parameters set; it gets only the `offers` that it takes.
 
         Raises
         ------
@@ -144,8 +145,8 @@ class Registry(Generic[T]):
     def _signature(self, name: str) -> tuple[dict[str, inspect.Parameter], bool]:
         """Return the parameters that may be passed by name, and whether any other may be too.
 
-        What is needed must be named: a card or a space that somebody hands over can then not have just any
-        function called, such as one that runs a shell.
+        Needed parameters must be named, so that a space from somebody else cannot call any function, such as
+        one that runs a shell.
         """
         try:
             parameters = inspect.signature(self.load(name)).parameters
@@ -160,11 +161,11 @@ class Registry(Generic[T]):
                     f"{self.kind}: {name} takes no parameter called {need}, and glsweep passes everything by "
                     f"name; it must take {', '.join(self.needs)}"
                 )
-        return named, any(of.kind is inspect.Parameter.VAR_KEYWORD for of in parameters.values())
+        return named, any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
 
 
 def is_imported(name: str) -> bool:
-    """Whether a name is an import path, of something that the user brings along."""
+    """Whether a name is an import path, of something of the user's own."""
     return ":" in name
 
 
@@ -174,9 +175,9 @@ def object_name(name: str) -> str:
 
 
 def files_of(names: Iterable[str]) -> list[Path]:
-    """Return the files and package folders that import paths need and that no installation holds.
+    """Return the files and package folders that import paths need and that are not installed.
 
-    These are their top-level modules, and whatever else was imported from beside them.
+    These are their top-level modules, and whatever else was imported from the same folders.
 
     Raises
     ------
@@ -212,7 +213,7 @@ def _imported(path: str, kind: str) -> Any:
     module_name, _, attribute = path.partition(":")
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)  # as `python -m` has it, for every other way to start too
+        sys.path.append(here)  # as with `python -m`, however glsweep was started
     try:
         module = import_module(module_name)
     except ModuleNotFoundError as error:
@@ -226,7 +227,9 @@ def _imported(path: str, kind: str) -> Any:
         raise ConfigError(_fails(path, kind, error)) from error
     found = getattr(module, attribute, None)
     if found is None:
-        own = [key for key, of in vars(module).items() if getattr(of, "__module__", None) == module_name]
+        own = [
+            key for key, value in vars(module).items() if getattr(value, "__module__", None) == module_name
+        ]
         known = ", ".join(own) or "nothing of its own"
         raise ConfigError(f"{kind}: {path}: {module.__file__} has no {attribute}; it has {_short(known)}")
     if not callable(found):

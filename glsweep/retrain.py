@@ -1,4 +1,4 @@
-"""The stages `retrain` and `calibrate`: each stratum's winner is trained in full and gets its threshold."""
+"""The stages `retrain` and `calibrate`: each winner is trained in full and gets its threshold."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -35,10 +35,10 @@ from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.engine import Job, run_trials, split_arrays
 from glsweep.sweep.outcomes import (
     Failures,
-    changes_in_full,
-    changes_in_words,
+    changes_in_full_training,
+    describe_changes,
     failure_in_retraining,
-    kept_apart,
+    recorded_failure,
     surviving_strata,
 )
 from glsweep.sweep.overview import SweepTerms
@@ -55,15 +55,15 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
     """Train every winner in full and write its folder under `members/`; return a summary.
 
     Members run through the engine of the sweep, on the same cluster, and continue where they were
-    cut off. One that fails stands under `failed` in the summary, and is tried again whenever the stage
-    is run again.
+    interrupted. One that fails is listed under `failed` in the summary, and is tried again whenever the
+    stage is run again.
     """
     won = read_artifact(study.winners_json, Winners).by_stratum
     checkpoints = CheckpointStore(study.checkpoints(storage, "members"))
     members = plan_members(study, won, checkpoints)
     job = retraining_job(study, members, checkpoints)
-    changed = {m.stratum.title: changes_in_full(won[m.stratum.key], m.parameters) for m in members}
-    for text in changes_in_words(changed):
+    changes = {m.stratum.title: changes_in_full_training(won[m.stratum.key], m.parameters) for m in members}
+    for text in describe_changes(changes):
         console.print(f"  trained in full with {text}", highlight=False, markup=False)
     terms = SweepTerms.of_retraining(job.plan.strata, study.config.space)
     table = ConsoleListener(console, terms, title="Retraining of the winners")
@@ -81,7 +81,7 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
 
 
 def retraining_job(study: Study, members: Sequence[PlannedTrial], checkpoints: CheckpointStore) -> Job:
-    """Return the full training of members, by the study's settings of retraining."""
+    """Return the job that trains members in full, by the study's settings of retraining."""
     settings = study.config.space.retraining
     return Job(
         plan=ListedPlan(members),
@@ -103,28 +103,28 @@ def retraining_job(study: Study, members: Sequence[PlannedTrial], checkpoints: C
 
 
 def plan_members(study: Study, won: Mapping[str, Winner], checkpoints: CheckpointStore) -> list[PlannedTrial]:
-    """Return a trial for each winner: those that stand as the ledger counts them, then all others.
+    """Return a trial for each winner: first those that the ledger keeps, in its order, then all others.
 
-    Members that failed, those of other winners or settings, and those of which neither folder nor
-    checkpoint can be read any more, are struck from the ledger: they are trained anew.
+    Members that failed, belong to other winners or settings, or have neither a readable folder nor a
+    checkpoint any more, are removed from the ledger and trained again.
     """
     members = {key: plan_member(study, index, key, won[key]) for index, key in enumerate(sorted(won))}
     by_id = {member.trial_id: member for member in members.values()}
     ledger = Ledger(study.members_ledger_jsonl)
     begun = read_records(ledger.path).trials
-    standing = [
+    usable = [
         trial_id
         for trial_id, record in begun.items()
-        if trial_id in by_id and _stands(study, record, checkpoints)
+        if trial_id in by_id and _is_usable(study, record, checkpoints)
     ]
-    if len(standing) < len(begun):
-        ledger.keep(standing)
-    order = [*standing, *(trial_id for trial_id in by_id if trial_id not in standing)]
+    if len(usable) < len(begun):
+        ledger.keep(usable)
+    order = [*usable, *(trial_id for trial_id in by_id if trial_id not in usable)]
     return [by_id[trial_id].model_copy(update={"index": n}) for n, trial_id in enumerate(order)]
 
 
-def _stands(study: Study, record: TrialRecord, checkpoints: CheckpointStore) -> bool:
-    """Whether an earlier run's member is worth something: it may go on, or it is there."""
+def _is_usable(study: Study, record: TrialRecord, checkpoints: CheckpointStore) -> bool:
+    """Whether an earlier run's member can go on, or is complete."""
     if record.outcome != "completed":
         return record.outcome is None
     with checkpoints.newest(record.trial.trial_id) as checkpoint:
@@ -140,11 +140,11 @@ def _stands(study: Study, record: TrialRecord, checkpoints: CheckpointStore) -> 
 def plan_member(study: Study, index: int, key: str, winner: Winner) -> PlannedTrial:
     """Return the winner's configuration and seed, with the optimiser's settings of full training.
 
-    Its identifier changes with everything that decides what it becomes, so that a member of before an
-    extension is kept where nothing of that has changed.
+    Its identifier changes with everything that decides its result, so that a member is kept when a study
+    is extended and none of that changes.
     """
     settings = study.config.space.retraining
-    parameters = winner.parameters.model_copy(update=settings.of_the_trial)
+    parameters = winner.parameters.model_copy(update=settings.trial_overrides)
     decisive = (settings, study.config.space.search.tolerance_m, parameters, winner.seed)
     fingerprint = hashlib.sha256(repr(decisive).encode()).hexdigest()[:8]
     return PlannedTrial(
@@ -161,13 +161,13 @@ def write_members(
 ) -> Failures:
     """Write the folder of each member that has a checkpoint; return those that failed.
 
-    One that has none any more was written by an earlier run, and stays as it is.
+    A member without a checkpoint was written by an earlier run, and stays as it is.
     """
     failed: Failures = {}
     for member in members:
         key, record = member.stratum.key, records.trials[member.trial_id]
         if record.outcome == "failed":
-            # What an earlier winner became must not be taken for this one.
+            # The member of an earlier winner must not be taken for this one.
             (study.member(member.stratum) / CARD).unlink(missing_ok=True)
             failed[key] = failure_in_retraining(study, record)
             continue
@@ -201,35 +201,36 @@ def _write_member(
         seed=member.seed,
         trial_id=winner.trial_id,
         parameters=values | own,
-        changed_since_trial=changes_in_full(winner, parameters),
+        changed_since_trial=changes_in_full_training(winner, parameters),
         best_epoch=progress.best_epoch,
         figures=record.epochs[progress.best_epoch],
         glsweep_version=__version__,
     )
     history = pd.DataFrame([{"epoch": epoch, **record.epochs[epoch]} for epoch in sorted(record.epochs)])
-    with replacing(folder / "history.csv") as beside:
-        history.to_csv(beside, index=False)
+    with replacing(folder / "history.csv") as temporary:
+        history.to_csv(temporary, index=False)
     save_member(folder, network, card)
 
 
-# --- The stage `calibrate`: on validation, the probability from which a pixel is line, and how far
-#     lines err
+# --- The stage `calibrate`
 
 
 def calibrate(study: Study) -> CalibrateSummary:
     """Choose every member's threshold, learn its lines' uncertainty, and write both into its card.
 
-    Thresholds are written into `calibration.json` too. Members that have none stand under `failed` in the
-    summary.
+    Thresholds are also written into `calibration.json`. Members that fail are listed under `failed` in
+    the summary.
     """
     scenes = split_scenes(study, "val")
     curves: dict[str, ThresholdCurve] = {}
     failed: Failures = {}
     for key in surviving_strata(study, read_artifact(study.winners_json, Winners).by_stratum):
-        with kept_apart(failed, study, "calibrate", key):
+        with recorded_failure(failed, study, "calibrate", key):
             curves[key] = _calibrated(study, Stratum.parse(key), scenes)
     write_artifact(study.calibration_json, ThresholdCurves(by_stratum=curves))
-    chosen = {k: ChosenThreshold(tau=one.tau, on_grid_edge=one.on_grid_edge) for k, one in curves.items()}
+    chosen = {
+        k: ChosenThreshold(tau=curve.tau, on_grid_edge=curve.on_grid_edge) for k, curve in curves.items()
+    }
     return CalibrateSummary(chosen=chosen, failed=dict(sorted(failed.items())))
 
 

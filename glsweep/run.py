@@ -1,6 +1,6 @@
 """The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`.
 
-To add one, write a function whose parameters are its options and whose first line of docstring is
+To add a command, write a function whose parameters are its options and whose first line of docstring is
 its help, and enter it in `COMMANDS`.
 """
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from glsweep.nets.published import PublishedWeights
 
 
-# --- The commands that are not stages; heavy imports wait inside them
+# --- The commands that are not stages
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
     "predict": predict,
@@ -53,7 +53,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
 }
 
 
-# --- The command line: `python -m glsweep.run [STAGE] [--data ...] [--space ...] [--study ...]`
+# --- The stages as commands
 
 _Path = Path | None
 _Paths = tuple[Path, ...]
@@ -203,24 +203,24 @@ def _run(stages: Sequence[Stage], options: Options) -> int:
 
 
 def _open(options: Options, first: Stage, stack: ExitStack, console: Console) -> tuple[Study, Plan]:
-    """Find, make or extend the study, and hold it for as long as `stack` lasts.
+    """Open, create or extend the study, and lock it for as long as `stack` lasts.
 
-    Everything that can be wrong is found before anything is written.
+    All checks are made before anything is written.
     """
-    known = open_study(options.study) if options.study is not None and is_study(options.study) else None
-    source = options.space or (known.config_yaml if known else DEMO_SPACE)
-    card = _card(options, known)
-    if known is None or options.space is not None:
+    existing = open_study(options.study) if options.study is not None and is_study(options.study) else None
+    source = options.space or (existing.config_yaml if existing else DEMO_SPACE)
+    card = _requested_card(options, existing)
+    if existing is None or options.space is not None:
         space, start = _with_start(load_space(source), source)
     else:
-        space, start = known.config.space, []
+        space, start = existing.config.space, []
     name = card.name if card.name == space.name else f"{card.name}-{space.name}"
     directory = options.study or Path("studies") / name
-    if known is None and is_study(directory):
-        known = open_study(directory)
-    own_seed = known.config.seed if known else 0
+    if existing is None and is_study(directory):
+        existing = open_study(directory)
+    own_seed = existing.config.seed if existing else 0
     seed = own_seed if options.seed is None else options.seed
-    asked = StudyConfig(name=directory.resolve().name, seed=seed, card=card, space=space)
+    requested = StudyConfig(name=directory.resolve().name, seed=seed, card=card, space=space)
     plan = make_plan(space, seed=seed, source=source)
     if space.imported:
         from glsweep.sweep.imported import check_imported
@@ -230,26 +230,26 @@ def _open(options: Options, first: Stage, stack: ExitStack, console: Console) ->
         from glsweep.training.state import check_start, keep_start
 
         check_start(space, plan, source)
-    study = _make(directory, asked, plan, first) if known is None else known
+    study = _create(directory, requested, plan, first) if existing is None else existing
     stack.enter_context(locked(study))
-    if known is not None:
-        study, plan = _extend(known, asked, source, console)
+    if existing is not None:
+        study, plan = _extend(existing, requested, source, console)
     if start:
         keep_start(study, start)
     return study, plan
 
 
-def _card(options: Options, known: Study | None) -> DataCard:
-    """Return the data that are asked for: those of the study that is there, unless others are named."""
-    if known is None or options.data:
+def _requested_card(options: Options, existing: Study | None) -> DataCard:
+    """Return the requested data: those of the existing study, unless others are named."""
+    if existing is None or options.data:
         return load_data(options.data or (DEMO_CARD,), options.test_data, root=options.root)
-    card = known.config.card
+    card = existing.config.card
     if options.root is not None:
         card = with_root(card, options.root)
     return join_test_data(card, options.test_data) if options.test_data else card
 
 
-def _make(directory: Path, config: StudyConfig, plan: Plan, first: Stage) -> Study:
+def _create(directory: Path, config: StudyConfig, plan: Plan, first: Stage) -> Study:
     from glsweep.patches.prepare import check_data
 
     check_output_folder("--study", directory)
@@ -258,27 +258,27 @@ def _make(directory: Path, config: StudyConfig, plan: Plan, first: Stage) -> Stu
     return create_study(directory, config)
 
 
-def _extend(study: Study, asked: StudyConfig, source: Path, console: Console) -> tuple[Study, Plan]:
-    """Make the study what is asked for, and tell how it differs from what it was."""
+def _extend(study: Study, requested: StudyConfig, source: Path, console: Console) -> tuple[Study, Plan]:
+    """Change the study to the requested configuration, and print what changes."""
     from glsweep.patches.prepare import check_data, check_extended_data
     from glsweep.patches.store import missing_sizes
     from glsweep.sweep.records import read_records
 
-    changes = check_extension(study, asked)
-    extended = study.extended(asked)
+    changes = check_extension(study, requested)
+    extended = study.extended(requested)
     begun = read_records(study.ledger_jsonl).configurations
-    plan = make_plan(extended.config.space, seed=asked.seed, source=source, begun=begun)
+    plan = make_plan(extended.config.space, seed=requested.seed, source=source, begun=begun)
     sizes_px = patch_sizes_px(plan.strata)
-    is_cut_again = any("prepare" in change.stale for change in changes)
-    if study.has_begun and (is_cut_again or missing_sizes(study, sizes_px)):
+    is_prepared_again = any("prepare" in change.stale for change in changes)
+    if study.has_begun and (is_prepared_again or missing_sizes(study, sizes_px)):
         check_extended_data(extended, sizes_px)
-    elif is_cut_again:
+    elif is_prepared_again:
         check_data(extended, sizes_px)
     again = [stage for stage in STAGES if study.is_done(stage) and any(stage in c.stale for c in changes)]
-    extend_study(study, asked)
-    kept = [f"{change.key} stays {change.was}" for change in changes_between(extended.config, asked)]
-    told = [*map(str, changes), *(f"{text}: a study only grows" for text in kept)]
-    for text in told:
+    extend_study(study, requested)
+    kept = [f"{change.key} stays {change.was}" for change in changes_between(extended.config, requested)]
+    lines = [*map(str, changes), *(f"{text}: a study only grows" for text in kept)]
+    for text in lines:
         console.print(Text(text, style="yellow"), soft_wrap=True)
     if again:
         console.print(Text(f"to be run again: {', '.join(again)}", style="yellow"), soft_wrap=True)
@@ -286,7 +286,7 @@ def _extend(study: Study, asked: StudyConfig, source: Path, console: Console) ->
 
 
 def _with_start(space: SearchSpace, source: Path) -> "tuple[SearchSpace, list[PublishedWeights]]":
-    """Read the weights to begin with, if there are any: only then is torch needed here."""
+    """Read the weights to begin with, if there are any; only then is torch imported here."""
     if not space.start:
         return space, []
     from glsweep.training.state import read_start
@@ -295,7 +295,7 @@ def _with_start(space: SearchSpace, source: Path) -> "tuple[SearchSpace, list[Pu
 
 
 def _check_is_first(stage: Stage, directory: Path) -> None:
-    """Make sure that no study is made for a stage that cannot start it."""
+    """Make sure that no study is created for a stage that cannot begin it."""
     if stage != STAGES[0]:
         raise StudyError(
             f"{directory}: is not a study yet, and stage `{stage}` cannot begin one; "
@@ -304,7 +304,7 @@ def _check_is_first(stage: Stage, directory: Path) -> None:
 
 
 def run_and_exit() -> NoReturn:
-    """Run what the shell asks for, and leave with its exit code, which no further signal changes."""
+    """Run the command and exit with its code, which no further signal changes."""
     exit_code = main()
     ignore_further_signals()
     sys.exit(exit_code)

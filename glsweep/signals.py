@@ -1,4 +1,4 @@
-"""How a command ends when it is asked to: by Ctrl-C, a polite kill, or a terminal that is closed."""
+"""How a command ends on a signal: Ctrl-C, SIGTERM, or a terminal that is closed."""
 
 import os
 import signal
@@ -13,18 +13,18 @@ from typing import Any
 REPLACED_BY_RAY = (signal.SIGINT, signal.SIGTERM)
 # Clusters send the first before they take a machine away, a closed terminal sends the second.
 LIKE_CTRL_C = (signal.SIGTERM, signal.SIGHUP)
-HEARD_AGAIN_AFTER_S = 0.05
+RESEND_AFTER_S = 0.05
 
 
 @dataclass
 class Ending:
-    """What ended a command, as far as a signal did."""
+    """The signal that ended a command, if one did."""
 
     number: int = signal.SIGINT
 
     @property
     def exit_code(self) -> int:
-        """What a shell calls it: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
+        """The exit code as shells set it: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
         return 128 + self.number
 
 
@@ -37,7 +37,7 @@ def ending_in_order() -> Iterator[Ending]:
     Yields
     ------
     Ending
-        Says afterwards which signal it was.
+        Holds the signal afterwards.
     """
     ending = Ending()
     if not _is_main_thread():
@@ -48,37 +48,37 @@ def ending_in_order() -> Iterator[Ending]:
     def end(number: int, frame: FrameType | None) -> None:
         ending.number = number
         _leave_closed(terminals)
-        # While Tune runs it has a handler of its own, which stops the trials first.
+        # While Tune runs, its own handler stops the trials first.
         handler = signal.getsignal(signal.SIGINT)
         if not callable(handler):
-            # Shells have their background jobs ignore Ctrl-C.
+            # In background jobs of a shell Ctrl-C is ignored.
             raise KeyboardInterrupt
         handler(signal.SIGINT, frame)
 
     kept = {number: signal.getsignal(number) for number in LIKE_CTRL_C}
-    heard = [number for number, handler in kept.items() if handler is not signal.SIG_IGN]
-    for number in heard:
+    handled = [number for number, handler in kept.items() if handler is not signal.SIG_IGN]
+    for number in handled:
         signal.signal(number, end)
     try:
         yield ending
     finally:
-        for number in heard:
+        for number in handled:
             signal.signal(number, kept[number])
 
 
 def ignore_further_signals() -> None:
-    """Python takes a moment to end, in which another signal would change the exit code."""
+    """Ignore signals while Python ends, which would otherwise change the exit code."""
     for number in (signal.SIGINT, *LIKE_CTRL_C):
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
 def kept_handlers() -> Iterator[None]:
-    """Give the handlers of signals back at the end of this block, within which no Ctrl-C is lost.
+    """Restore the signal handlers at the end of this block, within which no Ctrl-C is lost.
 
-    Ray and Tune put their own in place and leave them there, after which the first Ctrl-C in a
-    later stage would do nothing. One that meets a `__del__`, of which Ray has slow ones, would be
-    printed with a traceback and forgotten: it is sent anew.
+    Ray and Tune install their own and leave them, so that the first Ctrl-C in a later stage would do
+    nothing. One that arrives during a `__del__`, of which Ray has slow ones, would be printed with a
+    traceback and lost: it is sent again.
     """
     if not _is_main_thread():
         yield
@@ -86,15 +86,15 @@ def kept_handlers() -> Iterator[None]:
     kept = {number: signal.getsignal(number) for number in REPLACED_BY_RAY}
     hook = sys.unraisablehook
 
-    def hear(met: Any) -> None:
-        if isinstance(met.exc_value, KeyboardInterrupt):
+    def resend_interrupt(unraisable: Any) -> None:
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
             ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
             number = signal.SIGTERM if ignored else signal.SIGINT
-            threading.Timer(HEARD_AGAIN_AFTER_S, signal.raise_signal, [number]).start()
+            threading.Timer(RESEND_AFTER_S, signal.raise_signal, [number]).start()
         else:
-            hook(met)
+            hook(unraisable)
 
-    sys.unraisablehook = hear
+    sys.unraisablehook = resend_interrupt
     try:
         yield
     finally:
@@ -108,8 +108,8 @@ def signals_for_this_process_alone() -> Iterator[None]:
     """Keep SIGTERM and SIGHUP from the processes that are started in this block.
 
     A terminal that is closed, a batch system and systemd send them to all of a command's processes
-    at once, and while this one ends its sweep it needs the others. What arrives here within the
-    block is heard at its end.
+    at once, and this one needs the others to end its sweep. What arrives within the block
+    is handled at its end.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, LIKE_CTRL_C)
     try:
@@ -123,7 +123,7 @@ def _is_main_thread() -> bool:
 
 
 def _leave_closed(terminals: list[int]) -> None:
-    """Send what is still printed nowhere where the terminal is gone: it would be an error."""
+    """Discard output to a terminal that is gone, which would be an error."""
     for stream in terminals:
         if not os.isatty(stream):
             nowhere = os.open(os.devnull, os.O_WRONLY)

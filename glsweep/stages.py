@@ -1,4 +1,4 @@
-"""The stages of a study, in their order; a finished one is passed over."""
+"""The stages of a study, run in their order; a complete one is skipped."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -13,12 +13,12 @@ from glsweep.study.configuration import STAGES, Stage
 from glsweep.sweep.outcomes import check_some_survive, read_failures
 
 TRIED_AGAIN: tuple[Stage, ...] = ("retrain", "calibrate", "evaluate")
-"""Stages in which another try may help. What failed in the sweep, others have been judged by."""
+"""Stages in which another try may help. In the sweep others were compared with what failed."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage may use besides the study: its plan, a cluster with its storage, and the console."""
+    """What a stage gets besides the study: the plan, a cluster and its storage, and the console."""
 
     plan: Plan
     address: str | None
@@ -27,10 +27,10 @@ class Context:
 
 
 def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
-    """Run those of `stages` that are not finished, and record each as it ends.
+    """Run those of `stages` that are not complete, and record each as it ends.
 
-    A stratum that fails in one of them is left out of those that follow. A stage that is asked for by its
-    own name alone tries again what failed in it, or after it.
+    A stratum that fails in one of them is left out of those that follow. A single stage that is requested
+    by name tries again what failed in it or after it.
 
     Raises
     ------
@@ -45,9 +45,9 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
             context.console.print(f"[dim]{stage:<10} done before ({wall_s:.0f} s)[/dim]")
             _check_some_survive(study, stage)
             continue
-        before = STAGES.index(stage)
-        if before:
-            study.record(STAGES[before - 1])
+        position = STAGES.index(stage)
+        if position:
+            study.record(STAGES[position - 1])
         context.console.print(f"[bold]{stage}[/bold]")
         start_s = time.perf_counter()
         summary = _RUNNERS[stage](study, context)
@@ -57,10 +57,10 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
 
 
 def _reopen(study: Study, stage: Stage) -> None:
-    """Forget that a stage is complete in which, or after which, members failed."""
-    since = STAGES[STAGES.index(stage) :]
-    if stage in TRIED_AGAIN and any(failure.stage in since for failure in read_failures(study).values()):
-        for later in reversed(since):
+    """Delete the records of a stage and those after it, if members failed in one of them."""
+    onwards = STAGES[STAGES.index(stage) :]
+    if stage in TRIED_AGAIN and any(failure.stage in onwards for failure in read_failures(study).values()):
+        for later in reversed(onwards):
             study.stage_record(later).unlink(missing_ok=True)
 
 
@@ -70,7 +70,7 @@ def _check_some_survive(study: Study, stage: Stage) -> None:
 
 
 def _lacks_patches(study: Study, context: Context) -> bool:
-    """Whether patches of a further size are to be cut, or some were deleted to save room."""
+    """Whether patches of a new size must be cut, or some were deleted to save space."""
     from glsweep.patches.store import missing_sizes
 
     return bool(missing_sizes(study, patch_sizes_px(context.plan.strata)))
@@ -139,12 +139,12 @@ def _report(study: Study, context: Context) -> StageSummary:
 
     summary = write_report(study)
     with carry_on_without_store(study, context.console):
-        # The trials too: the store may be another one than during the sweep, or made anew.
+        # The trials too: the store may not be the one of the sweep, or may have been recreated.
         track_study(study)
         for version in register_members(study).values():
             champion = "champion" if version.is_champion else "not champion"
             context.console.print(
-                f"  {version.model} version {version.number}: {champion}, {version.why}",
+                f"  {version.model} version {version.number}: {champion}, {version.reason}",
                 highlight=False,
             )
     return summary

@@ -26,7 +26,7 @@ NoDataOption = Annotated[
 
 
 def keep_ray_on_loopback(address: str | None) -> None:
-    """Let a Ray that is started on this machine listen on the loopback address alone, as on a laptop.
+    """Keep a Ray that is started on this machine to the loopback address, as on a laptop.
 
     Ray reads this when it is imported. At an `address` a cluster runs already.
     """

@@ -1,4 +1,4 @@
-"""Commands for before a study: `doctor`, `check`, `difference`, `import-weights`."""
+"""Commands for before a study: `doctor`, `check`, `contract`, `difference`, `import-weights`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -44,16 +44,16 @@ def doctor(
     from glsweep.doctor.examine import doctor as examine
     from glsweep.doctor.memory import requirements_of
 
-    asked = load_space(space)
-    if asked.imported:
+    search_space = load_space(space)
+    if search_space.imported:
         from glsweep.search import make_plan
         from glsweep.sweep.imported import check_imported
 
-        check_imported(asked, make_plan(asked, seed=0, source=space), space)
+        check_imported(search_space, make_plan(search_space, seed=0, source=space), space)
     return examine(
         cluster_yaml=cluster_yaml,
         address=address,
-        need=requirements_of(asked, space),
+        requirements=requirements_of(search_space, space),
         storage=storage,
         console=Console(),
     )
@@ -105,8 +105,8 @@ def check(
     print_check(findings, console)
     drawn = draw_sheet(findings, picture)
     if drawn:
-        told = f"contact sheet of {counted(drawn, 'scene')}: {picture}"
-        console.print(told, soft_wrap=True, highlight=False)
+        message = f"contact sheet of {counted(drawn, 'scene')}: {picture}"
+        console.print(message, soft_wrap=True, highlight=False)
     return 0 if findings.is_usable else 2
 
 
@@ -124,12 +124,12 @@ def contract(
     channels: Annotated[int, tyro.conf.arg(metavar="N")] = 2,
     debug: Debug = False,
 ) -> int:
-    """Put a network of your own through what training and prediction rely on; exit code 2 where it fails.
+    """Check that a network of your own does what training and prediction rely on; exit code 2 if not.
 
     Parameters
     ----------
     architecture
-        A class or function of a module here or on PYTHONPATH, or a built-in name.
+        A class or function in a module here or on PYTHONPATH, or a built-in name.
     parameters
         What it is made with, such as depth=3.
     sizes_px
@@ -253,5 +253,5 @@ def import_weights(
         wavelength_m=wavelength_m,
         channels=channels,
     )
-    told = f"{card.architecture} {card.patch_size_px}, sees {', '.join(card.channels)}, tau {card.tau:g}"
-    Console().print(f"{told}; written to {out}", highlight=False, soft_wrap=True)
+    summary = f"{card.architecture} {card.patch_size_px}, sees {', '.join(card.channels)}, tau {card.tau:g}"
+    Console().print(f"{summary}; written to {out}", highlight=False, soft_wrap=True)

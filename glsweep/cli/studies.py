@@ -47,7 +47,7 @@ def replay(
 
 
 def track(study: StudyFolder, /, debug: Debug = False) -> None:
-    """Send MLflow what it lacks of a study, such as after a time in which it did not answer."""
+    """Send MLflow what it lacks of a study, such as after it did not answer for a while."""
     from glsweep.register import register_members
     from glsweep.sweep.mirror import track_study
 
@@ -67,7 +67,7 @@ def report_elsewhere(study: Path, out: Path) -> None:
     Raises
     ------
     ConfigError
-        When the folder holds anything yet, or cannot be made.
+        When the folder is not empty, or cannot be made.
     StudyError
         When the study has not been evaluated.
     """

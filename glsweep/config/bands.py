@@ -1,4 +1,4 @@
-"""The words for a raster's bands: those a user writes, and those that names and units are made of."""
+"""What a raster's bands hold: as a user writes it, and as names and units say it."""
 
 import re
 from typing import Annotated, Literal, NamedTuple, get_args
@@ -29,20 +29,19 @@ STRENGTHS: tuple[Role, ...] = ("coherence", "magnitude", "intensity")
 
 SYNONYMS: dict[str, Role] = {"imag": "imaginary", "amplitude": "magnitude", "wrapped_phase": "phase"}
 PAIRS: dict[str, str] = {"real_imaginary": "real, imaginary", "phase_coherence": "phase, coherence"}
-LOOK = ("auto", "npz")
-"""By these a raster's own names and values say what its bands are."""
+FROM_RASTER = ("auto", "npz")
+"""With these the raster's own names and values decide what its bands are."""
 
 
 class BandTerm(NamedTuple):
-    """One band that is to be read: what it is, and which; either may be left to the raster.
+    """One band to be read: its role and its number or name; one of them may be left to the raster.
 
     Attributes
     ----------
     role : str or None
-        What it is; None to find out.
+        Its role; None to find out.
     band : int, str or None
-        Its number, from 1, or its name (a description or a variable's); None for the one whose turn
-        it is.
+        Its number, from 1, or its name (a description or a variable's); None for the next in order.
     """
 
     role: Role | None
@@ -50,7 +49,7 @@ class BandTerm(NamedTuple):
 
 
 def parse_bands(text: str) -> tuple[BandTerm, ...]:
-    """Return the bands that `text` names, none where a raster says itself what it holds.
+    """Return the bands that `text` names; none where the raster decides.
 
     Parameters
     ----------
@@ -63,7 +62,7 @@ def parse_bands(text: str) -> tuple[BandTerm, ...]:
     ValueError
         When a term is empty, a role is not known or named twice, or roles do not make an interferogram.
     """
-    if text.strip() in LOOK:
+    if text.strip() in FROM_RASTER:
         return ()
     spelt = PAIRS.get(text.strip(), text)
     terms = tuple(_term(part.strip(), text) for part in spelt.split(","))
@@ -106,7 +105,7 @@ def _checked(text: str) -> str:
     return text
 
 
-def check_option(text: str, option: str = "--bands") -> None:
+def check_bands(text: str, option: str = "--bands") -> None:
     """Make sure that an option of a command names bands.
 
     Raises
@@ -131,20 +130,19 @@ them, so that a value which nothing tags is measured.
 """
 
 
-# --- What a band's name and unit say that it is; a word counts as a whole word, not as letters within
-#     one
+# --- The role of a band by its name and unit; only whole words count
 
 OTHER = "other"
-"""Named as something that is no part of an interferogram."""
-Named = Role | Literal["other"]
+"""The role of a band that is no part of an interferogram."""
+NamedRole = Role | Literal["other"]
 
-# What makes a quantity of something else of a phase or a coherence: its error, its slope, a model of it.
+# With these words a phase or coherence becomes another quantity: its error, its slope, a model of it.
 DERIVED = {
     *("std", "stddev", "sigma", "variance", "var", "error", "err", "uncertainty", "gradient", "slope"),
     *("screen", "count", "quality", "offset", "offsets", "bias"),
 }
-# Each row is tried in turn, since names pile words up: a coherence's magnitude is a coherence.
-WORDS: tuple[tuple[Named, frozenset[str]], ...] = (
+# Rows are tried in turn, since names combine words: the magnitude of a coherence is a coherence.
+WORDS: tuple[tuple[NamedRole, frozenset[str]], ...] = (
     ("mask", frozenset({"alpha", "mask", "valid", "validity", "layover", "shadow"})),
     (
         "other",
@@ -197,24 +195,24 @@ NOT_A_PHASE = re.compile(
 BRACKETS = re.compile(r"[\[(]\s*([^\])]+?)\s*[\])]$")
 BACKSCATTER = re.compile(r"(?i)(sigma|gamma|beta)[-_ ]?(?:0|nought|naught)")
 SHORT = {"re", "im", "i", "q", "cc"}
-"""Words that say something else beside `phase`: image 1, track, mode."""
-IN_WORDS = {word for word in UNITS if word not in ("pi", "cycle", "turn", "turns")}
-PART = re.compile(r"(?i:sigma0|gamma0|beta0)|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+"""Words that mean something else beside `phase`: image 1, track, mode."""
+UNIT_WORDS = {word for word in UNITS if word not in ("pi", "cycle", "turn", "turns")}
+WORD_PART = re.compile(r"(?i:sigma0|gamma0|beta0)|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
-def words(name: str) -> list[str]:
-    """Return the words of a name in lower case; digits, signs and capitals part them."""
-    # In-phase is one word for the real part, not a kind of phase.
+def words_in(name: str) -> list[str]:
+    """Return the words of a name in lower case, split at digits, punctuation and capitals."""
+    # In-phase means the real part, not a kind of phase.
     joined = re.sub(r"(?i)(?<![a-z])in[-_ ]?phase(?![a-z])", "inphase", name)
-    return [word.lower() for word in PART.findall(BACKSCATTER.sub(r"\g<1>0", joined))]
+    return [word.lower() for word in WORD_PART.findall(BACKSCATTER.sub(r"\g<1>0", joined))]
 
 
-def meaning(name: str, unit: str = "") -> Named | None:
-    """Return what a band is by its name and unit; None where they do not tell.
+def role_of(name: str, unit: str = "") -> NamedRole | None:
+    """Return what a band is by its name and unit; None where they do not say.
 
-    A phase in degrees or cycles is told from one in radians by its unit, which may stand in its name.
+    A phase in degrees or cycles is recognised by its unit, which may be part of the name.
     """
-    found = words(name)
+    found = words_in(name)
     role = _by_words(set(found))
     if role is None or role in PHASES:
         spelt = unit.strip().lower()
@@ -222,12 +220,12 @@ def meaning(name: str, unit: str = "") -> Named | None:
             return "other"
         if role == "phase":
             in_name = BRACKETS.search(name.strip().lower())
-            said = (spelt, in_name[1] if in_name else "", *(word for word in found if word in IN_WORDS))
-            return next((UNITS[word] for word in said if word in UNITS), role)
+            units = (spelt, in_name[1] if in_name else "", *(word for word in found if word in UNIT_WORDS))
+            return next((UNITS[word] for word in units if word in UNITS), role)
     return role
 
 
-def _by_words(found: set[str]) -> Named | None:
+def _by_words(found: set[str]) -> NamedRole | None:
     if found & {"phase", "wrapped"}:
         found = found - SHORT
     for role, known in WORDS:
@@ -237,5 +235,5 @@ def _by_words(found: set[str]) -> Named | None:
 
 
 def unit_of_phase(unit: str) -> Role | None:
-    """Return the kind of phase that is counted in a unit; None for radians, and where it is no angle's."""
+    """Return the kind of phase that a unit implies; None for radians, and if it is no unit of an angle."""
     return UNITS.get(unit.strip().lower())

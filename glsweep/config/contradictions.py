@@ -1,9 +1,7 @@
-"""Whether a search space or a card means what it says: no part may contradict another or lack effect.
+"""Contradictions and settings without effect in a search space or a data card.
 
-All of this is asked of a file that a user gives, not of one that a study has kept: what is refused here
-may stand in studies of earlier versions, which go on.
-
-As with a search space, this is asked of a file that a user gives, not of what a study has kept.
+Only files that a user gives are checked, not those that a study keeps: what is refused here may stand in
+studies of earlier versions, which go on.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,15 +33,12 @@ if TYPE_CHECKING:
     from glsweep.config.space import SearchSpace
 
 
-# --- Whether a search space means what it says: nothing in it may contradict another part or be without
-#     effect
-
 Fault = tuple[Keys, str]
-"""Where something is wrong, and what."""
+"""The key at which something is wrong, and what is wrong."""
 
 
-def check_meaning(space: "SearchSpace", source: Path) -> None:
-    """Raise `ConfigError`, naming `source` and the line, for what cannot mean what it says."""
+def check_space(space: "SearchSpace", source: Path) -> None:
+    """Raise `ConfigError`, naming `source` and the line, for a contradiction or a setting without effect."""
     for keys, fault in _faults(space):
         raise refusal(source, keys, fault)
 
@@ -60,7 +55,7 @@ def _faults(space: "SearchSpace") -> Iterator[Fault]:
             yield from _faults_of_grid(where, name, dimension, enumerated=enumerated, draws=draws)
         for key, wanted in dimension.when.items():
             for value in as_list(wanted):
-                yield from _misread((*where, "when", key), canonical(key), value)
+                yield from _faults_of_value((*where, "when", key), canonical(key), value)
     yield from _faults_of_fixed(space)
     yield from _faults_between(space)
     yield from _faults_of_stages(space)
@@ -73,7 +68,7 @@ def _faults_of_keys(where: Keys, dimension: Dimension) -> Iterator[Fault]:
             yield (*where, key), f"`{key}` belong to `choices`, not to a range; remove them"
     twice = _first_twice([canonical(key) for key in keys or ()])
     if twice is not None:
-        yield (*where, "keys"), f"{_same(keys or (), twice)} set one parameter; leave one of them"
+        yield (*where, "keys"), f"{_pair_of_names(keys or (), twice)} set one parameter; leave one of them"
     twice = _first_twice(list(labels or ()))
     if twice is not None:
         yield (*where, "labels", twice), f"the label {(labels or ())[twice]!r} is there twice; change one"
@@ -84,7 +79,7 @@ def _faults_of_choices(
 ) -> Iterator[Fault]:
     for number, choice in enumerate(choices):
         for parameter, value in set_by(name, dimension, number).items():
-            yield from _misread((*where, "choices", number), parameter, value)
+            yield from _faults_of_value((*where, "choices", number), parameter, value)
         if as_tuples(choice) in map(as_tuples, choices[:number]):
             yield (*where, "choices", number), f"{choice!r} is there twice; remove one"
     for number, label in enumerate(dimension.labels or ()):
@@ -95,7 +90,7 @@ def _faults_of_choices(
 def _faults_of_range(where: Keys, dimension: Dimension, span: Span) -> Iterator[Fault]:
     parameter = canonical(str(where[-1]))
     for end in ("low", "high"):
-        yield from _misread((*where, end), parameter, getattr(span, end))
+        yield from _faults_of_value((*where, end), parameter, getattr(span, end))
     unit = unit_of(parameter)
     if unit is not None and dimension.step is not None and dimension.step % unit:
         of = "a whole number" if unit == 1 else f"a multiple of {unit}"
@@ -106,7 +101,7 @@ def _faults_of_range(where: Keys, dimension: Dimension, span: Span) -> Iterator[
         fault = f"should be a multiple of {span.step}, the step of a logarithmic range (it is {span.low:g})"
         yield (*where, "low"), fault
     elif not span.holds(span.high):
-        below, above = span.beside(span.high)
+        below, above = span.neighbours(span.high)
         yield (
             (*where, "high"),
             f"{span.high:g} is never reached in steps of {span.step} from {span.low:g}; make it {below:g} "
@@ -142,16 +137,16 @@ def _faults_of_grid(
                 f"{value:g} lies outside {span.low:g} to {span.high:g}; remove it, or widen the range",
             )
         elif not span.holds(value):
-            below, above = span.beside(value)
+            below, above = span.neighbours(value)
             yield place, f"{value:g} lies between two steps; make it {below:g} or {above:g}"
         elif value in grid[:number]:
             yield place, f"{value:g} is there twice; remove one"
 
 
-def _misread(where: Keys, parameter: str, value: Any) -> Iterator[Fault]:
-    """Find what a parameter cannot be, and what would be taken for another thing, such as "256" for 256."""
+def _faults_of_value(where: Keys, parameter: str, value: Any) -> Iterator[Fault]:
+    """Find a value that a parameter cannot have, or that would be converted, such as "256" to 256."""
     field = TrialParameters.model_fields.get(parameter)
-    if field is None or value is None:  # planned trials tell of both better
+    if field is None or value is None:  # both are reported better when trials are planned
         return
     annotation: Any = Annotated[field.annotation, field]
     try:
@@ -170,22 +165,22 @@ def _faults_of_fixed(space: "SearchSpace") -> Iterator[Fault]:
     names = list(space.fixed)
     twice = _first_twice([canonical(name) for name in names])
     if twice is not None:
-        yield ("fixed", names[twice]), f"{_same(names, twice)} set one parameter; remove one of them"
+        yield ("fixed", names[twice]), f"{_pair_of_names(names, twice)} set one parameter; remove one of them"
     for name, value in space.fixed.items():
-        yield from _misread(("fixed", name), canonical(name), value)
+        yield from _faults_of_value(("fixed", name), canonical(name), value)
 
 
 def _faults_between(space: "SearchSpace") -> Iterator[Fault]:
-    """Find dimensions that never exist, that set one parameter together, or that leave none to `fixed`."""
+    """Find dimensions that never exist, or that set a parameter which another one or `fixed` sets too."""
     dimensions = space.dimensions
     situations = dimension_settings(dimensions, enumerated=space.search.sampler == "grid")
     together = {situation.names for situation in situations}
     sets = {name: parameters_of(name, dimension) for name, dimension in dimensions.items()}
     earlier: set[str] = set()
     for name, dimension in dimensions.items():
-        # A condition on what comes later, or nowhere, is told when the trials are planned.
-        follows = {canonical(key) for key in dimension.when} <= earlier
-        if follows and not any(name in names for names in together):
+        # A condition on a later or unknown dimension is reported when the trials are planned.
+        is_decidable = {canonical(key) for key in dimension.when} <= earlier
+        if is_decidable and not any(name in names for names in together):
             yield ("dimensions", name, "when"), _never_met(dimension, situations)
         earlier |= sets[name]
     for one, other in combinations(dimensions, 2):
@@ -202,12 +197,12 @@ def _faults_between(space: "SearchSpace") -> Iterator[Fault]:
 
 
 def _never_met(dimension: Dimension, situations: set[DimensionSetting]) -> str:
-    told = []
+    reasons = []
     for key in dimension.when:
         known = [dict(situation.values) for situation in situations]
-        values = {_told(values[canonical(key)]) for values in known if canonical(key) in values}
-        told.append(f"{key} is {' or '.join(sorted(values))}" if values else f"there is no {key}")
-    return f"can never be met ({', '.join(told)}); mend it, or remove the dimension"
+        values = {_as_text(values[canonical(key)]) for values in known if canonical(key) in values}
+        reasons.append(f"{key} is {' or '.join(sorted(values))}" if values else f"there is no {key}")
+    return f"can never be met ({', '.join(reasons)}); mend it, or remove the dimension"
 
 
 def _faults_of_stages(space: "SearchSpace") -> Iterator[Fault]:
@@ -215,13 +210,13 @@ def _faults_of_stages(space: "SearchSpace") -> Iterator[Fault]:
     searched = {
         p: name for name, dimension in space.dimensions.items() for p in parameters_of(name, dimension)
     }
-    for key in space.retraining.of_the_trial:
+    for key in space.retraining.trial_overrides:
         if key in searched:
             fault = (
                 f"is searched by the dimension {searched[key]}; remove it here, and a winner keeps its own"
             )
             yield ("retraining", key), fault
-    # A rule of one's own says by itself, once it is imported, when it judges.
+    # A user's own rule decides when it judges only once it is imported.
     grace = 0 if is_imported(search.scheduler.name) else getattr(search.scheduler, "grace_epochs", 0)
     if grace >= search.epochs:
         fault = (
@@ -248,12 +243,12 @@ def _faults_of_stages(space: "SearchSpace") -> Iterator[Fault]:
 
 
 def _first_twice(values: Sequence[Any]) -> int | None:
-    """Return the place of the first value that is there before."""
+    """Return the place of the first value that occurs before."""
     return next((place for place, value in enumerate(values) if value in values[:place]), None)
 
 
-def _same(names: Sequence[str], place: int) -> str:
-    """Name the key at a place, and the one before it that sets the same parameter."""
+def _pair_of_names(names: Sequence[str], place: int) -> str:
+    """Return the names of the key at a place and of the one before it that sets the same parameter."""
     other = next(name for name in names if canonical(name) == canonical(names[place]))
     return f"{other} and {names[place]}"
 
@@ -262,24 +257,22 @@ def _listed(names: Iterable[str]) -> str:
     return " and ".join(sorted(names))
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return "another number" if value != value else str(value)  # noqa: PLR0124  what is not equal to itself
 
 
-# --- Whether a data card means what it says: nothing in it may be without effect
-
-"""Where something is wrong, and what."""
+# --- Data cards
 
 
 def check_card(card: DataCard, given: Mapping[str, Any], source: Path) -> None:
-    """Raise `ConfigError`, naming `source` and the line, for what would be passed over in silence.
+    """Raise `ConfigError`, naming `source` and the line, for a setting without effect.
 
     Parameters
     ----------
     card : DataCard
-        As it was read.
+        The card as it was read.
     given : mapping
-        What the file itself says.
+        The file's own keys and values.
     source : Path
         The file.
     """
@@ -288,14 +281,14 @@ def check_card(card: DataCard, given: Mapping[str, Any], source: Path) -> None:
 
 
 def check_joined(card: DataCard, given: Mapping[str, Any], source: Path) -> None:
-    """Raise `ConfigError` for what the parts of a joined card say and the whole would pass over."""
+    """Raise `ConfigError` for settings of the parts of a joined card that would have no effect."""
     for keys, fault in _faults_of_parts(card, given):
         raise refusal(source, keys, fault)
 
 
 def _faults_of_card_keys(card: DataCard, given: Mapping[str, Any]) -> Iterator[Fault]:
     layout = card.layout
-    if _said(given, "layout", "scene_column") is not None:
+    if _given_value(given, "layout", "scene_column") is not None:
         if layout.masks is not None or layout.holds_npz:
             yield ("layout", "scene_column"), "is for a file of lines, and here are masks; remove it"
         elif "*" in (layout.lines or ""):
@@ -303,7 +296,7 @@ def _faults_of_card_keys(card: DataCard, given: Mapping[str, Any]) -> Iterator[F
                 ("layout", "scene_column"),
                 "is for one file of lines; where each scene has its own, the name tells; remove it",
             )
-    if _said(given, "split", "buffer_px") is not None and card.split.rule == "patch":
+    if _given_value(given, "split", "buffer_px") is not None and card.split.rule == "patch":
         yield ("split", "buffer_px"), "is for ground that is cut into blocks, which `rule: patch` never does"
     for key in ("layout", "checksums"):
         if given.get(key) and (card.parts or (key == "checksums" and card.root is None)):
@@ -320,16 +313,16 @@ def _faults_of_parts(card: DataCard, given: Mapping[str, Any]) -> Iterator[Fault
                 f"the card {part.name} asks for another `split` (rule {part.split.rule}) than the whole "
                 f"(rule {card.split.rule}), which counts; say it in a joined card, and not in {part.name}",
             )
-    waves_m = sorted({part.wavelength_m for _, part in trained})
-    if len(waves_m) > 1 and given.get("wavelength_m") is None:
-        told = " and ".join(f"{wave_m:g}" for wave_m in waves_m)
+    wavelengths_m = sorted({part.wavelength_m for _, part in trained})
+    if len(wavelengths_m) > 1 and given.get("wavelength_m") is None:
+        wavelengths = " and ".join(f"{wave_m:g}" for wave_m in wavelengths_m)
         yield (
             ("parts",),
-            f"are of wavelengths of {told} m, in which a tide makes other fringes; say by `wavelength_m` in "
-            "a joined card what networks trained on both are for, or train on one",
+            f"are of wavelengths of {wavelengths} m, in which a tide makes other fringes; say by "
+            "`wavelength_m` in a joined card what networks trained on both are for, or train on one",
         )
 
 
-def _said(given: Mapping[str, Any], part: str, key: str) -> Any:
+def _given_value(given: Mapping[str, Any], part: str, key: str) -> Any:
     inner = given.get(part)
     return inner.get(key) if isinstance(inner, Mapping) else None

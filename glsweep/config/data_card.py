@@ -50,7 +50,7 @@ class Simulation(Settings):
     )
 
 
-# --- How ground is shared out between training, validation and test
+# --- The split
 
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -64,7 +64,7 @@ SPLIT_WORDS: dict[str, SplitName] = {
     "test": "test",
     "testing": "test",
 }
-"""What a column of lines may call the splits, in lower case."""
+"""Names of the splits in a column of the lines' file, in lower case."""
 
 
 class Region(Settings):
@@ -125,7 +125,7 @@ class Split(Settings):
         return self
 
 
-# --- How patches are drawn from scenes
+# --- Patches
 
 COVERAGE_KEYS = ("box_px", "box_coverage", "fresh_share", "fresh_coverage")
 
@@ -190,13 +190,13 @@ class PatchSettings(Settings):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_what_is_left_out(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Patches are named after what is written: those of before there was this key stay.
+    def _without_unset_tries(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Patches are named by a hash of what is written, which must not change for older studies.
         values: dict[str, Any] = serialise(self)
         return {k: v for k, v in values.items() if (k, v) != ("tries_without_line", None)}
 
 
-# --- A data card: where the scenes and the lines are, and what must be known of them
+# --- The card
 
 LineRule = Literal["all_touched", "bresenham"]
 LabelRule = Literal["all_touched", "bresenham", "buffered", "soft"]
@@ -248,8 +248,8 @@ class Layout(Settings):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_what_is_not_said(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A card's hash follows from what is written: those of before there was a `nodata` stay.
+    def _without_unset_nodata(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A card's hash follows from what is written, and must not change for older studies.
         values: dict[str, Any] = serialise(self)
         return {key: value for key, value in values.items() if (key, value) != ("nodata", None)}
 
@@ -260,7 +260,7 @@ class Layout(Settings):
 
 
 CARD_TEXT = ("title", "source", "licence", "citation", "how_to_obtain")
-"""Keys of a card that people read and that decide nothing."""
+"""Keys of a card that only inform people and decide nothing."""
 
 
 class DataCard(Settings):
@@ -340,12 +340,12 @@ class DataCard(Settings):
         return self
 
     def decisive(self) -> dict[str, Any]:
-        """Return what decides which patches are cut: all but text, name and place."""
+        """Return the values that decide which patches are cut: all but text, name and place."""
         values = self.model_dump(mode="json", exclude={"name", "root", "parts", *CARD_TEXT})
         if self.simulation is not None and self.simulation.lines is not None:
             values["simulation"]["lines"] = self.simulation.lines.name
-        for region, told in zip(self.split.regions, values["split"]["regions"], strict=True):
-            told["polygons"] = region.polygons and region.polygons.name
+        for region, written in zip(self.split.regions, values["split"]["regions"], strict=True):
+            written["polygons"] = region.polygons and region.polygons.name
         return {**values, "parts": [part.decisive() for part in self.parts]}
 
     def content_hash(self) -> str:
@@ -355,7 +355,7 @@ class DataCard(Settings):
 
     @property
     def line_rule(self) -> LineRule:
-        """How the line that is scored is drawn; wider and softer labels are for training alone."""
+        """How the line that is scored is drawn; wider and softer labels are only for training."""
         return "bresenham" if self.label == "bresenham" else "all_touched"
 
     @property
@@ -365,5 +365,5 @@ class DataCard(Settings):
 
     @property
     def trained_on(self) -> str:
-        """What people call the data sets that are not for test alone."""
+        """The titles of the data sets that are not for test alone."""
         return ", ".join(card.title or card.name for card in self.data_sets if not card.test_only)

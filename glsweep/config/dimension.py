@@ -1,6 +1,6 @@
-"""One dimension of a search space: the values it can take, and beside which others it exists.
+"""One dimension of a search space: the values it can take, and with which others it exists.
 
-A range has a lattice where a `step` is given, and where its parameter is counted (`batch_size`,
+A range has a lattice where a `step` is given, and where its parameter is an integer (`batch_size`,
 `base_width`, `patch_size_px`): then its values are whole, and multiples of what the parameter must be
 a multiple of. Both ends belong to it.
 """
@@ -18,7 +18,7 @@ from glsweep.config.settings import Settings, misfit
 from glsweep.config.trial import ParameterValue, TrialParameters, canonical
 
 MOST_PERMUTED = 6
-"""Values of which all orders are tried: 720 of six, and 5,040 of seven."""
+"""Most values of which all orders are tried: six have 720 orders, seven would have 5,040."""
 
 
 class Dimension(Settings):
@@ -105,8 +105,8 @@ class Dimension(Settings):
                 raise ValueError(f"each choice must be a list of {len(self.keys or ())} values, one a key")
 
     @model_serializer(mode="wrap")
-    def _without_what_is_left_out(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A study is known by what is written: those of before there was this key stay.
+    def _without_unset_step(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A study is compared with what is written, which must not change for older studies.
         values: dict[str, Any] = serialise(self)
         return {key: value for key, value in values.items() if (key, value) != ("step", None)}
 
@@ -129,9 +129,9 @@ def parameters_of(name: str, dimension: Dimension) -> set[str]:
 
 
 def set_by(name: str, dimension: Dimension, picked: int | float) -> dict[str, ParameterValue]:
-    """Return the parameters that a dimension sets, with their values, when this is picked in it.
+    """Return the parameters that a dimension sets, with their values, for a pick.
 
-    Picked is the number of a choice, or the value of a range.
+    `picked` is the number of a choice, or the value of a range.
     """
     value: Any = picked if dimension.choices is None else dimension.choices[int(picked)]
     if dimension.keys is None:
@@ -139,7 +139,7 @@ def set_by(name: str, dimension: Dimension, picked: int | float) -> dict[str, Pa
     return {canonical(key): part for key, part in zip(dimension.keys, value, strict=True)}
 
 
-def exists_beside(dimension: Dimension, values: Mapping[str, ParameterValue]) -> bool:
+def exists_with(dimension: Dimension, values: Mapping[str, ParameterValue]) -> bool:
     """Return whether a dimension's `when` is met by the parameters that earlier dimensions set."""
     return all(
         canonical(key) in values and values[canonical(key)] in as_list(wanted)
@@ -157,10 +157,10 @@ def as_tuples(value: Any) -> Any:
     return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
-# --- What can be picked in a range: every number between its ends, or the points of a lattice
+# --- The values of a range: every number between its ends, or the points of a lattice
 
 MOST_ENUMERATED = 1000
-"""Points of a lattice that a grid takes without being told which."""
+"""Most points of a lattice that a grid takes all of; beyond, `grid` must name some."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ class Span:
         return round((_decimal(value) - self._origin) / self.step)
 
     def holds(self, value: float) -> bool:
-        """Return whether `value` is one of the range's."""
+        """Return whether `value` belongs to the range."""
         if not self.low <= value <= self.high:
             return False
         return self.step is None or self.at(self._number(value)) == value
@@ -234,8 +234,8 @@ class Span:
         """Return every value of a lattice, ascending."""
         return _values(self)
 
-    def beside(self, value: float) -> tuple[int | float, int | float]:
-        """Return the points of the lattice, continued beyond its ends, around a value off it."""
+    def neighbours(self, value: float) -> tuple[int | float, int | float]:
+        """Return the two points of the lattice, continued beyond its ends, on either side of a value."""
         below = self._number(value)
         return self.at(below), self.at(below + 1)
 
@@ -254,18 +254,18 @@ def _values(span: Span) -> tuple[int | float, ...]:
 
 
 def span_of(name: str, dimension: Dimension) -> Span:
-    """Return what can be picked in a range; `dimension` is one, and `name` what it is called."""
+    """Return the values of the range `dimension`, whose name is `name`."""
     assert dimension.low is not None and dimension.high is not None
     unit = unit_of(canonical(name))
     step = dimension.step if dimension.step is not None else unit
-    # Of an own parameter the signature need not say what it is: in whole steps from a whole number it counts.
-    counts = "." in name and step is not None and step % 1 == dimension.low % 1 == 0
+    # The type of an own parameter may be unknown: whole steps from a whole number make it an integer.
+    is_counted = "." in name and step is not None and step % 1 == dimension.low % 1 == 0
     return Span(
         dimension.low,
         dimension.high,
         dimension.log,
         None if step is None else _decimal(step),
-        is_whole=unit is not None or counts,
+        is_whole=unit is not None or is_counted,
     )
 
 
@@ -283,19 +283,18 @@ def _decimal(value: float) -> Decimal:
     return Decimal(repr(value))
 
 
-# --- Which dimensions of a search space exist together, found by following their conditions
+# --- Which dimensions of a search space exist together
 
 
 class DimensionSetting(NamedTuple):
-    """What may be at once.
+    """Dimensions that exist together, and the values on which conditions depend.
 
     Attributes
     ----------
     names : frozenset of str
         The dimensions that exist.
     values : tuple of (str, Any)
-        By parameter, of those that conditions ask for and that a dimension sets, the value; lists are
-        tuples.
+        The value of each parameter that a condition depends on; lists are tuples.
     """
 
     names: frozenset[str]
@@ -303,28 +302,28 @@ class DimensionSetting(NamedTuple):
 
 
 def dimension_settings(dimensions: Mapping[str, Dimension], *, enumerated: bool) -> set[DimensionSetting]:
-    """Return every situation that the conditions allow.
+    """Return every combination of dimensions that the conditions allow.
 
-    Of what no condition asks for nothing is enumerated, so that these are few in a large space.
+    Only parameters that conditions depend on are enumerated, so that there are few in a large space.
 
     Parameters
     ----------
     dimensions : mapping of str to Dimension
         In the order in which they are decided.
     enumerated : bool
-        Whether of ranges the values of their `grid` are taken alone, as a grid does. No condition is
-        met by a number drawn from a range without a lattice.
+        Whether only the `grid` of a range is taken, as in a grid search. A number drawn from a range
+        without a lattice meets no condition.
     """
-    asked = {canonical(key) for dimension in dimensions.values() for key in dimension.when}
+    conditional = {canonical(key) for dimension in dimensions.values() for key in dimension.when}
     found = {DimensionSetting(frozenset(), ())}
     for name, dimension in dimensions.items():
-        settings = set(_settings(name, dimension, asked & parameters_of(name, dimension), enumerated))
+        settings = set(_settings(name, dimension, conditional & parameters_of(name, dimension), enumerated))
         found = {
             later
             for situation in found
             for later in (
                 _followed(situation, name, settings)
-                if exists_beside(_with_tuples(dimension), dict(situation.values))
+                if exists_with(_with_tuples(dimension), dict(situation.values))
                 else (situation,)
             )
         }
@@ -342,12 +341,12 @@ def _followed(
 
 
 def _settings(
-    name: str, dimension: Dimension, asked: set[str], enumerated: bool
+    name: str, dimension: Dimension, conditional: set[str], enumerated: bool
 ) -> Iterator[tuple[tuple[str, Any], ...]]:
-    """Yield what a dimension may set of the parameters that are asked for."""
-    for picked in _options(name, dimension, enumerated) if asked else (0,):
+    """Yield the values that a dimension may give to the parameters that conditions depend on."""
+    for picked in _options(name, dimension, enumerated) if conditional else (0,):
         values = set_by(name, dimension, picked)
-        yield tuple((key, as_tuples(value)) for key, value in sorted(values.items()) if key in asked)
+        yield tuple((key, as_tuples(value)) for key, value in sorted(values.items()) if key in conditional)
 
 
 def _options(name: str, dimension: Dimension, enumerated: bool) -> Iterator[Any]:

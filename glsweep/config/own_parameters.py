@@ -1,7 +1,7 @@
-"""What a search space names of the user's own, and the dimensions that set its parameters.
+"""The user's own networks, losses and augmentations in a search space, and their parameters.
 
-A parameter is written `TinyNet.depth`, after the object's name in `my_nets:TinyNet`. It exists beside that
-object alone, so that strata of other architectures have no such dimension.
+A parameter is written `TinyNet.depth`, after the object's name in `my_nets:TinyNet`. It exists only with
+that object, so that strata of other architectures have no such dimension.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,17 +9,17 @@ from typing import Any
 
 from glsweep.config.dimension import Dimension, as_list, as_tuples, parameters_of, set_by
 from glsweep.config.settings import misfit
-from glsweep.config.trial import canonical, owned_names
+from glsweep.config.trial import canonical, object_names
 from glsweep.registry import is_imported, object_name
 
-NAMING = ("architecture", "loss", "augmentation")
-"""The parameters of a trial whose values may be the user's own."""
+NAMING_PARAMETERS = ("architecture", "loss", "augmentation")
+"""The parameters of a trial whose values may name something of the user's own."""
 
 
 def imported_names(
     dimensions: Mapping[str, Dimension], fixed: Mapping[str, Any]
 ) -> dict[str, tuple[str, str]]:
-    """Return by object's name the parameter that names something of the user's own, and its import path.
+    """Return, by the name of each object of the user's own, the parameter that names it and its import path.
 
     Raises
     ------
@@ -27,9 +27,9 @@ def imported_names(
         When two objects have one name, by which their parameters could not be told apart.
     """
     found: dict[str, tuple[str, str]] = {}
-    for parameter in NAMING:
+    for parameter in NAMING_PARAMETERS:
         for value in _values(parameter, dimensions, fixed):
-            for path in filter(is_imported, owned_names({parameter: value})):
+            for path in filter(is_imported, object_names({parameter: value})):
                 known = found.setdefault(object_name(path), (parameter, path))
                 if known != (parameter, path):
                     raise misfit(
@@ -43,7 +43,7 @@ def imported_names(
 def with_conditions(
     dimensions: Mapping[str, Dimension], fixed: Mapping[str, Any]
 ) -> Iterator[tuple[str, Dimension]]:
-    """Yield the dimensions of own parameters, each with the condition that its object is there.
+    """Yield the dimensions of own parameters, each with the condition that its object is chosen.
 
     Raises
     ------
@@ -60,7 +60,9 @@ def with_conditions(
             if parameter is None or canonical(parameter) in map(canonical, fixed):
                 continue
             path = imported[key.partition(".")[0]][1]
-            values = [v for v in _values(parameter, dimensions, fixed) if path in owned_names({parameter: v})]
+            values = [
+                v for v in _values(parameter, dimensions, fixed) if path in object_names({parameter: v})
+            ]
             if parameter in when and any(v not in map(as_tuples, values) for v in _wanted(when, parameter)):
                 fault = f"{key} exists beside {path} alone; leave `{parameter}` out of its `when`"
                 raise misfit(fault, "dimensions", name, "when")
@@ -76,7 +78,7 @@ def _wanted(when: Mapping[str, Any], parameter: str) -> list[Any]:
 
 
 def _values(parameter: str, dimensions: Mapping[str, Dimension], fixed: Mapping[str, Any]) -> list[Any]:
-    """Return what a parameter may be."""
+    """Return the values that a parameter may have."""
     values = [value for key, value in fixed.items() if canonical(key) == parameter]
     for name, dimension in dimensions.items():
         if parameter in parameters_of(name, dimension):
@@ -86,7 +88,7 @@ def _values(parameter: str, dimensions: Mapping[str, Dimension], fixed: Mapping[
 
 
 def _parameter_of_owner(key: str, imported: Mapping[str, tuple[str, str]], *place: str) -> str | None:
-    """Return which parameter names the object that `key` belongs to; None where it is of none."""
+    """Return the parameter that names the object which `key` belongs to; None if it belongs to none."""
     owner, dot, _ = key.partition(".")
     if not dot:
         return None

@@ -28,7 +28,7 @@ _CORE = {
     ),
     "merge": (r"<<", "<"),
 }
-"""What a plain scalar is (YAML 1.2.2, section 10.3.2), and its first characters; else it is a text."""
+"""Kinds of plain scalars (YAML 1.2.2, section 10.3.2) with their first characters; others are texts."""
 
 _DISPUTED = {
     "truth": (r"(?i:y|n|yes|no|on|off)", "yYnNoO"),
@@ -40,7 +40,7 @@ _DISPUTED = {
     ),
     "prefixed": (r"[-+]?0b[01_]+|[-+]0x[0-9a-fA-F_]+|0x[0-9a-fA-F_]*_[0-9a-fA-F_]*", "-+0"),
 }
-"""Plain scalars that version 1.1 reads as another thing than version 1.2, or than their writer."""
+"""Plain scalars that version 1.1 reads differently from version 1.2, or from what was meant."""
 
 _LONGEST_NUMBER = 300
 """In characters: what is longer is beyond every float, and Python may refuse to read it."""
@@ -59,25 +59,25 @@ _REMEDIES = {
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain scalars by the core schema, and takes no tag but that of a text."""
+    """Reads plain scalars by the core schema, and accepts no tag but that of a text."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (as PyYAML's)
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         tag = getattr(event, "tag", None)
-        # A tag makes PyYAML read a value by version 1.1, and stumble over what is none.
+        # With a tag PyYAML reads a value by version 1.1, and fails on those that do not fit.
         if tag not in (None, "!", f"{_TAG}str"):
             raise _TagError(problem=f"the tag {tag.replace(_TAG, '!!')}", problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
 
 class _TagError(yaml.MarkedYAMLError):
-    """A value says of itself what it is."""
+    """A value has a tag."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts in quotes what `_Loader` would not read as the text that it is."""
+    """Puts texts in quotes that `_Loader` would read as something else."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (as PyYAML's)
 
@@ -127,9 +127,8 @@ def read_yaml(path: Path) -> Any:
 def line_of(path: Path, keys: Sequence[str | int]) -> int | None:
     """Return the line, from 1, in which the value below `keys` is written.
 
-    Where the file lacks one of them it is the line of the innermost that is there. A study's own file
-    holds its search space below `space`. None is for a file that cannot be read, as one that was not
-    read from a file at all, and where not even the first key is there.
+    If the file lacks one of them, it is the line of the innermost that exists. A study's own file has
+    its search space below `space`. None if the file cannot be read, or lacks even the first key.
     """
     try:
         loader = _Loader(path.read_text(encoding="utf-8"))
@@ -137,7 +136,7 @@ def line_of(path: Path, keys: Sequence[str | int]) -> int | None:
             node = loader.get_single_node()
         finally:
             loader.dispose()
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # the line is an extra to what is told
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # the line is only an extra in a message
         return None
     within_study = _entry(node, "space") if keys and _entry(node, keys[0]) is None else None
     node = within_study[1] if within_study else node
@@ -152,7 +151,7 @@ def line_of(path: Path, keys: Sequence[str | int]) -> int | None:
 
 
 def _entry(node: Node | None, key: str | int) -> tuple[Node, Node] | None:
-    """Return the node that tells where an entry begins, and the one that holds its value."""
+    """Return the node at which an entry begins, and the node of its value."""
     if isinstance(node, SequenceNode) and isinstance(key, int) and key < len(node.value):
         return node.value[key], node.value[key]
     merged: list[Node] = []
@@ -170,7 +169,7 @@ def write_as_yaml(value: Any) -> str:
 
 
 def _faults(root: Node) -> Iterator[tuple[Node, str]]:
-    """Yield what is valid YAML but not clear, from the top of the file down."""
+    """Yield what is valid YAML but ambiguous, from the top of the file down."""
     seen: set[int] = set()
     waiting = [root]
     while waiting:
@@ -199,8 +198,8 @@ def _faults_of_keys(mapping: MappingNode) -> Iterator[tuple[Node, str]]:
             merged = ", or merge both: `<<: [*one, *other]`" if key.value == "<<" else ""
             yield key, f"the key {key.value} is there already, in line {line}; remove one of them{merged}"
         elif key.tag.startswith(_TAG) and key.tag not in (f"{_TAG}str", f"{_TAG}merge"):
-            told = f"the key {key.value}" if key.value else "an empty key"
-            yield key, f"{told} is no word (it is read as {key.tag.removeprefix(_TAG)}); put it in quotes"
+            name = f"the key {key.value}" if key.value else "an empty key"
+            yield key, f"{name} is no word (it is read as {key.tag.removeprefix(_TAG)}); put it in quotes"
         else:
             first[key.value] = key
 
@@ -221,10 +220,10 @@ def _in_one_line(error: yaml.YAMLError, path: Path) -> str:
     )
 
 
-# --- The base of every configuration model, and the one way a file of it is read
+# --- The base of every configuration model, and how a file becomes one
 
 Keys = Sequence[str | int]
-"""The way to a value in a file: names of keys, and numbers of entries of a list."""
+"""The path to a value in a file: names of keys, and numbers of list entries."""
 
 
 class Settings(BaseModel):
@@ -234,13 +233,13 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _takes_nothing_else_for_a_truth(cls, values: Any) -> Any:
-        # Else pydantic reads a batch size of `true` as 1, and `"no"` in quotes as false.
+    def _takes_only_booleans_as_such(cls, values: Any) -> Any:
+        # Otherwise pydantic reads a batch size of `true` as 1, and `"no"` in quotes as false.
         for name, field in cls.model_fields.items() if isinstance(values, dict) else ():
-            value, asked = values.get(name), field.annotation
-            if isinstance(value, bool) and asked not in (bool, Any):
+            value, annotation = values.get(name), field.annotation
+            if isinstance(value, bool) and annotation not in (bool, Any):
                 fault = "is not a matter of true or false"
-            elif isinstance(value, str) and asked is bool:
+            elif isinstance(value, str) and annotation is bool:
                 fault = "should be true or false, without quotes"
             else:
                 continue
@@ -253,7 +252,7 @@ class Settings(BaseModel):
 
 
 def misfit(fault: str, *keys: str | int) -> PydanticCustomError:
-    """Return the error of a validator of a whole model that finds fault with the value below `keys`."""
+    """Return the error that a validator of a whole model raises for the value below `keys`."""
     return PydanticCustomError("misfit", "{fault}", {"fault": fault, "keys": keys})
 
 
@@ -302,7 +301,7 @@ def validate(
 ) -> AnySettings:
     """Validate a parsed value, naming `path` and the line in the error.
 
-    `written` tells where in the file stands what the value has below some keys, if not below the same.
+    `written` maps keys of the value to keys of the file, if they differ.
     """
     try:
         return model.model_validate(value)
@@ -313,7 +312,7 @@ def validate(
 def _refusal_of(
     error: ValidationError, model: type[Settings], path: Path, written: Callable[[Keys], Keys]
 ) -> ConfigError:
-    # A misspelt key is also missing under its right name; the misspelling tells more.
+    # A misspelt key is also missing under its right name; report the misspelling.
     first, *others = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     keys = (*first["loc"], *first.get("ctx", {}).get("keys", ()))
     if first["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""A search space and the settings of the study that is run over it."""
+"""A search space: what varies in the trials of a study, and the settings of every stage."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from glsweep.config import find_shipped
-from glsweep.config.contradictions import check_meaning
+from glsweep.config.contradictions import check_space
 from glsweep.config.data_card import PatchSettings
 from glsweep.config.dimension import Dimension, parameters_of
 from glsweep.config.own_parameters import imported_names, with_conditions
@@ -29,7 +29,7 @@ Criterion = Literal["dice", "relaxed_f1", "relaxed_f05"]
 
 Startable = Literal["unet", "attention_unet", "whichever"]
 WHICHEVER: Startable = "whichever"
-"""In place of an architecture: the one whose weights the file holds."""
+"""Stands for the architecture whose weights the file holds."""
 
 HIGHER_IS_BETTER: dict[Metric, bool] = {"relaxed_f1": True, "dice": True, "val_loss": False}
 
@@ -72,7 +72,7 @@ class OwnStopping(Settings):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What it is made with."""
+        """The parameters with which it is made."""
         return dict(self.model_extra or {})
 
 
@@ -160,7 +160,7 @@ class Search(Settings):
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
-        # A sampler of one's own may come to an end of itself, which is seen when its plan is made.
+        # A user's own sampler may end by itself, which is known when its plan is made.
         if self.sampler in ("random", "tpe") and not self.budget.is_limited:
             raise misfit(f"`sampler: {self.sampler}` needs a `budget` of trials, epochs or hours", "sampler")
         if (self.sampler == "tpe") != (self.parallel is not None):
@@ -217,8 +217,8 @@ class Retraining(Settings):
     )
 
     @property
-    def of_the_trial(self) -> dict[str, float]:
-        """The parameters of a trial that are given here, with their values."""
+    def trial_overrides(self) -> dict[str, float]:
+        """The parameters of a trial that are set here, with their values."""
         names = ("learning_rate", "weight_decay", "batch_size", "gradient_clip")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
@@ -280,13 +280,13 @@ class SearchSpace(Settings):
         return {**{key: value for key, value in values.items() if key != "start"}, "start": start or {}}
 
     @model_validator(mode="after")
-    def _own_parameters_exist_beside_their_objects(self) -> Self:
+    def _own_parameters_exist_with_their_objects(self) -> Self:
         self.dimensions.update(with_conditions(self.dimensions, self.fixed))
         return self
 
     @model_serializer(mode="wrap")
-    def _without_what_is_left_out(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A study's hash follows from what is written: those of before there was this key stay.
+    def _without_unset_start(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What is written must not change for older studies.
         values: dict[str, Any] = serialise(self)
         return {key: value for key, value in values.items() if (key, value) != ("start", {})}
 
@@ -299,13 +299,13 @@ class SearchSpace(Settings):
 
     @property
     def retraining_overrides(self) -> dict[str, tuple[str, str]]:
-        """What full training changes in every winner, by parameter: what it was, and what it becomes."""
+        """What full training changes in every winner: by parameter, the old and the new value."""
         fixed = {canonical(name): value for name, value in self.fixed.items()}
         sets = (parameters_of(name, dimension) for name, dimension in self.dimensions.items())
         searched = set().union(*sets)
         changed = {}
-        for name, value in self.retraining.of_the_trial.items():
-            if name in searched:  # refused in a file that is given, but not in an older study
+        for name, value in self.retraining.trial_overrides.items():
+            if name in searched:  # refused in a given file, but not in an older study
                 changed[name] = ("as searched", f"{value:g}")
             elif name in fixed and fixed[name] != value:
                 changed[name] = (f"{fixed[name]:g}", f"{value:g}")
@@ -313,16 +313,16 @@ class SearchSpace(Settings):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What may surprise: a sentence for each setting that overrules another or has no effect."""
+        """A sentence for each setting that overrides another or has no effect, which may surprise."""
         retraining = self.retraining
-        told = [
+        sentences = [
             f"retraining: {name} is {becomes}, in the trials {was}"
             for name, (was, becomes) in self.retraining_overrides.items()
         ]
         if retraining.patience >= retraining.epochs:
             patience = f"a patience of {retraining.patience}"
-            told.append(f"retraining: {patience} ends nothing within {retraining.epochs} epochs")
-        return tuple(told)
+            sentences.append(f"retraining: {patience} ends nothing within {retraining.epochs} epochs")
+        return tuple(sentences)
 
 
 def load_space(path: Path) -> SearchSpace:
@@ -333,11 +333,11 @@ def load_space(path: Path) -> SearchSpace:
     Raises
     ------
     ConfigError
-        When the file does not fit, or holds what cannot mean what it says: a condition that is never
-        met, two settings of one parameter, a setting without effect. The message names the line.
+        When the file does not fit, or has a condition that is never met, two settings of one parameter
+        or a setting without effect. The message names the line.
     """
     path = find_shipped(path)
     space = load_yaml(path, SearchSpace)
-    check_meaning(space, path)
+    check_space(space, path)
     start = {name: str((path.parent / file).resolve()) for name, file in space.start.items()}
     return space.model_copy(update={"start": start})

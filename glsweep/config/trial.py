@@ -1,4 +1,4 @@
-"""One trial's configuration: every number that a search may vary."""
+"""One trial's configuration: every parameter that a search may vary, and the stratum that it belongs to."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -11,7 +11,7 @@ from glsweep.registry import ARCHITECTURES, AUGMENTATIONS, LOSSES, Registry, is_
 
 
 def named_in(registry: Registry[Any]) -> BeforeValidator:
-    """Return the validator of a name that a registry has, or of the import path of the user's own."""
+    """Return a validator for a name in a registry, or the import path of something of the user's own."""
 
     def check(value: object) -> object:
         fault = registry.fault_in(value)
@@ -34,7 +34,7 @@ Scalar = bool | int | float | str | None
 BUILT_IN_LOSS = "focal_tversky_bce"
 PARAMETERS_OF_BUILT_IN_LOSS = ("fn_weight", "fp_weight", "gamma", "bce_weight")
 
-# The literature's names of the focal Tversky weights; alpha weighs false negatives (Abraham & Khan 2019).
+# The literature's names of the focal Tversky weights; alpha weights false negatives (Abraham & Khan 2019).
 ALIASES = {"alpha": "fn_weight", "beta": "fp_weight", "patch_size": "patch_size_px"}
 
 
@@ -143,12 +143,12 @@ class TrialParameters(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_what_is_left_out(cls, values: Any) -> Any:
+    def _with_defaults(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
         given = {key: value for key, value in values.items() if "." not in key}
-        of = ARCHITECTURES.built_in.get(str(given.get("architecture")))
-        for name, value in of.defaults.items() if of else ():
+        known = ARCHITECTURES.built_in.get(str(given.get("architecture")))
+        for name, value in known.defaults.items() if known else ():
             if given.get(name) is None:
                 given[name] = value
         if given.get("loss", BUILT_IN_LOSS) != BUILT_IN_LOSS:
@@ -182,23 +182,23 @@ class TrialParameters(Settings):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_what_is_left_out(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A trial's name and seed follow from what is written: those of before there was a choice stay.
+    def _without_defaults_of_later_fields(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A trial's name and seed follow from what is written, which must not change for older studies.
         values: dict[str, Any] = serialise(self)
-        usual = {"precision": "auto", "loss": BUILT_IN_LOSS, "own": {}}
-        return {key: value for key, value in values.items() if key not in usual or value != usual[key]}
+        defaults = {"precision": "auto", "loss": BUILT_IN_LOSS, "own": {}}
+        return {key: value for key, value in values.items() if key not in defaults or value != defaults[key]}
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
 
     @property
     def stratum(self) -> Stratum:
-        """The group whose members this trial is compared with."""
+        """The stratum, with whose trials this one is compared."""
         return Stratum(self.architecture, self.patch_size_px)
 
     @property
     def by_name(self) -> dict[str, ParameterValue]:
-        """Every parameter under the name that a search space has for it, own ones behind the others."""
+        """Every parameter by its name in a search space, own ones last."""
         return {**{name: value for name, value in self if name != "own"}, **self.own}
 
     def own_of(self, name: str) -> dict[str, Scalar]:
@@ -208,8 +208,8 @@ class TrialParameters(Settings):
         return {key.removeprefix(prefix): value for key, value in own if key.startswith(prefix)}
 
 
-def owned_names(values: Mapping[str, Any]) -> list[str]:
-    """Return what of a trial's values names an architecture, a loss or an augmentation."""
+def object_names(values: Mapping[str, Any]) -> list[str]:
+    """Return the names of architecture, loss and augmentations in a trial's values."""
     augmentation = values.get("augmentation") or ()
     several = augmentation if isinstance(augmentation, list | tuple) else (augmentation,)
     return [
@@ -218,8 +218,8 @@ def owned_names(values: Mapping[str, Any]) -> list[str]:
 
 
 def _owners(values: Mapping[str, Any]) -> set[str]:
-    """Return the objects' names of whatever in a trial is the user's own."""
-    return {object_name(name) for name in owned_names(values) if is_imported(name)}
+    """Return the names of the user's own objects in a trial."""
+    return {object_name(name) for name in object_names(values) if is_imported(name)}
 
 
 def _owner(key: str) -> str:

@@ -1,4 +1,4 @@
-"""What can go wrong with a sweep, found before it starts; here, what a finding is."""
+"""Checks of a machine or cluster before a sweep starts; here, the findings that they return."""
 
 import os
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, in words that fit a line.
+    """One thing that is wrong, said in one line.
 
     Attributes
     ----------
     severity : str
-        `error`: a sweep would fail or wait for ever. `warning`: it would run, but not well.
+        `error`: a sweep would fail or wait for ever. `warning`: it would run, but badly.
     what, where, remedy : str
         What is wrong, in which file, node or setting, and what to do about it.
     """
@@ -41,15 +41,15 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        """Return all of it in one line."""
+        """Return the finding as one line."""
         return " ".join(f"{self.where}: {self.what}; {self.remedy}".split())
 
 
 def error(what: str, *, where: str, remedy: str) -> Finding:
-    """Return a finding that forbids a sweep."""
+    """Return a finding with which a sweep cannot run."""
     return Finding("error", what, where, remedy)
 
 
 def warning(what: str, *, where: str, remedy: str) -> Finding:
-    """Return a finding that a sweep can live with."""
+    """Return a finding with which a sweep still runs."""
     return Finding("warning", what, where, remedy)

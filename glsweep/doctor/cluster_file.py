@@ -1,4 +1,4 @@
-"""The faults of a cluster file, before `ray up` spends money on it: access and software."""
+"""A cluster file and its faults, found before `ray up` spends money on it: access and software."""
 
 import contextlib
 import copy
@@ -45,11 +45,11 @@ class ClusterFile:
     path : Path
         The file.
     given : dict
-        What stands in it.
+        Its content as it is written.
     prepared : dict
-        The same with Ray's defaults for all that does not.
+        The same, completed with Ray's defaults.
     resources : Resources or None
-        What a trial asks for, where it is known.
+        What a trial asks for, if it is known.
     """
 
     path: Path
@@ -76,7 +76,7 @@ class ClusterFile:
 
     @property
     def worker_types(self) -> dict[str, dict[str, Any]]:
-        """Types of nodes of which workers can be started."""
+        """Types of nodes that workers can be."""
         return {name: kind for name, kind in self.node_types.items() if kind.get("max_workers", 0) > 0}
 
     def mounts(self) -> dict[str, Path]:
@@ -89,7 +89,7 @@ class ClusterFile:
         return "\n".join(self.prepared.get(f"{role}_start_ray_commands") or [])
 
     def commands(self, role: str) -> str:
-        """Return all that is run on the head or on a worker, with the copied scripts that it calls."""
+        """Return all commands of the head or of a worker, with the copied scripts that they call."""
         names = ("initialization_commands", f"{role}_setup_commands")
         lines = [line for name in names for line in self.prepared.get(name) or []]
         text = "\n".join([*lines, self.start(role)])
@@ -119,7 +119,7 @@ Rule = Callable[[ClusterFile], Iterator[Finding]]
 
 
 def open_cluster_file(path: Path, resources: Resources | None = None) -> ClusterFile | Finding:
-    """Read a cluster file and let Ray fill in and check it; return what Ray has against it, if anything."""
+    """Read a cluster file and let Ray complete and check it; return a finding where Ray refuses it."""
     try:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as failure:
@@ -131,7 +131,7 @@ def open_cluster_file(path: Path, resources: Resources | None = None) -> Cluster
             "is no cluster file: it has no `provider`", where=str(path), remedy="name a cluster file"
         )
     try:
-        with _quiet():
+        with _silenced():
             prepared = prepare_config(copy.deepcopy(given))
             validate_config(prepared)
     except ValidationError as failure:
@@ -150,8 +150,8 @@ def examine(file: ClusterFile, rules: Sequence[Rule]) -> list[Finding]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Ray from printing what becomes a finding."""
+def _silenced() -> Iterator[None]:
+    """Keep Ray from printing what is returned as a finding."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -161,7 +161,7 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-# --- Rules on a cluster file: who may reach the cluster
+# --- Rules on who may reach the cluster
 
 AUTH_MODE = re.compile(r"\bRAY_AUTH_MODE=['\"]?(?P<mode>\w+)")
 OPEN_SERVICE = re.compile(r"--(?P<option>dashboard-host|host)[= ]['\"]?(0\.0\.0\.0|::)(?![\w.:])")
@@ -170,7 +170,7 @@ SSH_PORT = 22
 
 
 def authentication(file: ClusterFile) -> Iterator[Finding]:
-    """Modes that differ: a cluster hangs half up. No token: whoever reaches it may run code on it."""
+    """With different modes a cluster never comes up; without a token anyone may run code on it."""
     modes = {role: sorted(set(AUTH_MODE.findall(file.commands(role)))) for role in (HEAD, WORKER)}
     for role, found in modes.items():
         if found != ["token"]:
@@ -195,7 +195,7 @@ def open_services(file: ClusterFile) -> Iterator[Finding]:
 
 
 def open_ports(file: ClusterFile) -> Iterator[Finding]:
-    """A security group that lets the world in by other ports than ssh's."""
+    """A security group that opens other ports than ssh's to the world."""
     group = file.provider.get("security_group") or {}
     for number, permission in enumerate(group.get("IpPermissions") or []):
         ports = permission.get("FromPort"), permission.get("ToPort")
@@ -218,7 +218,7 @@ def _sources(permission: dict[str, Any]) -> Iterator[str]:
 EXPOSURE_RULES = (authentication, open_services, open_ports)
 
 
-# --- Rules on a cluster file: what is copied and installed, and whether it fits what runs here
+# --- Rules on what is copied and installed
 
 IMAGE_KEYS = ("image", "head_image", "worker_image")
 IMAGE_RAY = re.compile(r"/ray(?:-ml|-llm)?:(?P<tag>[\w.-]+)")
@@ -231,7 +231,7 @@ WANTED_PYTHON = (
 
 
 def missing_mounts(file: ClusterFile) -> Iterator[Finding]:
-    """Files to be copied that are not there; relative ones are seen from the working folder, as by Ray."""
+    """Files to be copied that do not exist; relative paths start in the working folder, as for Ray."""
     for remote, local in file.mounts().items():
         if not local.exists():
             make = (
@@ -251,8 +251,8 @@ def another_ray_in_image(file: ClusterFile) -> Iterator[Finding]:
         if found is None:
             continue
         number, _, rest = found["tag"].partition("-")
-        said = re.search(r"py(3)(\d+)", rest)
-        yield from _unlike(file, f"docker.{key}", number, f"3.{said[2]}" if said else None)
+        python = re.search(r"py(3)(\d+)", rest)
+        yield from _version_mismatches(file, f"docker.{key}", number, f"3.{python[2]}" if python else None)
 
 
 def another_ray_in_commands(file: ClusterFile) -> Iterator[Finding]:
@@ -262,12 +262,12 @@ def another_ray_in_commands(file: ClusterFile) -> Iterator[Finding]:
         commands = "\n".join(file.prepared.get(key) or [])
         where = "setup_commands" if file.given.get("setup_commands") else key
         for wheel in WHEEL_RAY.finditer(commands):
-            yield from _unlike(file, where, wheel["version"], f"3.{wheel['python'][1:]}")
+            yield from _version_mismatches(file, where, wheel["version"], f"3.{wheel['python'][1:]}")
         for wanted in WANTED_RAY.finditer(commands):
-            yield from _unlike(file, where, wanted["version"], None)
+            yield from _version_mismatches(file, where, wanted["version"], None)
         for pattern in WANTED_PYTHON:
             for wanted in pattern.finditer(commands):
-                yield from _unlike(file, where, None, _dotted(wanted["python"]))
+                yield from _version_mismatches(file, where, None, _dotted(wanted["python"]))
 
 
 def default_setup(file: ClusterFile) -> Iterator[Finding]:
@@ -281,7 +281,9 @@ def default_setup(file: ClusterFile) -> Iterator[Finding]:
         )
 
 
-def _unlike(file: ClusterFile, key: str, version: str | None, python: str | None) -> Iterator[Finding]:
+def _version_mismatches(
+    file: ClusterFile, key: str, version: str | None, python: str | None
+) -> Iterator[Finding]:
     running = ".".join(platform.python_version_tuple()[:2])
     for name, there, here in (("Ray", version, ray.__version__), ("Python", python, running)):
         if there is not None and there != here:

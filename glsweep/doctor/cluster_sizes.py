@@ -1,4 +1,4 @@
-"""The faults of a cluster file: numbers of nodes, and what they offer to trials."""
+"""More faults of a cluster file: numbers of nodes, and what they offer to trials."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ AWS_GPU_FAMILY = re.compile(r"(g|p)[0-9]|gr[0-9]")
 
 
 def minimum_above_maximum(file: ClusterFile) -> Iterator[Finding]:
-    """More nodes of a type are to run always than may run at all."""
+    """A type of node has a larger minimum than maximum."""
     for name, kind in file.node_types.items():
         lowest, highest = kind.get("min_workers", 0), kind.get("max_workers", 0)
         if lowest > highest:
@@ -26,7 +26,7 @@ def minimum_above_maximum(file: ClusterFile) -> Iterator[Finding]:
 
 
 def no_workers(file: ClusterFile) -> Iterator[Finding]:
-    """No node can be started that would train."""
+    """No worker can ever be started."""
     if not file.worker_types or not file.prepared.get("max_workers"):
         yield file.find(
             "error",
@@ -37,7 +37,7 @@ def no_workers(file: ClusterFile) -> Iterator[Finding]:
 
 
 def fewer_than_hosts(file: ClusterFile) -> Iterator[Finding]:
-    """Hosts are listed that may never be used."""
+    """More hosts are listed than may be used."""
     hosts, most = len(file.provider.get("worker_ips") or ()), file.given.get("max_workers")
     if most is not None and most < hosts:
         yield file.find(
@@ -61,7 +61,7 @@ def listed_hosts_under_autoscaler_v2(file: ClusterFile) -> Iterator[Finding]:
 
 
 def unknown_instance_type(file: ClusterFile) -> Iterator[Finding]:
-    """An instance type that AWS would not know."""
+    """An instance type that AWS does not have."""
     if file.provider["type"] != "aws":
         return
     for name, kind in file.node_types.items():
@@ -76,12 +76,12 @@ def unknown_instance_type(file: ClusterFile) -> Iterator[Finding]:
 
 
 def unmet_request(file: ClusterFile) -> Iterator[Finding]:
-    """No type of node offers what a trial asks for, as far as the file says what types offer."""
-    asked = file.resources
+    """No type of node offers what a trial asks for, as far as the file says what they offer."""
+    request = file.resources
     offers = [_offer(kind) for kind in file.worker_types.values()]
-    if asked is None or not offers or file.provider["type"] == "local":
+    if request is None or not offers or file.provider["type"] == "local":
         return
-    for resource, count in (("GPU", asked.gpus), ("CPU", asked.cpus)):
+    for resource, count in (("GPU", request.gpus), ("CPU", request.cpus)):
         known = [offer.get(resource) for offer in offers]
         if all(have is not None and have < count for have in known):
             yield file.find(
@@ -93,7 +93,7 @@ def unmet_request(file: ClusterFile) -> Iterator[Finding]:
 
 
 def head_takes_trials(file: ClusterFile) -> Iterator[Finding]:
-    """Trials on the head compete with the driver and MLflow, and cannot be given back."""
+    """Trials on the head compete with the driver and MLflow, and the head is never given back."""
     kind = file.node_types[file.head_type].get("resources") or {}
     if kind.get("CPU") == 0 or re.search(r"--num-cpus[= ]0\b", file.start(HEAD)):
         return
@@ -129,9 +129,9 @@ def workers_without_head(file: ClusterFile) -> Iterator[Finding]:
 
 
 def _offer(kind: dict[str, object]) -> dict[str, float | None]:
-    """Return what a type offers; None where Ray finds it out itself."""
-    said = kind.get("resources")
-    known = dict(said) if isinstance(said, dict) else {}
+    """Return what a type offers; None where Ray finds it out on the node."""
+    stated = kind.get("resources")
+    known = dict(stated) if isinstance(stated, dict) else {}
     config = kind.get("node_config")
     instance = str(config.get("InstanceType", "")) if isinstance(config, dict) else ""
     if not known and instance and not AWS_GPU_FAMILY.match(instance):

@@ -1,4 +1,4 @@
-"""Ray on this machine or on a cluster: whether it can start, and how it is joined."""
+"""Ray on this machine or on a cluster: whether it can start, and how the driver connects to it."""
 
 import gc
 import logging
@@ -18,15 +18,15 @@ from ray.exceptions import AuthenticationError
 
 from glsweep.config.space import Resources
 from glsweep.doctor import Finding, error, warning
-from glsweep.doctor.nodes import capacity, request_of, unmet_request_of
+from glsweep.doctor.nodes import read_capacity, request_of, unmet_request_of
 from glsweep.errors import ResourceError
 from glsweep.registry import files_of
 from glsweep.signals import kept_handlers, signals_for_this_process_alone
 
 MIB_BYTES = 2**20
-# The address of a socket holds no longer path; macOS has 103.
+# The longest path of a socket; on macOS it is 103.
 LONGEST_SOCKET_BYTES = 103
-# What Ray puts below its folder.
+# What Ray creates below its folder.
 SOCKET = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 LEAST_FREE_BYTES = 64 * MIB_BYTES
 SHORT_FOLDERS = ("/tmp", f"/run/user/{os.getuid()}", "/var/tmp")
@@ -40,11 +40,11 @@ FILES, FILES_A_CORE = 64, 4
 
 
 def missing_requirements() -> Iterator[Finding]:
-    """Find what keeps Ray from starting here. To be asked before it starts: it takes much itself."""
-    folder, _ = chosen_folder()
+    """Find what keeps Ray from starting here. To be called before it starts, since Ray itself takes much."""
+    folder, _ = choose_folder()
     if folder is None:
         yield error(
-            f"{_unfit(_default_folder())}, nor can Ray's files go to {', '.join(SHORT_FOLDERS)}",
+            f"{_why_unusable(_default_folder())}, nor can Ray's files go to {', '.join(SHORT_FOLDERS)}",
             where=_folder_name(),
             remedy=_FOLDER_REMEDY,
         )
@@ -60,14 +60,14 @@ def missing_requirements() -> Iterator[Finding]:
 
 
 def limitations(store_bytes: float) -> Iterator[Finding]:
-    """Find what Ray can live with on this machine.
+    """Find what makes Ray slower on this machine.
 
     Parameters
     ----------
     store_bytes : float
-        The object store that Ray would have.
+        Size of the object store that Ray would have.
     """
-    folder, why = chosen_folder()
+    folder, why = choose_folder()
     if why is not None:
         yield warning(f"{why}; Ray's files go to {folder}", where=_folder_name(), remedy=_FOLDER_REMEDY)
     free = _free_bytes(SHARED_MEMORY)
@@ -82,20 +82,20 @@ def limitations(store_bytes: float) -> Iterator[Finding]:
 _FOLDER_REMEDY = "set TMPDIR or RAY_TMPDIR to a folder with a short path that can be written to"
 
 
-def chosen_folder() -> tuple[Path | None, str | None]:
-    """Return where Ray's folder can be, if anywhere, and why not where Ray itself would have it."""
+def choose_folder() -> tuple[Path | None, str | None]:
+    """Return where Ray's folder can be, if anywhere, and why it cannot be where Ray would put it."""
     own = _default_folder()
-    why = _unfit(own)
+    why = _why_unusable(own)
     if why is None:
         return own, None
-    fit = (Path(folder) for folder in SHORT_FOLDERS if _unfit(Path(folder)) is None)
+    fit = (Path(folder) for folder in SHORT_FOLDERS if _why_unusable(Path(folder)) is None)
     return next(fit, None), why
 
 
 @contextmanager
 def ray_folder() -> Iterator[Path]:
     """Yield the folder for Ray's files; one that is not Ray's own choice is deleted at the end."""
-    folder, why = chosen_folder()
+    folder, why = choose_folder()
     if folder is None or why is None:
         yield _default_folder() / "ray"
         return
@@ -105,16 +105,16 @@ def ray_folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-def give_key() -> None:
-    """Give Ray's processes a key where Ray could not keep one: it writes it into the home folder."""
+def set_auth_token() -> None:
+    """Give Ray's processes a token where Ray could not write one into the home folder."""
     if os.environ.get("RAY_AUTH_MODE") != "token" or {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & {
         *os.environ
     }:
         return
     home = Path("~").expanduser()
-    key = home / ".ray" / "auth_token"
-    nearest = next(place for place in (key, key.parent, home) if place.exists() or place == home)
-    if not (os.access(key, os.R_OK) and key.read_text().strip()) and not _is_writable(nearest):
+    token = home / ".ray" / "auth_token"
+    nearest = next(place for place in (token, token.parent, home) if place.exists() or place == home)
+    if not (os.access(token, os.R_OK) and token.read_text().strip()) and not _is_writable(nearest):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
@@ -128,8 +128,8 @@ def _folder_name() -> str:
     return "/tmp" if name is None else f"{name}={os.environ[name]}"
 
 
-def _unfit(folder: Path) -> str | None:
-    """Return why Ray cannot have its sessions in a folder."""
+def _why_unusable(folder: Path) -> str | None:
+    """Return why Ray cannot keep its sessions in a folder; None if it can."""
     if not folder.is_dir():
         return "is no folder"
     if not _is_writable(folder):
@@ -170,11 +170,11 @@ def _few_threads() -> Iterator[Finding]:
     needed = THREADS + THREADS_A_CORE * (os.cpu_count() or 1)
     limit, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     # Root is not held to it.
-    if os.geteuid() and limit != resource.RLIM_INFINITY and limit - (mine := _threads_of_user()) < needed:
+    if os.geteuid() and limit != resource.RLIM_INFINITY and limit - (used := _threads_of_user()) < needed:
         yield error(
-            f"leaves room for {max(limit - mine, 0)} more threads, and Ray starts about {needed}",
+            f"leaves room for {max(limit - used, 0)} more threads, and Ray starts about {needed}",
             where=f"ulimit -u {limit}",
-            remedy=f"end other programs, or raise it to {mine + needed} (`ulimit -u {mine + needed}`)",
+            remedy=f"end other programs, or raise it to {used + needed} (`ulimit -u {used + needed}`)",
         )
     for folder in CGROUPS:
         most, now = (_number(folder / name) for name in ("pids.max", "pids.current"))
@@ -219,7 +219,7 @@ def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free if _is_writable(folder) else 0
 
 
-# --- Ray on this machine or on a cluster, and whether it can give what a trial asks for
+# --- The connection to Ray, and what it can give to a trial
 
 CONNECT_S = 5.0
 # How the protocol of Ray's servers begins (RFC 9113, section 3.4).
@@ -233,10 +233,9 @@ ROUNDING = 1e-6
 def connected(address: str | None, imported: Sequence[str] = ()) -> Iterator[None]:
     """Start Ray on this machine, or join the cluster at `address`.
 
-    The modules that `imported` paths need, and those that they import from beside them, are sent to
-    every worker; what is installed must be installed on each node.
-    Where this process has a Ray already, that one is used and goes on after, unless an `address` or own
-    modules ask for another.
+    The modules of the `imported` paths, and those that they import from the same folders, are sent to
+    every worker; installed packages must be installed on each node. Where this process has a Ray already,
+    that one is used and goes on after, unless an `address` or own modules ask for another.
 
     Raises
     ------
@@ -253,14 +252,14 @@ def connected(address: str | None, imported: Sequence[str] = ()) -> Iterator[Non
             _connect(address, folder, imported)
             yield
         finally:
-            # What still refers to Ray must go before it does: should another thread's garbage collection
-            # find it later, Ray ends the process without a word.
+            # Whatever refers to Ray must be freed before the shutdown: if another thread's garbage collection
+            # finds it later, Ray ends the process without a message.
             gc.collect()
             ray.shutdown()
 
 
 def _connect(address: str | None, folder: Path, imported: Sequence[str]) -> None:
-    """Start or join Ray, and keep the command's own handlers of signals."""
+    """Start or join Ray, and keep the command's own signal handlers."""
     files = [str(file) for file in files_of(imported)]
     environment = {"py_modules": files} if files else None
     try:
@@ -270,14 +269,14 @@ def _connect(address: str | None, folder: Path, imported: Sequence[str]) -> None
             else:
                 _join(address, environment)
     except SystemExit:
-        # From the handler that Ray puts in place; the command's own one is to hear it instead.
+        # Raised by the handler that Ray installs; the command's own handler must get the signal instead.
         signal.raise_signal(signal.SIGTERM)
 
 
 def _start(folder: Path, environment: dict[str, list[str]] | None) -> None:
     for finding in missing_requirements():
         raise ResourceError(str(finding))
-    give_key()
+    set_auth_token()
     try:
         ray.init(
             address="local",
@@ -297,7 +296,7 @@ def _start(folder: Path, environment: dict[str, list[str]] | None) -> None:
 
 def _join(address: str, environment: dict[str, list[str]] | None) -> None:
     try:
-        _knock(address)
+        _check_ray_listens(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=environment)
     except AuthenticationError as error:
         raise ResourceError(
@@ -315,13 +314,13 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _knock(address: str) -> None:
-    """Raise OSError where nobody listens, or not Ray: it would try again for a quarter of an hour."""
+def _check_ray_listens(address: str) -> None:
+    """Raise OSError where nothing or not Ray listens: Ray would try again for a quarter of an hour."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         return
-    place = host.removeprefix("ray://").strip("[]"), int(port)
-    with socket.create_connection(place, CONNECT_S) as connection:
+    server = host.removeprefix("ray://").strip("[]"), int(port)
+    with socket.create_connection(server, CONNECT_S) as connection:
         if os.environ.get("RAY_USE_TLS", "0") != "0":
             return
         connection.sendall(HTTP2_GREETING)
@@ -331,24 +330,24 @@ def _knock(address: str) -> None:
 
 
 def trial_request(resources: Resources) -> dict[str, float]:
-    """Return what each trial is to take, without a GPU where the cluster has none and can start none.
+    """Return the resources of each trial, without a GPU where the cluster has none and can start none.
 
     Raises
     ------
     ResourceError
         When no single node could ever meet the request: it would wait for ever.
     """
-    has = capacity()
-    for finding in unmet_request_of(resources, has):
+    capacity = read_capacity()
+    for finding in unmet_request_of(resources, capacity):
         if finding.severity == "error":
             raise ResourceError(str(finding))
-    return request_of(resources, has)
+    return request_of(resources, capacity)
 
 
 def trials_at_once(request: Mapping[str, float]) -> int | None:
     """Return how many trials can train side by side, None where nodes may still come or go."""
-    has = capacity()
-    if len(has.nodes) > 1 or has.node_types or has.hidden is not None:
+    capacity = read_capacity()
+    if len(capacity.nodes) > 1 or capacity.node_types or capacity.hidden is not None:
         return None
-    resources = has.nodes[0].resources
+    resources = capacity.nodes[0].resources
     return min(int(resources.get(name, 0) / amount + ROUNDING) for name, amount in request.items())

@@ -1,7 +1,7 @@
-"""All checks in their order, and the command `doctor`, which makes them without a sweep."""
+"""All checks in their order, for a sweep and for the command `doctor`."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,10 @@ from glsweep.config.space import Resources
 from glsweep.doctor import Finding, cluster_file, cluster_sizes, error, memory, nodes, probe, warning
 from glsweep.doctor.connection import connected, limitations, missing_requirements
 from glsweep.doctor.memory import SweepRequirements
-from glsweep.doctor.nodes import Capacity, Node, capacity, request_of, unmet_request_of
+from glsweep.doctor.nodes import Capacity, Node, read_capacity, request_of, unmet_request_of
 from glsweep.doctor.probe import NodeAnswer, describe_node
 from glsweep.errors import ResourceError, StudyError
-from glsweep.tracking.address import reach
+from glsweep.tracking.address import check_reachable
 
 FILE_RULES = (*cluster_sizes.SIZE_RULES, *cluster_file.SOFTWARE_RULES, *cluster_file.EXPOSURE_RULES)
 CLUSTER_CHECKS = (
@@ -35,15 +35,15 @@ CLUSTER_CHECKS = (
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What nodes said of themselves, by node, and those that said nothing, with the reason."""
+class NodeAnswers:
+    """The answers of nodes by their name, and for those that did not answer the reason."""
 
-    heard: Mapping[str, NodeAnswer]
+    by_node: Mapping[str, NodeAnswer]
     silent: Mapping[str, str]
 
 
 def examine_file(path: Path, resources: Resources | None = None) -> list[Finding]:
-    """Return what is wrong with a cluster file, first of all what Ray itself has against it.
+    """Return what is wrong with a cluster file, beginning with what Ray itself refuses.
 
     Parameters
     ----------
@@ -57,94 +57,97 @@ def examine_file(path: Path, resources: Resources | None = None) -> list[Finding
 
 
 def examine_cluster(
-    need: SweepRequirements, *, storage_root: str | None = None, answer_s: float = nodes.ANSWER_S
+    requirements: SweepRequirements, *, storage_root: str | None = None, answer_s: float = nodes.ANSWER_S
 ) -> list[Finding]:
     """Return what is wrong with the connected cluster for a sweep. Ray must be connected.
 
-    Nothing is sent to a single node that is this one.
+    If the only node is this one, nothing is sent.
 
     Parameters
     ----------
-    need : Need
+    requirements : SweepRequirements
         What the sweep asks for.
     storage_root : str, optional
         Absolute folder or URI of the checkpoints, which all nodes must share.
     answer_s : float
         Seconds in which every node must have answered.
     """
-    has = capacity()
-    findings = list(unmet_request_of(need.resources, has))
+    capacity = read_capacity()
+    findings = list(unmet_request_of(requirements.resources, capacity))
     with ExitStack() as stack:
         folder = None
         if storage_root is not None:
             try:
-                folder = stack.enter_context(probe.question_in(storage_root))
+                folder = stack.enter_context(probe.storage_probe(storage_root))
             except probe.FAILURES as failure:
                 findings.append(probe.unwritable_storage(storage_root, failure))
-        answers = _ask(has.nodes, folder, answer_s)
+        answers = _ask(capacity.nodes, folder, answer_s)
         if folder is not None and storage_root is not None:
-            faults = {node: answer["storage_fault"] for node, answer in answers.heard.items()}
+            faults = {node: answer["storage_fault"] for node, answer in answers.by_node.items()}
             findings += probe.unshared_storage(folder, faults, storage_root)
     findings += (_silent(node, reason) for node, reason in answers.silent.items())
     here = describe_node("driver", gpus=0)["versions"]
     findings += nodes.version_differences(
-        here, {name: answer["versions"] for name, answer in answers.heard.items()}
+        here, {name: answer["versions"] for name, answer in answers.by_node.items()}
     )
-    findings += _by_node(need, has, answers)
-    if len(has.nodes) == 1 and nodes.is_here(has.nodes[0]):
-        findings += limitations(has.nodes[0].resources.get("object_store_memory", 0.0))
+    findings += _by_node(requirements, capacity, answers)
+    if len(capacity.nodes) == 1 and nodes.is_here(capacity.nodes[0]):
+        findings += limitations(capacity.nodes[0].resources.get("object_store_memory", 0.0))
     return findings
 
 
-def check_before_sweep(need: SweepRequirements, *, storage_root: str | None, console: Console) -> None:
-    """Print what a sweep can live with, and refuse what it cannot. Ray must be connected.
+def check_before_sweep(
+    requirements: SweepRequirements, *, storage_root: str | None, console: Console
+) -> None:
+    """Print the warnings, and refuse to go on with an error. Ray must be connected.
 
     Raises
     ------
     ResourceError
         With the first error, in one line.
     """
-    findings = examine_cluster(need, storage_root=storage_root)
+    findings = examine_cluster(requirements, storage_root=storage_root)
     for finding in findings:
         if finding.severity == "error":
             raise ResourceError(str(finding))
         console.print(Text.assemble(("warning: ", "yellow"), str(finding)), soft_wrap=True)
 
 
-def _by_node(need: SweepRequirements, has: Capacity, answers: Answers) -> Iterator[Finding]:
-    """Yield what does not fit a node's GPUs, memory or cores."""
-    request = request_of(need.resources, has)
-    for node in has.nodes:
-        together = memory.side_by_side(need.resources, node, request)
-        answer = answers.heard.get(node.name)
+def _by_node(requirements: SweepRequirements, capacity: Capacity, answers: NodeAnswers) -> Iterator[Finding]:
+    """Yield the trials that do not fit a node's GPUs, memory or cores."""
+    request = request_of(requirements.resources, capacity)
+    for node in capacity.nodes:
+        together = memory.trials_per_node(requirements.resources, node, request)
+        answer = answers.by_node.get(node.name)
         if not together or answer is None:
             continue
         if "GPU" not in request:
-            yield from memory.too_big_for_node(node, resources=need.resources, trials=need.trials)
+            yield from memory.too_big_for_node(
+                node, resources=requirements.resources, trials=requirements.trials
+            )
         elif answer["gpu_bytes"] is not None:
             yield from memory.too_big_for_device(
                 node,
                 answer["gpu_bytes"],
-                resources=need.resources,
-                trials=need.trials,
-                patch_bytes=need.patch_bytes,
+                resources=requirements.resources,
+                trials=requirements.trials,
+                patch_bytes=requirements.patch_bytes,
             )
         yield from nodes.too_many_threads(
             node.name,
-            resources=need.resources,
+            resources=requirements.resources,
             together=together,
             cores=answer["cores"],
             threads=answer["threads"],
         )
 
 
-def _ask(ask: Iterable[Node], folder: str | None, answer_s: float) -> Answers:
-    """Let every node look around at once, however busy it is: that takes no CPU from Ray's books."""
-    wanted = list(ask)
-    if len(wanted) == 1 and nodes.is_here(wanted[0]):
-        node = wanted[0]
+def _ask(targets: Sequence[Node], folder: str | None, answer_s: float) -> NodeAnswers:
+    """Have every node describe itself at once, however busy it is: the task requests no CPU of Ray."""
+    if len(targets) == 1 and nodes.is_here(targets[0]):
+        node = targets[0]
         gpus = node.resources.get("GPU", 0)
-        return Answers({node.name: describe_node(node.name, gpus=gpus, storage=folder)}, {})
+        return NodeAnswers({node.name: describe_node(node.name, gpus=gpus, storage=folder)}, {})
     task = ray.remote(describe_node)
     tasks = {
         node.name: task.options(
@@ -152,22 +155,22 @@ def _ask(ask: Iterable[Node], folder: str | None, answer_s: float) -> Answers:
             max_retries=0,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node.node_id, soft=False),
         ).remote(node.name, gpus=node.resources.get("GPU", 0), storage=folder)
-        for node in wanted
+        for node in targets
     }
     ready, late = ray.wait(list(tasks.values()), num_returns=len(tasks), timeout=answer_s)
     for reference in late:
         ray.cancel(reference, force=True)
-    heard, silent = {}, {}
+    answered, silent = {}, {}
     for name, reference in tasks.items():
         if reference not in ready:
             silent[name] = f"did not answer within {answer_s:g} s"
             continue
         try:
-            heard[name] = ray.get(reference)
+            answered[name] = ray.get(reference)
         except ray.exceptions.RayError as failure:
             last = str(failure).strip().splitlines()[-1]
             silent[name] = f"cannot run this package ({last.strip()[:160]})"
-    return Answers(heard, silent)
+    return NodeAnswers(answered, silent)
 
 
 def _silent(node: str, reason: str) -> Finding:
@@ -178,7 +181,7 @@ def _silent(node: str, reason: str) -> Finding:
     )
 
 
-# --- The command `doctor`: the same checks without a sweep
+# --- The command `doctor`
 
 COLOURS = {"error": "red", "warning": "yellow"}
 
@@ -187,7 +190,7 @@ def doctor(
     *,
     cluster_yaml: Path | None,
     address: str | None,
-    need: SweepRequirements,
+    requirements: SweepRequirements,
     storage: str | None,
     console: Console,
 ) -> int:
@@ -201,8 +204,8 @@ def doctor(
         A file for `ray up`.
     address : str, optional
         A cluster's address; None starts Ray on this machine.
-    need : Need
-        What the sweep asks for, see `need_of`.
+    requirements : SweepRequirements
+        What the sweep asks for, see `requirements_of`.
     storage : str, optional
         Folder or URI of the checkpoints.
     console : Console
@@ -215,11 +218,11 @@ def doctor(
     """
     findings, checks = [], 0
     if cluster_yaml is not None:
-        findings += examine_file(cluster_yaml, need.resources)
+        findings += examine_file(cluster_yaml, requirements.resources)
         checks += 1 + len(FILE_RULES)
     if cluster_yaml is None or address is not None:
         root = None if storage is None or "://" in storage else str(Path(storage).resolve())
-        findings += _examine_at(address, need, root or storage)
+        findings += _examine_at(address, requirements, root or storage)
         findings += _unreachable_tracking()
         checks += 1 + len(CLUSTER_CHECKS)
     print_findings(findings, console, checks=checks)
@@ -246,12 +249,12 @@ def _escaped(finding: Finding) -> tuple[str, str, str]:
     return where, what, remedy
 
 
-def _examine_at(address: str | None, need: SweepRequirements, storage: str | None) -> list[Finding]:
+def _examine_at(address: str | None, requirements: SweepRequirements, storage: str | None) -> list[Finding]:
     if address is None and (missing := list(missing_requirements())):
         return missing
     try:
         with connected(address):
-            return examine_cluster(need, storage_root=storage)
+            return examine_cluster(requirements, storage_root=storage)
     except ResourceError as failure:
         what, _, remedy = str(failure).rpartition("; ")
         where = "this machine" if address is None else f"--address {address}"
@@ -259,14 +262,14 @@ def _examine_at(address: str | None, need: SweepRequirements, storage: str | Non
 
 
 def _unreachable_tracking() -> list[Finding]:
-    """Training goes on without MLflow, and `track` sends later what it missed: a warning."""
+    """Return a warning where MLflow does not answer: `track` sends the metrics later."""
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
         return []
     try:
-        reach(uri)
+        check_reachable(uri)
     except StudyError as failure:
         return [
-            warning(str(failure), where="MLFLOW_TRACKING_URI", remedy="figures can be sent later by `track`")
+            warning(str(failure), where="MLFLOW_TRACKING_URI", remedy="metrics can be sent later by `track`")
         ]
     return []

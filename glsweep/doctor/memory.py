@@ -1,4 +1,4 @@
-"""Memory that a sweep needs, and whether the trials that share a device or a node fit into it."""
+"""The memory that trials need, and whether those that share a GPU or a node fit into it."""
 
 import math
 import weakref
@@ -32,14 +32,14 @@ SIZES = {"architecture", "patch_size_px", "base_width", "batch_size", "channels"
 
 @dataclass(frozen=True)
 class SweepRequirements:
-    """What a sweep asks of the nodes.
+    """What a sweep needs of the nodes.
 
     Attributes
     ----------
     resources : Resources
         What each trial asks for.
     trials : tuple of TrialParameters
-        Of each stratum the trial that takes most memory.
+        The trial of each stratum that takes most memory.
     patch_bytes : mapping of int to int
         By patch size in pixels: training and validation patches together, at most.
     """
@@ -50,7 +50,7 @@ class SweepRequirements:
 
 
 def requirements_of(space: SearchSpace, source: Path) -> SweepRequirements:
-    """Return what a search space needs, whatever its sampler will propose.
+    """Return what a search space needs, whatever its sampler proposes.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def requirements_of(space: SearchSpace, source: Path) -> SweepRequirements:
 
 
 def largest_of_each_stratum(trials: Iterable[TrialParameters]) -> tuple[TrialParameters, ...]:
-    """Return of each stratum the trial with the widest network, and of those that of the largest batch."""
+    """Return for each stratum the trial with the widest network and, of these, the largest batch."""
     largest: dict[Stratum, TrialParameters] = {}
     for trial in trials:
         if trial.stratum not in largest or _size(trial) > _size(largest[trial.stratum]):
@@ -86,10 +86,10 @@ def _size(trial: TrialParameters) -> tuple[int, int, int]:
 
 
 def _sizes_alone(dimensions: Mapping[str, Dimension]) -> dict[str, Dimension]:
-    """Leave each dimension that bears on memory its choices, and every other one its first.
+    """Keep all choices of the dimensions that affect memory, and the first choice of every other one.
 
-    Of a range only the upper end is left, since nothing takes more memory, unless its values decide
-    over the stratum or over other dimensions.
+    Of a range only the upper end, which takes most memory, is kept, unless its values decide on the
+    stratum or on other dimensions.
     """
     conditions = {canonical(key) for dimension in dimensions.values() for key in dimension.when}
     return {
@@ -104,7 +104,9 @@ def _choices(name: str, dimension: Dimension, conditions: set[str]) -> Iterator[
         if sets & (SIZES | conditions):
             yield from dimension.choices
         elif "." in name and all(isinstance(choice, int | float) for choice in dimension.choices):
-            yield max(dimension.choices)  # of an own network's depth or the like, as of a range
+            yield max(
+                dimension.choices
+            )  # such as an own network's depth: the largest takes most, as in a range
         else:
             yield dimension.choices[0]
     elif sets & ({*Stratum._fields} | conditions) and is_finite(name, dimension):
@@ -113,9 +115,9 @@ def _choices(name: str, dimension: Dimension, conditions: set[str]) -> Iterator[
         yield span_of(name, dimension).highest
 
 
-# --- How much of a device's memory one training step takes, found without the device
+# --- The memory of one training step, measured without the device
 
-# Two small batches tell, for each moment of a step, what is fixed and what grows with the pixels.
+# Two small batches show, for each moment of a step, what is fixed and what grows with the pixels.
 SIDE_PX = 16
 FEW, MORE = 2, 3
 FLOAT_BYTES = 4
@@ -143,19 +145,20 @@ class StepMemory:
     pixel_bytes: Tensor
 
     def step_bytes(self, pixels: int) -> float:
-        """Return the peak of a step, with the moments of Adam, on a batch of so many pixels."""
+        """Return the peak of a step with Adam on a batch of `pixels` pixels."""
         backward = float((self.fixed_bytes + self.pixel_bytes * pixels).max())
         backward += ADAM_MOMENTS * self.weight_bytes
         return WITHIN_OPERATIONS * max(backward, TENSORS_IN_ADAM_STEP * self.weight_bytes)
 
 
 def step_memory(parameters: TrialParameters) -> StepMemory:
-    """Return the footprint of a trial's network; trials that share a network share the work."""
-    of = parameters
+    """Return the step memory of a trial's network; it is measured once for each network."""
     # An own network need not take patches that are smaller than those of its trials.
-    side_px = of.patch_size_px if is_imported(of.architecture) else SIDE_PX
-    own = tuple(of.own_of(of.architecture).items())
-    return _step_memory(of.architecture, len(of.channels), of.base_width, own, side_px)
+    side_px = parameters.patch_size_px if is_imported(parameters.architecture) else SIDE_PX
+    own = tuple(parameters.own_of(parameters.architecture).items())
+    return _step_memory(
+        parameters.architecture, len(parameters.channels), parameters.base_width, own, side_px
+    )
 
 
 def step_bytes(parameters: TrialParameters, *, patches: int | None = None) -> float:
@@ -176,7 +179,7 @@ def _step_memory(
 
 
 def _live_bytes(network: nn.Module, channels: int, patches: int, side_px: int) -> Tensor:
-    """Run one step forward and backward and return what lives after each operation, in bytes."""
+    """Run one step forward and backward and return the bytes in use after each operation."""
     loss = GroundingLineLoss(fn_weight=0.7, fp_weight=0.3, gamma=1.33, bce_weight=0.2)
     image = torch.zeros(patches, channels, side_px, side_px)
     mask = torch.zeros(patches, side_px, side_px, dtype=torch.uint8)
@@ -192,7 +195,7 @@ class _LiveBytes(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        # Else PyTorch's compiler is imported, for a second, and never used.
+        # Otherwise PyTorch's compiler is imported, which takes a second, and never used.
         return False
 
     def __init__(self, tensors: Iterable[Tensor]) -> None:
@@ -226,7 +229,7 @@ class _LiveBytes(TorchDispatchMode):
         self._now_bytes -= size_bytes
 
 
-# --- Whether the trials that share a device, or a node's memory, fit into it
+# --- Whether the trials that share a GPU or a node fit into its memory
 
 GIB_BYTES = 2**30
 # Kernels, cuBLAS and cuDNN of one process; 0.3 to 0.6 GiB from one generation of GPUs to another.
@@ -237,15 +240,15 @@ WORKER_BYTES = 0.5 * GIB_BYTES
 STORE_SHARE_OF_DEVICE = 0.25
 
 
-def side_by_side(resources: Resources, node: Node, request: Mapping[str, float]) -> int:
+def trials_per_node(resources: Resources, node: Node, request: Mapping[str, float]) -> int:
     """Return how many trials Ray would run on a node at once."""
     places = int(node.resources.get("CPU", 0) // resources.cpus)
     gpus = request.get("GPU", 0.0)
     return min(places, int(node.resources.get("GPU", 0) // gpus)) if gpus else places
 
 
-def sharing(resources: Resources) -> int:
-    """Return how many trials share a GPU: 1/gpus of them."""
+def trials_per_gpu(resources: Resources) -> int:
+    """Return how many trials share a GPU: 1 / `gpus`."""
     return max(1, math.floor(1 / resources.gpus + 1e-9)) if resources.gpus else 1
 
 
@@ -262,22 +265,22 @@ def too_big_for_device(
     Parameters
     ----------
     node : Node
-        Whose smallest GPU has `device_bytes`.
+        Its smallest GPU has `device_bytes`.
     resources : Resources
         What a trial asks for. Ray counts a share of a GPU, and does not enforce it.
     trials : sequence of TrialParameters
         One of each stratum.
     patch_bytes : mapping of int to int
-        By patch size in pixels, of training and validation together.
+        By patch size in pixels: training and validation patches together.
     """
-    together = min(sharing(resources), max(1, int(node.resources.get("CPU", 0) // resources.cpus)))
+    together = min(trials_per_gpu(resources), max(1, int(node.resources.get("CPU", 0) // resources.cpus)))
     for trial in trials:
         stored = patch_bytes.get(trial.patch_size_px, 0)
         on_device = stored if stored <= STORE_SHARE_OF_DEVICE * device_bytes else 0
-        beside = CUDA_PROCESS_BYTES + on_device
+        shared_bytes = CUDA_PROCESS_BYTES + on_device
         whole, single = (
-            beside + _members(resources) * step_bytes(trial),
-            beside + step_bytes(trial, patches=1),
+            shared_bytes + _members(resources) * step_bytes(trial),
+            shared_bytes + step_bytes(trial, patches=1),
         )
         where = f"{trial.stratum.title} on a GPU of node {node.name}"
         share = f", {together} {'trials' if _members(resources) == 1 else 'cohorts'} share it"
@@ -290,7 +293,8 @@ def too_big_for_device(
             )
         elif whole * together > device_bytes:
             yield warning(
-                f"{_who(resources)} takes about {_gib(whole)}, {has}; it will train in parts or fail",
+                f"{_trial_or_cohort(resources)} takes about {_gib(whole)}, {has}; "
+                "it will train in parts or fail",
                 where=where,
                 remedy=_less_at_once(resources) + _larger_share(whole / device_bytes),
             )
@@ -300,7 +304,7 @@ def too_big_for_node(
     node: Node, *, resources: Resources, trials: Sequence[TrialParameters]
 ) -> Iterator[Finding]:
     """Find trials that, run on the CPUs of `node` side by side, do not fit into its memory."""
-    together = side_by_side(resources, node, {})
+    together = trials_per_node(resources, node, {})
     if not together or not node.memory_bytes:
         return
     for trial in trials:
@@ -316,18 +320,18 @@ def too_big_for_node(
             )
         elif whole * together > node.memory_bytes:
             yield warning(
-                f"{_who(resources)} takes about {_gib(whole)}, {together} run at once, and {has}",
+                f"{_trial_or_cohort(resources)} takes about {_gib(whole)}, {together} run at once, and {has}",
                 where=where,
                 remedy=_less_at_once(resources) + _more_cpus(node, whole),
             )
 
 
 def _members(resources: Resources) -> int:
-    """Return how many trials may train in one place; those that `auto` lets do so take little memory."""
+    """Return how many trials may train in one process; `auto` groups only those that take little memory."""
     return 1 if resources.cohort == "auto" else resources.cohort
 
 
-def _who(resources: Resources) -> str:
+def _trial_or_cohort(resources: Resources) -> str:
     members = _members(resources)
     return "a trial" if members == 1 else f"a cohort of {members} trials"
 
@@ -341,14 +345,14 @@ def _gib(size_bytes: float) -> str:
 
 
 def _larger_share(needed: float) -> str:
-    """Return the advice to ask for a share of a GPU that gives a trial `needed` of it, if any does."""
+    """Return the advice to ask for the share of a GPU that fits a trial, if there is one."""
     if needed > 1:
         return ""
     return f", or let a trial ask for {1 / math.floor(1 / needed):.2g} GPUs"
 
 
 def _more_cpus(node: Node, needed_bytes: float) -> str:
-    """Return the advice to ask for so many CPUs that the trials side by side fit, if any number does."""
+    """Return the advice to ask for enough CPUs that trials side by side fit, if any number is enough."""
     fit = int(node.memory_bytes // needed_bytes)
     if not fit:
         return ""

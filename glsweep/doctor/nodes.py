@@ -31,7 +31,7 @@ class Node:
 
     @property
     def memory_bytes(self) -> float:
-        """What Ray leaves to its workers, besides its object store; 0 where it does not say."""
+        """Memory for workers, without the object store; 0 where Ray does not say."""
         return self.resources.get("memory", 0.0)
 
 
@@ -47,7 +47,7 @@ class NodeType:
 class Capacity:
     """What a cluster can offer to a trial, now or after scaling up.
 
-    `hidden` is why the autoscaler's node types could not be seen, where there is one; None else.
+    `hidden` says why an autoscaler's node types could not be read; None otherwise.
     """
 
     nodes: tuple[Node, ...]
@@ -64,8 +64,8 @@ class Capacity:
         return max((offer.get(resource, 0.0) for offer in self.offers()), default=0.0)
 
 
-def capacity() -> Capacity:
-    """Ask the connected Ray what it has and could have."""
+def read_capacity() -> Capacity:
+    """Ask the connected Ray which nodes it has and could start."""
     alive = [node for node in ray.nodes() if node["Alive"]]
     shared = Counter(node["NodeManagerAddress"] for node in alive)
     nodes = tuple(_node(node, is_alone=shared[node["NodeManagerAddress"]] == 1) for node in alive)
@@ -74,10 +74,10 @@ def capacity() -> Capacity:
     return Capacity(nodes, node_types(config) if config else (), hidden)
 
 
-def _node(told: Mapping[str, Any], *, is_alone: bool) -> Node:
+def _node(info: Mapping[str, Any], *, is_alone: bool) -> Node:
     """Name a node by its address; several on one host are told apart by Ray's number."""
-    address, node_id = told["NodeManagerAddress"], told["NodeID"]
-    return Node(node_id, address if is_alone else f"{address}-{node_id[:6]}", told["Resources"])
+    address, node_id = info["NodeManagerAddress"], info["NodeID"]
+    return Node(node_id, address if is_alone else f"{address}-{node_id[:6]}", info["Resources"])
 
 
 def is_here(node: Node) -> bool:
@@ -97,7 +97,7 @@ def node_types(config: Mapping[str, Any]) -> tuple[NodeType, ...]:
 
 
 def _autoscaling_config(head: Node) -> tuple[dict[str, Any] | None, str | None]:
-    """Return the cluster file that the autoscaler on the head works with, or why it cannot be seen."""
+    """Return the cluster file that the autoscaler on the head works with, or why it cannot be read."""
     address = ray.get_runtime_context().gcs_address
     if is_here(head):
         return read_autoscaling_config(address)
@@ -152,14 +152,14 @@ def _command_lines(processes: Path) -> Iterator[list[str]]:
             continue
 
 
-# --- What a trial asks Ray for, and whether any node can ever meet it
+# --- What a trial asks Ray for, and whether any node can meet it
 
 
 def request_of(resources: Resources, capacity: Capacity) -> dict[str, float]:
-    """Return what each trial is to take.
+    """Return the resources of each trial.
 
-    No GPU where the cluster has none and could start none; where that cannot be seen, one is asked
-    for as the search space says.
+    It has no GPU where the cluster has none and could start none; where that is unknown, it is as the
+    search space says.
     """
     has_gpus = capacity.largest("GPU") > 0 or capacity.hidden is not None
     gpus = resources.gpus if has_gpus else 0.0
@@ -170,14 +170,14 @@ def unmet_request_of(resources: Resources, capacity: Capacity) -> Iterator[Findi
     """Find a request that would wait for ever, or that may have to wait for a node to be started."""
     request = request_of(resources, capacity)
     where, gpus = "resources", request.get("GPU", 0.0)
-    asked = f"a trial asks for {resources.cpus} CPUs and {gpus:g} GPUs"
+    request_text = f"a trial asks for {resources.cpus} CPUs and {gpus:g} GPUs"
     if any(
         all(offer.get(name, 0) >= count for name, count in request.items()) for offer in capacity.offers()
     ):
         return
     if capacity.hidden is not None:
         yield warning(
-            f"{asked}, which no running node has, and what the autoscaler could start cannot be seen "
+            f"{request_text}, which no running node has, and what the autoscaler could start cannot be seen "
             f"({capacity.hidden})",
             where=where,
             remedy="watch that nodes are started, or lower `resources` in the search space",
@@ -186,7 +186,7 @@ def unmet_request_of(resources: Resources, capacity: Capacity) -> Iterator[Findi
     best = max(capacity.offers(), key=lambda offer: (offer.get("GPU", 0), offer.get("CPU", 0)), default={})
     also = ", running or to be started," if capacity.node_types else ""
     yield error(
-        f"{asked}, the largest node{also} has {best.get('CPU', 0):g} and {best.get('GPU', 0):g}",
+        f"{request_text}, the largest node{also} has {best.get('CPU', 0):g} and {best.get('GPU', 0):g}",
         where=where,
         remedy="lower `resources` in the search space, or add such a node",
     )
@@ -202,23 +202,23 @@ def version_differences(
 ) -> Iterator[Finding]:
     """Find the nodes whose versions differ from the driver's.
 
-    A build's own label, such as `+cu128` for PyTorch on a GPU, is no difference.
+    A build label such as `+cu128`, for PyTorch on a GPU, is no difference.
 
     Parameters
     ----------
     here : mapping of str to (str or None)
-        By package, of the driver; None where it is not installed.
+        The driver's version of each package; None where it is not installed.
     there : mapping of str to mapping
         The same by node.
     """
     for node, versions in there.items():
-        unlike = [
+        different = [
             f"{package} {versions.get(package) or 'none'} instead of {version or 'none'}"
             for package, version in here.items()
             if _public(versions.get(package)) != _public(version)
         ]
-        if unlike:
-            yield error(f"has {', '.join(unlike)}", where=f"node {node}", remedy=REMEDY)
+        if different:
+            yield error(f"has {', '.join(different)}", where=f"node {node}", remedy=REMEDY)
 
 
 def _public(version: str | None) -> str | None:
@@ -234,7 +234,7 @@ def _public(version: str | None) -> str | None:
 def too_many_threads(
     node: str, *, resources: Resources, together: int, cores: int, threads: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """Find threads that get into each other's way on a node.
+    """Find trials on a node that would have more threads than there are cores.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def too_many_threads(
     cores : int
         Cores that the node really lets its processes use.
     threads : mapping of str to str
-        The variables of the environment that set numbers of threads, where they are set.
+        The environment variables that set numbers of threads, where they are set.
     """
     where = f"node {node}"
     if together * resources.cpus > cores:

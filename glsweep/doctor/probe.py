@@ -1,4 +1,4 @@
-"""What a node says of itself and of the shared storage. Sent to the nodes, so it imports little."""
+"""What a node reports of itself and of the shared storage; sent to the nodes, so it imports little."""
 
 import hashlib
 import importlib.metadata
@@ -17,14 +17,14 @@ from pyarrow.fs import FileSystem
 
 from glsweep.doctor import Finding, error
 
-QUESTION = "driver"
+DRIVER_FILE = "driver"
 FAILURES = (OSError, ArrowInvalid, ValueError)
 REMEDY = "give --storage a folder that every node mounts, or s3://bucket/folder that every node may write to"
 
 
 @contextmanager
-def question_in(root: str) -> Iterator[str]:
-    """Put a file for the nodes to find into a new folder below `root`; yield the folder, then delete it.
+def storage_probe(root: str) -> Iterator[str]:
+    """Write a file for the nodes to read into a new folder below `root`; yield the folder, then delete it.
 
     Raises
     ------
@@ -35,17 +35,17 @@ def question_in(root: str) -> Iterator[str]:
     folder = f"{path.rstrip('/')}/.doctor-{uuid.uuid4().hex}"
     system.create_dir(folder, recursive=True)
     try:
-        _write(system, f"{folder}/{QUESTION}", QUESTION)
+        _write(system, f"{folder}/{DRIVER_FILE}", DRIVER_FILE)
         yield f"{root.rstrip('/')}/{folder.rpartition('/')[2]}"
     finally:
         system.delete_dir(folder)
 
 
-def answer_in(folder: str, name: str) -> str | None:
-    """Read the driver's file and write one of this node's; return what goes wrong, None if nothing does."""
+def answer_probe(folder: str, name: str) -> str | None:
+    """Read the driver's file and write one from this node; return what goes wrong, None if nothing does."""
     try:
         system, path = FileSystem.from_uri(folder)
-        _read(system, f"{path}/{QUESTION}")
+        _read(system, f"{path}/{DRIVER_FILE}")
     except FAILURES as failure:
         return f"does not see what the driver wrote ({_short(failure)})"
     try:
@@ -56,28 +56,28 @@ def answer_in(folder: str, name: str) -> str | None:
 
 
 def unshared_storage(folder: str, faults: Mapping[str, str | None], root: str) -> Iterator[Finding]:
-    """Find the nodes that could not answer, and those whose answer did not arrive.
+    """Find the nodes that cannot read or write the storage, and those whose file does not arrive.
 
     Parameters
     ----------
     folder : str
-        As `question_in` yielded it.
+        As `storage_probe` yielded it.
     faults : mapping of str to (str or None)
-        What each node's `answer_in` returned, by the node's name.
+        What each node's `answer_probe` returned, by the node's name.
     root : str
-        The storage, to be named in findings.
+        The storage, as findings name it.
     """
     system, path = FileSystem.from_uri(folder)
     for name, fault in faults.items():
-        seen = fault
+        problem = fault
         if fault is None:
             try:
                 answer = _read(system, f"{path}/{name}")
             except FAILURES as failure:
                 answer = _short(failure)
-            seen = None if answer == name else f"wrote something that the driver does not see ({answer})"
-        if seen is not None:
-            yield error(f"node {name} {seen}", where=f"storage {root}", remedy=REMEDY)
+            problem = None if answer == name else f"wrote something that the driver does not see ({answer})"
+        if problem is not None:
+            yield error(f"node {name} {problem}", where=f"storage {root}", remedy=REMEDY)
 
 
 def unwritable_storage(root: str, failure: Exception) -> Finding:
@@ -99,7 +99,7 @@ def _short(failure: BaseException) -> str:
     return " ".join(str(failure).split())[:160]
 
 
-# --- What a node says of itself. Sent to the nodes, so it imports little and returns plain values
+# --- What a node reports of itself, in plain values
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 PACKAGES = ("ray", "torch", "glsweep")
@@ -126,28 +126,28 @@ def describe_node(name: str, *, gpus: float, storage: str | None = None) -> Node
     Parameters
     ----------
     name : str
-        By which the node signs in the storage.
+        Name of the file that the node writes into the storage.
     gpus : float
-        GPUs that Ray was told of; without any, none is looked for.
+        GPUs that Ray knows of; if 0, none is looked for.
     storage : str, optional
-        Where a question of the driver's lies that is to be answered.
+        Folder that `storage_probe` yielded on the driver.
     """
     return {
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "cores": len(os.sched_getaffinity(0)),
         "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         "gpu_bytes": gpu_bytes() if gpus else None,
-        "storage_fault": answer_in(storage, name) if storage else None,
+        "storage_fault": answer_probe(storage, name) if storage else None,
     }
 
 
 def gpu_bytes() -> int | None:
-    """Return the memory of the smallest GPU of this node, None where it cannot be told."""
+    """Return the memory of the smallest GPU of this node, None where it is unknown."""
     try:
-        told = subprocess.run(NVIDIA_SMI, capture_output=True, text=True, check=True, timeout=10).stdout
-        return min(int(line) for line in told.split()) * MIB_BYTES
+        output = subprocess.run(NVIDIA_SMI, capture_output=True, text=True, check=True, timeout=10).stdout
+        return min(int(line) for line in output.split()) * MIB_BYTES
     except (OSError, subprocess.SubprocessError, ValueError):
-        # Another make of GPU, or none in spite of what Ray was told.
+        # A GPU of another make, or none although Ray was told of one.
         return None
 
 

@@ -39,7 +39,7 @@ from glsweep.study.evaluation_artifacts import (
     StudyLines,
     StudyTable,
 )
-from glsweep.sweep.outcomes import Failures, kept_apart, read_failures, surviving_strata
+from glsweep.sweep.outcomes import Failures, read_failures, recorded_failure, surviving_strata
 from glsweep.training.memory import calibrate_on, predict_patches
 
 PATCH_METRICS = ("relaxed_f1", "dice", "bf")
@@ -135,7 +135,7 @@ def _scored(
     curves: list[MemberCurves] = []
     for stratum in strata:
         test = tests[stratum.patch_size_px]
-        with kept_apart(failed, study, "evaluate", stratum.key):
+        with recorded_failure(failed, study, "evaluate", stratum.key):
             member, its_curves = _member(study, stratum, test)
             scored += [member, _untrained(study, stratum, test)]
             curves.append(its_curves)

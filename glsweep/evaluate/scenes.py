@@ -44,7 +44,7 @@ from glsweep.study.evaluation_artifacts import (
     StatedBandMetrics,
     StudyLines,
 )
-from glsweep.sweep.outcomes import Failures, kept_apart
+from glsweep.sweep.outcomes import Failures, recorded_failure
 from glsweep.vectorize import draw_lines
 
 
@@ -209,7 +209,7 @@ def evaluate_scenes(
     members: list[MemberLines] = []
     failed = {} if failed is None else failed
     for stratum in strata:
-        with kept_apart(failed, study, "evaluate", stratum.key):
+        with recorded_failure(failed, study, "evaluate", stratum.key):
             members.append(_member_scores(study, stratum, scenes))
     found = StudyLines(
         tolerances_m=TOLERANCES_M,

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
-from glsweep.config.bands import NoData, check_option
+from glsweep.config.bands import NoData, check_bands
 from glsweep.errors import ConfigError, DataError
 from glsweep.metrics.reliability import FEWEST_SCENES
 from glsweep.nets.member import LineUncertainty
@@ -209,7 +209,7 @@ def predict_scenes(
         When there is no scene, or the only one cannot be predicted.
     """
     check_options(options)
-    check_option(bands)
+    check_bands(bands)
     paths = _rasters(scenes, console)
     members, drawing = open_drawing(options, console)
     _check_wavelength(wavelength_m, members)

@@ -240,8 +240,8 @@ def replay_study(study: Study, names: Sequence[str], *, orders: int, console: Co
         records, rules, metric=search.rank_by, epochs=search.epochs, orders=orders, seed=study.config.seed
     )
     summaries = summarise(plays)
-    shown = [summary for summary in summaries if summary.is_told]
-    omitted = [summary for summary in summaries if not summary.is_told]
+    shown = [summary for summary in summaries if summary.is_conclusive]
+    omitted = [summary for summary in summaries if not summary.is_conclusive]
     recorded = rule_name(search.scheduler)
     if not shown:
         raise StudyError(f"{study.directory}: {_too_little_known(omitted)}; {_remedy(recorded)}")

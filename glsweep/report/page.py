@@ -47,7 +47,7 @@ from glsweep.report.verdict import cautions, verdicts
 from glsweep.study import Study
 from glsweep.study.artifacts import ReportSummary
 from glsweep.study.evaluation_artifacts import BaselineRow, FailedRow, NetworkRow
-from glsweep.sweep.outcomes import changes_in_words
+from glsweep.sweep.outcomes import describe_changes
 
 HERE = Path(__file__).parent
 PACKAGES = ("glsweep", "torch", "ray", "mlflow", "numpy")
@@ -203,7 +203,7 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
 
 def _changes(results: Results) -> list[str]:
     """Return how the training of members differed from that of their trials."""
-    return changes_in_words(
+    return describe_changes(
         {stratum.title: member.card.changed_since_trial for stratum, member in results.members.items()}
     )
 

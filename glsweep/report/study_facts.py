@@ -295,7 +295,7 @@ def _retraining(space: SearchSpace) -> dict[str, str]:
 
 def _set(space: SearchSpace, parameter: str) -> str:
     """Return a parameter's value in full training, and that of the trials where it differs."""
-    value = space.retraining.of_the_trial.get(parameter)
+    value = space.retraining.trial_overrides.get(parameter)
     if value is None:
         return "as in the trial"
     was = space.retraining_overrides.get(parameter)

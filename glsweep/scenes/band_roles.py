@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glsweep.config.bands import PHASES, STRENGTHS, Named, Role, meaning
+from glsweep.config.bands import PHASES, STRENGTHS, NamedRole, Role, role_of
 from glsweep.errors import DataError
 from glsweep.scenes.band_values import NEAR_END, BandStatistics, Values, band_statistics, fill_a_square
 from glsweep.scenes.reading import BANDS_OPTION, RADIANS
@@ -61,7 +61,7 @@ class Candidate:
 
     number: int
     facts: BandFacts
-    named: Named | None
+    named: NamedRole | None
     windows: list[Values]
     stats: BandStatistics
     factor: float = 1.0
@@ -111,7 +111,7 @@ def check_requested_roles(path: Path, candidates: Sequence[Candidate], roles: Ro
 
 
 def _check_requested_phase(path: Path, one: Candidate, role: Role) -> None:
-    if meaning("phase", one.facts.unit) == "other":
+    if role_of("phase", one.facts.unit) == "other":
         raise _ambiguous(
             path, f"{one.title} has the unit {one.facts.unit}, in which no phase is counted", "a phase"
         )
@@ -139,7 +139,7 @@ def _wraps(stats: BandStatistics, half_turn: float) -> bool:
 
 def _signal_by_name(path: Path, candidates: Sequence[Candidate]) -> Roles:
     """Return the bands that are named as phase or complex number; none where nothing is."""
-    named: dict[Named | None, list[Candidate]] = {}
+    named: dict[NamedRole | None, list[Candidate]] = {}
     for one in candidates:
         named.setdefault("complex" if one.facts.is_complex else one.named, []).append(one)
     if "complex" in named:

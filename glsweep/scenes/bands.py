@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from glsweep.config.bands import PHASES, BandTerm, NoData, Role, meaning, parse_bands
+from glsweep.config.bands import PHASES, BandTerm, NoData, Role, parse_bands, role_of
 from glsweep.errors import DataError
 from glsweep.scenes.band_roles import Candidate, check_requested_roles, recognise_roles
 from glsweep.scenes.band_values import ENOUGH_PX, band_statistics, in_zero_areas, sample_windows
@@ -100,7 +100,7 @@ def _refuse_unused_mask(source: Source, reading: Reading, windows: int) -> None:
     """Refuse a raster with an unused band that is named a mask and is 0 where there seems to be data."""
     used = {part.number for part in reading.parts}
     for number, facts in enumerate(source.bands, 1):
-        if number in used or facts.is_alpha or meaning(facts.name) != "mask":
+        if number in used or facts.is_alpha or role_of(facts.name) != "mask":
             continue
         zeros = data = 0
         for window in islice(sample_windows(source.shape), windows):
@@ -147,7 +147,7 @@ def _usable(source: Source) -> dict[int, Role | None]:
     usable = [
         (number, facts)
         for number, facts in enumerate(source.bands, 1)
-        if not facts.is_alpha and meaning(facts.name, facts.unit) not in ("other", "mask")
+        if not facts.is_alpha and role_of(facts.name, facts.unit) not in ("other", "mask")
     ]
     if not usable:
         raise DataError(
@@ -207,7 +207,7 @@ def _candidate(
     stored: Sequence[tuple[npt.NDArray[Any], Mask | None]],
     nodata: float | None,
 ) -> Candidate:
-    named = meaning(facts.name, facts.unit)
+    named = role_of(facts.name, facts.unit)
     likely = role or named
     factor = UsedBand(number, likely, facts).radians if likely in PHASES else 1.0
     windows, imaginary = [], []

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from glsweep.config.bands import LOOK, PHASES, STRENGTHS, NoData, Role, parse_bands
+from glsweep.config.bands import FROM_RASTER, PHASES, STRENGTHS, NoData, Role, parse_bands
 from glsweep.errors import DataError
 from glsweep.scenes.band_values import (
     SLACK,
@@ -111,7 +111,7 @@ def requested_roles(requested: str, path: Path) -> BandRoles | None:
     DataError
         When it names what patches of two bands cannot be.
     """
-    if requested in LOOK:
+    if requested in FROM_RASTER:
         return None
     places: dict[int, Role] = {}
     for number, term in enumerate(parse_bands(requested), 1):

@@ -1,4 +1,4 @@
-"""From a search space to the trials that are tried: the plan that its sampler makes."""
+"""The plan of a search space, made by its sampler; names and values in the space are checked first."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,16 +42,16 @@ def check_names(space: SearchSpace, source: Path) -> None:
 def check_values(space: SearchSpace, source: Path) -> None:
     """Raise `ConfigError`, naming `source`, for a value that no trial can have.
 
-    A space that is drawn from as the sweep goes would otherwise fail in the middle of it: each
-    choice and both ends of each range are tried with draws of everything else.
+    A space that is drawn from during the sweep would otherwise fail in the middle of it: each choice
+    and both ends of each range are tried with draws of everything else.
     """
     configurations = Configurations(space, seed=0, source=source)
     for name, dimension in space.dimensions.items():
         for picked in _extremes(name, dimension):
             rest = random_pick(generator_for(0, "check", name, str(picked)))
 
-            def pick(asked: str, of: Dimension, picked: Picked = picked, only: str = name) -> Picked:
-                return picked if asked == only else rest(asked, of)  # noqa: B023  used at once
+            def pick(this: str, dimension: Dimension, picked: Picked = picked, name: str = name) -> Picked:
+                return picked if this == name else rest(this, dimension)  # noqa: B023  used at once
 
             for _ in range(DRAWS_PER_VALUE):
                 configurations.parameters(traverse(space.dimensions, pick))
@@ -70,9 +70,9 @@ def _extremes(name: str, dimension: Dimension) -> list[Picked]:
 
 
 def _check_condition(source: Path, where: Keys, parameter: str, values: list[Any]) -> None:
-    """Make sure that `parameter` can have these values: a misspelt one would silently never be met."""
+    """Make sure that `parameter` can have these values; a misspelt one would never be met."""
     field = TrialParameters.model_fields.get(parameter)
-    if field is None:  # of an object of the user's own
+    if field is None:  # a parameter of the user's own network or loss
         return
     annotation: Any = Annotated[field.annotation, field]
     adapter = TypeAdapter[Any](annotation)
@@ -85,14 +85,14 @@ def _check_condition(source: Path, where: Keys, parameter: str, values: list[Any
             raise refusal(source, where, fault) from error
 
 
-# --- From a search space to the plan that its sampler makes
+# --- The plan
 
 
 def make_plan(space: SearchSpace, *, seed: int, source: Path, begun: Sequence[PlannedTrial] = ()) -> Plan:
     """Return the plan of a search space: its grid, random draws, or Optuna's proposals.
 
     `begun` are the configurations that its sweep has begun, in the order of their index. They keep
-    their places, also where the space was smaller when they were planned.
+    their places, even if the space was smaller when they were planned.
 
     Raises
     ------
@@ -121,10 +121,9 @@ def grid_plan(
 
 
 def plan_trials(space: SearchSpace, *, seed: int, source: Path) -> list[PlannedTrial]:
-    """Plan every trial of the grid: those named first, then the others in an order shuffled by `seed`.
+    """Plan every trial of the grid: those named in `search.first`, then the others shuffled by `seed`.
 
-    A grid in file order can cost six times a shuffled one under early stopping, when the worst
-    come first.
+    In file order, with the worst configurations first, early stopping can cost six times as many epochs.
 
     Raises
     ------

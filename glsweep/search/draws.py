@@ -1,4 +1,4 @@
-"""Random search, and the configurations that a space names to be tried first, each once."""
+"""Configurations, each taken once: those that a space names to be tried first, and random draws."""
 
 import hashlib
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from glsweep.search.plan import (
     grid_pick,
     grid_points,
     is_finite,
-    place_of,
+    place_label,
     random_pick,
     strata_of,
     traverse,
@@ -33,10 +33,10 @@ from glsweep.search.plan import (
 
 
 class Configurations:
-    """Makes trials of points, and knows which configurations have been taken.
+    """Makes trials of points, and remembers which configurations have been taken.
 
-    Each trial has a seed of its own: one that suits a narrow network badly would otherwise spoil a
-    whole stratum.
+    Each trial has its own seed: with a common one, a seed that suits narrow networks badly would spoil
+    a whole stratum.
     """
 
     def __init__(self, space: SearchSpace, *, seed: int, source: Path) -> None:
@@ -57,11 +57,11 @@ class Configurations:
             {**self._fixed, **point.values},
             TrialParameters,
             self._source,
-            written=lambda keys: self._written(point, str(keys[0]) if keys else ""),
+            written=lambda keys: self._place_in_file(point, str(keys[0]) if keys else ""),
         )
 
-    def _written(self, point: Point, parameter: str) -> Keys:
-        """Return where in the file a parameter of a point is set, or is to be set."""
+    def _place_in_file(self, point: Point, parameter: str) -> Keys:
+        """Return where in the file a parameter of a point is set, or should be."""
         dimensions = self._space.dimensions
         set_in = [name for name in point.picked if parameter in parameters_of(name, dimensions[name])]
         named = (name for name in self._space.fixed if canonical(name) == parameter)
@@ -72,7 +72,7 @@ class Configurations:
         return self.parameters(point) not in self._taken
 
     def take(self, point: Point) -> PlannedTrial | None:
-        """Return the next trial, or None when there is one of this configuration already."""
+        """Return the next trial, or None if its configuration has been taken."""
         parameters = self.parameters(point)
         if parameters in self._taken:
             return None
@@ -80,7 +80,7 @@ class Configurations:
         self._taken.add(parameters)
         fingerprint = hashlib.sha256(parameters.model_dump_json().encode()).hexdigest()[:8]
         return PlannedTrial(
-            trial_id=f"{place_of(index)}-{fingerprint}",
+            trial_id=f"{place_label(index)}-{fingerprint}",
             index=index,
             seed=seed_for(self._seed, "trial", fingerprint),
             parameters=parameters,
@@ -92,7 +92,7 @@ class Configurations:
         self._taken.add(trial.parameters)
 
 
-# --- The configurations that a space names to be tried first
+# --- Configurations that are tried first
 
 DRAWS = 100
 
@@ -103,7 +103,7 @@ def first_points(space: SearchSpace, *, seed: int, source: Path) -> list[Point]:
     Raises
     ------
     ConfigError
-        When an entry names what the space has not, or dimensions that never exist together.
+        When an entry names something that the space lacks, or dimensions that never exist together.
     """
     return [
         _Entry(space, source, number).complete(generator_for(seed, "first", number))
@@ -120,7 +120,7 @@ class _Entry:
         self._given = space.search.first[number]
 
     def complete(self, generator: np.random.Generator) -> Point:
-        """Return the point that is named; what is left out is drawn."""
+        """Return the point of this entry; what it leaves out is drawn."""
         given: dict[str, Picked] = {}
         for name, value in self._given.items():
             dimension = self._dimension(name)
@@ -141,7 +141,7 @@ class _Entry:
         raise self._refused(unmet[0], "does not exist beside the others named there; mind its `when`")
 
     def _dimension(self, name: str) -> str:
-        """Return the dimension that is meant."""
+        """Return the name of the dimension that `name` stands for."""
         dimensions = self._space.dimensions
         for known in (name, *dimensions):
             if known in dimensions and canonical(known) == canonical(name):
@@ -150,18 +150,18 @@ class _Entry:
         raise self._refused(name, f"{name!r} is not a dimension of this space; known: {known_names}")
 
     def _pick(self, name: str, dimension: str, value: Any) -> Picked:
-        of = self._space.dimensions[dimension]
+        known_dimension = self._space.dimensions[dimension]
         if isinstance(value, bool):  # which equals 1 or 0
             raise self._refused(name, f"{str(value).lower()} is none of its values; write one of those")
-        if of.choices is None:
-            return self._in_range(name, span_of(dimension, of), value)
-        choices = [as_tuples(choice) for choice in of.choices]
+        if known_dimension.choices is None:
+            return self._in_range(name, span_of(dimension, known_dimension), value)
+        choices = [as_tuples(choice) for choice in known_dimension.choices]
         if as_tuples(value) in choices:
             return choices.index(as_tuples(value))
-        labels = of.labels or ()
+        labels = known_dimension.labels or ()
         if value in labels:
             return labels.index(value)
-        known = ", ".join([*map(repr, of.model_dump(mode="json")["choices"]), *labels])
+        known = ", ".join([*map(repr, known_dimension.model_dump(mode="json")["choices"]), *labels])
         raise self._refused(name, f"{value!r} is none of its choices; known: {known}")
 
     def _in_range(self, name: str, span: Span, value: Any) -> Picked:
@@ -174,7 +174,7 @@ class _Entry:
             fault = f"{value!r} is out of range; choose a number from {span.low:g} to {span.high:g}"
             raise self._refused(name, fault)
         if not span.holds(number):
-            below, above = span.beside(number)
+            below, above = span.neighbours(number)
             raise self._refused(name, f"{value!r} lies between two steps; choose {below:g} or {above:g}")
         return span.as_picked(number)
 
@@ -182,14 +182,14 @@ class _Entry:
         return refusal(self._source, (*self._where, name), fault)
 
 
-# --- Random search: configurations drawn one after another, each once
+# --- Random search
 
 
 class RandomPlan:
-    """Those named first, then random draws until the budget is spent or the space is drawn out.
+    """Configurations named in `search.first`, then random draws until the budget or the space is used up.
 
-    Each draw follows from the seed, from its number, and from what was tried before: trials of an
-    earlier run keep their places, also where the space was smaller then.
+    Each draw follows from the seed, its number and what was tried before. Trials of an earlier run keep
+    their places, even if the space was smaller then.
     """
 
     def __init__(self, space: SearchSpace, *, seed: int, source: Path) -> None:
@@ -209,20 +209,20 @@ class RandomPlan:
         return size_of(self._space)
 
     def propose(self, index: int, past: Callable[[int], EarlierTrial]) -> PlannedTrial | NoProposal:
-        """Return draw number `index`, whatever became of earlier ones."""
+        """Return draw number `index`, whatever the outcome of earlier ones."""
         for known in range(len(self._trials), index):
             trial = past(known).trial
             self._configurations.recall(trial)
             self._trials.append(trial)
         if index == len(self._trials):
-            drawn = self._named() or self._draw(generator_for(self._seed, "random search", index))
+            drawn = self._next_of_first() or self._draw(generator_for(self._seed, "random search", index))
             if drawn is None:
                 return NoProposal.END
             self._trials.append(drawn)
         return self._trials[index]
 
-    def _named(self) -> PlannedTrial | None:
-        """Return the next of those named first, if any is left."""
+    def _next_of_first(self) -> PlannedTrial | None:
+        """Return the next configuration of `search.first`, if any is left."""
         taken = map(self._configurations.take, self._first)
         return next((trial for trial in taken if trial is not None), None)
 
@@ -236,9 +236,9 @@ class RandomPlan:
 
 
 def untried(space: SearchSpace, configurations: Configurations) -> list[Point]:
-    """Return the points that are left of a space; none of one with ranges that have no lattice.
+    """Return the points of a space that were not tried; none if it has ranges without a lattice.
 
-    Meant for when draws yield nothing new: then there are few more points than were tried.
+    Meant for when draws yield nothing new, so that few points are left.
     """
     if not _is_finite(space):
         return []

@@ -1,4 +1,4 @@
-"""What a plan is, and the one traversal of a search space by which every sampler picks."""
+"""A plan, which proposes the trials of a sweep, and the traversal of a search space that samplers share."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,16 @@ from typing import Any, Protocol, Self
 import numpy as np
 from pydantic import Field
 
-from glsweep.config.dimension import Dimension, Span, exists_beside, parameters_of, set_by, span_of
+from glsweep.config.dimension import Dimension, Span, exists_with, parameters_of, set_by, span_of
 from glsweep.config.settings import Settings
 from glsweep.config.space import SearchSpace
 from glsweep.config.trial import Outcome, ParameterValue, Stratum, TrialParameters, canonical
 from glsweep.errors import ConfigError
 from glsweep.randomness import seed_for
 
-# --- A plan: the trials of a sweep one after another, and what it must know to propose the next
 
-
-def place_of(index: int) -> str:
-    """Return how a place in the sweep is written in front of an identifier."""
+def place_label(index: int) -> str:
+    """Return the place in the sweep as identifiers begin with it."""
     return f"{index:04d}"
 
 
@@ -27,8 +25,8 @@ class PlannedTrial(Settings):
     """One configuration with one seed, and its place in the sweep.
 
     `index` orders the configurations of a sweep; early stopping compares a trial with earlier ones
-    only, which makes its decisions independent of how fast each trial happens to run. `choices`
-    says what was picked in each dimension: the number of the choice, or the value of a range.
+    only, so that its decisions do not depend on how fast trials run. `choices` says what was picked in
+    each dimension: the number of the choice, or the value of a range.
     `replicate` counts the seeds of one configuration from 0.
     """
 
@@ -41,7 +39,7 @@ class PlannedTrial(Settings):
 
     @property
     def stratum(self) -> Stratum:
-        """The group whose members this trial is compared with."""
+        """The stratum, with whose trials this one is compared."""
         return self.parameters.stratum
 
     @property
@@ -51,12 +49,12 @@ class PlannedTrial(Settings):
 
     @property
     def identity(self) -> tuple[TrialParameters, int]:
-        """What makes it the same trial in another plan: its configuration and its seed."""
+        """Configuration and seed, by which it is the same trial in another plan."""
         return self.parameters, self.seed
 
     def moved_to(self, index: int) -> Self:
-        """Return the same trial at another place; the number that its identifier begins with follows."""
-        trial_id = self.trial_id.replace(place_of(self.index), place_of(index), 1)
+        """Return the same trial at another place; its identifier changes accordingly."""
+        trial_id = self.trial_id.replace(place_label(self.index), place_label(index), 1)
         return self.model_copy(update={"index": index, "trial_id": trial_id})
 
     def replicated(self, replicate: int) -> Self:
@@ -72,7 +70,7 @@ class PlannedTrial(Settings):
 
 @dataclass(frozen=True)
 class EarlierTrial:
-    """What became of an earlier trial: its outcome, None while it runs, and its metric at each epoch."""
+    """An earlier trial, its outcome (None while it runs) and its metric at each epoch."""
 
     trial: PlannedTrial
     outcome: Outcome | None
@@ -80,7 +78,7 @@ class EarlierTrial:
 
 
 class NoProposal(Enum):
-    """What a plan says when it proposes no trial."""
+    """What a plan returns when it proposes no trial."""
 
     WAIT = "the proposal depends on trials that are not over"
     END = "there is no other configuration"
@@ -98,9 +96,9 @@ class Plan(Protocol):
         """How many configurations there are; None when only a budget of epochs or hours ends them."""
 
     def propose(self, index: int, past: Callable[[int], EarlierTrial]) -> PlannedTrial | NoProposal:
-        """Return trial number `index`, the same one however often it is asked for.
+        """Return trial number `index`; repeated calls return the same one.
 
-        `past` tells of any trial with a lower index, each of which was proposed and begun.
+        `past` returns any trial with a lower index, each of which was proposed and has begun.
         """
 
 
@@ -112,10 +110,10 @@ class ListedPlan:
     trials : iterable of PlannedTrial
         In their order.
     begun : sequence of PlannedTrial
-        Those that the sweep has begun, in the order of their index, by an earlier plan that may have
-        been smaller: they keep their places, and the others come after them.
+        Those that the sweep has begun, in the order of their index, perhaps by an earlier, smaller plan.
+        They keep their places, and the others come after them.
     most : int, optional
-        How many configurations there are to be.
+        The largest number of configurations.
     """
 
     def __init__(
@@ -137,7 +135,7 @@ class ListedPlan:
         return len(self.trials)
 
     def propose(self, index: int, past: Callable[[int], EarlierTrial]) -> PlannedTrial | NoProposal:
-        """Return trial number `index`, whatever became of earlier ones."""
+        """Return trial number `index`, whatever the outcome of earlier ones."""
         return self.trials[index] if index < len(self.trials) else NoProposal.END
 
 
@@ -145,6 +143,8 @@ def patch_sizes_px(strata: Iterable[Stratum]) -> list[int]:
     """Return the patch sizes of `strata` in pixels, ascending."""
     return sorted({stratum.patch_size_px for stratum in strata})
 
+
+# --- The traversal of a search space
 
 Picked = int | float
 Pick = Callable[[str, Dimension], Picked]
@@ -159,7 +159,7 @@ class Point:
     picked : dict
         By dimension: the number of the choice, or the value of a range.
     values : dict
-        By parameter, with tuples of tied parameters taken apart.
+        By parameter; tuples of tied parameters are split.
     """
 
     picked: dict[str, Picked]
@@ -169,7 +169,7 @@ class Point:
 def traverse(dimensions: Mapping[str, Dimension], pick: Pick) -> Point:
     """Walk the dimensions in order, picking in each.
 
-    A dimension whose `when` is not met is passed over, so its parameter is absent.
+    A dimension whose `when` is not met is skipped, so that its parameter is absent.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def traverse(dimensions: Mapping[str, Dimension], pick: Pick) -> Point:
     picked: dict[str, Picked] = {}
     values: dict[str, ParameterValue] = {}
     for name, dimension in dimensions.items():
-        if exists_beside(dimension, values):
+        if exists_with(dimension, values):
             picked[name] = pick(name, dimension)
             values.update(set_by(name, dimension, picked[name]))
     return Point(picked, values)
@@ -221,7 +221,7 @@ def enumerate_grid(dimensions: Mapping[str, Dimension]) -> Iterator[dict[str, Pa
 
 
 def grid_options(name: str, dimension: Dimension) -> Sequence[Picked]:
-    """Return all that can be picked in a dimension of a grid."""
+    """Return everything that can be picked in a dimension of a grid."""
     if dimension.choices is not None:
         return range(len(dimension.choices))
     span = span_of(name, dimension)
@@ -236,7 +236,7 @@ def grid_options(name: str, dimension: Dimension) -> Sequence[Picked]:
 
 
 def is_finite(name: str, dimension: Dimension) -> bool:
-    """Return whether all that can be drawn in a dimension can be enumerated."""
+    """Return whether all values of a dimension can be enumerated."""
     return dimension.choices is not None or span_of(name, dimension).is_enumerable
 
 
@@ -255,12 +255,12 @@ def _drawn(span: Span, generator: np.random.Generator) -> Picked:
     if span.step is None:
         if not span.log:
             return float(generator.uniform(span.low, span.high))
-        # Rounding may carry the exponential just beyond an end.
+        # Rounding may push the exponential just beyond an end.
         drawn = float(np.exp(generator.uniform(np.log(span.low), np.log(span.high))))
         return min(max(drawn, span.low), span.high)
     if not span.log:
         return span.at(int(generator.integers(span.first, span.last + 1)))
-    # Each point has the share of the numbers that are rounded to it, the ends too.
+    # Each point gets the share of the numbers that are rounded to it, also at the ends.
     number = np.exp(generator.uniform(np.log(span.first - 0.5), np.log(span.last + 0.5)))
     return span.at(min(max(round(number), span.first), span.last))
 
@@ -291,7 +291,7 @@ def strata_of(space: SearchSpace) -> tuple[Stratum, ...]:
     Raises
     ------
     ConfigError
-        When a range that cannot be enumerated decides over the stratum.
+        When a range that cannot be enumerated decides on the stratum.
     """
     fixed = {canonical(name): value for name, value in space.fixed.items()}
     points = grid_points(_deciding(space.dimensions))
@@ -299,7 +299,7 @@ def strata_of(space: SearchSpace) -> tuple[Stratum, ...]:
 
 
 def picks_within(stratum: Stratum, name: str, dimension: Dimension) -> list[Picked]:
-    """Return what may be picked, in a dimension that bears on the stratum, by a trial of `stratum`."""
+    """Return the picks that a trial of `stratum` may have in a dimension that affects the stratum."""
     wanted = stratum._asdict()
     return [
         picked

@@ -1,10 +1,10 @@
 """Search by Optuna's tree-structured Parzen estimator (Watanabe 2023, arXiv:2304.11127).
 
-Each stratum has a study of its own, so that a weak network is searched as well as a strong one.
+Each stratum has its own Optuna study, so that a weak network is searched as well as a strong one.
 Proposal number n of a stratum follows from the seed, from n, and from what became of those of its
 proposals that came at least `parallel` before; those between count as running, whether or not they
-are over. So the same seed proposes the same however fast each trial runs, and a sweep that was cut
-off goes on as if it had not been.
+are over. So the same seed proposes the same trials however fast each runs, and an interrupted sweep
+goes on as if it had not been interrupted.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -31,21 +31,21 @@ from glsweep.search.plan import (
     traverse,
 )
 
-# Results before the estimator takes over from chance; its densities need a few.
+# Trials drawn at random before the estimator takes over; its densities need a few results.
 STARTUP_TRIALS = 10
 
 
 class StratumStudy:
-    """One Optuna study; its length is the number of trials that the stratum has."""
+    """One Optuna study; its length is the number of trials of the stratum."""
 
     def __init__(self, stratum: Stratum, dimensions: Mapping[str, Dimension], metric: Metric) -> None:
         self.stratum = stratum
         self._dimensions = dimensions
         self._sign = 1 if HIGHER_IS_BETTER[metric] else -1
         self._study = _quiet_study(metric)
-        self._asked: optuna.Trial | None = None
+        self._proposed: optuna.Trial | None = None
         self._trials: list[tuple[int, optuna.Trial]] = []
-        self._learnt = 0
+        self._n_learnt = 0
 
     def __len__(self) -> int:
         return len(self._trials)
@@ -58,42 +58,42 @@ class StratumStudy:
         self.settle(index)
 
     def ask(self, seed: int, *, at_random: bool) -> Point:
-        """Return what Optuna proposes; whether it is taken is said by `settle`."""
+        """Return what Optuna proposes; `settle` must then say whether it is taken."""
         self._study.sampler = _sampler(seed, at_random=at_random)
         return self._point()
 
     def settle(self, index: int | None) -> None:
-        """Say which trial of the plan the last proposal has become, or that it is not taken."""
-        assert self._asked is not None
+        """Set which trial of the plan the last proposal has become, None if it is not taken."""
+        assert self._proposed is not None
         if index is None:
-            self._study.tell(self._asked, state=TrialState.FAIL)
+            self._study.tell(self._proposed, state=TrialState.FAIL)
         else:
-            self._trials.append((index, self._asked))
+            self._trials.append((index, self._proposed))
 
     def learn(self, past: Callable[[int], EarlierTrial], *, until: int) -> bool:
         """Learn what became of the trials up to number `until`; return whether all of them are over."""
-        while self._learnt <= until:
-            index, trial = self._trials[self._learnt]
-            known = past(index)
-            if known.outcome is None:
+        while self._n_learnt <= until:
+            index, trial = self._trials[self._n_learnt]
+            earlier = past(index)
+            if earlier.outcome is None:
                 return False
-            self._tell(trial, known)
-            self._learnt += 1
+            self._tell(trial, earlier)
+            self._n_learnt += 1
         return True
 
-    def _tell(self, trial: optuna.Trial, known: EarlierTrial) -> None:
-        if known.outcome == "completed":
-            best = max(known.metrics.values(), key=lambda value: self._sign * value)
+    def _tell(self, trial: optuna.Trial, earlier: EarlierTrial) -> None:
+        if earlier.outcome == "completed":
+            best = max(earlier.metrics.values(), key=lambda value: self._sign * value)
             self._study.tell(trial, best)
-        elif known.outcome == "stopped":
-            for epoch, value in sorted(known.metrics.items()):
+        elif earlier.outcome == "stopped":
+            for epoch, value in sorted(earlier.metrics.items()):
                 trial.report(value, step=epoch)
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.tell(trial, state=TrialState.FAIL)
 
     def _point(self) -> Point:
-        self._asked = trial = self._study.ask()
+        self._proposed = trial = self._study.ask()
 
         def pick(name: str, dimension: Dimension) -> Picked:
             within = []
@@ -110,7 +110,7 @@ class StratumStudy:
         return traverse(self._dimensions, pick)
 
     def _numbered(self, name: str, picked: Picked) -> Picked:
-        """Return what Optuna knows of a pick: a point of a lattice by its number, which is exact."""
+        """Return a pick as Optuna has it: a point of a lattice by its number, which is exact."""
         dimension = self._dimensions.get(name)
         if dimension is None or dimension.choices is not None:
             return picked
@@ -119,7 +119,7 @@ class StratumStudy:
 
 
 def _quiet_study(metric: Metric) -> optuna.Study:
-    """Return an empty study; Optuna would tell of every study and trial on the console."""
+    """Return an empty study; Optuna would print every study and trial."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -138,14 +138,14 @@ def _sampler(seed: int, *, at_random: bool) -> BaseSampler:
     )
 
 
-# --- Search by Optuna's tree-structured Parzen estimator (Watanabe 2023, arXiv:2304.11127)
+# --- The plan
 
-# So often Optuna is asked for a configuration that is new, and then so often chance.
+# How often Optuna is asked for a new configuration, and how often one is then drawn at random.
 ASKS, DRAWS = 10, 50
 
 
 class TpePlan:
-    """Those named first, then proposals for each stratum in turn until it is tried out."""
+    """Configurations named in `search.first`, then proposals for the strata in turn."""
 
     def __init__(self, space: SearchSpace, *, seed: int, source: Path) -> None:
         self._space, self._seed = space, seed
@@ -156,7 +156,7 @@ class TpePlan:
         self._studies = {
             stratum: StratumStudy(stratum, space.dimensions, space.search.rank_by) for stratum in self._strata
         }
-        self._tried_out: set[Stratum] = set()
+        self._exhausted: set[Stratum] = set()
         self._trials: list[PlannedTrial] = []
 
     @property
@@ -170,25 +170,25 @@ class TpePlan:
         return size_of(self._space)
 
     def propose(self, index: int, past: Callable[[int], EarlierTrial]) -> PlannedTrial | NoProposal:
-        """Return proposal number `index`, the same one however often it is asked for."""
+        """Return proposal number `index`; repeated calls return the same one."""
         for known in range(len(self._trials), index):
             self._recall(past(known).trial)
         if index < len(self._trials):
             return self._trials[index]
-        answer = self._named() or self._next(past)
-        if isinstance(answer, PlannedTrial):
-            self._trials.append(answer)
-        return answer
+        proposal = self._next_of_first() or self._next(past)
+        if isinstance(proposal, PlannedTrial):
+            self._trials.append(proposal)
+        return proposal
 
     def _recall(self, trial: PlannedTrial) -> None:
-        """Take in a trial that an earlier run of the sweep began."""
+        """Add a trial that an earlier run of the sweep began."""
         self._configurations.recall(trial)
-        picked = {**dict(self._picked_since(trial)), **trial.choices}
+        picked = {**dict(self._picks_in_new_dimensions(trial)), **trial.choices}
         self._studies[trial.stratum].add(trial.index, picked)
         self._trials.append(trial)
 
-    def _picked_since(self, trial: PlannedTrial) -> Iterator[tuple[str, int]]:
-        """Yield what a trial has in dimensions that were fixed when it was proposed."""
+    def _picks_in_new_dimensions(self, trial: PlannedTrial) -> Iterator[tuple[str, int]]:
+        """Yield the picks of a trial in dimensions that were still fixed when it was proposed."""
         for name, dimension in self._space.dimensions.items():
             if name not in trial.choices and dimension.choices is not None and dimension.keys is None:
                 choices = as_tuples(dimension.choices)
@@ -196,8 +196,8 @@ class TpePlan:
                 if value in choices:
                     yield name, choices.index(value)
 
-    def _named(self) -> PlannedTrial | None:
-        """Return the next of those named first, if any is left."""
+    def _next_of_first(self) -> PlannedTrial | None:
+        """Return the next configuration of `search.first`, if any is left."""
         for point in self._first:
             trial = self._configurations.take(point)
             if trial is not None:
@@ -207,14 +207,14 @@ class TpePlan:
 
     def _next(self, past: Callable[[int], EarlierTrial]) -> PlannedTrial | NoProposal:
         """Ask the stratum with the fewest trials, in an order that changes from round to round."""
-        for stratum in sorted(self._studies.keys() - self._tried_out, key=self._turn):
+        for stratum in sorted(self._studies.keys() - self._exhausted, key=self._turn):
             study = self._studies[stratum]
             if not study.learn(past, until=len(study) - self._parallel):
                 return NoProposal.WAIT
             trial = self._ask(study) or self._take_untried(study)
             if trial is not None:
                 return trial
-            self._tried_out.add(stratum)
+            self._exhausted.add(stratum)
         return NoProposal.END
 
     def _turn(self, stratum: Stratum) -> tuple[int, int]:

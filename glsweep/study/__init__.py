@@ -1,4 +1,4 @@
-"""A study is a folder: this names every file in it, and is the way to make, open, extend and hold one."""
+"""A study is a folder: the paths of its files, and how one is created, opened, extended and locked."""
 
 import time
 import uuid
@@ -45,15 +45,15 @@ class Study:
 
     @property
     def scenes(self) -> Path:
-        """Root of the scenes: the card's, or the simulated ones within the study."""
+        """Root of the scenes: the card's, or that of simulated ones within the study."""
         return self.config.card.root or self.directory / "scenes"
 
     @property
     def id(self) -> str:
-        """What tells this study from any other, whatever it is called and wherever it lies.
+        """Identifier of this study, whatever its name and wherever it lies; made at the first call.
 
-        Made at the first call. A hash of the configuration would not do: on a server, a study that was
-        deleted and run again would find the runs of the first and take its own epochs as logged.
+        A hash of the configuration would not do: on a server, a study that was deleted and run again
+        would find the runs of the first and take its own epochs as logged.
         """
         if not self.tracking_json.is_file():
             write_artifact(self.tracking_json, StudyId(study_id=uuid.uuid4().hex))
@@ -100,7 +100,7 @@ class Study:
 
     @property
     def trials_csv(self) -> Path:
-        """One row a trial: parameters, outcome, best figure."""
+        """One row a trial: parameters, outcome, best metric."""
         return self.sweep / "trials.csv"
 
     @property
@@ -186,7 +186,7 @@ class Study:
 
     @property
     def tracking_json(self) -> Path:
-        """Holds the study's `id`, which its runs in MLflow bear."""
+        """Holds the study's `id`, with which its runs in MLflow are tagged."""
         return self.directory / "tracking.json"
 
     def stage_record(self, stage: Stage) -> Path:
@@ -204,10 +204,12 @@ class Study:
         )
         write_artifact(self.stage_record(stage), record)
 
-    def extended(self, asked: StudyConfig) -> "Study":
-        """Return the study as it is once it is what it is asked to be, see `extend_study`."""
-        asked = asked.model_copy(update={"name": self.config.name})
-        return replace(self, config=extended_configuration(self.config, asked) if self.has_begun else asked)
+    def extended(self, requested: StudyConfig) -> "Study":
+        """Return the study as `extend_study` makes it."""
+        requested = requested.model_copy(update={"name": self.config.name})
+        return replace(
+            self, config=extended_configuration(self.config, requested) if self.has_begun else requested
+        )
 
     def record(self, stage: Stage) -> StageRecord:
         """Return the record of a completed stage.
@@ -227,14 +229,14 @@ class Study:
 
 @contextmanager
 def locked(study: Study) -> Iterator[None]:
-    """Keep every other process from working on the study within this block.
+    """Keep other processes from working on the study within this block.
 
     Raises
     ------
     StudyError
         When one already does, or the folder cannot be written to.
     """
-    # Not at once: `status` holds the lock for an instant.
+    # Wait a second: `status` holds the lock for a moment.
     lock = FileLock(study.lock, timeout=1)
     try:
         lock.acquire()
@@ -257,7 +259,7 @@ def is_study(directory: Path) -> bool:
 
 
 def open_study(directory: Path) -> Study:
-    """Open an existing study; it is called as its folder is.
+    """Open an existing study; its name is that of its folder.
 
     Raises
     ------
@@ -266,12 +268,12 @@ def open_study(directory: Path) -> Study:
     """
     if not is_study(directory):
         raise StudyError(f"{directory}: is not a study (no study.yaml); name a study or leave --study out")
-    config = load_yaml(directory / "study.yaml", StudyConfig).found_from(directory)
+    config = load_yaml(directory / "study.yaml", StudyConfig).with_absolute_paths(directory)
     return Study(directory, config.model_copy(update={"name": directory.resolve().name}))
 
 
 def create_study(directory: Path, config: StudyConfig) -> Study:
-    """Make a study in a folder that is not there or is empty.
+    """Create a study in a folder that does not exist or is empty.
 
     Raises
     ------
@@ -290,23 +292,23 @@ def create_study(directory: Path, config: StudyConfig) -> Study:
     return study
 
 
-def extend_study(study: Study, asked: StudyConfig) -> Study:
-    """Make a study what it is asked to be: its text and its places, and more of what it holds.
+def extend_study(study: Study, requested: StudyConfig) -> Study:
+    """Change a study to the requested configuration: text, places, and more of what it has.
 
     The records of stages whose results no longer hold are removed, so that these are run again; the
-    results themselves stay until then. The study must be held, see `held`.
+    results themselves stay until then. The study must be locked, see `locked`.
 
     Raises
     ------
     StudyError
-        When its trials could not be compared with those to come; every such key is named, and nothing
-        is written.
+        When its trials could not be compared with those to come; the message names every such key, and
+        nothing is written.
     """
-    changes = check_extension(study, asked)
-    extended = study.extended(asked)
+    changes = check_extension(study, requested)
+    extended = study.extended(requested)
     if extended.config == study.config:
         return study
-    # Should the process die in between, stages are run again that need not be, and nothing is lost.
+    # If the process dies in between, some stages are run again without need, and nothing is lost.
     for stage in reversed(STAGES):
         if any(stage in change.stale for change in changes):
             study.stage_record(stage).unlink(missing_ok=True)
@@ -314,9 +316,9 @@ def extend_study(study: Study, asked: StudyConfig) -> Study:
     return extended
 
 
-def check_extension(study: Study, asked: StudyConfig) -> list[Change]:
+def check_extension(study: Study, requested: StudyConfig) -> list[Change]:
     """Return what would change, or raise `StudyError` as `extend_study` does."""
-    changes = changes_between(study.config, study.extended(asked).config)
+    changes = changes_between(study.config, study.extended(requested).config)
     refused = [change for change in changes if not change.is_possible]
     if refused and study.has_begun:
         raise StudyError(_refusal(study, refused))
@@ -324,13 +326,13 @@ def check_extension(study: Study, asked: StudyConfig) -> list[Change]:
 
 
 def _refusal(study: Study, refused: Sequence[Change]) -> str:
-    told = "; ".join(map(str, refused))
+    changes = "; ".join(map(str, refused))
     return (
         f"{study.directory}: its trials were run with other settings, and could not be compared with those "
-        f"to come: {told}; put back what was, or name another folder with --study"
+        f"to come: {changes}; put back what was, or name another folder with --study"
     )
 
 
 def _write_config(study: Study) -> None:
-    told = study.config.told_from(study.directory)
-    write_text(study.config_yaml, write_as_yaml(told.model_dump(mode="json", exclude={"name"})))
+    relative = study.config.with_relative_paths(study.directory)
+    write_text(study.config_yaml, write_as_yaml(relative.model_dump(mode="json", exclude={"name"})))

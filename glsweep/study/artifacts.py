@@ -1,6 +1,6 @@
 """What one stage of a study writes and another reads: a model for each JSON file, and how it is read.
 
-The files of the stage `evaluate` are described in `glsweep.evaluation_artifacts`.
+The files of the stage `evaluate` are described in `glsweep.study.evaluation_artifacts`.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from glsweep.files import read_json, write_json
 from glsweep.study.configuration import Stage
 
 VERSION = 1
-"""Of all these files; raised whenever the content of one of them changes."""
+"""Version of the format of all these files; raised whenever that of one of them changes."""
 
 CountsBySplit = dict[SplitName, "PatchCounts"]
 
@@ -27,7 +27,7 @@ class Artifact(Settings):
 
     version: int = VERSION
     written_by: ClassVar[Stage | None] = None
-    """The stage whose record must go for the file to be written anew."""
+    """The stage whose record must be deleted for the file to be written again."""
 
 
 AnyArtifact = TypeVar("AnyArtifact", bound=Artifact)
@@ -44,7 +44,7 @@ def read_artifact(path: Path, model: type[AnyArtifact]) -> AnyArtifact:
     Raises
     ------
     StudyError
-        When the file is missing, damaged, or of another version; the message says what helps.
+        When the file is missing, damaged, or of another version; the message says what to do.
     """
     stage = model.written_by
     record = f"stages/{stage}.json in the study's folder"
@@ -74,7 +74,7 @@ def read_artifact(path: Path, model: type[AnyArtifact]) -> AnyArtifact:
 
 
 class StudyId(Artifact):
-    """`tracking.json`: what tells a study from any other."""
+    """`tracking.json`: the identifier of a study."""
 
     study_id: str
 
@@ -100,8 +100,8 @@ class SceneFacts(Settings):
 class CatalogueFindings(Settings):
     """What was found in a data set: counts, and the names behind each count.
 
-    `rows_without_scene` counts rows by the scene that they name, of which there is no raster;
-    `remarks` are sentences on what was not taken as it stands.
+    `rows_without_scene` counts rows by the scene that they name and that has no raster; `remarks` are
+    sentences on what was not used as it is.
     """
 
     scenes: int
@@ -119,7 +119,7 @@ class CatalogueFindings(Settings):
 
 
 class SplitFindings(Settings):
-    """How ground was shared out: by which rule, why by this one, and what each split has of it."""
+    """How ground was divided among the splits: the rule, the reason for it, and what each split got."""
 
     rule: str
     reason: str
@@ -131,8 +131,8 @@ class SplitFindings(Settings):
 class GroundProof(Settings):
     """What patches of different splits have in common on the map.
 
-    `pairs_checked` is the number of pairs of which none shares ground; under the rule `patch` it is None,
-    and `leak` is the share of patches that share ground with a training patch, by size in px and split.
+    `pairs_checked` is the number of pairs that were checked and share no ground; under the rule `patch` it is
+    None, and `leak` is the share of patches that share ground with a training patch, by size in px and split.
     """
 
     pairs_checked: int | None = None
@@ -142,7 +142,7 @@ class GroundProof(Settings):
 class DataSummary(Artifact):
     """`data.json`: what was found in scenes and lines, and how patches were drawn.
 
-    `left_out` says of each scene that is not used why; `patches`, `too_small` (names of scenes) and
+    `left_out` gives the reason for each scene that is not used; `patches`, `too_small` (names of scenes) and
     `overlap` (the largest share of pixels that two patches have in common) are by patch size in px.
     """
 
@@ -159,7 +159,7 @@ class DataSummary(Artifact):
 
 
 class PatchMeta(Artifact):
-    """`meta.json` beside the patches of one size: what must be known to use them."""
+    """`meta.json` beside the patches of one size: what is needed to use them."""
 
     posting_m: float
     amplitude_scale: float
@@ -201,7 +201,7 @@ class Winners(Artifact):
 
 
 class ThresholdCurve(Settings):
-    """How a threshold was chosen: the criterion at each of those that were tried.
+    """How a threshold was chosen: the criterion at each threshold that was tried.
 
     `on_grid_edge` says that `tau` is the first or the last of them, so that a better one may lie outside.
     """
@@ -231,7 +231,7 @@ class Failure(Settings):
     stage : Stage
         Where it failed.
     reason, remedy : str
-        Clauses for people; the remedy is something that they can do.
+        Clauses for a message; the remedy is something that the user can do.
     """
 
     stratum: str
@@ -241,7 +241,7 @@ class Failure(Settings):
 
     @property
     def title(self) -> str:
-        """The stratum's name for people."""
+        """The stratum's name in messages."""
         return Stratum.parse(self.stratum).title
 
     def __str__(self) -> str:
@@ -268,7 +268,7 @@ class PrepareSummary(StageSummary):
 
 
 class SweepSummary(StageSummary):
-    """How many trials ended how, after how many epochs, and which won, by the stratum's key."""
+    """The number of trials, their outcomes and epochs, and the winners by their stratum's key."""
 
     trials: int
     outcomes: dict[str, int]
@@ -296,14 +296,14 @@ class CalibrateSummary(StageSummary):
 
 
 class HeadlineMetrics(Settings):
-    """What is told first of a member on test patches."""
+    """A member's main metrics on test patches."""
 
     relaxed_f1: float
     dice: float
 
 
 class EvaluateSummary(StageSummary):
-    """Each member's first metrics, by its stratum's key."""
+    """Each member's main metrics, by its stratum's key."""
 
     metrics: dict[str, HeadlineMetrics]
 

@@ -1,9 +1,9 @@
 """A study's whole configuration, and which parts of it may change once the study has begun.
 
-A study grows. More of the same (choices, a wider range, trials, epochs, seeds, test data) extends it:
-what was trained stays, and what no longer holds is done again. Where less is asked for than there is,
-what there is stays. Settings of later stages may change at any time. What would make trials that were
-run incomparable with those to come is refused.
+More of the same (choices, a wider range, trials, epochs, seeds, test data) extends a study: what was
+trained stays, and what no longer holds is done again. If less is requested than there is, nothing is
+removed. Settings of later stages may change at any time. Whatever would make earlier trials incomparable
+with later ones is refused.
 """
 
 import operator
@@ -38,12 +38,12 @@ class StudyConfig(Settings):
     card: DataCard = Field(description="the data card, as it was when the study began")
     space: SearchSpace = Field(description="the search space, with all by which the study has grown since")
 
-    def told_from(self, folder: Path) -> "StudyConfig":
-        """Return the configuration with every path as it is seen from `folder`."""
+    def with_relative_paths(self, folder: Path) -> "StudyConfig":
+        """Return the configuration with every path relative to `folder`."""
         return _with_paths(self, lambda path: Path(os.path.relpath(path, folder.resolve())))
 
-    def found_from(self, folder: Path) -> "StudyConfig":
-        """Return the configuration with every path that is told from `folder` made absolute."""
+    def with_absolute_paths(self, folder: Path) -> "StudyConfig":
+        """Return the configuration with every path, relative to `folder`, made absolute."""
         return _with_paths(self, lambda path: (folder / path).resolve())
 
 
@@ -66,9 +66,9 @@ def _changed(value: Any, change: Callable[[Path], Path]) -> Any:
             return value
 
 
-# --- What may change in a study: what decides its results, what decides where it runs, and what is text
+# --- What may change in a study that has begun
 
-_OF_CARD = r"card(\.parts\.\d+)?"
+_CARD_KEY = r"card(\.parts\.\d+)?"
 _TESTED_AGAIN: tuple[Stage, ...] = ("simulate", "prepare", "evaluate", "report")
 
 
@@ -85,25 +85,25 @@ def _never(_was: Any, _now: Any) -> bool:
 
 
 _RULES: tuple[tuple[str, tuple[Stage, ...], Callable[[Any, Any], bool]], ...] = (
-    (rf"name|space\.(name|title)|{_OF_CARD}\.({'|'.join(CARD_TEXT)})", ("report",), _always),
-    (rf"space\.resources\..*|{_OF_CARD}\.root", (), _always),
-    (rf"{_OF_CARD}\.name", _TESTED_AGAIN, _always),
+    (rf"name|space\.(name|title)|{_CARD_KEY}\.({'|'.join(CARD_TEXT)})", ("report",), _always),
+    (rf"space\.resources\..*|{_CARD_KEY}\.root", (), _always),
+    (rf"{_CARD_KEY}\.name", _TESTED_AGAIN, _always),
     (r"space\.calibration\..*", _from("calibrate"), _always),
     (r"space\.retraining\..*", _from("retrain"), _always),
-    # They say what comes next; what has been begun stays.
+    # They decide only what comes next; what has begun stays.
     (r"space\.search\.(budget|parallel|first)\b.*", _from("sweep"), _always),
     (r"space\.search\.(epochs|replicates)", _from("sweep"), operator.lt),
     (r"space\.(fixed|search|start)\b.*", _from("sweep"), _never),
     (r".*", STAGES, _never),
 )
-"""By key: the stages whose results no longer hold, and whether a sweep that has begun can change so."""
+"""By key: the stages whose results no longer hold, and whether it may change once the sweep has begun."""
 
 _LONGEST_VALUE = 60
 
 
 @dataclass(frozen=True)
 class Change:
-    """One key that differs between a study and what it is asked to be.
+    """One key that differs between a study and the requested configuration.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Change:
     stale : tuple of Stage
         Stages whose results no longer hold, in their order.
     is_possible : bool
-        Whether a study whose sweep has begun can change so.
+        Whether this is possible in a study whose sweep has begun.
     """
 
     key: str
@@ -135,19 +135,18 @@ def changes_between(old: StudyConfig, new: StudyConfig) -> list[Change]:
     before, after = _flat(_rest(old, test_data)), _flat(_rest(new, test_data))
     for key in [*before, *(key for key in after if key not in before)]:
         was, now = before.get(key), after.get(key)
-        is_searched_now = now is None and key.removeprefix("space.fixed.") in searched_now
-        if was != now and not is_searched_now:
+        is_now_searched = now is None and key.removeprefix("space.fixed.") in searched_now
+        if was != now and not is_now_searched:
             found.append(_change(key, was, now))
     return [*found, *([test_data] if test_data else [])]
 
 
-def extended_configuration(old: StudyConfig, asked: StudyConfig) -> StudyConfig:
-    """Return what a study whose sweep has begun becomes: what is asked for, and all that it has already.
+def extended_configuration(old: StudyConfig, requested: StudyConfig) -> StudyConfig:
+    """Return the configuration of a study whose sweep has begun: what is requested, and all that it has.
 
-    Choices keep their order, and further ones come behind, since what was picked in a trial is kept by
-    the number of the choice.
+    Choices keep their order and new ones follow, since trials record the number of the choice.
     """
-    was, now = old.space, asked.space
+    was, now = old.space, requested.space
     dimensions = {
         name: _joined(was.dimensions[name], dimension) if name in was.dimensions else dimension
         for name, dimension in now.dimensions.items()
@@ -156,7 +155,7 @@ def extended_configuration(old: StudyConfig, asked: StudyConfig) -> StudyConfig:
     for name, dimension in was.dimensions.items():
         if name not in dimensions and as_tuples(fixed.get(name)) in as_tuples(dimension.choices or ()):
             dimensions[name] = dimension
-            fixed.pop(name, None)  # left out it may be what it is by itself, which is among them
+            fixed.pop(name, None)  # when left out it may take its default, which is among the choices
     search = now.search.model_copy(
         update={
             "epochs": max(was.search.epochs, now.search.epochs),
@@ -164,7 +163,7 @@ def extended_configuration(old: StudyConfig, asked: StudyConfig) -> StudyConfig:
         }
     )
     space = now.model_copy(update={"dimensions": dimensions, "fixed": fixed, "search": search})
-    return asked.model_copy(update={"space": space})
+    return requested.model_copy(update={"space": space})
 
 
 def _change(key: str, was: Any, now: Any) -> Change:
@@ -173,19 +172,21 @@ def _change(key: str, was: Any, now: Any) -> Change:
 
 
 def _of_dimensions(old: SearchSpace, new: SearchSpace) -> Iterator[Change]:
-    """Compare dimensions as a tuner means them: the order of choices says nothing."""
+    """Compare dimensions; the order of their choices does not matter."""
     for name in [*old.dimensions, *(name for name in new.dimensions if name not in old.dimensions)]:
         was, now = old.dimensions.get(name), new.dimensions.get(name)
         key = f"space.dimensions.{name}"
         if was is not None and now is not None:
             yield from _of_dimension(key, was.model_dump(mode="json"), now.model_dump(mode="json"))
         elif now is not None and name in old.fixed:
-            # What was fixed may become one choice of several.
+            # A fixed value may become one of several choices.
             choices = () if now.when or now.keys else as_tuples(now.choices or ())
             is_among = as_tuples(old.fixed[name]) in choices
-            yield Change(key, old.fixed[name], _told(now), _from("sweep"), is_among)
+            yield Change(key, old.fixed[name], _as_written(now), _from("sweep"), is_among)
         else:
-            yield Change(key, was and _told(was), now and _told(now), _from("sweep"), is_possible=False)
+            yield Change(
+                key, was and _as_written(was), now and _as_written(now), _from("sweep"), is_possible=False
+            )
 
 
 def _of_dimension(key: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
@@ -203,11 +204,11 @@ def _of_dimension(key: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> I
 
 
 def _of_test_data(old: DataCard, new: DataCard) -> Change | None:
-    """Return the change of the data that is for test alone, where nothing else of the data differs."""
+    """Return the change of test-only data, if nothing else of the data differs."""
     was, now = _test_names(old), _test_names(new)
-    if was == now or _trained(old) != _trained(new):
+    if was == now or _training_data(old) != _training_data(new):
         return None
-    # Ground of test data is kept from training, which `prepare` makes sure does not change.
+    # Ground of test data is kept from training; `prepare` checks that the training patches stay the same.
     return Change("test data", sorted(was), sorted(now), _TESTED_AGAIN)
 
 
@@ -215,13 +216,13 @@ def _test_names(card: DataCard) -> set[str]:
     return {part.name for part in card.data_sets if part.test_only}
 
 
-def _trained(card: DataCard) -> Any:
+def _training_data(card: DataCard) -> Any:
     rules = (card.split, card.label, card.label_width_m)
     return rules, [part.decisive() for part in card.data_sets if not part.test_only]
 
 
 def _rest(config: StudyConfig, test_data: Change | None) -> dict[str, Any]:
-    """Return what is compared key by key."""
+    """Return the part of the configuration that is compared key by key."""
     rest = config.model_dump(mode="json")
     rest["space"].pop("dimensions")
     if test_data is not None:
@@ -230,7 +231,7 @@ def _rest(config: StudyConfig, test_data: Change | None) -> dict[str, Any]:
 
 
 def _joined(was: Dimension, now: Dimension) -> Dimension:
-    """Return a dimension with all that either may be; where they cannot be joined, the second."""
+    """Return a dimension with the values of both; the second one if they cannot be joined."""
     if was.choices is not None and now.choices is not None:
         old, new = as_tuples(was.choices), as_tuples(now.choices)
         labels = dict(zip(old, was.labels or (), strict=False))
@@ -246,7 +247,7 @@ def _joined(was: Dimension, now: Dimension) -> Dimension:
     )
 
 
-def _told(dimension: Dimension) -> Any:
+def _as_written(dimension: Dimension) -> Any:
     return dimension.model_dump(mode="json", exclude_defaults=True)
 
 

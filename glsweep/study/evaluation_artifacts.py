@@ -1,6 +1,6 @@
-"""What the stage `evaluate` and the command `score` write: metrics on test patches and of lines in metres.
+"""What the stage `evaluate` and the command `score` write: metrics on test patches, and of lines in metres.
 
-Metrics that do not exist, such as those of patches with a line where there is none, are None.
+A metric that cannot be computed, such as one over patches with a line if there are none, is None.
 """
 
 from typing import Literal
@@ -16,7 +16,7 @@ Interval = tuple[float, float]
 
 
 class Predictor(Settings):
-    """Whom a row of the table is about: a network, or what needs no training (then without a stratum)."""
+    """The subject of a row of the table: a network, or a baseline without training, which has no stratum."""
 
     stratum: str | None
     title: str
@@ -28,10 +28,10 @@ class Predictor(Settings):
 class HeldOutMetrics(Settings):
     """Every metric of the table, over the test patches of one size at one threshold.
 
-    Metrics without a suffix are means over patches; those that end in `_with_line` means over patches with
-    a line alone, those in `_micro` of all pixels together; the number in `bf_100` is its tolerance in metres.
-    Of patches without a line `empty_without_line` tells in which share nothing was invented, of those with
-    one `empty_with_line` in which share nothing was found. `relaxed_f1_low` and `relaxed_f1_high` are the
+    Metrics without a suffix are means over patches, those that end in `_with_line` means over patches with a
+    line; those that end in `_micro` are over all pixels together. The number in `bf_100` is a tolerance in
+    metres. `empty_without_line` is the share of patches without a line in which nothing was drawn, and
+    `empty_with_line` the same for patches with a line. `relaxed_f1_low` and `relaxed_f1_high` are the
     ends of its 95 % bootstrap interval, over scenes or patches as `interval_over` says.
     """
 
@@ -93,13 +93,13 @@ class NetworkRow(TableRow):
 
 
 class BaselineRow(TableRow):
-    """The row of what needs no training: a line everywhere or nowhere, a network as it is before training."""
+    """The row of a baseline: a line everywhere, a line nowhere, or an untrained network."""
 
     kind: Literal["untrained", "all_line", "no_line"]
 
 
 class FailedRow(Predictor):
-    """The row of a stratum that failed: why, and what helps."""
+    """The row of a stratum that failed, with the reason and the remedy."""
 
     stratum: str
     kind: Literal["failed"] = "failed"
@@ -137,10 +137,10 @@ class DataSetRow(DataSetMetrics, Predictor):
 
 
 class PatchFacts(Settings):
-    """What is to be known of some patches before networks are compared on them.
+    """What to know about patches before networks are compared on them.
 
-    `valid_share` is of pixels, `line_share` of the pixels with data of patches with a line; `coherence` and
-    `line_coherence` are medians over all pixels and over those near the line.
+    `valid_share` is a share of all pixels, `line_share` of the pixels with data in patches with a line;
+    `coherence` and `line_coherence` are medians over all pixels and over those near the line.
     """
 
     patches_with_line: int
@@ -160,7 +160,7 @@ class DataSetFacts(PatchFacts):
 
 
 class StudyTable(Artifact):
-    """`table.json`: the study's table, baselines and failures; with several data sets also each apart."""
+    """`table.json`: the study's table, baselines and failures; with several data sets also by data set."""
 
     written_by = "evaluate"
 
@@ -182,7 +182,7 @@ class PrecisionRecallPoint(Settings):
 
 
 class PrecisionRecallCurve(Settings):
-    """Relaxed precision and recall at some thresholds; `area` is the exact one below the whole curve."""
+    """Relaxed precision and recall at some thresholds; `area` is the exact area under the whole curve."""
 
     thresholds: tuple[float, ...]
     precision: tuple[float, ...]
@@ -203,7 +203,7 @@ class ReliabilityCurve(Settings):
 
 
 class NetworkCurves(Settings):
-    """A network's curves on test patches: what no single threshold tells."""
+    """A network's curves on test patches, over all thresholds."""
 
     precision_recall: PrecisionRecallCurve
     reliability: ReliabilityCurve
@@ -257,7 +257,7 @@ class LineIntervals(Settings):
 
 
 class BandMetrics(Settings):
-    """In what share of the drawn length the true line lies within a band around it.
+    """The share of the drawn length around which the true line lies within a band.
 
     `low` and `high` are the ends of the 95 % bootstrap interval over scenes of the share that is `held`;
     `mean_m` is half a band's mean width.
@@ -270,7 +270,7 @@ class BandMetrics(Settings):
 
 
 class StatedBandMetrics(BandMetrics):
-    """The same of `uncert_m`, which states that it holds a `share`."""
+    """The same for `uncert_m`, which states the `share` that it holds."""
 
     share: float
 
@@ -289,7 +289,7 @@ class BandsHeld(Settings):
 
 
 class LinesAtTau(LineMetrics):
-    """Lines as they are drawn at one threshold."""
+    """Metrics of the lines that are drawn at one threshold."""
 
     tau: float
 
@@ -306,7 +306,7 @@ class LinesOnDataSet(Settings):
 
 
 class SceneRow(Settings):
-    """Whose lines a row of a table of scenes is about."""
+    """The scene of a row in a table of scenes."""
 
     scene: str
     data_set: str

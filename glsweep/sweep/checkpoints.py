@@ -25,8 +25,8 @@ class StorageError(Exception):
 class CheckpointStore:
     """The newest checkpoint of each trial, `<root>/<trial_id>/state.safetensors`.
 
-    Of trials that train together the one before it is kept too, since they can only go on from one
-    epoch, and the process that saves them one after another may die between two.
+    For trials that train together the checkpoint before it is kept too: they can only continue from
+    a common epoch, and the process that saves them one by one may die in between.
 
     Parameters
     ----------
@@ -43,36 +43,36 @@ class CheckpointStore:
         Raises
         ------
         StorageError
-            When it cannot be written, such as for a full disk.
+            When it cannot be written, for example because the disk is full.
         """
         try:
             system, folder = self._open(trial_id)
             system.create_dir(folder, recursive=True)
-            # A name of its own: on a node that was lost from sight the trial may still be writing.
-            beside = f"{folder}/{uuid.uuid4().hex}.part"
-            with _deleted_on_failure(system, beside):
-                with system.open_output_stream(beside) as stream:
+            # A unique name: on a node that was lost the trial may still be writing.
+            temporary = f"{folder}/{uuid.uuid4().hex}.part"
+            with _deleted_on_failure(system, temporary):
+                with system.open_output_stream(temporary) as stream:
                     stream.write(file.read_bytes())
                 if keeps_earlier and system.get_file_info(f"{folder}/{CHECKPOINT_FILE}").is_file:
                     system.move(f"{folder}/{CHECKPOINT_FILE}", f"{folder}/{EARLIER_FILE}")
-                system.move(beside, f"{folder}/{CHECKPOINT_FILE}")
+                system.move(temporary, f"{folder}/{CHECKPOINT_FILE}")
         except OSError as error:
             raise StorageError(f"{self.root}: cannot be written ({_short(error)})") from error
 
     @contextmanager
     def newest(self, trial_id: str) -> Iterator[Path | None]:
         """Yield a local copy of the trial's checkpoint, or None where there is no whole one."""
-        with self.kept(trial_id) as copies:
+        with self.local_copies(trial_id) as copies:
             yield copies[0] if copies else None
 
     @contextmanager
-    def kept(self, trial_id: str) -> Iterator[list[Path]]:
+    def local_copies(self, trial_id: str) -> Iterator[list[Path]]:
         """Yield local copies of all whole checkpoints of a trial, the newest first."""
         with tempfile.TemporaryDirectory() as folder:
             copies = [Path(folder) / name for name in (CHECKPOINT_FILE, EARLIER_FILE)]
             yield [copy for copy in copies if self._fetch(trial_id, copy) and _is_whole(copy)]
 
-    def go_back(self, trial_id: str) -> None:
+    def restore_earlier(self, trial_id: str) -> None:
         """Make the trial's earlier checkpoint its newest.
 
         Raises
@@ -133,7 +133,7 @@ def _deleted_on_failure(system: FileSystem, path: str) -> Iterator[None]:
 
 
 def _short(error: Exception) -> str:
-    """Return the system's own words where it has any: pyarrow puts a path that nobody knows before them."""
+    """Return the system's own message where there is one: pyarrow prefixes it with an internal path."""
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return " ".join(str(error).split())[:200]
@@ -147,13 +147,13 @@ def _is_whole(file: Path) -> bool:
         return False
 
 
-# --- The listener that deletes the checkpoints of trials that will never go on
+# --- The listener that deletes checkpoints no longer needed
 
 
 class CheckpointCleaner:
-    """Keeps a long sweep from filling the store. What cannot be deleted now is tried again later.
+    """Keeps a long sweep from filling the store; what cannot be deleted now is tried again later.
 
-    A trial that ran in full keeps its newest checkpoint: with more epochs it goes on from there.
+    A trial that ran in full keeps its newest checkpoint, from which it continues if epochs are added.
     """
 
     def __init__(self, checkpoints: CheckpointStore) -> None:
@@ -161,11 +161,11 @@ class CheckpointCleaner:
         self._over: dict[str, bool] = {}
 
     def catch_up(self, records: SweepRecords) -> None:
-        """Find what an earlier run was to delete, and may not have come to."""
+        """Find the checkpoints that an earlier run should have deleted."""
         ended = (record for record in records.trials.values() if record.outcome is not None)
         self._over |= {record.trial.trial_id: record.outcome == "completed" for record in ended}
 
-    def hear(self, event: TrialEvent, record: TrialRecord) -> None:
+    def on_event(self, event: TrialEvent, record: TrialRecord) -> None:
         """Delete the checkpoint of a trial that has ended."""
         if isinstance(event, Ended):
             self._over[record.trial.trial_id] = event.outcome == "completed"

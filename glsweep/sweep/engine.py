@@ -30,14 +30,14 @@ from glsweep.sweep.journal import Journal, Listener
 from glsweep.sweep.mirror import mirrored
 from glsweep.sweep.outcomes import failure_in_sweep, winners, write_trials
 from glsweep.sweep.overview import SweepTerms
-from glsweep.sweep.queue import TrialQueue, alike_strata, cohort_sizes
+from glsweep.sweep.queue import TrialQueue, cohort_sizes, groupable_strata
 from glsweep.sweep.records import Ledger, SweepRecords, read_records
 from glsweep.sweep.status import ConsoleListener
 from glsweep.sweep.tune import HaltStopper, JournalScheduler, QueueSearcher, SplitRefs, train_cohort
 from glsweep.training.fit import Schedule
 from glsweep.training.state import Start, load_start
 
-# Workers that may be starting up, or wait for a place on a cluster: an autoscaler starts nodes for them.
+# Workers that may be starting up or waiting for a place on a cluster: an autoscaler starts nodes for them.
 WORKERS_IN_WAITING = 32
 
 
@@ -79,7 +79,7 @@ def run_trials(
     patches : mapping of int to (PatchArrays, PatchArrays)
         Training and validation patches for each patch size in pixels.
     listeners : sequence of Listener
-        Told of every event.
+        Notified of every event.
 
     Returns
     -------
@@ -111,15 +111,15 @@ def run_trials(
         at_once, on_gpu = trials_at_once(request), bool(request.get("GPU"))
         journal.settle_cohorts(
             cohort_sizes(job.plan, job.budget, job.resources, places=at_once, on_gpu=on_gpu),
-            alike=alike_strata(job.plan, job.budget),
+            groupable=groupable_strata(job.plan, job.budget),
         )
-        # With one in waiting, a place that falls free is taken at once.
+        # With one trial waiting, a place that becomes free is taken at once.
         searcher = QueueSearcher(queue, journal, most_at_once=None if at_once is None else at_once + 1)
         _tune(job, patches, journal, searcher, request)
     if journal.halted is not None:
         raise ResourceError(journal.halted)
     if not queue.is_over():
-        # Tune returns as if nothing were amiss when it is interrupted.
+        # Tune returns normally when it is interrupted.
         raise KeyboardInterrupt
     return journal.records
 
@@ -142,7 +142,7 @@ def _tune(
         start=job.start,
     )
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(WORKERS_IN_WAITING)
-    # Whatever happens to a trial is in the ledger, and told from there.
+    # Whatever happens to a trial is in the ledger, and reported from there.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="glsweep-tune-") as folder, kept_handlers():
         tuner = tune.Tuner(
@@ -169,7 +169,7 @@ def _tune(
                 raise
 
 
-# --- The stage `sweep`: every trial of the search space, and the winner of each stratum
+# --- The stage `sweep`
 
 
 def sweep(
@@ -177,7 +177,7 @@ def sweep(
 ) -> SweepSummary:
     """Run the trials, write `sweep/trials.csv` and `sweep/winners.json`, and return a summary.
 
-    A stratum without a winner stands under `failed` in the summary, see `glsweep.sweep.outcomes`.
+    A stratum without a winner is listed under `failed` in the summary, see `glsweep.sweep.outcomes`.
     """
     search = study.config.space.search
     job = Job(
@@ -194,8 +194,8 @@ def sweep(
     table = ConsoleListener(console, SweepTerms.of_search(plan, study.config.space), title="Sweep")
     with mirrored(study, console) as mirror:
         with connected(address, study.config.space.imported):
-            need = requirements_of(study.config.space, study.config_yaml)
-            check_before_sweep(need, storage_root=job.storage, console=console)
+            requirements = requirements_of(study.config.space, study.config_yaml)
+            check_before_sweep(requirements, storage_root=job.storage, console=console)
             record_training_windows(study, patch_sizes_px(plan.strata))
             with table, write_trials_table(study):
                 records = run_trials(job, split_arrays(study, plan), [mirror, table])
@@ -222,7 +222,7 @@ def write_trials_table(study: Study) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # The disk may be what failed, and then the error to be told is the one that said so.
+        # The disk may be what failed; then the first error is the one to report.
         with suppress(OSError):
             _write_table(study)
         raise

@@ -1,4 +1,4 @@
-"""Trying what a search space takes from the user's own modules, before anything runs."""
+"""Trying out what a search space imports from the user's own modules, before anything runs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,7 +50,7 @@ def check_imported(space: SearchSpace, plan: Plan, source: Path) -> None:
 
 
 def _checks(trial: TrialParameters) -> Mapping[object, Callable[[TrialParameters], None]]:
-    """Return what is to be tried of a trial, by what tells whether it has been tried before."""
+    """Return the checks of a trial, each by a key that is the same for trials that need it only once."""
     checks: dict[object, Callable[[TrialParameters], None]] = {}
     if is_imported(trial.architecture):
         own = tuple(trial.own_of(trial.architecture).items())
@@ -93,9 +93,9 @@ def _try_loss(trial: TrialParameters) -> None:
     _, label = _patches(trial.patch_size_px)
     logits = torch.zeros(label[:, None].shape, requires_grad=True)
     with _refusing(f"loss: {trial.loss} fails"):
-        found = loss_of(trial)((logits,), label)
-        found.backward()
-    if not bool(found.isfinite()) or logits.grad is None or not bool(logits.grad.isfinite().all()):
+        loss = loss_of(trial)((logits,), label)
+        loss.backward()
+    if not bool(loss.isfinite()) or logits.grad is None or not bool(logits.grad.isfinite().all()):
         raise ConfigError(f"loss: {trial.loss} or its gradient is not finite where all logits are 0; mend it")
 
 
@@ -106,10 +106,10 @@ def _try_augmentation(trial: TrialParameters) -> None:
         changes = build_augmentations([name], {name: trial.own_of(name)})
         with _refusing(f"augmentation: {name} fails"):
             changed = augment(image, label, changes, torch.Generator().manual_seed(0))
-            told = [(tuple(found.shape), found.dtype) for found in changed]
-        if told != [(tuple(of.shape), of.dtype) for of in (image, label)]:
+            found = [(tuple(part.shape), part.dtype) for part in changed]
+        if found != [(tuple(part.shape), part.dtype) for part in (image, label)]:
             raise ConfigError(
-                f"augmentation: {name} makes image and label {told}; it must leave their shapes and dtypes"
+                f"augmentation: {name} makes image and label {found}; it must leave their shapes and dtypes"
             )
 
 
@@ -133,7 +133,7 @@ def _patches(size_px: int) -> tuple[Tensor, Tensor]:
 
 @contextmanager
 def _refusing(what: str, remedy: str = "mend it") -> Iterator[None]:
-    """Turn what a user's code raises within this block into one line."""
+    """Turn whatever a user's code raises within this block into a one-line `ConfigError`."""
     try:
         yield
     except ConfigError:

@@ -1,4 +1,4 @@
-"""The journal: the one place where a sweep's events happen, are written down and are passed on."""
+"""The journal: applies a sweep's rules, writes every event to the ledger and passes it on."""
 
 import math
 import time
@@ -26,8 +26,8 @@ from glsweep.sweep.records import (
 )
 from glsweep.sweep.rungs import Rung, rung_epochs
 
-# A worker that dies, or cannot write, is tried again from its checkpoint; so many times without an
-# epoch between.
+# A worker that dies or cannot write is tried again from its checkpoint, until it has failed this often
+# without finishing an epoch.
 CRASHES_IN_A_ROW = 3
 REMEDY = "make room or mend the folder, then give the same command: it continues"
 
@@ -41,23 +41,23 @@ class Decision(Enum):
 
 
 class Listener(Protocol):
-    """Someone who is told of every event after it has been written down."""
+    """Whatever is notified of each event after it has been written to the ledger."""
 
     def catch_up(self, records: SweepRecords) -> None:
-        """Learn what happened before this process began."""
+        """Take in what happened before this process began."""
 
-    def hear(self, event: TrialEvent, record: TrialRecord) -> None:
-        """Learn of one event, and of the record that it changed."""
+    def on_event(self, event: TrialEvent, record: TrialRecord) -> None:
+        """Take in one event, and the record that it changed."""
 
 
 class Journal:
     """Applies a sweep's rules to what trials report. It knows nothing of Ray.
 
-    Trials that ran in full when `epochs` was smaller go on, unless they `may_end_early` of themselves.
+    Trials that ran in full when `epochs` was smaller go on, unless trials `may_end_early` by themselves.
 
-    `halted` says why the sweep cannot go on at all, such as for a full disk, and what to do; nothing is
-    lost by it. `cohorts` says how many trials of a stratum, by its key, train together: it is settled
-    when a sweep is begun, and stays.
+    `halted` says why the whole sweep cannot go on, such as a full disk, and what to do; nothing is lost.
+    `cohorts` says how many trials of a stratum, by its key, train together: it is settled when a sweep
+    begins, and stays.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Journal:
         self.metric = metric
         self._ledger = ledger
         self._has_begun = False
-        self._unwritten: Counter[str] = Counter()
+        self._storage_errors: Counter[str] = Counter()
         self._listeners = listeners
         self._stopping = stopping
         self.epochs, self.rung_epochs = epochs, rung_epochs(stopping, epochs)
@@ -94,12 +94,12 @@ class Journal:
         """Keep nothing in Ray Tune's snapshots: the ledger holds it all, and no snapshot is ever read."""
         return {}
 
-    def settle_cohorts(self, sizes: Mapping[str, int], *, alike: Collection[str]) -> None:
-        """Say how many trials of a stratum train together, for strata of which none has been begun.
+    def settle_cohorts(self, sizes: Mapping[str, int], *, groupable: Collection[str]) -> None:
+        """Set how many trials of a stratum train together, for strata without a trial that has begun.
 
-        What was settled for others stays, as long as they are among those whose trials are `alike`.
+        For other strata the size stays as it was, as long as they are `groupable`.
         """
-        begun = {key: size for key, size in self.cohorts.items() if key in alike}
+        begun = {key: size for key, size in self.cohorts.items() if key in groupable}
         new = {key: size for key, size in sizes.items() if key not in self.records.strata}
         self.cohorts = {**begun, **new}
 
@@ -124,19 +124,19 @@ class Journal:
         """
         if self.has_ended(trial_id):
             return Decision.STOP
-        strange = [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]
-        if strange:
-            self.fail(trial_id, f"epoch {epoch}: {strange[0]}")
+        not_finite = [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]
+        if not_finite:
+            self.fail(trial_id, f"epoch {epoch}: {not_finite[0]}")
             return Decision.STOP
         if epoch not in self.records.trials[trial_id].epochs:
-            self._unwritten.pop(trial_id, None)
+            self._storage_errors.pop(trial_id, None)
             self._happen(
                 Reported(unix_s=time.time(), trial_id=trial_id, epoch=epoch, figures=dict(metrics), last=last)
             )
         return self.decide(trial_id)
 
     def decide(self, trial_id: str) -> Decision:
-        """Say how a trial goes on: it waits while its turn at a rung that it reached has not come."""
+        """Decide how a trial goes on: it waits if it has reached a rung and its turn has not come."""
         record = self.records.trials[trial_id]
         if record.outcome is None and self._is_unjudged(record):
             self._judge(record.trial.stratum.key)
@@ -154,13 +154,13 @@ class Journal:
         if self.records.trials[trial_id].crashes >= CRASHES_IN_A_ROW:
             self.fail(trial_id, reason)
 
-    def lack_storage(self, trial_id: str, reason: str) -> None:
-        """Note that a trial could not use the store of checkpoints. The sweep halts when this goes on.
+    def note_storage_error(self, trial_id: str, reason: str) -> None:
+        """Note that a trial could not use the checkpoint store. The sweep halts if this keeps happening.
 
-        That is no fault of the trial, so that it never fails for it.
+        It is not the fault of the trial, which never fails because of it.
         """
-        self._unwritten[trial_id] += 1
-        if self._unwritten[trial_id] >= CRASHES_IN_A_ROW:
+        self._storage_errors[trial_id] += 1
+        if self._storage_errors[trial_id] >= CRASHES_IN_A_ROW:
             self.halted = f"{reason}; {REMEDY}"
 
     def fail(self, trial_id: str, reason: str) -> None:
@@ -169,8 +169,8 @@ class Journal:
             self._end(Ended(unix_s=time.time(), trial_id=trial_id, outcome="failed", reason=reason))
 
     def _reopen(self) -> None:
-        cut = [of for of in self.records.trials.values() if of.outcome == "completed"]
-        for record in cut:
+        completed = [r for r in self.records.trials.values() if r.outcome == "completed"]
+        for record in completed:
             if record.reached < self.epochs:
                 self._happen(Reopened(unix_s=time.time(), trial_id=record.trial.trial_id))
 
@@ -211,7 +211,7 @@ class Journal:
         record = self._write(event)
         assert record is not None
         for listener in self._listeners:
-            listener.hear(event, record)
+            listener.on_event(event, record)
 
     def _write(self, event: Event) -> TrialRecord | None:
         try:

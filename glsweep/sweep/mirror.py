@@ -23,8 +23,8 @@ from glsweep.tracking.tracker import Tracker, origin_tags, track_members
 
 
 @dataclass(frozen=True)
-class Tracked:
-    """What was sent: where to, of how many trials and members, in how many calls of the store."""
+class TrackingSummary:
+    """What was sent to MLflow: how many trials and members, where, and in how many calls."""
 
     mlflow_uri: str
     trials: int
@@ -32,11 +32,11 @@ class Tracked:
     calls: int
 
 
-def track_study(study: Study) -> Tracked:
+def track_study(study: Study) -> TrackingSummary:
     """Send MLflow what it lacks of a study: from the ledger, the members and the report.
 
-    It may be run as often as one likes, but not while the study itself runs: trials that are not
-    over count as interrupted.
+    It may be repeated at any time, but not while the study runs: trials that are not over count as
+    interrupted.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def track_study(study: Study) -> Tracked:
     for record in records.trials.values():
         send_trial(tracker, record, study.config.space.search.rank_by, is_running=False)
     members = track_members(study)
-    return Tracked(without_password(tracker.uri), len(records.trials), members, tracker.calls)
+    return TrackingSummary(without_password(tracker.uri), len(records.trials), members, tracker.calls)
 
 
 def send_trial(tracker: Tracker, record: TrialRecord, metric: Metric, *, is_running: bool) -> None:
@@ -82,7 +82,7 @@ def send_trial(tracker: Tracker, record: TrialRecord, metric: Metric, *, is_runn
 
 
 def sweep_state(study: Study, condition: Condition) -> RunState:
-    """Return what the run of the whole sweep is to hold; once there are winners, their metrics too."""
+    """Return the state of the run of the whole sweep, with the winners' metrics once there are any."""
     space, search = study.config.space, study.config.space.search
     is_over = study.winners_json.is_file()
     won = read_artifact(study.winners_json, Winners).by_stratum if is_over else {}
@@ -93,7 +93,7 @@ def sweep_state(study: Study, condition: Condition) -> RunState:
         "rank_by": search.rank_by,
         "tolerance_m": search.tolerance_m,
     }
-    # MLflow never changes a parameter; what a study may get more of, and its names, are tags.
+    # MLflow never changes a parameter; names, and what an extension may increase, are tags.
     tags: dict[str, Labelled] = {
         "space": space.name,
         "data": study.config.card.name,
@@ -122,16 +122,16 @@ def _epochs_after(last: int, record: TrialRecord, metric: Metric) -> list[Epoch]
     return epochs
 
 
-# --- The listener that keeps MLflow in step with the journal, off the path of training
+# --- The listener that keeps MLflow in step with the journal
 
 INTERVAL_S = 1.0
 LONGEST_PAUSE_S = 30.0
-# How long the end of a sweep waits for MLflow; what is then still owed, `track` sends.
+# How long the end of a sweep waits for MLflow; `track` sends what is then still missing.
 PATIENCE_S = 60.0
 PATIENCE_WHEN_INTERRUPTED_S = 10.0
 
 
-class News(NamedTuple):
+class TrialSnapshot(NamedTuple):
     """A trial's record as it was at the last event."""
 
     record: TrialRecord
@@ -141,9 +141,9 @@ class News(NamedTuple):
 class MlflowMirror:
     """A thread that owns the tracker and brings each trial's run up to date, about once a second.
 
-    Only a trial's latest state waits, so that a server that is away costs neither time nor, beyond
-    the records, memory. The thread then tries again after growing pauses, for ever until `close`,
-    whatever it was that failed: the ledger has everything, and training is never told.
+    Only a trial's latest state is kept, so that an unreachable server costs neither time nor, beyond
+    the records, memory. Whatever fails, the thread tries again after growing pauses until `close`:
+    the ledger has everything, and training is not affected.
     """
 
     def __init__(self, study: Study, console: Console) -> None:
@@ -151,10 +151,10 @@ class MlflowMirror:
         self.calls = 0
         self._study = study
         self._console = console
-        self._figure = study.config.space.search.rank_by
+        self._metric = study.config.space.search.rank_by
         self._lock = threading.Lock()
-        self._waiting: dict[str, News] = {}
-        self._sent: dict[str, News] = {}
+        self._waiting: dict[str, TrialSnapshot] = {}
+        self._sent: dict[str, TrialSnapshot] = {}
         self._unfinished: dict[str, TrialRecord] = {}
         self._end: Condition | None = None
         self._is_ended = False
@@ -162,40 +162,40 @@ class MlflowMirror:
         self._patience_s = PATIENCE_S
         self._closed_s = 0.0
         self._was_reached = False
-        self._is_away = False
+        self._is_unreachable = False
         self._thread = threading.Thread(target=self._follow, name="mlflow-mirror", daemon=True)
 
     def start(self) -> None:
-        """Begin to follow."""
+        """Start the thread."""
         self._thread.start()
 
     def catch_up(self, records: SweepRecords) -> None:
-        """Learn what happened before this process began; trials that are not over wait to be started."""
+        """Take in what happened before this process began; trials that are not over count as not running."""
         with self._lock:
             for trial_id, record in records.trials.items():
-                self._waiting[trial_id] = News(_copied(record), is_running=False)
+                self._waiting[trial_id] = TrialSnapshot(_copy(record), is_running=False)
 
-    def hear(self, _event: Event, record: TrialRecord | None) -> None:
+    def on_event(self, _event: Event, record: TrialRecord | None) -> None:
         """Keep a trial's latest state for the thread; this neither waits nor fails."""
         if record is None:
             return
-        trial_id, copied = record.trial.trial_id, _copied(record)
+        trial_id, copied = record.trial.trial_id, _copy(record)
         with self._lock:
-            self._waiting[trial_id] = News(copied, is_running=True)
+            self._waiting[trial_id] = TrialSnapshot(copied, is_running=True)
             if record.outcome is None:
                 self._unfinished[trial_id] = copied
             else:
                 self._unfinished.pop(trial_id, None)
 
     def close(self, condition: Condition) -> int:
-        """End the sweep's run and return how many runs MLflow still lacks or has as they were before.
+        """End the sweep's run and return how many runs are missing or outdated in MLflow.
 
         Waits until MLflow has everything, but no longer than a minute; ten seconds when the sweep
         was interrupted, and for one more try when MLflow was never reached.
         """
         with self._lock:
             for trial_id, record in self._unfinished.items():
-                self._waiting[trial_id] = News(record, is_running=False)
+                self._waiting[trial_id] = TrialSnapshot(record, is_running=False)
             self._end = condition
         if condition != "completed":
             self._patience_s = PATIENCE_WHEN_INTERRUPTED_S
@@ -213,18 +213,18 @@ class MlflowMirror:
             is_closing = self._closing.wait(INTERVAL_S)
             try:
                 with errors_of_store(self.uri):
-                    tracker = tracker or self._opened(metrics)
+                    tracker = tracker or self._open_tracker(metrics)
                     self._send(tracker)
             except GlsweepError as error:
-                self._tell(error)
-                # What arrived of the last request is unknown, so that all is read anew.
+                self._print_connection(error)
+                # How much of the last request arrived is unknown, so everything is read again.
                 tracker = None
                 if is_closing and not self._may_try_again(pause_s):
                     break
                 self._pause(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             else:
-                self._tell(None)
+                self._print_connection(None)
                 pause_s = INTERVAL_S
                 if is_closing:
                     break
@@ -232,12 +232,12 @@ class MlflowMirror:
             with errors_of_store(self.uri):
                 metrics.stop()
         except GlsweepError as error:
-            self._tell(error)
+            self._print_connection(error)
 
-    def _opened(self, metrics: SystemMetrics) -> Tracker:
+    def _open_tracker(self, metrics: SystemMetrics) -> Tracker:
         """Reach MLflow, and begin or continue the sweep's run.
 
-        Whatever failed before may have cost the store what it had: it is asked for all of it.
+        The store may have lost data in the failure before, so every run is compared again.
         """
         tracker = Tracker.open(self._study)
         with self._lock:
@@ -253,24 +253,24 @@ class MlflowMirror:
         with self._lock:
             batch, end = dict(self._waiting), self._end
         try:
-            for trial_id, news in batch.items():
+            for trial_id, snapshot in batch.items():
                 if self._is_late():
                     return
                 try:
-                    send_trial(tracker, news.record, self._figure, is_running=news.is_running)
+                    send_trial(tracker, snapshot.record, self._metric, is_running=snapshot.is_running)
                 except Exception:
-                    # The others first, next time: it may be this trial alone that cannot be told.
+                    # The others go first next time: perhaps only this trial cannot be sent.
                     self._postpone(trial_id)
                     raise
-                self._forget(trial_id, news)
+                self._mark_sent(trial_id, snapshot)
             if end is not None:
                 tracker.sync_sweep(sweep_state(self._study, end))
                 self._is_ended = True
         finally:
             self.calls += tracker.calls - calls_before
 
-    def _forget(self, trial_id: str, sent: News) -> None:
-        """Strike a trial off, unless there has been news since."""
+    def _mark_sent(self, trial_id: str, sent: TrialSnapshot) -> None:
+        """Mark a trial as sent, unless its state has changed since."""
         with self._lock:
             if self._waiting.get(trial_id) is sent:
                 self._sent[trial_id] = self._waiting.pop(trial_id)
@@ -293,20 +293,20 @@ class MlflowMirror:
         else:
             self._closing.wait(pause_s)
 
-    def _tell(self, error: GlsweepError | None) -> None:
-        """Print a line when MLflow goes away, and one when it comes back."""
-        if error is not None and not self._is_away:
+    def _print_connection(self, error: GlsweepError | None) -> None:
+        """Print a line when MLflow stops answering, and one when it answers again."""
+        if error is not None and not self._is_unreachable:
             text = f"training goes on, and what is held back is sent when MLflow answers: {error}"
             self._console.print(Text(text, style="yellow"))
-        elif error is None and self._is_away:
+        elif error is None and self._is_unreachable:
             self._console.print(Text(f"MLflow at {without_password(self.uri)} answers again", style="yellow"))
-        self._is_away = error is not None
+        self._is_unreachable = error is not None
         self._was_reached |= error is None
 
 
 @contextmanager
 def mirrored(study: Study, console: Console) -> Iterator[MlflowMirror]:
-    """Follow a sweep within this block, and tell at its end what MLflow still lacks."""
+    """Mirror a sweep within this block, and print at its end what MLflow still lacks."""
     mirror = MlflowMirror(study, console)
     mirror.start()
     condition: Condition = "failed"
@@ -317,13 +317,13 @@ def mirrored(study: Study, console: Console) -> Iterator[MlflowMirror]:
         condition = "interrupted"
         raise
     finally:
-        owed = mirror.close(condition)
-        if owed:
+        unsent = mirror.close(condition)
+        if unsent:
             command = f"python -m glsweep.run track {shlex.quote(str(study.directory))}"
-            text = f"MLflow at {without_password(mirror.uri)}: {owed} runs wait; `{command}` sends them"
+            text = f"MLflow at {without_password(mirror.uri)}: {unsent} runs wait; `{command}` sends them"
             console.print(Text(text, style="yellow"), soft_wrap=True)
 
 
-def _copied(record: TrialRecord) -> TrialRecord:
-    """Copy what the journal goes on to change."""
+def _copy(record: TrialRecord) -> TrialRecord:
+    """Copy a record, which the journal goes on to change."""
     return replace(record, epochs=dict(record.epochs), reported_unix_s=dict(record.reported_unix_s))

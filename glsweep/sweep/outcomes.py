@@ -1,8 +1,6 @@
 """How each stratum came out: the trial that won, or why the stratum failed and what helps.
 
-Failures stand in the record of the stage in which they happened, and so live as long as its results.
-
-And what full training changes in it.
+A failure is kept in the record of the stage in which it happened, and so lives as long as its results.
 """
 
 import re
@@ -27,16 +25,15 @@ from glsweep.sweep.rungs import SeedScores, first_best
 from glsweep.tracking.address import parameter_label
 
 SAME_COMMAND = "in the search space, then give the same command"
-# What a member's own weights, or too little memory for them, can bring about. A full disk or a scene that
-# cannot be read is nobody's own fault: that stops the stage, and the same command continues.
-FAULTS_OF_ONE = (GlsweepError, RuntimeError, ValueError, ArithmeticError, MemoryError)
+# Errors that one member can cause, by its weights or their need of memory. A full disk or an unreadable
+# scene is not the fault of a member: it stops the stage, and the same command continues.
+ERRORS_OF_ONE_MEMBER = (GlsweepError, RuntimeError, ValueError, ArithmeticError, MemoryError)
 
 _DIVERGED = re.compile(r"\b(nan|inf)\b|diverge", re.IGNORECASE)
 _MEMORY = re.compile(r"memory|SIGKILL|\bOOM\b", re.IGNORECASE)
 
-
 Failures = dict[str, Failure]
-"""From a stratum's key."""
+"""By stratum key."""
 
 
 def read_failures(study: Study) -> Failures:
@@ -49,7 +46,7 @@ def read_failures(study: Study) -> Failures:
 
 
 def surviving_strata(study: Study, won: Iterable[str]) -> list[str]:
-    """Return those of the strata that `won` names that have not failed since."""
+    """Return the strata in `won` that have not failed since, sorted."""
     failed = read_failures(study)
     return sorted(key for key in won if key not in failed)
 
@@ -60,24 +57,24 @@ def check_some_survive(study: Study, won: Iterable[str]) -> None:
     Raises
     ------
     StudyError
-        When every stratum failed; it tells why and what helps.
+        When every stratum failed; the message says why and what helps.
     """
     if surviving_strata(study, won):
         return
     first, *others = read_failures(study).values()
     status = f"`python -m glsweep.run status {shlex.quote(str(study.directory))}`"
-    more = f" ({status} tells of the other {len(others)})" if others else ""
+    more = f" ({status} shows the other {len(others)})" if others else ""
     raise StudyError(f"{study.directory}: every stratum failed: {first}{more}")
 
 
 @contextmanager
-def kept_apart(failed: Failures, study: Study, stage: Stage, key: str) -> Iterator[None]:
-    """Turn what one member brings about within this block into its failure: the others go on."""
+def recorded_failure(failed: Failures, study: Study, stage: Stage, key: str) -> Iterator[None]:
+    """Record an error that one member causes within this block as its failure: the others go on."""
     try:
         yield
-    except FAULTS_OF_ONE as error:
+    except ERRORS_OF_ONE_MEMBER as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        # What cannot be read must be made anew; memory may suffice the next time.
+        # What cannot be read must be made again; memory may suffice the next time.
         again: Stage = "retrain" if isinstance(error, GlsweepError) else stage
         remedy = _remedy_of_member(study, reason, again)
         failed[key] = Failure(stratum=key, stage=stage, reason=_without_remedy(reason), remedy=remedy)
@@ -86,7 +83,7 @@ def kept_apart(failed: Failures, study: Study, stage: Stage, key: str) -> Iterat
 def failure_in_sweep(stratum: Stratum, records: Sequence[TrialRecord], space: SearchSpace) -> Failure:
     """Say why no trial of a stratum ran its full budget, and what helps.
 
-    Trials that are over stay so, since others were judged by them: only further ones can help.
+    Trials that are over stay over, since others were compared with them: only new trials can help.
     """
     if not records:
         reason, remedy = "none of its trials was begun before the budget was spent", "raise `search.budget`"
@@ -139,7 +136,7 @@ def _remedy_in_search(reason: str) -> str:
 
 
 def _without_remedy(reason: str) -> str:
-    """Return what went wrong, without advice that is for a machine or a folder as such."""
+    """Return what went wrong without the advice, which is not for a single stratum."""
     return reason.partition("; ")[0] or "no reason was recorded"
 
 
@@ -147,7 +144,7 @@ def _is_searched(space: SearchSpace, parameter: str) -> bool:
     return any(parameter in (dimension.keys or (name,)) for name, dimension in space.dimensions.items())
 
 
-# --- From the sweep's records: a table of all trials, and the best configuration of each stratum
+# --- The table of all trials, and the winner of each stratum
 
 FIRST_COLUMNS = ("trial_id", "index", "configuration", "replicate", "stratum")
 LAST_COLUMNS = ("outcome", "rung_epoch", "epochs", "best_epoch", "best", "reason", "wall_s")
@@ -156,17 +153,16 @@ LAST_COLUMNS = ("outcome", "rung_epoch", "epochs", "best_epoch", "best", "reason
 def winners(records: SweepRecords, metric: Metric) -> dict[str, Winner]:
     """Return each stratum's best configuration, by the mean of `metric` over its seeds.
 
-    Of a configuration count those seeds that ran their full budget, each with its best epoch; its
-    `spread` is their sample standard deviation, None with one. Equals go to the one that comes
-    first in the sweep's order. `trial_id`, `epoch` and `seed` are those of the first seed, with
-    which the winner is retrained: the luckiest of several seeds owes its lead to this sweep's
-    epochs, and each configuration has a first one.
+    Only seeds that ran their full budget count, each with its best epoch; `spread` is their sample
+    standard deviation, None with one. Of equal configurations the first in the sweep's order wins.
+    `trial_id`, `epoch` and `seed` are those of the first seed, with which the winner is retrained: the
+    luckiest of several seeds would owe its lead to chance.
 
     A stratum in which no trial ran its full budget has no winner; see `failure_in_sweep`.
     """
     found = {}
     for key, stratum in sorted(records.strata.items()):
-        leading = first_best(((one, one.value) for one in _ranked(records, stratum, metric)), metric)
+        leading = first_best(((one, one.value) for one in _candidates(records, stratum, metric)), metric)
         if leading is not None:
             found[key] = leading[0]
     return found
@@ -175,7 +171,7 @@ def winners(records: SweepRecords, metric: Metric) -> dict[str, Winner]:
 def trials_frame(records: SweepRecords, metric: Metric) -> pd.DataFrame:
     """Return one row a trial: its parameters, how it ended and its best metric, in the plan's order.
 
-    `outcome` is None for a trial that is not over. A parameter that a trial has not is `none` there.
+    `outcome` is None for a trial that is not over. A parameter that a trial lacks is `none`.
     """
     ordered = sorted(records.trials.values(), key=lambda record: (record.trial.index, record.trial.replicate))
     fields = [name for name in TrialParameters.model_fields if name != "own"]
@@ -186,19 +182,19 @@ def trials_frame(records: SweepRecords, metric: Metric) -> pd.DataFrame:
 
 def write_trials(records: SweepRecords, metric: Metric, target: Path) -> None:
     """Write the table of all trials as CSV."""
-    with replacing(target) as beside:
-        trials_frame(records, metric).to_csv(beside, index=False)
+    with replacing(target) as temporary:
+        trials_frame(records, metric).to_csv(temporary, index=False)
 
 
-def changes_in_full(winner: Winner, parameters: TrialParameters) -> dict[str, tuple[Any, Any]]:
-    """Return what full training has otherwise than the winner's trials: what it was, and what it becomes."""
+def changes_in_full_training(winner: Winner, parameters: TrialParameters) -> dict[str, tuple[Any, Any]]:
+    """Return the parameters that full training changes, each with the trial's value and the new one."""
     was = winner.parameters.by_name
     now = parameters.by_name
     return {name: (was.get(name), value) for name, value in now.items() if was.get(name) != value}
 
 
-def changes_in_words(changes: Mapping[str, Mapping[str, Sequence[Any]]]) -> list[str]:
-    """Return one clause for each thing that members were trained with otherwise than in their trials.
+def describe_changes(changes: Mapping[str, Mapping[str, Sequence[Any]]]) -> list[str]:
+    """Return one clause for each parameter in which members differ from their trials.
 
     Parameters
     ----------
@@ -206,8 +202,8 @@ def changes_in_words(changes: Mapping[str, Mapping[str, Sequence[Any]]]) -> list
         From a member's title to its card's `changed_since_trial`.
     """
     found: dict[str, list[str]] = {}
-    for title, of_member in changes.items():
-        for name, (was, now) in of_member.items():
+    for title, changed in changes.items():
+        for name, (was, now) in changed.items():
             found.setdefault(f"{name} {now} (the trial had {was})", []).append(title)
     return [
         clause if len(titles) == len(changes) else f"{', '.join(titles)}: {clause}"
@@ -215,8 +211,8 @@ def changes_in_words(changes: Mapping[str, Mapping[str, Sequence[Any]]]) -> list
     ]
 
 
-def _ranked(records: SweepRecords, stratum: list[TrialRecord], metric: Metric) -> Iterator[Winner]:
-    """Yield what is known of each configuration whose first seed ran in full."""
+def _candidates(records: SweepRecords, stratum: list[TrialRecord], metric: Metric) -> Iterator[Winner]:
+    """Yield a candidate for each configuration whose first seed ran in full."""
     for first in stratum:
         scores = SeedScores.of(records.seeds_of(first), metric)
         if first.outcome == "completed" and scores is not None:

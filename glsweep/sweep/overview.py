@@ -1,4 +1,4 @@
-"""How a sweep stands: what there is to do, what is done, and how long the rest will take."""
+"""The state of a sweep: what is planned, what is done, and how long the rest will take."""
 
 import bisect
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ class SweepTerms:
     Attributes
     ----------
     planned : dict
-        Configurations of each stratum; None where they are drawn as the sweep goes.
+        Configurations of each stratum; None where they are drawn during the sweep.
     size : int or None
         Configurations in all; None where only a budget of epochs or hours ends the sweep.
     metric : Metric
@@ -84,7 +84,7 @@ def _planned(plan: Plan) -> dict[Stratum, int | None]:
     return dict.fromkeys(plan.strata, None)
 
 
-# --- How long a sweep will still take, judged by what its trials have taken so far
+# --- The time left, estimated from the trials so far
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -151,11 +151,11 @@ def _by_stratum(records: Sequence[TrialRecord]) -> dict[Stratum, list[TrialRecor
 
 
 def _seconds_to_finish(records: Sequence[TrialRecord], whole: _Course, terms: SweepTerms) -> float:
-    """Return how long the configurations train on that were begun, with all their seeds."""
+    """Return how long the configurations that have begun will still train, with all their seeds."""
     left_s = 0.0
-    for mine in _by_stratum(records).values():
-        course = _course(mine, terms) or whole
-        for record in mine:
+    for in_stratum in _by_stratum(records).values():
+        course = _course(in_stratum, terms) or whole
+        for record in in_stratum:
             if record.trial.replicate:
                 # A full run was counted when its configuration completed.
                 over = record.outcome is not None
@@ -169,9 +169,10 @@ def _seconds_to_finish(records: Sequence[TrialRecord], whole: _Course, terms: Sw
 
 
 def _seconds_to_come(records: Sequence[TrialRecord], whole: _Course, terms: SweepTerms) -> float | None:
-    """Return how long those configurations train that were not begun, None where their number is unknown."""
+    """Return how long the configurations not yet begun will train, None where their number is unknown."""
     begun = {
-        stratum: [r for r in mine if r.trial.replicate == 0] for stratum, mine in _by_stratum(records).items()
+        stratum: [r for r in in_stratum if r.trial.replicate == 0]
+        for stratum, in_stratum in _by_stratum(records).items()
     }
     planned = {stratum: number for stratum, number in terms.planned.items() if number is not None}
     if len(planned) == len(terms.planned):
@@ -185,7 +186,7 @@ def _seconds_to_come(records: Sequence[TrialRecord], whole: _Course, terms: Swee
     return max(terms.size - sum(map(len, begun.values())), 0) * whole.configuration_s(terms)
 
 
-# --- How a sweep stands: a row for each stratum, told from its records
+# --- The overview: a row for each stratum
 
 
 @dataclass(frozen=True)
@@ -204,9 +205,9 @@ class StratumRow:
     Attributes
     ----------
     to_come : int or None
-        Trials that are planned and were not begun; None where they are drawn as the sweep goes.
+        Trials that are planned and were not begun; None where they are drawn during the sweep.
     in_line : int
-        Trials that wait for a place to train, be it for the first time or again.
+        Trials that wait for a place to train, for the first time or again.
     at_rung : int
         Trials that wait at a rung for their turn to be judged.
     crashed : int
@@ -240,7 +241,7 @@ class StratumRow:
 
 @dataclass(frozen=True)
 class Overview:
-    """How a sweep stands.
+    """The state of a sweep.
 
     `nodes` are those on which trials train now; `ran_s` is how long the sweep has run in all.
     """
@@ -262,7 +263,7 @@ class Overview:
 
 
 def overview(records: SweepRecords, terms: SweepTerms, *, now_unix_s: float | None = None) -> Overview:
-    """Return how a sweep stands; `now_unix_s` is given while it runs, so that its last hours count."""
+    """Return the state of a sweep; `now_unix_s`, while it runs, adds the time since its last event."""
     # A list, since the sweep goes on while a table is drawn.
     trials = list(records.trials.values())
     grouped: dict[Stratum, list[TrialRecord]] = {stratum: [] for stratum in terms.planned}
@@ -272,7 +273,7 @@ def overview(records: SweepRecords, terms: SweepTerms, *, now_unix_s: float | No
     rungs = rung_epochs(terms.stopping, terms.epochs)
     running = [record for record in list(records.unended.values()) if _state(record, rungs) == "running"]
     return Overview(
-        rows=tuple(_row(stratum, mine, terms, rungs) for stratum, mine in sorted(grouped.items())),
+        rows=tuple(_row(stratum, begun, terms, rungs) for stratum, begun in sorted(grouped.items())),
         nodes=tuple(sorted({record.node for record in running if record.node is not None})),
         is_on_gpu=any(record.device == "cuda" for record in trials),
         ran_s=records.ran_s + max(since_last_s, 0.0),
@@ -312,7 +313,7 @@ def _is_at_rung(record: TrialRecord, rungs: tuple[int, ...]) -> bool:
 
 
 def _to_come(records: list[TrialRecord], planned: int | None, replicates: int) -> int | None:
-    """Return how many trials were not begun: configurations, and other seeds of those that ran in full."""
+    """Return how many trials have not begun: configurations, and other seeds of those that ran in full."""
     if planned is None:
         return None
     firsts = [record for record in records if record.trial.replicate == 0]
@@ -349,8 +350,8 @@ def distinction(record: TrialRecord, others: Iterable[TrialRecord]) -> str:
     Of parameters that always change together, the first one is named.
     """
     parameters = [other.trial.parameters.by_name for other in others]
-    names = list(dict.fromkeys(name for of_one in parameters for name in of_one))
-    columns = [[of_one.get(name) for of_one in parameters] for name in names]
+    names = list(dict.fromkeys(name for values in parameters for name in values))
+    columns = [[values.get(name) for values in parameters] for name in names]
     seen: set[tuple[int, ...]] = set()
     shown = []
     for name, column in zip(names, columns, strict=True):

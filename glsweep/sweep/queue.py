@@ -1,9 +1,9 @@
 """Which trial comes next, and which trials train together in one process.
 
-Who trains with whom decides how numbers are rounded. So that two runs of a sweep agree, and a resumed one
-with both, it follows from the plan and from what the trials brought alone: those that enter a segment, from
-one rung to the next, are counted in the order of the plan and parted into cohorts of one size. A cohort
-waits until all its members are known, and trains to the next rung, where it comes apart.
+Which trials train together decides how numbers are rounded. So that two runs of a sweep agree, and a resumed
+one with both, it follows from the plan and from the trials' metrics alone: the trials that enter a segment,
+from one rung to the next, are counted in the order of the plan and divided into cohorts of one size. A cohort
+waits until all its members are known, and trains to the next rung, where it is split up.
 """
 
 import heapq
@@ -22,16 +22,16 @@ from glsweep.sweep.journal import CRASHES_IN_A_ROW, Decision, Journal
 from glsweep.sweep.records import TrialRecord
 from glsweep.training.cohort import cohort_key
 
-# Up to so many pixels of a batch times the network's width a CPU gains a quarter or more by cohorts of
-# this size: see benchmarks/RESULTS.md.
-PAYS_UP_TO = 2**18
-SIZE = 4
+# Up to this product of a batch's pixels and the network's width, cohorts of this size make a CPU faster by
+# a quarter or more: see benchmarks/RESULTS.md.
+LARGEST_WORK_THAT_PAYS = 2**18
+COHORT_SIZE = 4
 
 
 class Cohort(Settings):
-    """Trials that train in one place; a single one is a cohort of its own.
+    """Trials that train together in one process; a single one is a cohort too.
 
-    They stop at `until_epoch`; None for a trial that goes on for as long as the journal lets it.
+    They stop at `until_epoch`; None for a trial that goes on as long as the journal lets it.
     """
 
     trials: tuple[PlannedTrial, ...]
@@ -48,37 +48,37 @@ def cohort_sizes(
 ) -> dict[str, int]:
     """Return how many trials of each stratum, by its key, train together; those not named train alone.
 
-    Only where all trials are known beforehand, and those of a stratum differ in nothing but what
+    Trials train together only if all are known beforehand, and those of a stratum differ only in what
     members of a cohort may differ in.
 
     Parameters
     ----------
     plan : Plan
-        The sweep's.
+        The sweep's plan.
     budget : Budget
-        Of epochs or hours, it leaves open how many trials there are.
+        A budget of epochs or hours leaves open how many trials there are.
     resources : Resources
-        With `cohort: auto` cohorts are formed where they were measured to pay, and so that every
-        place has one.
+        With `cohort: auto` cohorts are formed only where they were measured to pay, and not so large
+        that places stay empty.
     places : int or None
         Trials that can train side by side, None where nodes may come or go.
     on_gpu : bool
         Whether they train on GPUs.
     """
     sizes = {}
-    for key, parameters in alike_strata(plan, budget).items():
+    for key, parameters in groupable_strata(plan, budget).items():
         if isinstance(resources.cohort, int):
             size = resources.cohort
         else:
             most = (plan.size or 0) // places if places else 1
-            size = min(SIZE, most) if _pays(parameters[0], on_gpu=on_gpu) else 1
+            size = min(COHORT_SIZE, most) if _pays(parameters[0], on_gpu=on_gpu) else 1
         if min(size, len(parameters)) > 1:
             sizes[key] = size
     return sizes
 
 
-def alike_strata(plan: Plan, budget: Budget) -> dict[str, list[TrialParameters]]:
-    """Return, by key, the strata whose trials may train together: all are known, of one kind, and can."""
+def groupable_strata(plan: Plan, budget: Budget) -> dict[str, list[TrialParameters]]:
+    """Return, by key, the strata whose trials are known beforehand and may train together."""
     if not isinstance(plan, ListedPlan) or budget.epochs is not None or budget.hours is not None:
         return {}
     strata: dict[str, list[TrialParameters]] = {}
@@ -87,7 +87,7 @@ def alike_strata(plan: Plan, budget: Budget) -> dict[str, list[TrialParameters]]
     return {
         key: strata[key]
         for key in sorted(strata)
-        if len({cohort_key(of) for of in strata[key]}) == 1 and _can_be_grouped(strata[key])
+        if len({cohort_key(trial) for trial in strata[key]}) == 1 and _can_be_grouped(strata[key])
     }
 
 
@@ -100,10 +100,10 @@ def _can_be_grouped(trials: Sequence[TrialParameters]) -> bool:
 
 
 def _pays(parameters: TrialParameters, *, on_gpu: bool) -> bool:
-    if parameters.base_width is None:  # of what makes its width itself nothing was measured
+    if parameters.base_width is None:  # nothing was measured of networks that choose their own width
         return False
     work = parameters.batch_size * parameters.patch_size_px**2 * parameters.base_width
-    return not on_gpu and work <= PAYS_UP_TO
+    return not on_gpu and work <= LARGEST_WORK_THAT_PAYS
 
 
 class WaitingCohorts:
@@ -128,15 +128,15 @@ class WaitingCohorts:
         return bool(self._gathered)
 
     def add(self, trial: PlannedTrial) -> None:
-        """Let a trial wait that may train."""
+        """Add a trial that may train."""
         self._gathered[trial.trial_id] = trial
 
     def alone(self, trial: PlannedTrial) -> Cohort:
-        """Return a trial as a cohort of its own, as long as its segment lasts."""
+        """Return a trial as a cohort of its own, until its segment ends."""
         return Cohort(trials=(trial,), until_epoch=self._until(trial))
 
     def complete(self) -> Iterator[Cohort]:
-        """Yield the cohorts of which nobody is missing any more, and let go of their members."""
+        """Yield and remove the cohorts whose members are all waiting."""
         for trial in sorted(self._gathered.values(), key=lambda trial: (trial.index, trial.replicate)):
             if trial.trial_id not in self._gathered:
                 continue
@@ -147,33 +147,35 @@ class WaitingCohorts:
                 yield Cohort(trials=tuple(members), until_epoch=self._until(trial))
 
     def _members(self, trial: PlannedTrial) -> list[PlannedTrial] | None:
-        """Return who is to train with a trial, itself included; None while others may come to be."""
+        """Return the trials that train with one, itself included; None while more may still join."""
         records, size = self._journal.records, self._journal.cohorts[trial.stratum.key]
         if trial.replicate:
             all_seeds = records.replicates[trial.configuration]
             first = 1 + (trial.replicate - 1) // size * size
-            fellows = [of for of in all_seeds if first <= of.trial.replicate < first + size]
+            fellows = [seed for seed in all_seeds if first <= seed.trial.replicate < first + size]
             is_known = len(fellows) == min(size, self._replicates - first)
         else:
             entered = self._entered(trial)
-            place = [of.trial.trial_id for of in entered].index(trial.trial_id) // size * size
+            place = [record.trial.trial_id for record in entered].index(trial.trial_id) // size * size
             fellows = entered[place : place + size]
-            is_known = len(fellows) == size or self._all_have_come(trial)
+            is_known = len(fellows) == size or self._has_everyone_entered(trial)
         until = self._until(trial)
-        return [of.trial for of in fellows if of.outcome is None and of.reached < until] if is_known else None
+        if not is_known:
+            return None
+        return [one.trial for one in fellows if one.outcome is None and one.reached < until]
 
     def _entered(self, trial: PlannedTrial) -> list[TrialRecord]:
-        """Return those that entered the trial's segment, in the order of the plan."""
+        """Return the trials that entered a trial's segment, in the order of the plan."""
         passed = self._passed(trial)
         stratum = self._journal.records.strata[trial.stratum.key]
-        return [of for of in stratum if passed is None or _goes_on(of, passed)]
+        return [one for one in stratum if passed is None or _goes_on(one, passed)]
 
-    def _all_have_come(self, trial: PlannedTrial) -> bool:
-        """Whether nobody else will enter the trial's segment."""
+    def _has_everyone_entered(self, trial: PlannedTrial) -> bool:
+        """Whether no other trial will enter a trial's segment."""
         stratum, passed = self._journal.records.strata[trial.stratum.key], self._passed(trial)
         if len(stratum) < self._planned[trial.stratum.key]:
             return False
-        return passed is None or all(of.outcome is not None or passed in of.judged for of in stratum)
+        return passed is None or all(one.outcome is not None or passed in one.judged for one in stratum)
 
     def _passed(self, trial: PlannedTrial) -> int | None:
         """Return the epoch of the last rung that a trial passed."""
@@ -192,7 +194,7 @@ def _goes_on(record: TrialRecord, rung_epoch: int) -> bool:
     return rung_epoch in record.judged and record.judged[rung_epoch].goes_on
 
 
-# --- Which trial comes next: one that was cut off, another seed of a good one, or a new one of the plan
+# --- Which trial comes next: one that was interrupted, another seed of a good one, or a new one
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -200,8 +202,8 @@ SECONDS_PER_HOUR = 3600.0
 class TrialQueue:
     """Hands trials out until all are over, however often the sweep is begun.
 
-    Those that train together are handed out together. They are begun when the plan proposes them, so
-    that it is known who they are.
+    Trials that train together are handed out together. They count as begun when the plan proposes them,
+    so that the members of each cohort are known.
 
     Parameters
     ----------
@@ -241,7 +243,7 @@ class TrialQueue:
             self._take_back(record)
 
     def next(self) -> Cohort | NoProposal:
-        """Return who trains next, `WAIT` while that depends on others, or `END` when all are over."""
+        """Return the next cohort, `WAIT` while the choice depends on others, or `END` when all are over."""
         self._settle()
         while not self._ready:
             proposed = self._propose()
@@ -255,7 +257,7 @@ class TrialQueue:
         return cohort
 
     def is_over(self) -> bool:
-        """Whether every trial is over and no other will come."""
+        """Whether every trial is over and no other will be proposed."""
         self._settle()
         return not self._ready and self._propose() is NoProposal.END
 
@@ -281,7 +283,7 @@ class TrialQueue:
         if trial.trial_id not in self._journal.records.trials:
             self._journal.start(trial)
         if self._journal.records.trials[trial.trial_id].crashes == CRASHES_IN_A_ROW - 1:
-            # Its last chance: should its fellows be the reason, it must not fail for them.
+            # Its last try: alone, since the others of its cohort may be the reason for the crashes.
             self._give_place(self._gathering.alone(trial))
         else:
             self._gathering.add(trial)
@@ -290,8 +292,8 @@ class TrialQueue:
         heapq.heappush(self._ready, (cohort.place, cohort))
 
     def _settle(self) -> None:
-        """Line up those of the held trials that need not wait any longer, and let go of those now over."""
-        # What a trial waits for can only come by a start, an epoch or an end; one may bring others about.
+        """Line up the held trials that need not wait any longer, and release those that are over."""
+        # A trial waits for a start, an epoch or an end of another; each of these may cause more of them.
         while self._settled_at != (now := self._progress()):
             held, self._held = self._held, []
             for trial in held:
@@ -311,7 +313,7 @@ class TrialQueue:
         return len(records.trials), records.epochs, len(records.unended)
 
     def _propose(self) -> PlannedTrial | NoProposal:
-        """Return a new trial; as long as others are under way, a spent budget may yet have room for it."""
+        """Return a new trial; while others are under way, a spent budget may still get room for one."""
         proposed = NoProposal.END if self._is_spent() else self._plan.propose(self._next_index, self._past)
         under_way = self._out or self._held or self._gathering
         return NoProposal.WAIT if proposed is NoProposal.END and under_way else proposed
@@ -336,7 +338,7 @@ class TrialQueue:
         return records.ran_s + since_last_s >= budget.hours * SECONDS_PER_HOUR
 
     def _epochs_committed(self) -> int:
-        """Return the epochs that were spent, and those that may still come of what has begun."""
+        """Return the epochs that were spent, and those that trials which have begun may still take."""
         records = self._journal.records
         to_come = sum(self._full(record.trial) - record.reached for record in records.unended.values())
         lined_up = [trial for _, cohort in self._ready for trial in cohort.trials]
@@ -350,7 +352,7 @@ class TrialQueue:
         return records.epochs + to_come
 
     def _full(self, trial: PlannedTrial) -> int:
-        """Epochs that a trial may bring about, those of its other seeds included."""
+        """Return the epochs that a trial may take, those of its other seeds included."""
         return self._epochs if trial.replicate else self._epochs * self._replicates
 
 

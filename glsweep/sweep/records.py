@@ -1,4 +1,4 @@
-"""What happens in a sweep (events, kept in the ledger), and what is known of each trial from them."""
+"""The events of a sweep, the ledger that keeps them, and the record of each trial that follows from them."""
 
 import bisect
 import os
@@ -19,7 +19,7 @@ from glsweep.training import is_better
 
 
 class Began(Settings):
-    """The sweep was begun, or taken up again; whatever ran before runs no more.
+    """The sweep began, or was continued; whatever ran before runs no more.
 
     `cohorts` says how many trials of a stratum train together, by its key; those of others train alone.
     """
@@ -91,7 +91,7 @@ class Crashed(Settings):
 
 
 class Reopened(Settings):
-    """A trial that had run in full goes on, since the budget of epochs was raised."""
+    """A trial that had run in full goes on, because the number of epochs was raised."""
 
     event: Literal["reopened"] = "reopened"
     unix_s: float
@@ -114,11 +114,11 @@ Event = Began | TrialEvent
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 
 
-# --- The ledger: every event of a sweep, one JSON object a line, appended and not changed after
+# --- The ledger: one JSON object a line for each event
 
 
 class Ledger:
-    """Appends events to a file so that each survives the death of the process, or is absent."""
+    """The file of all events; each is written whole before the sweep goes on."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -143,7 +143,7 @@ class Ledger:
         yield from self.read()
 
     def keep(self, trial_ids: Collection[str]) -> None:
-        """Leave out what became of all other trials; those that stay are counted from 0 again."""
+        """Remove the events of all other trials; those that stay are numbered from 0 again."""
         kept: list[Event] = []
         places: dict[str, int] = {}
         for event in self.replay():
@@ -161,7 +161,7 @@ class Ledger:
         Raises
         ------
         StudyError
-            When a whole line is no event.
+            When a whole line is not an event.
         """
         if not self.path.is_file():
             return
@@ -176,15 +176,15 @@ class Ledger:
                 ) from error
 
 
-# --- What is known of each trial, folded from the events
+# --- The records that follow from the events
 
 
 @dataclass
 class TrialRecord:
     """One trial so far. `epochs` maps an epoch, from 1, to its metrics; `reached` is the last one.
 
-    `node` is where it trains, None while it does not, and `device` on what it did so last; `crashes`
-    counts those since its last epoch, or since the sweep was last begun.
+    `node` is where it trains, None while it does not; `device` is what it trained on last. `crashes`
+    counts the crashes since its last epoch, or since the sweep last began.
     """
 
     trial: PlannedTrial
@@ -216,7 +216,7 @@ class TrialRecord:
         return found
 
     def report(self, event: Reported) -> None:
-        """Take an epoch's metrics in."""
+        """Add an epoch's metrics."""
         self.epochs[event.epoch] = event.figures
         self.reported_unix_s[event.epoch] = event.unix_s
         self.reached = max(self.reached, event.epoch)
@@ -234,7 +234,7 @@ class TrialRecord:
         self.ended_unix_s, self.node = event.unix_s, None
 
     def reopen(self) -> None:
-        """Let a trial that had run in full go on."""
+        """Make a trial that had run in full go on."""
         self.outcome, self.is_last, self.ended_unix_s = None, False, None
 
 
@@ -244,9 +244,9 @@ class SweepRecords:
 
     `firsts` holds the first seed of each configuration by its index, `strata` the same in the
     order of their index, `replicates` the other seeds by configuration. `ran_s` is how long the
-    sweep has run, over all the times that it was begun, and `trained_s` the time of all epochs
-    together; `begun_trained_s` was that when it was last begun. `unended` are the trials that are not
-    over. `cohorts` is as in `Began`.
+    sweep has run, over all its runs, and `trained_s` the time of all epochs together;
+    `begun_trained_s` is what that was when it last began. `unended` are the trials that are not over.
+    `cohorts` is as in `Began`.
     """
 
     trials: dict[str, TrialRecord] = field(default_factory=dict)
@@ -273,7 +273,7 @@ class SweepRecords:
         return [first, *self.replicates.get(first.trial.configuration, [])]
 
     def apply(self, event: Event) -> TrialRecord | None:
-        """Fold one event in and return the record that it changed, None for one of the whole sweep."""
+        """Apply one event and return the record that it changed; None for an event of the whole sweep."""
         if isinstance(event, Began):
             for record in self.unended.values():
                 record.node, record.crashes = None, 0
@@ -298,7 +298,7 @@ class SweepRecords:
             case Judged():
                 record.judged[event.rung_epoch] = event
                 if event.trial_id != self._reporter:
-                    # It was judged after another's report, so it had waited and left its place.
+                    # It was judged after a report of another trial, so it had been waiting without a place.
                     record.node = None
             case Crashed():
                 record.crashes += 1
@@ -336,7 +336,7 @@ class SweepRecords:
 
 
 def read_records(ledger_jsonl: Path) -> SweepRecords:
-    """Fold a ledger, which may be growing, into records; without a file there are none."""
+    """Return the records of a ledger, which may still grow; empty ones where there is no file."""
     records = SweepRecords()
     for event in Ledger(ledger_jsonl).read():
         records.apply(event)

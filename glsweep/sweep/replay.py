@@ -1,8 +1,8 @@
-"""What other stopping rules would have done, played over the learning curves of a finished sweep.
+"""What other stopping rules would have done, replayed over the learning curves of a finished sweep.
 
 The rules are those of the sweep itself (`rungs.Rung`). Since a trial is only ever compared with
-earlier ones of its stratum, trials can be played one after another. A trial that was stopped in
-the sweep has a curve that ends there: what it would have done afterwards is not known.
+earlier ones of its stratum, trials can be replayed one after another. The curve of a trial that was
+stopped in the sweep ends there: how it would have gone on is not known.
 """
 
 import math
@@ -35,9 +35,9 @@ class Configuration:
         return scores.mean if scores else math.nan
 
     def full_epochs(self, epochs: int) -> int:
-        """Return what it costs without early stopping; a failure comes as it came."""
-        cut = self.first.outcome == "stopped"
-        return (epochs if cut else self.first.reached) + sum(other.reached for other in self.others)
+        """Return the epochs that it takes without early stopping; a failed trial fails again."""
+        was_stopped = self.first.outcome == "stopped"
+        return (epochs if was_stopped else self.first.reached) + sum(other.reached for other in self.others)
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class ReplayedStratum:
     order : int
         0 for the plan's order, from 1 for shuffled ones.
     epochs, full_epochs : int
-        Epochs spent, as far as curves go; those without early stopping.
+        Epochs spent, as far as the curves reach; epochs without early stopping.
     trials, unknown : int
         Configurations; those that would have trained on where their curve ends.
     winner : str
-        Identifier of the best configuration that ran in full, empty where none is known to.
+        Identifier of the best configuration that ran in full, empty where none is known.
     regret : float
         By how much that is worse than the best one of the sweep, NaN where there is none.
     """
@@ -91,24 +91,26 @@ def replay(
     orders: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Play every rule over every stratum, in the plan's order and in `orders` shuffled ones.
+    """Replay every rule over every stratum, in the plan's order and in `orders` shuffled ones.
 
     Returns
     -------
     DataFrame
-        One row a `Play`.
+        One row for each `ReplayedStratum`.
     """
     strata = configurations(records)
     plays = [
-        play(stratum, _shuffled(mine, seed, stratum, order), rule, metric=metric, epochs=epochs, order=order)
+        replay_stratum(
+            stratum, _shuffled(ordered, seed, stratum, order), rule, metric=metric, epochs=epochs, order=order
+        )
         for rule in rules
         for order in range(orders + 1)
-        for stratum, mine in strata.items()
+        for stratum, ordered in strata.items()
     ]
     return pd.DataFrame(plays)
 
 
-def play(
+def replay_stratum(
     stratum: Stratum,
     ordered: Sequence[Configuration],
     rule: Stopping,
@@ -117,10 +119,10 @@ def play(
     epochs: int,
     order: int = 0,
 ) -> ReplayedStratum:
-    """Play one rule over one stratum in the order given."""
+    """Replay one rule over one stratum in the given order."""
     values = {configuration.first.trial.trial_id: configuration.value(metric) for configuration in ordered}
     best, winner, spent, unknown = _best(values, metric), "", 0, 0
-    for configuration, ending in zip(ordered, endings(ordered, rule, metric, epochs), strict=True):
+    for configuration, ending in zip(ordered, replay_trials(ordered, rule, metric, epochs), strict=True):
         spent += ending.epochs
         unknown += ending.outcome is None
         if ending.outcome == "completed":
@@ -142,17 +144,17 @@ def play(
 
 
 class ReplayedTrial(NamedTuple):
-    """How a trial would have ended, as far as its curve says: the outcome is None where that does not."""
+    """How a trial would have ended; the outcome is None where its curve ends too early to say."""
 
     trial_id: str
     epochs: int
     outcome: Outcome | None
 
 
-def endings(
+def replay_trials(
     ordered: Sequence[Configuration], rule: Stopping, metric: Metric, epochs: int
 ) -> Iterator[ReplayedTrial]:
-    """Judge the trials of a stratum one after another."""
+    """Yield how each trial of a stratum would have ended, judged one after another."""
     rungs = [Rung(epoch, rule, metric) for epoch in rung_epochs(rule, epochs)]
     stratum: list[TrialRecord] = []
     for recorded in (configuration.first for configuration in ordered):
@@ -167,7 +169,7 @@ def endings(
                 record.outcome = "stopped" if judged.rank > judged.kept else None
         was_stopped = record.outcome is not None
         if not was_stopped:
-            # Whatever would have become of it, later trials must not wait for it.
+            # Later trials must not wait for it, however it would have ended.
             record.reached, record.outcome = recorded.reached, recorded.outcome
         is_known = was_stopped or recorded.outcome != "stopped"
         yield ReplayedTrial(recorded.trial.trial_id, record.reached, record.outcome if is_known else None)
@@ -187,9 +189,9 @@ def _shuffled(
     return [ordered[place] for place in places]
 
 
-# --- Replayed rules in numbers, one row a rule
+# --- The summary of each rule
 
-# A rule is not told of when more of the trials than this would have trained on beyond their curves.
+# A rule is not reported when more of the trials than this would have trained on beyond their curves.
 LARGEST_UNKNOWN_SHARE = 0.5
 
 
@@ -210,11 +212,11 @@ class RuleSummary:
     Attributes
     ----------
     epochs : int
-        Spent in the plan's order; at least so many where `unknown` is not 0.
+        Spent in the plan's order; a lower limit where `unknown` is not 0.
     share : Spread
-        Epochs spent, of those without early stopping.
+        Epochs spent, as a share of those without early stopping.
     kept : Spread
-        Strata whose winner is the sweep's, or as good.
+        Number of strata whose winner is the sweep's, or as good.
     worst_regret, median_regret : Spread
         Over strata, how much worse their winner is than the sweep's; NaN where one is not known.
     trials, unknown : int
@@ -235,8 +237,8 @@ class RuleSummary:
     is_efficient: bool
 
     @property
-    def is_told(self) -> bool:
-        """Whether the curves say enough about this rule."""
+    def is_conclusive(self) -> bool:
+        """Whether the curves reach far enough to judge this rule."""
         return self.unknown <= LARGEST_UNKNOWN_SHARE * self.trials
 
 
@@ -262,8 +264,8 @@ def summarise(plays: pd.DataFrame) -> list[RuleSummary]:
         }
     )
     efficient = _efficient(orders)
-    rules = [(str(rule), mine) for rule, mine in orders.groupby(level="rule")]
-    found = [_summary(rule, mine, is_efficient=rule in efficient) for rule, mine in rules]
+    rules = [(str(rule), of_rule) for rule, of_rule in orders.groupby(level="rule")]
+    found = [_summary(rule, of_rule, is_efficient=rule in efficient) for rule, of_rule in rules]
     return sorted(found, key=lambda summary: (summary.share.median, summary.rule))
 
 
@@ -295,8 +297,8 @@ def _finite(value: float) -> float:
 
 def _efficient(orders: pd.DataFrame) -> set[str]:
     """Return the rules that no other one beats in cost and loss, by the means over all orders."""
-    told = orders[orders["unknown"] <= LARGEST_UNKNOWN_SHARE * orders["trials"]]
-    means = told.fillna(math.inf)[["share", "worst_regret"]].groupby(level="rule").mean().reset_index()
+    conclusive = orders[orders["unknown"] <= LARGEST_UNKNOWN_SHARE * orders["trials"]]
+    means = conclusive.fillna(math.inf)[["share", "worst_regret"]].groupby(level="rule").mean().reset_index()
     rows = means.to_numpy().tolist()
     return {rule for rule, share, regret in rows if not any(_beats(r[1:], (share, regret)) for r in rows)}
 

@@ -1,11 +1,11 @@
-"""Which trial is better: early stopping that no trial's speed decides, and how configurations are ranked.
+"""Early stopping that does not depend on how fast trials run, and the ranking of configurations.
 
 Asynchronous successive halving (Li et al. 2020, MLSys, algorithm 2) compares a trial with those
-that reached the rung before it. Before it *in time* would let two runs of one study differ, and a
-resumed one differ from both. Here it is before it *in the sweep's order*: a trial at a rung waits
+that reached the rung before it. With "before" in time, two runs of one study would differ, and a
+resumed one from both. Here it is meant in the plan's order: a trial at a rung waits
 until every earlier trial of its stratum has reached that rung or ended, and is then judged among
-them. Nothing ever waits for a later trial, so the first one never waits and all come to an end.
-The median rule (Golovin et al. 2017, KDD, section 3.2.1) is played by the same order.
+them. No trial waits for a later one, so the first never waits and all come to an end.
+The median rule (Golovin et al. 2017, KDD, section 3.2.1) follows the same order.
 """
 
 import bisect
@@ -37,12 +37,12 @@ from glsweep.training import is_better
 class StoppingRule(Protocol):
     """A rule of the user's own, made with the parameters that the search space gives it.
 
-    What it says must follow from what it is given alone, so that a sweep that is run again, or goes on
-    where it was cut off, decides the same.
+    Its decisions must depend only on its arguments, so that a sweep that is repeated or resumed decides
+    the same.
     """
 
     def rung_epochs(self, epochs: int) -> Sequence[int]:
-        """Return the epochs at which trials are judged, of a trial of so many epochs in full."""
+        """Return the epochs at which trials are judged, for trials of `epochs` epochs in full."""
 
     def goes_on(self, costs: Sequence[float], others: Sequence[Sequence[float]]) -> bool:
         """Return whether a trial trains on from a rung.
@@ -50,10 +50,10 @@ class StoppingRule(Protocol):
         Parameters
         ----------
         costs : sequence of float
-            The metric that ranks at each of the trial's epochs until the rung, LOWER is better: a metric
-            of which more is better has its sign changed.
+            The ranking metric at each of the trial's epochs up to the rung. LOWER is better: a metric that
+            is better when higher has its sign changed.
         others : sequence of sequence of float
-            The same of each trial of its stratum that came to the rung before it in the plan's order,
+            The same for each trial of its stratum that comes before it in the plan and reached the rung,
             stopped there or not.
         """
 
@@ -101,7 +101,7 @@ def rung_epochs(stopping: Stopping, epochs: int) -> tuple[int, ...]:
             return tuple(sorted(epoch for epoch in own if 0 < epoch < epochs))
 
 
-def kept_of(stopping: Asha | Median | NoStopping, trials: int) -> int:
+def kept_count(stopping: Asha | Median | NoStopping, trials: int) -> int:
     """Return how many of `trials` at a rung go on, at least one."""
     match stopping:
         case Asha():
@@ -121,7 +121,7 @@ class Rung:
     def __init__(self, epoch: int, stopping: Stopping, metric: Metric) -> None:
         self.epoch = epoch
         self._stopping = stopping
-        self._figure = metric
+        self._metric = metric
         self._sign = -1.0 if HIGHER_IS_BETTER[metric] else 1.0
         self._position = 0
         self._costs: list[float] = []  # ascending: the best trial first, whichever way the metric goes
@@ -130,7 +130,7 @@ class Rung:
     def advance(self, stratum: Sequence[TrialRecord]) -> Iterator[Judged]:
         """Yield a judgement for every trial whose turn has come.
 
-        Each must be applied to its record before the next is asked for. `stratum` holds every
+        Each must be applied to its record before the next is requested. `stratum` holds every
         started trial, in the order of their index; it may grow at its end between two calls.
         """
         while self._position < len(stratum):
@@ -144,23 +144,23 @@ class Rung:
             judged = known or self._judge(record)
             bisect.insort(self._costs, self._sign * judged.value)
             self._curves.append(self._curve(record))
-            # One that ended otherwise, such as by an error, still counts in the ranks of others. One
-            # that was judged and not ended is of a process that died between the two.
+            # A trial that ended otherwise, such as by an error, still counts in the ranks of others. One
+            # that was judged but not ended comes from a process that died between the two.
             if record.outcome is None and (known is None or not known.goes_on):
                 yield judged
 
     def _judge(self, record: TrialRecord) -> Judged:
-        best = record.best(self._figure, until_epoch=self.epoch)
+        best = record.best(self._metric, until_epoch=self.epoch)
         if best is None:
             raise ValueError(f"{record.trial.trial_id} has no report until epoch {self.epoch}")
         cost, of = self._sign * best[1], len(self._costs) + 1
         rank = bisect.bisect_left(self._costs, cost) + 1
         if isinstance(self._stopping, OwnStopping):
-            # It need not go by ranks. Told is what says the same: all go on, or those that are better.
+            # It need not go by ranks. Reported is the equivalent: all go on, or only those that are better.
             kept = of if own_rule(self._stopping).goes_on(self._curve(record), self._curves) else rank - 1
             cutoff = best[1]
         else:
-            kept = kept_of(self._stopping, of)
+            kept = kept_count(self._stopping, of)
             cutoff = self._sign * sorted([*self._costs[:kept], cost])[kept - 1]
         return Judged(
             unix_s=time.time(),
@@ -174,19 +174,19 @@ class Rung:
         )
 
     def _curve(self, record: TrialRecord) -> list[float]:
-        """Return what a trial's metric costs at each epoch until the rung."""
+        """Return a trial's metric at each epoch up to the rung, signed so that lower is better."""
         epochs = (epoch for epoch in sorted(record.epochs) if epoch <= self.epoch)
-        return [self._sign * record.epochs[epoch][self._figure] for epoch in epochs]
+        return [self._sign * record.epochs[epoch][self._metric] for epoch in epochs]
 
 
-# --- The rule by which configurations are ranked: the mean over their seeds that ran in full
+# --- The ranking of configurations
 
 Ranked = TypeVar("Ranked")
 
 
 @dataclass(frozen=True)
 class SeedScores:
-    """The rule by which configurations are ranked: the mean over their seeds that ran in full.
+    """The scores of one configuration; it is ranked by their mean over the seeds that ran in full.
 
     Attributes
     ----------
@@ -215,15 +215,15 @@ class SeedScores:
 
 
 def first_best(values: Iterable[tuple[Ranked, float]], metric: Metric) -> tuple[Ranked, float] | None:
-    """Return what has the best value, the first one of equals, with that value; None of nothing."""
+    """Return the item with the best value, the first of equals, and that value; None without items."""
     best: tuple[Ranked, float] | None = None
-    for one, value in values:
+    for item, value in values:
         if is_better(metric, value, best[1] if best else None):
-            best = one, value
+            best = item, value
     return best
 
 
-# --- Rules of early stopping by short names: `asha:2:3`, `median:4`, `none`
+# --- Stopping rules by short names: `asha:2:3`, `median:4`, `none`
 
 RULES: dict[str, type[Asha | Median | NoStopping]] = {"asha": Asha, "median": Median, "none": NoStopping}
 FORMS = "asha:GRACE:REDUCTION, median:GRACE, none; asha or median alone for several"

@@ -1,4 +1,4 @@
-"""How a sweep stands, shown: the live table in the terminal, and the command `status`."""
+"""The state of a sweep or study, shown: the live table in the terminal, and what `status` reads."""
 
 import fcntl
 import time
@@ -43,55 +43,59 @@ def sweep_table(
     ----------
     records : SweepRecords
         What has happened.
-    terms : Terms
+    terms : SweepTerms
         What is planned.
     title : str
         Stands above the table.
     now_unix_s : float, optional
         The time, while the sweep runs.
     """
-    seen = overview(records, terms, now_unix_s=now_unix_s)
+    state = overview(records, terms, now_unix_s=now_unix_s)
     table = Table(title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.title = Text.assemble((title, "bold"), (f", best by {terms.metric}", "dim"))
     table.add_column("stratum", no_wrap=True, vertical="bottom")
-    columns = _columns(seen, terms)
+    columns = _columns(state, terms)
     for name in columns:
         table.add_column(Text(name, justify="right"), justify="right", no_wrap=True)
     table.add_column("by trial")
-    for row in seen.rows:
+    for row in state.rows:
         by = f"{row.leader.trial_id} {row.leader.parameters}".rstrip() if row.leader else ""
         table.add_row(
             row.stratum.title,
             *(cell(row) for cell in columns.values()),
             Text(by, no_wrap=True, overflow="ellipsis"),
         )
-    lines = [state_line(records, terms, seen, now_unix_s=now_unix_s), _waiting_line(seen)]
+    lines = [state_line(records, terms, state, now_unix_s=now_unix_s), _waiting_line(state)]
     return Group(table, *(Text(line, style="dim") for line in lines if line))
 
 
 def state_line(
-    records: SweepRecords, terms: SweepTerms, seen: Overview | None = None, *, now_unix_s: float | None = None
+    records: SweepRecords,
+    terms: SweepTerms,
+    state: Overview | None = None,
+    *,
+    now_unix_s: float | None = None,
 ) -> str:
     """Return one line on the whole sweep: what is over, what runs where, and the time left."""
-    seen = seen or overview(records, terms, now_unix_s=now_unix_s)
+    state = state or overview(records, terms, now_unix_s=now_unix_s)
     is_certain = terms.size is not None and terms.replicates == 1 and not terms.may_end_early
     size = f" of {terms.size}" if is_certain else ""
-    text = f"{seen.over}{size} trials over, {records.epochs} epochs in {clock(seen.ran_s)}"
+    text = f"{state.over}{size} trials over, {records.epochs} epochs in {clock(state.ran_s)}"
     if now_unix_s is None:
         return text
-    running = sum(row.running for row in seen.rows)
-    where = f" on {len(seen.nodes)} nodes" if len(seen.nodes) > 1 else ""
+    running = sum(row.running for row in state.rows)
+    where = f" on {len(state.nodes)} nodes" if len(state.nodes) > 1 else ""
     text += f", {running} running{where}" if running else ""
     left_s = seconds_left(records, terms, now_unix_s=now_unix_s)
     return f"{text}, about {clock(left_s)} left" if left_s else text
 
 
-def _waiting_line(seen: Overview) -> str:
+def _waiting_line(state: Overview) -> str:
     """Return what the waiting trials wait for."""
     for_what = {
-        "for a place to train": sum(row.in_line for row in seen.rows),
-        "at a rung for earlier trials": sum(row.at_rung for row in seen.rows),
-        "to be tried again after a crash": sum(row.crashed for row in seen.rows),
+        "for a place to train": sum(row.in_line for row in state.rows),
+        "at a rung for earlier trials": sum(row.at_rung for row in state.rows),
+        "to be tried again after a crash": sum(row.crashed for row in state.rows),
     }
     waits = [f"{number} {reason}" for reason, number in for_what.items() if number]
     return f"waiting: {', '.join(waits)}" if waits else ""
@@ -107,8 +111,8 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _columns(seen: Overview, terms: SweepTerms) -> dict[str, Cell]:
-    """Return what is shown of each stratum; what no trial can be, or none is, takes no room."""
+def _columns(state: Overview, terms: SweepTerms) -> dict[str, Cell]:
+    """Return the columns of the table; those that would be empty are left out."""
     columns: dict[str, Cell] = {
         "to\ncome": lambda row: "?" if row.to_come is None else _count(row.to_come),
         "waiting": lambda row: _count(row.waiting),
@@ -117,11 +121,11 @@ def _columns(seen: Overview, terms: SweepTerms) -> dict[str, Cell]:
         "done": lambda row: _count(row.done),
         "failed": lambda row: _count(row.failed),
         "best": lambda row: f"{row.leader.value:.3f}" if row.leader else "-",
-        "GPU\nhours" if seen.is_on_gpu else "CPU\nhours": lambda row: _hours(row, seen, terms),
+        "GPU\nhours" if state.is_on_gpu else "CPU\nhours": lambda row: _hours(row, state, terms),
     }
-    hidden = {"failed"} if not any(row.failed for row in seen.rows) else set()
+    hidden = {"failed"} if not any(row.failed for row in state.rows) else set()
     hidden |= {"stopped"} if isinstance(terms.stopping, NoStopping) else set()
-    hidden |= {"to\ncome"} if all(row.to_come is None for row in seen.rows) else set()
+    hidden |= {"to\ncome"} if all(row.to_come is None for row in state.rows) else set()
     return {name: cell for name, cell in columns.items() if name not in hidden}
 
 
@@ -129,13 +133,13 @@ def _count(number: int) -> str:
     return str(number) if number else "-"
 
 
-def _hours(row: StratumRow, seen: Overview, terms: SweepTerms) -> str:
-    share = terms.resources.gpus if seen.is_on_gpu else terms.resources.cpus
+def _hours(row: StratumRow, state: Overview, terms: SweepTerms) -> str:
+    share = terms.resources.gpus if state.is_on_gpu else terms.resources.cpus
     hours = row.trained_s * share / SECONDS_PER_HOUR
     return f"{hours:.2f}" if hours < 10 else f"{hours:.1f}" if hours < 100 else f"{hours:.0f}"
 
 
-# --- What a person sees while a sweep runs: a table, and a line for what went wrong
+# --- The listener that shows a sweep while it runs
 
 LINE_INTERVAL_S = 30.0
 # Drawing the table of a large sweep must not slow the sweep down.
@@ -148,8 +152,8 @@ class ConsoleListener:
     Parameters
     ----------
     console : Console
-        Where to.
-    terms : Terms
+        Where it is shown.
+    terms : SweepTerms
         What is planned.
     title : str
         Stands above the table.
@@ -160,7 +164,7 @@ class ConsoleListener:
         self._terms = terms
         self._title = title
         self._records = SweepRecords()
-        self._has_heard = False
+        self._has_news = False
         self._micro_batches: dict[str, int] = {}
         self._line_s = time.monotonic()
         self._redraw_s = 0.0
@@ -189,9 +193,9 @@ class ConsoleListener:
             if record.reached:
                 self._micro_batches[trial_id] = _micro_batch(record.epochs[record.reached], record)
 
-    def hear(self, event: TrialEvent, record: TrialRecord) -> None:
-        """Tell of what went wrong; in a log, print a line if the last one is old enough."""
-        self._has_heard = True
+    def on_event(self, event: TrialEvent, record: TrialRecord) -> None:
+        """Print what went wrong; in a log, print a line on the sweep if the last one is old enough."""
+        self._has_news = True
         notice = self._notice(event, record)
         if notice:
             self._console.print(Text(f"trial {record.trial.trial_id}: {notice}", style="yellow"))
@@ -223,8 +227,8 @@ class ConsoleListener:
         """Return the table, drawn anew if that took little of the time since."""
         start_s = time.monotonic()
         if start_s >= self._redraw_s:
-            # Until something happens, no time passes in the sweep, however long ago it was cut off.
-            now_unix_s = time.time() if self._has_heard else None
+            # Until something happens, the time since the sweep was interrupted does not count.
+            now_unix_s = time.time() if self._has_news else None
             self._drawn = sweep_table(self._records, self._terms, title=self._title, now_unix_s=now_unix_s)
             spent_s = time.monotonic() - start_s
             self._redraw_s = start_s + spent_s / LARGEST_SHARE_OF_TIME
@@ -236,12 +240,11 @@ def _micro_batch(metrics: Mapping[str, float], record: TrialRecord) -> int:
     return int(metrics.get("micro_batch", record.trial.parameters.batch_size))
 
 
-# --- How a study stands, read from what it has written; nothing is changed, and the study may run
-#     meanwhile
+# --- The state of a study, read from its files; it may run meanwhile
 
 
 @dataclass(frozen=True)
-class TrialCounts:
+class StageTrials:
     """The trials of a stage that trains."""
 
     stage: Literal["sweep", "retrain"]
@@ -257,30 +260,30 @@ class Status:
     Attributes
     ----------
     is_running : bool or None
-        Whether a process works on it; None where that cannot be found out.
+        Whether a process works on it; None where that cannot be determined.
     done : dict
         Wall time of each completed stage in seconds.
     current : Stage or None
         The stage that is not complete; None when all are.
-    parts : tuple of Part
-        Those that have begun, in their order.
+    parts : tuple of StageTrials
+        The stages that train and have begun, in their order.
     """
 
     is_running: bool | None
     done: dict[Stage, float]
     current: Stage | None
-    parts: tuple[TrialCounts, ...]
+    parts: tuple[StageTrials, ...]
 
     @property
-    def training(self) -> TrialCounts | None:
-        """The part whose trials may be training now."""
-        mine = (part for part in self.parts if part.stage == self.current)
-        return next(mine, None) if self.is_running is not False else None
+    def training(self) -> StageTrials | None:
+        """The stage whose trials may be training now."""
+        current = (part for part in self.parts if part.stage == self.current)
+        return next(current, None) if self.is_running is not False else None
 
 
 def read_status(study: Study) -> Status:
-    """Read how a study stands."""
-    # Before the files: a study that ends meanwhile is then called running, not broken off.
+    """Read the state of a study."""
+    # Before the files are read: a study that ends meanwhile is then shown as running, not interrupted.
     is_running = is_locked(study)
     done: dict[Stage, float] = {s: study.record(s).wall_s for s in STAGES if study.is_done(s)}
     current = next((stage for stage in STAGES if stage not in done), None)
@@ -295,9 +298,9 @@ def read_status(study: Study) -> Status:
 
 
 def is_locked(study: Study) -> bool | None:
-    """Return whether a process works on the study, None where one may not look.
+    """Return whether a process works on the study; None where the lock cannot be read.
 
-    Nothing is written: the study may be of somebody else, or on a disk that is full or read-only.
+    Nothing is written: the study may belong to somebody else, or lie on a full or read-only disk.
     """
     try:
         with study.lock.open("rb") as lock:
@@ -307,21 +310,21 @@ def is_locked(study: Study) -> bool | None:
     except BlockingIOError:
         return True
     except OSError:
-        # It may not be opened, or the file system knows no locks.
+        # The file may not be opened, or the file system has no locks.
         return None
     return False
 
 
-def _sweep(study: Study) -> TrialCounts:
+def _sweep(study: Study) -> StageTrials:
     space = study.config.space
     records = read_records(study.ledger_jsonl)
     plan = make_plan(space, seed=study.config.seed, source=study.config_yaml, begun=records.configurations)
-    return TrialCounts("sweep", "Sweep", records, SweepTerms.of_search(plan, space))
+    return StageTrials("sweep", "Sweep", records, SweepTerms.of_search(plan, space))
 
 
-def _retraining(study: Study) -> TrialCounts:
+def _retraining(study: Study) -> StageTrials:
     strata = [Stratum.parse(key) for key in sorted(read_artifact(study.winners_json, Winners).by_stratum)]
     terms = SweepTerms.of_retraining(strata, study.config.space)
-    return TrialCounts(
+    return StageTrials(
         "retrain", "Retraining of the winners", read_records(study.members_ledger_jsonl), terms
     )

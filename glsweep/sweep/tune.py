@@ -1,4 +1,4 @@
-"""Where Ray Tune meets the sweep: what it asks of the journal, and the trainable that it runs."""
+"""How Ray Tune drives the sweep: a searcher, a scheduler and the function that trains a cohort."""
 
 import platform
 import tempfile
@@ -51,15 +51,15 @@ class HaltStopper(Stopper):
         return self._journal.halted is not None
 
 
-# --- The searcher that hands the queue's trials to Ray Tune
+# --- The searcher
 
 
 class QueueSearcher(Searcher):
-    """Suggests whoever trains next. To Ray Tune each time that a cohort trains is a trial of its own.
+    """Suggests which cohort trains next. Ray Tune sees each run of a cohort as a new trial.
 
-    One that waits at a rung, or whose worker died, ends for Tune and is suggested anew when it may
-    go on, so that nothing depends on Tune's memory. At most `most_at_once` are handed out, so
-    that few stand between one that may go on and its place.
+    A trial that waits at a rung, or whose worker died, ends for Tune and is suggested again when it
+    may go on, so that nothing depends on Tune's memory. At most `most_at_once` are handed out, so
+    that a trial that may go on does not queue behind many others.
     """
 
     def __init__(self, queue: TrialQueue, journal: Journal, *, most_at_once: int | None) -> None:
@@ -74,7 +74,7 @@ class QueueSearcher(Searcher):
         return {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Return the next cohort, None while that depends on others."""
+        """Return the next cohort, or None while the choice depends on running trials."""
         if self._journal.halted:
             return str(Searcher.FINISHED)
         if len(self._handed_out) == self._most_at_once:
@@ -104,13 +104,13 @@ class QueueSearcher(Searcher):
         """Nothing to read: the ledger holds it."""
 
 
-# --- The scheduler through which Ray Tune asks the journal how each trial goes on
+# --- The scheduler
 
 LONGEST_REASON = 300
 
 
 def planned_ids(trial: Trial) -> list[str]:
-    """Return the plan's identifiers of those who train in one of Tune's trials."""
+    """Return the plan's identifiers of the trials that train in one of Tune's."""
     return [planned["trial_id"] for planned in trial.config["cohort"]["trials"]]
 
 
@@ -121,7 +121,7 @@ def planned_place(trial: Trial) -> tuple[int, int]:
 
 
 class JournalScheduler(TrialScheduler):
-    """Carries the journal's decisions out. Where nobody may go on at once the place is freed."""
+    """Carries out the journal's decisions; when no trial of a cohort may go on, its place is freed."""
 
     # Each report must reach the journal before the trial goes on to another epoch.
     _supports_buffered_results = False
@@ -151,19 +151,19 @@ class JournalScheduler(TrialScheduler):
         """Nothing to do: the journal ended the trial when it decided to."""
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Pass on what the trials of a cohort tell, and return what the journal decides."""
+        """Pass the reports of a cohort to the journal, and return what it decides."""
         if "placed" in result:
             for name in planned_ids(trial):
                 self._journal.place(name, result["placed"], result["device"])
             return str(TrialScheduler.CONTINUE)
         if "unwritable" in result:
             for name in planned_ids(trial):
-                self._journal.lack_storage(name, result["unwritable"])
+                self._journal.note_storage_error(name, result["unwritable"])
             return str(TrialScheduler.STOP)
-        decisions = [self._pass_on(**of_one) for of_one in result["told"]]
+        decisions = [self._note_report(**message) for message in result["reports"]]
         return str(TrialScheduler.CONTINUE if Decision.CONTINUE in decisions else TrialScheduler.STOP)
 
-    def _pass_on(
+    def _note_report(
         self,
         trial_id: str,
         epoch: int = 0,
@@ -177,7 +177,7 @@ class JournalScheduler(TrialScheduler):
         return self._journal.report(trial_id, epoch, metrics or {}, last=last)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """Return who is pending and comes first in the plan: later ones may wait for it at a rung."""
+        """Return the pending trial that comes first in the plan: later ones may wait for it at a rung."""
         pending = (trial for trial in tune_controller.get_live_trials() if trial.status == Trial.PENDING)
         return min(pending, key=planned_place, default=None)
 
@@ -186,10 +186,9 @@ class JournalScheduler(TrialScheduler):
         return "Early stopping within each stratum, in the order of the plan"
 
 
-# --- One cohort, most often of a single trial, as Ray Tune runs it: train, save, report, epoch by epoch
+# --- The trainable: one cohort, most often a single trial, trained, saved and reported epoch by epoch
 
-
-Told = Mapping[str, EpochReport | Failure]
+CohortReports = Mapping[str, EpochReport | Failure]
 
 
 @dataclass(frozen=True)
@@ -215,10 +214,8 @@ def train_cohort(
 ) -> None:
     """Train the planned trials from their newest checkpoints; save and report each epoch.
 
-    Those that have none begin from the weights that `start` has for their architecture, else from
-    random ones.
-
-    Nothing may be left behind for those who come next, since processes are reused.
+    A trial without a checkpoint begins from the weights that `start` has for its architecture, else
+    from random ones. Processes are reused, so that nothing may be left behind.
     """
     # Two processes that each take all cores are many times slower than two that share them.
     torch.set_num_threads(cpus)
@@ -227,35 +224,35 @@ def train_cohort(
     tune.report({"placed": platform.node(), "device": _device().type})
     refs = patches[cohort.trials[0].parameters.patch_size_px]
     try:
-        members = _members(cohort, checkpoints, start or {})
-        _repeat(members, schedule)
-        _part(members, cohort)
+        members = _load_members(cohort, checkpoints, start or {})
+        _repeat_reports(members, schedule)
+        _drop_finished(members, cohort)
         train, val = _fetch(refs.train), _fetch(refs.val)
-        everyone = {name: member.state for name, member in members.items()}
-        for told in _epochs(members, train, val, schedule, capture=capture):
-            for name in [name for name, report in told.items() if isinstance(report, EpochReport)]:
-                _save(everyone[name], checkpoints, name, keeps_earlier=len(cohort.trials) > 1)
-            words = [_words(name, everyone[name], schedule, report) for name, report in told.items()]
-            tune.report({"told": words})
-            _part(members, cohort)
+        states = {name: member.state for name, member in members.items()}
+        for reports in _epochs(members, train, val, schedule, capture=capture):
+            for name in [name for name, report in reports.items() if isinstance(report, EpochReport)]:
+                _save(states[name], checkpoints, name, keeps_earlier=len(cohort.trials) > 1)
+            messages = [_message(name, states[name], schedule, report) for name, report in reports.items()]
+            tune.report({"reports": messages})
+            _drop_finished(members, cohort)
             if not members:
                 break
     except StorageError as error:
         tune.report({"unwritable": f"{error} on {platform.node()}"})
 
 
-def _members(cohort: Cohort, checkpoints: CheckpointStore, start: Start) -> dict[str, CohortTrial]:
-    """Return everyone at the last epoch that all have come to, so that they go on as they would have."""
+def _load_members(cohort: Cohort, checkpoints: CheckpointStore, start: Start) -> dict[str, CohortTrial]:
+    """Load each trial at the last epoch that all have reached, so that they continue together."""
     members = {}
     with ExitStack() as stack:
-        kept = {of.trial_id: stack.enter_context(checkpoints.kept(of.trial_id)) for of in cohort.trials}
+        kept = {t.trial_id: stack.enter_context(checkpoints.local_copies(t.trial_id)) for t in cohort.trials}
         epochs = {name: [read_progress(file).epoch for file in files] for name, files in kept.items()}
-        common = min(max(of_one, default=0) for of_one in epochs.values())
+        common = min(max(saved, default=0) for saved in epochs.values())
         for trial in cohort.trials:
             files, own = kept[trial.trial_id], epochs[trial.trial_id]
             state = fresh_state(trial.parameters, seed=trial.seed, device=_device())
             if common in own[1:]:
-                checkpoints.go_back(trial.trial_id)
+                checkpoints.restore_earlier(trial.trial_id)
             if files:
                 load_state(state, files[own.index(common) if common in own else 0])
             else:
@@ -264,15 +261,15 @@ def _members(cohort: Cohort, checkpoints: CheckpointStore, start: Start) -> dict
     return members
 
 
-def _repeat(members: Mapping[str, CohortTrial], schedule: Schedule) -> None:
-    """Tell everyone's last report again: the one who was to hear it may have died before it did."""
+def _repeat_reports(members: Mapping[str, CohortTrial], schedule: Schedule) -> None:
+    """Send each trial's last report again: the process that was to receive it may have died."""
     begun = {name: member.state for name, member in members.items() if member.state.progress.report}
     if begun:
-        tune.report({"told": [_words(name, state, schedule) for name, state in begun.items()]})
+        tune.report({"reports": [_message(name, state, schedule) for name, state in begun.items()]})
 
 
-def _part(members: dict[str, CohortTrial], cohort: Cohort) -> None:
-    """Take those out who have come to where the cohort comes apart."""
+def _drop_finished(members: dict[str, CohortTrial], cohort: Cohort) -> None:
+    """Remove the trials that have reached the epoch at which the cohort is split up."""
     if cohort.until_epoch is not None:
         for name in [n for n, m in members.items() if m.state.progress.epoch >= cohort.until_epoch]:
             del members[name]
@@ -285,8 +282,8 @@ def _epochs(
     schedule: Schedule,
     *,
     capture: bool,
-) -> Iterator[Told]:
-    """Yield everyone's reports after each epoch."""
+) -> Iterator[CohortReports]:
+    """Yield the reports of all trials after each epoch."""
     if len(members) != 1:
         yield from fit_cohort(members, train, val, schedule)
         return
@@ -300,17 +297,17 @@ def _epochs(
         yield {name: error}
 
 
-def _words(
+def _message(
     trial_id: str, state: TrainingState, schedule: Schedule, report: EpochReport | Failure | None = None
 ) -> dict[str, Any]:
-    """Return what is told of a trial: why it failed, or its last report, which its state holds.
+    """Return the message about a trial: why it failed, or its last report, which its state holds.
 
-    Whether it was the last one follows from the schedule: that may have grown since the report was made.
+    Whether the epoch is the last follows from the schedule, which may have grown since the report.
     """
     progress = state.progress
     if isinstance(report, Failure):
         return {"trial_id": trial_id, "failed": f"epoch {progress.epoch + 1}: {report}"}
-    assert progress.report is not None, "an epoch has come to its end"
+    assert progress.report is not None, "an epoch has ended"
     return {
         "trial_id": trial_id,
         "epoch": progress.report.epoch,

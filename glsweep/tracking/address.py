@@ -1,4 +1,4 @@
-"""MLflow's address: its URI, its pages, the names of things in it, and what is done when it fails."""
+"""Labels and tags as MLflow takes them, the URI of its store, and what happens when it fails."""
 
 import math
 import os
@@ -24,7 +24,7 @@ from glsweep.study import Study
 
 Labelled = str | float | Enum | Sequence["Labelled"] | None
 Tags = Mapping[str, Labelled]
-"""What runs and versions are found and described by; a name without a dot goes under `glsweep.`."""
+"""By which runs and versions are found and described; a name without a dot goes under `glsweep.`."""
 
 
 def parameter_label(value: Labelled) -> str:
@@ -59,7 +59,7 @@ def parameter_label(value: Labelled) -> str:
 
 
 def metric_name(name: str) -> str:
-    """Return `name` as MLflow accepts it: `@` becomes `_at_`, any other strange sign `_`."""
+    """Return `name` as MLflow accepts it: `@` becomes `_at_`, any other character that it refuses `_`."""
     return re.sub(r"[^\w\-. :/]", "_", name.replace("@", "_at_"), flags=re.ASCII)
 
 
@@ -72,23 +72,22 @@ def metric_value(value: float) -> float:
     return float(value) if math.isfinite(value) else math.nan
 
 
-def metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+def as_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
     """Return `metrics` with names and values as MLflow takes them."""
     return {metric_name(name): metric_value(value) for name, value in metrics.items()}
 
 
-def tags(values: Tags) -> dict[str, str]:
+def as_tags(values: Tags) -> dict[str, str]:
     """Return `values` as tags: a name without a dot goes under `glsweep.`."""
     return {
         name if "." in name else f"glsweep.{name}": parameter_label(value) for name, value in values.items()
     }
 
 
-# --- The address of MLflow's store: from a path to a URI and back, and the page on which runs are
-#     compared
+# --- The URI of the store, and the page on which runs are compared
 
 SERVERS = ("http://", "https://")
-PAGES = "http://127.0.0.1:5000"
+LOCAL_PAGES = "http://127.0.0.1:5000"
 """Where `mlflow ui` shows its pages."""
 DRIVER_OPTIONS = {"timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"}
 
@@ -114,7 +113,7 @@ def sqlite_path(uri: str) -> Path | None:
     Raises
     ------
     StudyError
-        When the URI says something after a `?` that is no option, such as the rest of a path.
+        When the URI has something after a `?` that is no option, such as the rest of a path.
     """
     if not uri.startswith("sqlite"):
         return None
@@ -140,7 +139,7 @@ def without_password(text: str) -> str:
 
 
 def browse_command(uri: str) -> str | None:
-    """Return a command that opens the store in MLflow's pages, as it can be pasted; None for a server."""
+    """Return a shell command that opens the store in MLflow's pages; None for a server, which has its own."""
     if uri.startswith(SERVERS):
         return None
     # A password belongs neither on the screen nor in the shell's history.
@@ -150,35 +149,35 @@ def browse_command(uri: str) -> str | None:
 
 def trials_page(uri: str, experiment_id: str, study_id: str, metric: str) -> str:
     """Return the address of the page that shows a study's trials alone, the best first."""
-    ours = f"tags.`glsweep.study_id` = '{study_id}' and tags.`glsweep.kind` = 'trial'"
+    only_trials = f"tags.`glsweep.study_id` = '{study_id}' and tags.`glsweep.kind` = 'trial'"
     best = f"metrics.`{metric_name(f'best_{metric}')}`"
-    shown = f"searchFilter={quote(ours, safe='')}&orderByKey={quote(best, safe='')}&orderByAsc=false"
+    shown = f"searchFilter={quote(only_trials, safe='')}&orderByKey={quote(best, safe='')}&orderByAsc=false"
     return f"{_pages(uri)}/#/experiments/{experiment_id}/runs?{shown}"
 
 
 def _pages(uri: str) -> str:
     if not uri.startswith(SERVERS):
-        return PAGES
+        return LOCAL_PAGES
     parts = urlsplit(uri)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
-# --- What is done when MLflow fails: the study goes on, and one line tells what to do
+# --- What happens when MLflow fails: the study goes on, and one line says what to do
 
 LONGEST_REASON = 200
 EXPECTED = (MlflowException, SQLAlchemyError, OSError, ImportError)
-"""What MLflow raises when it says itself what is wrong; of anything else the kind is told too."""
+"""Errors of MLflow that say what is wrong; of any other the type is shown too."""
 
 
 class StoreError(StudyError):
-    """MLflow's store cannot be reached or used; no metric is lost, for the ledger has them all."""
+    """MLflow's store cannot be reached or used; no metric is lost, since the ledger has them all."""
 
 
 @contextmanager
 def errors_of_store(uri: str) -> Iterator[None]:
     """Turn any failure of MLflow or its store into one line that names `uri` and the remedy.
 
-    Whatever it is: MLflow lets errors of databases, of servers and of its own through as they are.
+    Every exception is caught, since MLflow passes on those of databases and servers as they are.
     """
     try:
         yield
@@ -198,7 +197,7 @@ def errors_of_store(uri: str) -> Iterator[None]:
 
 @contextmanager
 def carry_on_without_store(study: Study, console: Console) -> Iterator[None]:
-    """Turn a failure within this block, MLflow's or of what it is told, into a line with the remedy."""
+    """Turn a failure of tracking within this block into a printed line with the remedy."""
     try:
         with errors_of_store(tracking_uri(study)):
             yield
@@ -213,14 +212,16 @@ def _remedy(uri: str) -> str:
     return f"make its folder writable, or move {Path(sqlite_path(uri) or uri).name} away"
 
 
-# --- Whether MLflow answers, without touching anything in it
+# --- Whether MLflow answers
 
 ANSWER_S = 8.0
 SERVER_ERROR = 500
 
 
-def reach(uri: str) -> None:
-    """Ask the server or open the database at `uri`; a server that wants a password has answered.
+def check_reachable(uri: str) -> None:
+    """Check that the server or database at `uri` answers, and change nothing in it.
+
+    A server that asks for a password counts as answering.
 
     Raises
     ------
@@ -230,9 +231,9 @@ def reach(uri: str) -> None:
     with errors_of_store(uri):
         path = sqlite_path(uri)
         if uri.startswith(SERVERS):
-            _ask(f"{uri.rstrip('/')}/health")
+            _request(f"{uri.rstrip('/')}/health")
         elif path is not None and not path.exists():
-            # Opening it would make it.
+            # Opening it would create it.
             folder = next(parent for parent in path.parents if parent.exists())
             if not (folder.is_dir() and os.access(folder, os.W_OK)):
                 raise PermissionError(f"{folder} is no folder that can be written")
@@ -244,7 +245,7 @@ def reach(uri: str) -> None:
                 engine.dispose()
 
 
-def _ask(address: str) -> None:
+def _request(address: str) -> None:
     try:
         urllib.request.urlopen(address, timeout=ANSWER_S).close()
     except HTTPError as error:

@@ -1,4 +1,4 @@
-"""MLflow's model registry: members put in as versions, and fetched by their address."""
+"""MLflow's model registry: members registered as versions, and fetched by their address."""
 
 import os
 import re
@@ -20,9 +20,8 @@ from mlflow.types import Schema, TensorSpec
 from glsweep import __version__
 from glsweep.errors import StudyError
 from glsweep.nets.member import CARD, WEIGHTS
-from glsweep.tracking import address as labels
-from glsweep.tracking.address import errors_of_store, sqlite_path
-from glsweep.tracking.sqlite_file import readable
+from glsweep.tracking.address import Tags, as_tags, errors_of_store, sqlite_path
+from glsweep.tracking.sqlite_file import readable_store
 from glsweep.tracking.store import Store
 
 CHAMPION = "champion"
@@ -32,7 +31,7 @@ SERVED_MEMBER = Path(__file__).with_name("served_member.py")
 REQUIREMENTS = ("mlflow", "numpy", "safetensors", "torch")
 
 
-class Registry:
+class ModelRegistry:
     """The versions of one registered model."""
 
     def __init__(self, store: Store, model: str) -> None:
@@ -41,10 +40,10 @@ class Registry:
         self._client = store.client
 
     def find(self, content: str) -> str | None:
-        """Return the version that holds a member of that content, or None."""
+        """Return the version that holds a member with this content, or None."""
         query, token = f"name = '{self.model}'", None
         while token != "":
-            page = self._store.ask(self._client.search_model_versions, query, page_token=token)
+            page = self._store.call(self._client.search_model_versions, query, page_token=token)
             for found in page:
                 if found.tags.get(CONTENT_TAG) == content:
                     return str(found.version)
@@ -58,7 +57,7 @@ class Registry:
         content: str,
         example: npt.NDArray[np.float32],
         run_id: str,
-        tags: labels.Tags,
+        tags: Tags,
     ) -> str:
         """Register a member and return its version.
 
@@ -67,7 +66,7 @@ class Registry:
         folder : Path
             Holds `model.safetensors` and `card.json`.
         content : str
-            By which the version is found again.
+            A hash by which the version is found again.
         example : float32 array (2 or more, 2, H, W)
             Input that is kept with the model.
         run_id : str
@@ -84,10 +83,10 @@ class Registry:
         content: str,
         example: npt.NDArray[np.float32],
         run_id: str,
-        tags: labels.Tags,
+        tags: Tags,
     ) -> str:
         self._make_model()
-        logged = self._store.ask(
+        logged = self._store.call(
             self._client.create_logged_model,
             self._store.experiment_id,
             name=self.model,
@@ -101,38 +100,38 @@ class Registry:
                 shutil.copy(folder / name, member)
             with errors_of_store(self._store.uri):
                 _save(saved, member, example, Model(run_id=run_id, model_id=logged.model_id))
-            self._store.ask(self._client.log_model_artifacts, logged.model_id, str(saved))
-        self._store.ask(self._client.finalize_logged_model, logged.model_id, "READY")
-        created = self._store.ask(
+            self._store.call(self._client.log_model_artifacts, logged.model_id, str(saved))
+        self._store.call(self._client.finalize_logged_model, logged.model_id, "READY")
+        created = self._store.call(
             self._client.create_model_version,
             self.model,
             source=f"models:/{logged.model_id}",
             run_id=run_id,
             model_id=logged.model_id,
-            tags=labels.tags({**tags, CONTENT_TAG: content}),
+            tags=as_tags({**tags, CONTENT_TAG: content}),
         )
         return str(created.version)
 
     def champion(self) -> str | None:
         """Return the champion's version, or None."""
-        found = self._store.ask(self._client.get_registered_model, self.model)
+        found = self._store.call(self._client.get_registered_model, self.model)
         number = found.aliases.get(CHAMPION)
         return None if number is None else str(number)
 
-    def crown(self, number: str) -> None:
-        """Give the alias `champion` to a version."""
-        self._store.ask(self._client.set_registered_model_alias, self.model, CHAMPION, number)
+    def make_champion(self, number: str) -> None:
+        """Give a version the alias `champion`."""
+        self._store.call(self._client.set_registered_model_alias, self.model, CHAMPION, number)
 
-    def note(self, number: str, tags: labels.Tags) -> None:
+    def add_tags(self, number: str, tags: Tags) -> None:
         """Add tags to a version."""
-        for name, text in labels.tags(tags).items():
-            self._store.ask(self._client.set_model_version_tag, self.model, number, name, text)
+        for name, text in as_tags(tags).items():
+            self._store.call(self._client.set_model_version_tag, self.model, number, name, text)
 
     @contextmanager
-    def member_of(self, number: str) -> Iterator[Path]:
-        """Yield a temporary copy of the member's folder that a version holds."""
+    def downloaded_member(self, number: str) -> Iterator[Path]:
+        """Yield a temporary copy of the folder of a version's member."""
         with tempfile.TemporaryDirectory() as temporary:
-            path = self._store.ask(
+            path = self._store.call(
                 mlflow.artifacts.download_artifacts,
                 artifact_uri=f"models:/{self.model}/{number}",
                 dst_path=temporary,
@@ -142,14 +141,14 @@ class Registry:
             yield Path(path) / "artifacts" / MEMBER_FOLDER
 
     def _make_model(self) -> None:
-        found = self._store.ask(self._client.search_registered_models, f"name = '{self.model}'")
+        found = self._store.call(self._client.search_registered_models, f"name = '{self.model}'")
         if not found:
-            self._store.ask(self._client.create_registered_model, self.model)
+            self._store.call(self._client.create_registered_model, self.model)
 
 
 @contextmanager
 def _as_default(uri: str) -> Iterator[None]:
-    """Let MLflow resolve `models:/...` in this store; else it looks, and makes one, in the working folder."""
+    """Let MLflow resolve `models:/...` in this store; otherwise it would create one in the working folder."""
     before = os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(uri)
     try:
@@ -184,7 +183,7 @@ def _save(target: Path, member: Path, example: npt.NDArray[np.float32], model: M
     )
 
 
-# --- A member out of MLflow's model registry, by its address
+# --- Fetching a member by its address
 
 ADDRESS = re.compile(r"models:/[^/@]+(@[^/@]+|/[0-9]+)")
 
@@ -196,12 +195,12 @@ def fetched_member(address: str) -> Iterator[Path]:
     Parameters
     ----------
     address : str
-        `models:/NAME@ALIAS` or `models:/NAME/VERSION`, looked for where `MLFLOW_TRACKING_URI` says.
+        `models:/NAME@ALIAS` or `models:/NAME/VERSION`, looked up at `MLFLOW_TRACKING_URI`.
 
     Raises
     ------
     StudyError
-        When the address is none, the variable is not set, or there is no such member.
+        When it is not an address, the variable is not set, or there is no such member.
     """
     if not ADDRESS.fullmatch(address):
         raise StudyError(
@@ -215,7 +214,7 @@ def fetched_member(address: str) -> Iterator[Path]:
         )
     path = sqlite_path(uri)
     with tempfile.TemporaryDirectory() as temporary:
-        with errors_of_store(uri), nullcontext(uri) if path is None else readable(path) as store:
+        with errors_of_store(uri), nullcontext(uri) if path is None else readable_store(path) as store:
             fetched = mlflow.artifacts.download_artifacts(
                 artifact_uri=address,
                 dst_path=temporary,

@@ -1,4 +1,4 @@
-"""The study's runs in MLflow: found again by their tags, brought up to date in few calls, never doubled."""
+"""A study's runs in MLflow: found by their tags, brought up to date in few calls, never created twice."""
 
 import math
 import time
@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from mlflow.entities import Metric, Param, RunTag
 
 from glsweep.config.trial import Outcome
-from glsweep.tracking import address as labels
+from glsweep.tracking.address import Tags, as_metrics, as_tags, parameter_label
 from glsweep.tracking.store import Store
 
 Kind = Literal["sweep", "trial", "member"]
@@ -30,11 +30,11 @@ NAME_TAGS: dict[Kind, str] = {
     "trial": "glsweep.trial_id",
     "member": "glsweep.member",
 }
-"""By which a run is found again. A study has one sweep, whatever it is called and however it grows."""
+"""The tag by which a run is found again. A study has one sweep, whatever its name and however it grows."""
 
 
 class Epoch(NamedTuple):
-    """One epoch's metrics, and when they were reported; None is now."""
+    """One epoch's metrics, and when they were reported, None for now."""
 
     number: int
     metrics: Mapping[str, float]
@@ -43,30 +43,30 @@ class Epoch(NamedTuple):
 
 @dataclass(frozen=True)
 class RunState:
-    """What a run is to hold.
+    """What a run should hold.
 
     Attributes
     ----------
     title : str
-        The run's name for people.
+        The run's name as MLflow shows it.
     condition : Condition
-        Decides MLflow's status, and is the tag `glsweep.outcome` unless `tags` say more.
+        Decides MLflow's status; also the tag `glsweep.outcome`, unless `tags` has a longer one.
     parameters : Mapping
-        One MLflow parameter each, None included; those that the run has stay as they are.
+        One MLflow parameter each, None included; those that the run already has are not changed.
     tags : Mapping
         A name without a dot goes under `glsweep.`.
     epochs : sequence of Epoch
-        Those that the run has already are passed over.
+        Those that the run already has are skipped.
     metrics : Mapping
         Metrics of the run as a whole.
     started_unix_s, ended_unix_s : float, optional
-        Now, when left out.
+        None for now.
     """
 
     title: str
     condition: Condition
-    parameters: labels.Tags = field(default_factory=dict)
-    tags: labels.Tags = field(default_factory=dict)
+    parameters: Tags = field(default_factory=dict)
+    tags: Tags = field(default_factory=dict)
     epochs: Sequence[Epoch] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     started_unix_s: float | None = None
@@ -75,7 +75,7 @@ class RunState:
 
 @dataclass
 class TrackedRun:
-    """One run as the store has it, so that nothing is asked or written twice."""
+    """One run as the store has it, so that nothing is read or written twice."""
 
     run_id: str
     status: str = "RUNNING"
@@ -97,13 +97,13 @@ class Runs:
     store : Store
         Where they lie.
     study_id : str
-        What tells them from the runs of other studies in the same experiment.
+        Distinguishes them from the runs of other studies in the same experiment.
     """
 
     def __init__(self, store: Store, study_id: str) -> None:
         self._store = store
         self._study_id = study_id
-        self._known = dict(self._stored())
+        self._known = dict(self._read_runs())
 
     def get(self, kind: Kind, name: str) -> TrackedRun | None:
         """Return the run of that kind and name, or None."""
@@ -112,10 +112,10 @@ class Runs:
     def sync(self, kind: Kind, name: str, state: RunState) -> TrackedRun:
         """Bring a run up to date: create it, log what it lacks in one batch, set its status.
 
-        A run that is as it should be costs no call. One that was cut off within is continued, since
-        the status comes last and the metrics go by the epochs that the store has.
+        A run that is up to date costs no call. One whose update was interrupted is continued: the status
+        is set last, and only epochs that the store lacks are logged.
         """
-        tags = labels.tags({"outcome": state.condition, **state.tags})
+        tags = as_tags({"outcome": state.condition, **state.tags})
         run = self.get(kind, name) or self._create(kind, name, state, tags)
         self._log(run, state, tags)
         status = STATUSES[state.condition]
@@ -124,7 +124,7 @@ class Runs:
         return run
 
     def log_artifacts(self, run: TrackedRun, paths: Sequence[Path]) -> None:
-        """Copy files, and folders with all that they hold, into the run's artifacts.
+        """Copy files and whole folders into the run's artifacts.
 
         Raises
         ------
@@ -136,13 +136,13 @@ class Runs:
         client = self._store.client
         for path in paths:
             if path.is_dir():
-                self._store.ask(client.log_artifacts, run.run_id, str(path), artifact_path=path.name)
+                self._store.call(client.log_artifacts, run.run_id, str(path), artifact_path=path.name)
             else:
-                self._store.ask(client.log_artifact, run.run_id, str(path))
+                self._store.call(client.log_artifact, run.run_id, str(path))
 
     def _create(self, kind: Kind, name: str, state: RunState, tags: Mapping[str, str]) -> TrackedRun:
         own = {"glsweep.kind": kind, NAME_TAGS[kind]: name, "glsweep.study_id": self._study_id}
-        created = self._store.ask(
+        created = self._store.call(
             self._store.client.create_run,
             self._store.experiment_id,
             run_name=state.title,
@@ -153,17 +153,17 @@ class Runs:
         return run
 
     def _log(self, run: TrackedRun, state: RunState, tags: Mapping[str, str]) -> None:
-        metrics = [*_of_epochs(run, state), *_of_the_whole(run, state)]
-        parameters = {k: labels.parameter_label(v) for k, v in state.parameters.items()}
+        metrics = [*_epoch_metrics(run, state), *_run_metrics(run, state)]
+        parameters = {k: parameter_label(v) for k, v in state.parameters.items()}
         new_parameters = {key: text for key, text in parameters.items() if key not in run.parameters}
         new_tags = {key: text for key, text in tags.items() if run.tags.get(key) != text}
         if REASON_TAG in run.tags and REASON_TAG not in tags:
-            # Of a trial that had failed and was given another try.
-            self._store.ask(self._store.client.delete_tag, run.run_id, REASON_TAG)
+            # The trial had failed before it was tried again.
+            self._store.call(self._store.client.delete_tag, run.run_id, REASON_TAG)
             del run.tags[REASON_TAG]
         if not (metrics or new_parameters or new_tags):
             return
-        self._store.ask(
+        self._store.call(
             self._store.client.log_batch,
             run.run_id,
             metrics=metrics,
@@ -177,17 +177,17 @@ class Runs:
     def _set_status(self, run: TrackedRun, status: str, ended_unix_s: float | None) -> None:
         client = self._store.client
         if status == "RUNNING":
-            self._store.ask(client.update_run, run.run_id, status=status)
+            self._store.call(client.update_run, run.run_id, status=status)
         else:
             ended_ms = _milliseconds(ended_unix_s)
-            self._store.ask(client.set_terminated, run.run_id, status=status, end_time=ended_ms)
+            self._store.call(client.set_terminated, run.run_id, status=status, end_time=ended_ms)
         run.status = status
 
-    def _stored(self) -> Iterator[tuple[tuple[Kind, str], TrackedRun]]:
+    def _read_runs(self) -> Iterator[tuple[tuple[Kind, str], TrackedRun]]:
         """Read the study's runs, oldest first."""
         token: str | None = None
         while token != "":
-            page = self._store.ask(
+            page = self._store.call(
                 self._store.client.search_runs,
                 [self._store.experiment_id],
                 filter_string=f"tags.`glsweep.study_id` = '{self._study_id}'",
@@ -209,19 +209,19 @@ class Runs:
             token = page.token or ""
 
 
-def _of_epochs(run: TrackedRun, state: RunState) -> Iterator[Metric]:
+def _epoch_metrics(run: TrackedRun, state: RunState) -> Iterator[Metric]:
     for epoch in sorted(state.epochs, key=lambda epoch: epoch.number):
         if epoch.number > run.last_epoch:
             at_ms = _milliseconds(epoch.unix_s)
-            for name, value in labels.metrics(epoch.metrics).items():
+            for name, value in as_metrics(epoch.metrics).items():
                 yield Metric(name, value, at_ms, epoch.number)
             # Comes last, so that an epoch cut off between two batches is logged again.
             yield Metric("epoch", float(epoch.number), at_ms, epoch.number)
 
 
-def _of_the_whole(run: TrackedRun, state: RunState) -> Iterator[Metric]:
+def _run_metrics(run: TrackedRun, state: RunState) -> Iterator[Metric]:
     step = max([run.last_epoch, 0, *(epoch.number for epoch in state.epochs)])
-    for name, value in labels.metrics(state.metrics).items():
+    for name, value in as_metrics(state.metrics).items():
         if name not in run.metrics or not _same(run.metrics[name], value):
             yield Metric(name, value, _milliseconds(state.ended_unix_s), step)
 

@@ -1,4 +1,4 @@
-"""A member as MLflow serves it: this file is stored with each registered model and run when it is loaded.
+"""A member as MLflow serves it; this file is stored with each registered model and run to load it.
 
 Nothing is unpickled: the weights are safetensors and the card is JSON.
 """
@@ -19,7 +19,7 @@ BATCH_PATCHES = 16
 
 
 class ServedMember(PythonModel):  # type: ignore[misc]
-    """From interferograms to the probability of a line."""
+    """Predicts the probability of a line from interferograms."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the member's folder, which lies among the model's artifacts."""

@@ -1,12 +1,12 @@
-"""An MLflow store that is one SQLite file: whole, of today's schema, and at home where it lies.
+"""An MLflow store in one SQLite file: kept whole, of the current schema, and usable after a move.
 
-MLflow keeps absolute addresses in its tables. After a move it would not find what came along, and
-would write to the old place; here its tables are told of the new one.
+MLflow keeps absolute paths in its tables. After a move it would not find its artifacts, and would write
+to the old place; here its tables get the new one.
 
-MLflow makes and migrates its tables in some seventy steps, none of which can be taken back: a
-process killed between two of them leaves a file that MLflow never opens again, and two processes
-that begin at once disturb each other. Here a file is made and migrated beside its place, under a
-lock, and takes its place whole.
+MLflow creates and migrates its tables in some seventy steps that cannot be undone: a process killed
+between two of them leaves a file that MLflow never opens again, and two processes that begin at once
+disturb each other. Here a file is created and migrated under a temporary name and a lock, and then
+replaces the old one whole.
 """
 
 import os
@@ -48,7 +48,7 @@ from glsweep.files import replacing
 from glsweep.tracking.address import StoreError, sqlite_uri
 
 ARTIFACTS = "mlartifacts"
-"""The name of every folder in which a study lets MLflow keep artifacts."""
+"""Name of the folder in which a study lets MLflow keep artifacts."""
 LOCATIONS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -56,39 +56,37 @@ LOCATIONS = (
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
 )
-"""The tables and columns in which MLflow keeps addresses of artifacts."""
+"""The tables and columns in which MLflow keeps paths of artifacts."""
 
 
-def move_artifacts_home(
-    connection: Connection, locations: Iterable[str], here: Path, *, always: bool
-) -> None:
-    """Let a store look for its artifacts in `here`, as part of the connection's transaction.
+def relocate_artifacts(connection: Connection, locations: Iterable[str], here: Path, *, always: bool) -> None:
+    """Point a store to its artifacts in `here`, as part of the connection's transaction.
 
     Parameters
     ----------
     connection : Connection
         To a database with MLflow's tables.
     locations : iterable of str
-        Those of the experiments that are ours to move.
+        Artifact locations of the experiments that may be moved.
     here : Path
         Where their artifacts lie now.
     always : bool
-        Whether a copy of the artifacts at the old place is somebody else's. Without it, the
-        store goes on there for as long as they are there.
+        Whether to do so even if the artifacts still exist at the old place, such as when the study was
+        copied. Without it, the store goes on using the old place while they exist.
     """
     folders = {folder for location in locations if (folder := _folder(location)) is not None}
     for old in sorted(folders - {here.as_uri()}):
         if always or not Path(unquote(urlsplit(old).path)).exists():
-            _replace_beginning(connection, old, here.as_uri())
+            _replace_prefix(connection, old, here.as_uri())
 
 
-def _replace_beginning(connection: Connection, old: str, new: str) -> None:
-    for name, of in LOCATIONS:
-        location: ColumnClause[str] = column(of, String)
+def _replace_prefix(connection: Connection, old: str, new: str) -> None:
+    for name, column_name in LOCATIONS:
+        location: ColumnClause[str] = column(column_name, String)
         is_within = func.substr(location, 1, len(old) + 1) == f"{old}/"
         statement = update(table(name, location)).where(or_(location == old, is_within))
         rest = func.substr(location, len(old) + 1)
-        connection.execute(statement.values({of: literal(new).concat(rest)}))
+        connection.execute(statement.values({column_name: literal(new).concat(rest)}))
 
 
 def _folder(location: str) -> str | None:
@@ -97,13 +95,13 @@ def _folder(location: str) -> str | None:
     return before + found if found and after[:1] in ("", "/") and location.startswith("file:") else None
 
 
-# --- An MLflow store that is one SQLite file: whole, of today's schema, and at home where it lies
+# --- Making a file ready for use
 
 PATIENCE_S = 120.0
 """How long another process may take to make or change the file."""
 COMPANIONS = ("-journal", "-wal", "-shm")
-"""What SQLite keeps beside a file, and would play back into another one of that name."""
-BEFORE_USE = {"alembic_version", "sqlite_sequence", "workspaces"}
+"""Files that SQLite keeps beside its own, and would apply to another file of that name."""
+FILLED_BY_MIGRATIONS = {"alembic_version", "sqlite_sequence", "workspaces"}
 """Tables in which the migrations themselves leave rows."""
 
 Condition = Literal["new", "ready", "old", "newer", "damaged"]
@@ -112,17 +110,17 @@ Condition = Literal["new", "ready", "old", "newer", "damaged"]
 
 @contextmanager
 def store_made_ready(uri: str, path: Path, *, is_own: bool) -> Iterator[None]:
-    """See that a store can be used, and keep other processes from doing the same within this block.
+    """Make a store usable, and keep other processes from doing the same within this block.
 
     Parameters
     ----------
     uri : str
-        As MLflow is given it.
+        As it is passed to MLflow.
     path : Path
-        The file that it names.
+        The file that the URI names.
     is_own : bool
-        Whether it is a study's own, all of which follows from the study: when nothing else helps,
-        it is put aside and made anew. The file of a user never is.
+        Whether it is a study's own, which can be rebuilt from the study: if nothing else helps, it is
+        put aside and created again. A user's file never is.
 
     Raises
     ------
@@ -131,20 +129,20 @@ def store_made_ready(uri: str, path: Path, *, is_own: bool) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock"), timeout=PATIENCE_S):
-        if _mended(path, is_own=is_own):
+        if _make_usable(path, is_own=is_own):
             _close_connections(uri)
-        _bring_home(path, path.parent / ARTIFACTS, always=is_own)
+        _relocate(path, path.parent / ARTIFACTS, always=is_own)
         yield
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[str]:
-    """Yield a URI under which a store can be read: of a copy, where it lies in a folder that is read-only.
+def readable_store(path: Path) -> Iterator[str]:
+    """Yield a URI under which a store can be read: of a copy, if its folder is read-only.
 
     Raises
     ------
     StoreError
-        When there is none, or it cannot be used.
+        When the file is missing or cannot be used.
     """
     if not path.is_file():
         raise StoreError(f"{path}: is not there; name the `mlflow.db` of a study, or another store")
@@ -156,21 +154,21 @@ def readable(path: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as temporary:
         copy = Path(temporary) / "mlflow.db"
         _copy(path, copy)
-        _mended(copy, is_own=False)
-        _bring_home(copy, path.parent / ARTIFACTS, always=False)
+        _make_usable(copy, is_own=False)
+        _relocate(copy, path.parent / ARTIFACTS, always=False)
         yield sqlite_uri(copy)
 
 
-def _bring_home(path: Path, here: Path, *, always: bool) -> None:
+def _relocate(path: Path, here: Path, *, always: bool) -> None:
     engine = create_engine(sqlite_uri(path), poolclass=NullPool, connect_args={"timeout": PATIENCE_S})
     with engine.begin() as connection:
         found = connection.execute(text("SELECT artifact_location FROM experiments"))
-        move_artifacts_home(connection, [str(location) for (location,) in found], here, always=always)
+        relocate_artifacts(connection, [str(location) for (location,) in found], here, always=always)
 
 
-def _mended(path: Path, *, is_own: bool) -> bool:
-    """Make a file ready that is not; return whether there is another one now."""
-    condition, reason = _look(path, thoroughly=is_own)
+def _make_usable(path: Path, *, is_own: bool) -> bool:
+    """Make a file usable; return whether it was replaced."""
+    condition, reason = _inspect(path, thoroughly=is_own)
     if condition == "ready":
         return False
     if condition == "old":
@@ -191,11 +189,11 @@ def _mended(path: Path, *, is_own: bool) -> bool:
     return True
 
 
-def _look(path: Path, *, thoroughly: bool) -> tuple[Condition, str]:
-    """Say how a file stands, with a reason; what a killed process had not committed is undone.
+def _inspect(path: Path, *, thoroughly: bool) -> tuple[Condition, str]:
+    """Return the condition of a file, with a reason; what a killed process had not committed is undone.
 
-    An `OperationalError`, such as of a file that is locked or cannot be read, says nothing of what
-    is in it, and is raised.
+    An `OperationalError`, such as for a file that is locked or cannot be read, says nothing about its
+    content, and is raised.
     """
     if not path.exists():
         return "new", ""
@@ -204,23 +202,23 @@ def _look(path: Path, *, thoroughly: bool) -> tuple[Condition, str]:
             names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             if thoroughly and (verdict := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 return "damaged", f"is damaged ({str(verdict).strip().splitlines()[-1]})"
-            holding = {name for (name,) in names if database.execute(f'SELECT 1 FROM "{name}"').fetchone()}
+            filled = {name for (name,) in names if database.execute(f'SELECT 1 FROM "{name}"').fetchone()}
             revisions = set()
-            if "alembic_version" in holding:
+            if "alembic_version" in filled:
                 revisions = {row[0] for row in database.execute("SELECT version_num FROM alembic_version")}
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
         return "damaged", f"is no SQLite file, or damaged ({error})"
-    return _judged({name for (name,) in names}, holding, revisions)
+    return _condition_by_tables({name for (name,) in names}, filled, revisions)
 
 
-def _judged(tables: set[str], holding: set[str], revisions: set[str]) -> tuple[Condition, str]:
-    """Say how a store stands by its tables, those that hold anything, and the schema it says it has."""
+def _condition_by_tables(tables: set[str], filled: set[str], revisions: set[str]) -> tuple[Condition, str]:
+    """Return the condition of a store by its tables, those that are not empty, and its schema revisions."""
     scripts = _migrations()
     if revisions == set(scripts.get_heads()) and tables >= set(Base.metadata.tables):
         return "ready", ""
-    if not holding - BEFORE_USE:
+    if not filled - FILLED_BY_MIGRATIONS:
         return "new", ""
     if "experiments" not in tables:
         return "damaged", "is a database of something else, or was cut off in a migration"
@@ -235,13 +233,13 @@ def _migrations() -> ScriptDirectory:
 
 
 def _make(path: Path, *, is_own: bool) -> None:
-    """Make an empty store; a process that is killed here leaves none."""
+    """Create an empty store, whole or not at all."""
     if is_own:
         _clear(path)
     for companion in _companions(path):
         companion.unlink(missing_ok=True)
-    with replacing(path) as beside:
-        _write_empty(beside, path.parent / ARTIFACTS)
+    with replacing(path) as temporary:
+        _write_empty(temporary, path.parent / ARTIFACTS)
 
 
 def _write_empty(path: Path, artifacts: Path) -> None:
@@ -250,21 +248,21 @@ def _write_empty(path: Path, artifacts: Path) -> None:
 
 
 def _upgrade(path: Path, *, keep: bool) -> None:
-    """Bring a copy of a store to today's schema and let it take the store's place."""
-    with replacing(path) as beside:
-        _copy(path, beside)
-        engine = schema.create_sqlalchemy_engine(sqlite_uri(beside))
+    """Bring a copy of a store to the current schema, and replace the store with it."""
+    with replacing(path) as temporary:
+        _copy(path, temporary)
+        engine = schema.create_sqlalchemy_engine(sqlite_uri(temporary))
         try:
             schema._initialize_tables(engine)
         finally:
             engine.dispose()
-        if _look(beside, thoroughly=False)[0] != "ready":
+        if _inspect(temporary, thoroughly=False)[0] != "ready":
             raise StoreError("tables of MLflow are missing")
         if keep:
             kept = _unused(path, "before-migration")
             with replacing(kept) as copy:
                 _copy(path, copy)
-            _tell(f"{path}: is of an older MLflow and is migrated; as it was, it is {kept.name}")
+            _print_notice(f"{path}: is of an older MLflow and is migrated; as it was, it is {kept.name}")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -275,7 +273,7 @@ def _copy(source: Path, target: Path) -> None:
 def _put_aside(path: Path, reason: str) -> None:
     aside = _unused(path, "broken")
     path.rename(aside)
-    _tell(f"{path}: {reason}; it was put aside as {aside.name}, and is made anew from the study")
+    _print_notice(f"{path}: {reason}; it was put aside as {aside.name}, and is made anew from the study")
 
 
 def _unused(path: Path, word: str) -> Path:
@@ -289,13 +287,13 @@ def _companions(path: Path) -> list[Path]:
 
 
 def _clear(path: Path) -> None:
-    """Remove what a process left that was killed while it made a file beside `path`."""
-    for left in path.parent.glob(f".{path.name}.*/"):
-        shutil.rmtree(left, ignore_errors=True)
+    """Remove the temporary files of a process that was killed while it created `path`."""
+    for leftover in path.parent.glob(f".{path.name}.*/"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _close_connections(uri: str) -> None:
-    """Let MLflow in this process open the file anew: its connections are to one that is gone."""
+    """Close the connections of this process to a file that was replaced, so that MLflow opens the new one."""
     for kind in (TrackingStore, RegistryStore):
         engine = kind._engine_map.get(uri)
         if engine is not None:
@@ -309,5 +307,5 @@ def _unusable(path: Path, reason: str) -> StoreError:
     )
 
 
-def _tell(line: str) -> None:
+def _print_notice(line: str) -> None:
     Console(stderr=True).print(Text(line, style="yellow"), soft_wrap=True)

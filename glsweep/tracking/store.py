@@ -1,4 +1,4 @@
-"""The store that was reached, the study's experiment in it, and the machine's own metrics."""
+"""The connection to MLflow's store, the study's experiment in it, and metrics of the machine."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,22 +14,22 @@ from sqlalchemy import NullPool, create_engine, func, select
 
 from glsweep.study import Study
 from glsweep.tracking.address import SERVERS, StoreError, errors_of_store, sqlite_path, tracking_uri
-from glsweep.tracking.sqlite_file import ARTIFACTS, move_artifacts_home, store_made_ready
+from glsweep.tracking.sqlite_file import ARTIFACTS, relocate_artifacts, store_made_ready
 
 # MLflow's pages then open on runs and charts instead of on tools for language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-MEMBER_TAG = "glsweep.study."
-"""Begins an experiment's tags, one for each study in it: followed by the study's id, it holds its name."""
+STUDY_TAG_PREFIX = "glsweep.study."
+"""An experiment has a tag for each study in it: this followed by the study's id, with its name as value."""
 ADVISORY_LOCK = 7_403_209_551
-"""A number by which processes of glsweep know their lock in PostgreSQL."""
+"""The number of the lock that processes of glsweep take in PostgreSQL."""
 
-Given = ParamSpec("Given")
-Answer = TypeVar("Answer")
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 @dataclass
 class Store:
-    """An MLflow store that was reached, and the study's experiment in it.
+    """A connected MLflow store, and the study's experiment in it.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Store:
     experiment, experiment_id : str
         The experiment's name and number.
     calls : int
-        How often something was asked of MLflow.
+        How often MLflow was called.
     """
 
     uri: str
@@ -50,7 +50,9 @@ class Store:
     experiment_id: str
     calls: int = 0
 
-    def ask(self, function: Callable[Given, Answer], *arguments: Given.args, **named: Given.kwargs) -> Answer:
+    def call(
+        self, function: Callable[Parameters, Result], *arguments: Parameters.args, **named: Parameters.kwargs
+    ) -> Result:
         """Call a method of `client`, count it, and turn any failure into a StoreError."""
         self.calls += 1
         with errors_of_store(self.uri):
@@ -66,30 +68,30 @@ def connect(study: Study) -> Store:
         When the store cannot be reached or used.
     """
     uri = tracking_uri(study)
-    # Without a word, the registry would follow the process's global MLflow state.
+    # Unless it is named, the registry would follow the process's global MLflow state.
     registry_uri = os.environ.get("MLFLOW_REGISTRY_URI") or uri
-    other = nullcontext() if registry_uri == uri else _prepared(registry_uri, study)
-    with errors_of_store(uri), _prepared(uri, study), other:
+    registry = nullcontext() if registry_uri == uri else _prepare(registry_uri, study)
+    with errors_of_store(uri), _prepare(uri, study), registry:
         client = MlflowClient(uri, registry_uri=registry_uri)
-        experiment = _found(client, study) or _created(client, uri, study)
-        experiment = _at_home(client, experiment, uri, study)
-        tag, name = _member_tag(study), study.config.name
+        experiment = _find_experiment(client, study) or _create_experiment(client, uri, study)
+        experiment = _relocate_artifacts(client, experiment, uri, study)
+        tag, name = _study_tag(study), study.config.name
         if experiment.tags.get(tag) != name:
             client.set_experiment_tag(experiment.experiment_id, tag, name)
     return Store(uri, registry_uri, client, experiment.name, experiment.experiment_id)
 
 
-def _prepared(uri: str, study: Study) -> AbstractContextManager[None]:
-    """Mend a SQLite file, or open another database once: MLflow would try again for minutes."""
+def _prepare(uri: str, study: Study) -> AbstractContextManager[None]:
+    """Make a SQLite file usable, or open another database once, since MLflow would retry for minutes."""
     path = sqlite_path(uri)
     if path is not None:
         return store_made_ready(uri, path, is_own=path == study.mlflow_db.resolve())
-    return nullcontext() if uri.startswith(SERVERS) else _alone(uri)
+    return nullcontext() if uri.startswith(SERVERS) else _locked(uri)
 
 
 @contextmanager
-def _alone(uri: str) -> Iterator[None]:
-    """Keep other studies from opening the database: the first makes tables, and fails beside another."""
+def _locked(uri: str) -> Iterator[None]:
+    """Keep other studies from opening the database: two that create its tables at once would fail."""
     engine = create_engine(uri)
     try:
         with engine.connect() as connection:
@@ -100,65 +102,64 @@ def _alone(uri: str) -> Iterator[None]:
         engine.dispose()
 
 
-def _found(client: MlflowClient, study: Study) -> Experiment | None:
-    """Return the experiment that holds the study, under its present name if that can be had, or None.
+def _find_experiment(client: MlflowClient, study: Study) -> Experiment | None:
+    """Return the experiment that holds the study, renamed after it if that name is free, or None.
 
-    A study that got another name keeps its runs. Its experiment is renamed, unless other
+    A study that was renamed keeps its runs. Its experiment is renamed, unless other
     studies are in it too, or another experiment has the name.
     """
-    mine = f"tags.`{_member_tag(study)}` LIKE '%'"
-    found = client.search_experiments(view_type=ViewType.ALL, filter_string=mine, max_results=1)
+    tagged = f"tags.`{_study_tag(study)}` LIKE '%'"
+    found = client.search_experiments(view_type=ViewType.ALL, filter_string=tagged, max_results=1)
     named = client.get_experiment_by_name(study.config.name)
     experiment = found[0] if found else named
     if experiment is None:
         return None
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
-    members = [tag for tag in experiment.tags if tag.startswith(MEMBER_TAG)]
-    if named is None and members == [_member_tag(study)]:
+    members = [tag for tag in experiment.tags if tag.startswith(STUDY_TAG_PREFIX)]
+    if named is None and members == [_study_tag(study)]:
         client.rename_experiment(experiment.experiment_id, study.config.name)
         return client.get_experiment(experiment.experiment_id)
     return experiment
 
 
-def _created(client: MlflowClient, uri: str, study: Study) -> Experiment:
+def _create_experiment(client: MlflowClient, uri: str, study: Study) -> Experiment:
     name, location = study.config.name, _artifact_location(uri, study)
-    tags = {**EXPERIMENT_TAGS, _member_tag(study): name}
+    tags = {**EXPERIMENT_TAGS, _study_tag(study): name}
     try:
-        number = client.create_experiment(name, artifact_location=location, tags=tags)
+        experiment_id = client.create_experiment(name, artifact_location=location, tags=tags)
     except MlflowException as error:
         # Another study of this name began at the same moment.
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
         return client.get_experiment_by_name(name)
-    return client.get_experiment(number)
+    return client.get_experiment(experiment_id)
 
 
-def _at_home(client: MlflowClient, experiment: Experiment, uri: str, study: Study) -> Experiment:
-    """Let a database without a server look for artifacts in the study, after they were moved with it."""
+def _relocate_artifacts(client: MlflowClient, experiment: Experiment, uri: str, study: Study) -> Experiment:
+    """Point a database without a server to the artifacts in the study, after both were moved."""
     if uri.startswith(SERVERS) or sqlite_path(uri) is not None:
         return experiment
     engine = create_engine(uri, poolclass=NullPool)
     with engine.begin() as connection:
         location, here = experiment.artifact_location, study.mlflow_artifacts.resolve()
-        move_artifacts_home(connection, [location], here, always=False)
+        relocate_artifacts(connection, [location], here, always=False)
     return client.get_experiment(experiment.experiment_id)
 
 
-def _member_tag(study: Study) -> str:
-    return f"{MEMBER_TAG}{study.id}"
+def _study_tag(study: Study) -> str:
+    return f"{STUDY_TAG_PREFIX}{study.id}"
 
 
 def _artifact_location(uri: str, study: Study) -> str | None:
-    """Artifacts lie beside a SQLite file, in the study for other databases; a server has its own place."""
+    """Return where artifacts go: beside a SQLite file, else into the study; None leaves it to a server."""
     path = sqlite_path(uri)
     if path is not None:
         return (path.parent / ARTIFACTS).as_uri()
     return None if uri.startswith(SERVERS) else study.mlflow_artifacts.resolve().as_uri()
 
 
-# --- CPU, memory, disk, network and GPU of the driver's machine as metrics of a run, when MLflow is
-#     told to
+# --- CPU, memory, disk, network and GPU of the driver's machine as metrics of a run
 
 
 class SystemMetrics:
@@ -187,7 +188,7 @@ class SystemMetrics:
             raise StoreError(
                 f"MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING: {error}; `pip install psutil`, or unset it"
             ) from error
-        monitor = store.ask(SystemMetricsMonitor, run_id, resume_logging=True, tracking_uri=store.uri)
+        monitor = store.call(SystemMetricsMonitor, run_id, resume_logging=True, tracking_uri=store.uri)
         monitor.start()
         self._stop = monitor.finish
 

@@ -1,4 +1,4 @@
-"""What a study tells MLflow in its own words: trials, members, and where they come from."""
+"""What a study sends to MLflow: sweep, trials and members, with versions, git state and machine."""
 
 import hashlib
 import os
@@ -42,7 +42,7 @@ def _versions() -> dict[str, Labelled]:
 def _git_state() -> dict[str, Labelled]:
     """Return the commit and whether files differ from it; nothing when this package is not under git.
 
-    A package that is installed within somebody's work tree is no part of it, hence `ls-files`.
+    A package that is installed within another project's work tree is not part of it, hence `ls-files`.
     """
     package = Path(__file__).resolve().parents[1]
     if _output("git", "-C", str(package), "ls-files", "--error-unmatch", "__init__.py") is None:
@@ -74,20 +74,20 @@ def _output(*command: str) -> str | None:
     return done.stdout.strip()
 
 
-# --- What a study tells MLflow, in the study's own words
+# --- The tracker: one study in MLflow
 
 STUDY_TAG = "glsweep.study"
 """The study's name, which may change."""
 CONFIGURATION_TAG = "glsweep.study_yaml_sha256"
-"""Of the configuration that was last sent; a study that is extended has another."""
+"""Hash of the configuration that was last sent; it changes when a study is extended."""
 
 
 class Tracker:
-    """The one door to MLflow's runs, used by one thread at a time.
+    """Brings a study's runs in MLflow up to date; for one thread at a time.
 
     The sweep is a run; trials and members are its children. Each run is found again by its
-    tags, so that a study that was cut off continues in the runs that it has, with no step and
-    no parameter logged twice. Every method raises StoreError when the store fails; the tracker
+    tags, so that a study that was interrupted continues in its runs, with no step and no
+    parameter logged twice. Every method raises StoreError when the store fails; the tracker
     may then no longer know what the store has, and another one must be opened.
     """
 
@@ -124,7 +124,7 @@ class Tracker:
 
     @property
     def calls(self) -> int:
-        """How often this tracker has asked something of MLflow."""
+        """How often this tracker has called MLflow."""
         return self.store.calls
 
     def last_epoch(self, trial_id: str) -> int:
@@ -134,22 +134,22 @@ class Tracker:
 
     def sync_sweep(self, state: RunState) -> str:
         """Bring the sweep's run up to date, with the study's configuration as artifact; return its id."""
-        written = hashlib.sha256(self._study.config_yaml.read_bytes()).hexdigest()
-        known = self._runs.get("sweep", self._study_id)
-        if known is not None and known.tags.get(STUDY_TAG) != self._study.config.name:
+        configuration_hash = hashlib.sha256(self._study.config_yaml.read_bytes()).hexdigest()
+        run = self._runs.get("sweep", self._study_id)
+        if run is not None and run.tags.get(STUDY_TAG) != self._study.config.name:
             state = replace(state, tags={**state.tags, TITLE_TAG: state.title})
         state = replace(state, tags={**state.tags, STUDY_TAG: self._study.config.name})
         run = self._runs.sync("sweep", self._study_id, state)
-        if run.tags.get(CONFIGURATION_TAG) != written:
+        if run.tags.get(CONFIGURATION_TAG) != configuration_hash:
             self._runs.log_artifacts(run, [self._study.config_yaml])
-            state = replace(state, tags={**state.tags, CONFIGURATION_TAG: written})
+            state = replace(state, tags={**state.tags, CONFIGURATION_TAG: configuration_hash})
             self._runs.sync("sweep", self._study_id, state)
         return run.run_id
 
     def sync_trial(self, trial_id: str, state: RunState) -> None:
-        """Bring a trial's run up to date: at most three calls, none when it is.
+        """Bring a trial's run up to date, in at most three calls; none if it is already.
 
-        MLflow's table shows the last step alone: give the best so far as a metric of its own,
+        MLflow's table shows only the last step: give the best so far as a metric of its own,
         such as `best_relaxed_f1`. A metric that is not finite is kept as NaN.
         """
         parent = {PARENT_TAG: self._sweep().run_id}
@@ -215,13 +215,13 @@ class Tracker:
         self._runs.log_artifacts(self._sweep(), paths)
 
     def _sweep(self) -> TrackedRun:
-        """Return the sweep's run; made, and ended, where the store has none of this study yet."""
+        """Return the sweep's run; one that has ended is created if the store has none."""
         bare = RunState(title=f"sweep {self._study.config.name}", condition="completed")
         run = self._runs.get("sweep", self._study_id)
         return run or self._runs.sync("sweep", self._study_id, bare)
 
 
-# --- Retrained winners in MLflow: their history, their card, and what later stages add
+# --- Members in MLflow
 
 BY_DATA_SET = ("relaxed_f1", "dice", "bf")
 
@@ -236,12 +236,12 @@ def track_members(study: Study) -> int:
     Raises
     ------
     StoreError
-        When the store cannot be reached or used; see `without_stopping`.
+        When the store cannot be reached or used; see `carry_on_without_store`.
     """
     tracker = Tracker.open(study)
     tested = _test_metrics(study)
     shared = [path for path in (study.table_csv, study.report_html) if path.is_file()]
-    drawn = [path for path in (study.figures,) if path.is_dir()]
+    figures = [path for path in (study.figures,) if path.is_dir()]
     cards = sorted((study.directory / "members").glob("*/card.json"))
     for path in cards:
         member, card = path.parent, load_card_of(path.parent)
@@ -255,15 +255,15 @@ def track_members(study: Study) -> int:
             history=pd.read_csv(member / "history.csv"),
             metrics=metrics,
             tags={"stratum": member.name, "trial_id": card.trial_id},
-            artifacts=[*sorted(p for p in member.iterdir() if p.is_file()), *drawn, *shared],
+            artifacts=[*sorted(p for p in member.iterdir() if p.is_file()), *figures, *shared],
         )
     if shared:
-        tracker.log_study_artifacts([*shared, *drawn])
+        tracker.log_study_artifacts([*shared, *figures])
     return len(cards)
 
 
 def _test_metrics(study: Study) -> dict[str, dict[str, float]]:
-    """Return what each member that was evaluated reached, by its stratum's key."""
+    """Return the test metrics of each evaluated member, by its stratum's key."""
     if not study.table_json.is_file():
         return {}
     table = read_artifact(study.table_json, StudyTable)

@@ -147,12 +147,12 @@ def test_paths_are_told_from_the_study_and_found_again():
         "split": {"rule": "region", "regions": [{"split": "test", "polygons": "/data/test.gpkg"}]},
     }
     config = study_config(card={"name": "both", "parts": [card, CARD]})
-    here = config.told_from(Path("/data/studies/one"))
+    here = config.with_relative_paths(Path("/data/studies/one"))
     assert here.card.parts[0].root == Path("../../real")
     assert here.card.parts[0].split.regions[0].polygons == Path("../../test.gpkg")
-    assert here.found_from(Path("/data/studies/one")) == config
+    assert here.with_absolute_paths(Path("/data/studies/one")) == config
     # Both moved together.
-    assert here.found_from(Path("/disk/studies/one")).card.parts[0].root == Path("/disk/real")
+    assert here.with_absolute_paths(Path("/disk/studies/one")).card.parts[0].root == Path("/disk/real")
 
 
 def test_a_dimension_that_is_left_out_at_its_own_value_stays():

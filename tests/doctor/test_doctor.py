@@ -16,7 +16,7 @@ from glsweep.doctor.examine import doctor, print_findings
 from glsweep.doctor.memory import SweepRequirements, largest_of_each_stratum, requirements_of
 from glsweep.doctor.nodes import too_many_threads, version_differences
 from glsweep.errors import ConfigError
-from glsweep.tracking.address import StoreError, reach
+from glsweep.tracking.address import StoreError, check_reachable
 
 SEED_GRID = Path(__file__).parents[2] / "search_spaces" / "seed_grid.yaml"
 SOURCE = Path("space.yaml")
@@ -30,16 +30,16 @@ def needed(**dimensions: object) -> SweepRequirements:
 
 
 def test_a_grid_needs_one_trial_of_each_stratum() -> None:
-    need = requirements_of(load_space(SEED_GRID), SEED_GRID)
-    keys = [trial.stratum.key for trial in need.trials]
+    requirements = requirements_of(load_space(SEED_GRID), SEED_GRID)
+    keys = [trial.stratum.key for trial in requirements.trials]
     assert keys == sorted(
         f"{name}-{size}" for name in ("unet", "attention_unet", "unetpp") for size in (128, 256)
     )
-    assert need.patch_bytes == {size: 16_000 * size**2 * 9 for size in (128, 256)}
+    assert requirements.patch_bytes == {size: 16_000 * size**2 * 9 for size in (128, 256)}
 
 
 def test_the_largest_of_what_a_space_may_propose_is_needed() -> None:
-    need = needed(
+    requirements = needed(
         base_width={"choices": [2, 8, 4]},
         small={"keys": ["batch_size", "gamma"], "choices": [[2, 1.0], [4, 1.5]], "when": {"bce_weight": 0.2}},
         large={
@@ -49,22 +49,22 @@ def test_the_largest_of_what_a_space_may_propose_is_needed() -> None:
         },
         learning_rate={"low": 1e-4, "high": 1e-2, "log": True},
     )
-    assert [(trial.base_width, trial.batch_size) for trial in need.trials] == [(8, 16), (8, 16)]
+    assert [(trial.base_width, trial.batch_size) for trial in requirements.trials] == [(8, 16), (8, 16)]
 
 
 def test_of_a_range_its_upper_end_is_needed() -> None:
-    need = needed(batch_size={"low": 2, "high": 32})
-    assert {trial.batch_size for trial in need.trials} == {32}
+    requirements = needed(batch_size={"low": 2, "high": 32})
+    assert {trial.batch_size for trial in requirements.trials} == {32}
 
 
 def test_tied_sizes_stay_tied() -> None:
     tied = {"keys": ["patch_size", "batch_size"], "choices": [[32, 8], [64, 2]]}
     space = changed(SPACE, "dimensions", {"architecture": {"choices": ["unet"]}, "sizes": tied})
     del space["fixed"]["batch_size"]
-    need = requirements_of(
+    requirements = requirements_of(
         SearchSpace.model_validate({**space, "fixed": {**space["fixed"], "bce_weight": 0.2}}), SOURCE
     )
-    assert [(trial.patch_size_px, trial.batch_size) for trial in need.trials] == [(32, 8), (64, 2)]
+    assert [(trial.patch_size_px, trial.batch_size) for trial in requirements.trials] == [(32, 8), (64, 2)]
 
 
 def test_a_space_that_cannot_be_planned_is_refused() -> None:
@@ -124,9 +124,11 @@ def test_findings_are_printed_with_errors_first() -> None:
 
 def test_a_file_is_examined_without_a_cluster(tmp_path: Path) -> None:
     path, console = tmp_path / "cluster.yaml", Console(record=True, width=300)
-    need = SweepRequirements(Resources(cpus=1, gpus=0), ())
+    requirements = SweepRequirements(Resources(cpus=1, gpus=0), ())
     path.write_text("cluster_name: x\nprovider: {type: moon}\n")
-    assert doctor(cluster_yaml=path, address=None, need=need, storage=None, console=console) == 2
+    assert (
+        doctor(cluster_yaml=path, address=None, requirements=requirements, storage=None, console=console) == 2
+    )
     assert "Unsupported node provider: moon" in console.export_text()
 
 
@@ -136,8 +138,13 @@ def test_this_machine_is_examined_and_mlflow_out_of_reach_is_no_error(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     console = Console(record=True, width=300)
-    need = SweepRequirements(Resources(cpus=1, gpus=0.25), (parameters("unet", 32),))
-    assert doctor(cluster_yaml=None, address=None, need=need, storage=str(tmp_path), console=console) == 0
+    requirements = SweepRequirements(Resources(cpus=1, gpus=0.25), (parameters("unet", 32),))
+    assert (
+        doctor(
+            cluster_yaml=None, address=None, requirements=requirements, storage=str(tmp_path), console=console
+        )
+        == 0
+    )
     text = console.export_text()
     assert "MLFLOW_TRACKING_URI" in text
     assert "1 findings" in text
@@ -146,8 +153,13 @@ def test_this_machine_is_examined_and_mlflow_out_of_reach_is_no_error(
 
 def test_a_cluster_that_does_not_answer_is_a_finding() -> None:
     console = Console(record=True, width=300)
-    need = SweepRequirements(Resources(cpus=1, gpus=0), ())
-    assert doctor(cluster_yaml=None, address="127.0.0.1:1", need=need, storage=None, console=console) == 2
+    requirements = SweepRequirements(Resources(cpus=1, gpus=0), ())
+    assert (
+        doctor(
+            cluster_yaml=None, address="127.0.0.1:1", requirements=requirements, storage=None, console=console
+        )
+        == 2
+    )
     assert "does not answer" in console.export_text()
 
 
@@ -173,15 +185,15 @@ def server() -> Iterator[tuple[str, list[int]]]:
 
 def test_mlflow_is_reached_where_something_answers(server: tuple[str, list[int]], tmp_path: Path) -> None:
     uri, status = server
-    reach(uri)
+    check_reachable(uri)
     status[0] = 401  # it wants a password
-    reach(uri)
+    check_reachable(uri)
     status[0] = 502
     with pytest.raises(StoreError, match="502"):
-        reach(uri)
-    reach(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    reach(f"sqlite:///{tmp_path / 'none' / 'mlflow.db'}")
+        check_reachable(uri)
+    check_reachable(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    check_reachable(f"sqlite:///{tmp_path / 'none' / 'mlflow.db'}")
     assert not any(tmp_path.iterdir()), "what is only asked for was made"
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="file is no folder that can be written"):
-        reach(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}")
+        check_reachable(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}")

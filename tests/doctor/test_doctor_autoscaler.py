@@ -9,7 +9,15 @@ from ray.cluster_utils import Cluster
 
 from glsweep.config.space import Resources
 from glsweep.doctor.connection import connected, trial_request
-from glsweep.doctor.nodes import Capacity, Node, NodeType, capacity, node_types, request_of, unmet_request_of
+from glsweep.doctor.nodes import (
+    Capacity,
+    Node,
+    NodeType,
+    node_types,
+    read_capacity,
+    request_of,
+    unmet_request_of,
+)
 from glsweep.errors import ResourceError
 
 HEAD = Node("h", "192.0.2.1", {"CPU": 2.0})
@@ -53,7 +61,7 @@ def scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.mark.slow
 def test_a_gpu_is_asked_for_where_only_the_autoscaler_could_start_one(scaled: str) -> None:
     with connected(scaled):
-        has = capacity()
+        has = read_capacity()
         assert has.node_types == (NodeType("gpu", GPU_TYPE),)
         assert all(not node.resources.get("GPU") for node in has.nodes)
         assert trial_request(Resources(cpus=4, gpus=0.5)) == {"CPU": 4, "GPU": 0.5}

@@ -15,7 +15,7 @@ from rich.console import Console
 from glsweep.config.space import Resources
 from glsweep.doctor.examine import check_before_sweep, examine_cluster
 from glsweep.doctor.memory import SweepRequirements
-from glsweep.doctor.probe import answer_in, question_in, unshared_storage
+from glsweep.doctor.probe import answer_probe, storage_probe, unshared_storage
 from glsweep.errors import ResourceError
 
 pytestmark = pytest.mark.ray
@@ -49,9 +49,9 @@ def odd_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def texts(
-    storage_root: str | None = None, need: SweepRequirements = NEED, answer_s: float = 60.0
+    storage_root: str | None = None, requirements: SweepRequirements = NEED, answer_s: float = 60.0
 ) -> list[str]:
-    findings = examine_cluster(need, storage_root=storage_root, answer_s=answer_s)
+    findings = examine_cluster(requirements, storage_root=storage_root, answer_s=answer_s)
     return [f"{finding.severity} {finding}" for finding in findings]
 
 
@@ -118,8 +118,8 @@ def test_a_sweep_is_refused_in_one_line_and_warned_otherwise() -> None:
 
 
 def test_an_answer_that_does_not_arrive_is_found(tmp_path: Path) -> None:
-    with question_in(str(tmp_path)) as folder:
-        assert answer_in(folder, "good") is None
+    with storage_probe(str(tmp_path)) as folder:
+        assert answer_probe(folder, "good") is None
         faults = {"good": None, "elsewhere": None, "full": "cannot write (no space left)"}
         found = [str(finding) for finding in unshared_storage(folder, faults, "/data")]
     assert len(found) == 2

@@ -13,11 +13,11 @@ from glsweep.doctor import Finding
 from glsweep.doctor.memory import (
     CUDA_PROCESS_BYTES,
     GIB_BYTES,
-    side_by_side,
     step_bytes,
     step_memory,
     too_big_for_device,
     too_big_for_node,
+    trials_per_node,
 )
 
 MIB_BYTES = 2**20
@@ -120,6 +120,6 @@ def test_trials_that_train_as_one_take_the_memory_of_all_of_them() -> None:
 
 
 def test_as_many_trials_run_side_by_side_as_cpus_and_gpus_allow() -> None:
-    assert side_by_side(Resources(cpus=3, gpus=0), NODE, {"CPU": 3}) == 5
-    assert side_by_side(Resources(cpus=1, gpus=0.25), NODE, {"CPU": 1, "GPU": 0.25}) == 8
-    assert side_by_side(Resources(cpus=8, gpus=0.25), NODE, {"CPU": 8, "GPU": 0.25}) == 2
+    assert trials_per_node(Resources(cpus=3, gpus=0), NODE, {"CPU": 3}) == 5
+    assert trials_per_node(Resources(cpus=1, gpus=0.25), NODE, {"CPU": 1, "GPU": 0.25}) == 8
+    assert trials_per_node(Resources(cpus=8, gpus=0.25), NODE, {"CPU": 8, "GPU": 0.25}) == 2

@@ -160,10 +160,10 @@ def test_only_without_a_home_for_its_key_is_ray_given_one(
     if key is not None:
         (tmp_path / ".ray").mkdir()
         (tmp_path / ".ray" / "auth_token").write_text(key)
-    connection.give_key()
+    connection.set_auth_token()
     assert ("RAY_AUTH_TOKEN" in os.environ) == (key == "")
     monkeypatch.setenv("HOME", "/proc/nohome")
-    connection.give_key()
+    connection.set_auth_token()
     assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
     monkeypatch.delenv("RAY_AUTH_TOKEN")
 

@@ -104,7 +104,7 @@ class AtEpoch:
     def catch_up(self, records: SweepRecords) -> None:
         """Nothing to learn."""
 
-    def hear(self, event: object, record: object) -> None:
+    def on_event(self, event: object, record: object) -> None:
         if isinstance(event, Reported) and (event.trial_id, event.epoch) == self._when:
             self._action()
 
@@ -154,7 +154,7 @@ def train_cohorts_one_by_one(
         epochs=schedule.epochs,
         metric=schedule.monitor,
     )
-    journal.settle_cohorts(cohorts, alike=cohorts)
+    journal.settle_cohorts(cohorts, groupable=cohorts)
     queue = TrialQueue(plan, journal, budget=Budget(), replicates=1, epochs=schedule.epochs)
     everyone: dict[str, CohortTrial] = {}
     while isinstance(cohort := queue.next(), Cohort):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 
-from glsweep.config.bands import meaning, parse_bands
+from glsweep.config.bands import parse_bands, role_of
 from glsweep.errors import DataError
 from glsweep.scenes.band_values import sample_windows
 from glsweep.scenes.raster import read_header
@@ -248,7 +248,7 @@ def test_bands_are_known_by_whole_words_and_else_by_their_values(tmp_path, names
     ],
 )
 def test_a_name_and_a_unit_say_what_a_band_is(name, unit, role):
-    assert meaning(name, unit) == role
+    assert role_of(name, unit) == role
 
 
 def smooth(low, high, shape=SHAPE):

@@ -103,7 +103,7 @@ def test_a_lattice_holds_its_points_and_nothing_between(low, step, number):
     inside = float(low + Fraction(number // 2) * step)
     assert span.holds(inside)
     assert not span.holds(inside + step / 2)
-    assert span.beside(inside + step / 2) == (inside, inside + step)
+    assert span.neighbours(inside + step / 2) == (inside, inside + step)
 
 
 WHOLE = {

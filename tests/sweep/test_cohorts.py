@@ -71,7 +71,7 @@ def play(world: World, *, arrival: int, places: int = 4, steps: int | None = Non
         metric="relaxed_f1",
     )
     sizes = {trial.stratum.key: world.size for trial in world.trials}
-    journal.settle_cohorts(sizes, alike=sizes)
+    journal.settle_cohorts(sizes, groupable=sizes)
     queue = TrialQueue(
         ListedPlan(world.trials), journal, budget=Budget(), replicates=world.replicates, epochs=EPOCHS
     )
@@ -174,7 +174,7 @@ def test_one_whose_worker_died_twice_has_its_last_chance_alone(tmp_path: Path) -
         epochs=EPOCHS,
         metric="relaxed_f1",
     )
-    journal.settle_cohorts({"unet-128": 3}, alike=["unet-128"])
+    journal.settle_cohorts({"unet-128": 3}, groupable=["unet-128"])
     queue = TrialQueue(ListedPlan(trials), journal, budget=Budget(), replicates=1, epochs=EPOCHS)
     for _ in range(2):
         cohort = queue.next()

@@ -25,7 +25,7 @@ class Heard(Telling):
 
     def happen(self, event):
         record = self.records.apply(event)
-        self.listener.hear(event, record)
+        self.listener.on_event(event, record)
 
     def reported_in_micro_batches(self, size, epoch):
         figures = {"relaxed_f1": 0.5, "dice": 0.5, "val_loss": 0.5, "epoch_s": 1.0, "micro_batch": size}

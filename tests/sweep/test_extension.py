@@ -17,7 +17,7 @@ from glsweep.search import make_plan
 from glsweep.search.plan import EarlierTrial, ListedPlan, NoProposal, PlannedTrial
 from glsweep.sweep.checkpoints import CheckpointCleaner, CheckpointStore
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.queue import Cohort, TrialQueue, alike_strata
+from glsweep.sweep.queue import Cohort, TrialQueue, groupable_strata
 from glsweep.sweep.records import SweepRecords, read_records
 
 RULES = st.sampled_from(
@@ -182,13 +182,13 @@ def test_a_trial_of_another_kind_ends_the_cohorts_of_its_stratum(tmp_path):
     plan = make_plan(small, seed=0, source=SOURCE)
     assert isinstance(plan, ListedPlan)
     journal = journal_of(tmp_path, NoStopping(), 2)
-    journal.settle_cohorts({"unet-32": 2}, alike=alike_strata(plan, small.search.budget))
+    journal.settle_cohorts({"unet-32": 2}, groupable=groupable_strata(plan, small.search.budget))
     journal.start(plan.trials[0])
     again = journal_of(tmp_path, NoStopping(), 2)
-    again.settle_cohorts({}, alike=alike_strata(plan, small.search.budget))
+    again.settle_cohorts({}, groupable=groupable_strata(plan, small.search.budget))
     assert again.cohorts == {"unet-32": 2}
     mixed = make_plan(wide, seed=0, source=SOURCE, begun=plan.trials[:1])
-    again.settle_cohorts({"unet-32": 2}, alike=alike_strata(mixed, wide.search.budget))
+    again.settle_cohorts({"unet-32": 2}, groupable=groupable_strata(mixed, wide.search.budget))
     assert again.cohorts == {}
 
 

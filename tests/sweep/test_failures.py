@@ -23,8 +23,8 @@ from glsweep.sweep.outcomes import (
     check_some_survive,
     failure_in_retraining,
     failure_in_sweep,
-    kept_apart,
     read_failures,
+    recorded_failure,
     surviving_strata,
 )
 from glsweep.sweep.records import TrialRecord
@@ -133,7 +133,7 @@ def test_failures_live_as_long_as_the_record_of_their_stage(study: Study) -> Non
 )
 def test_what_one_member_brings_about_is_kept_apart(study: Study, error: Exception, again: str) -> None:
     found: Failures = {}
-    with kept_apart(found, study, "evaluate", "unet-32"):
+    with recorded_failure(found, study, "evaluate", "unet-32"):
         raise error
     assert found["unet-32"].stage == "evaluate"
     assert found["unet-32"].reason == str(error).partition("; ")[0]
@@ -145,7 +145,7 @@ def test_what_one_member_brings_about_is_kept_apart(study: Study, error: Excepti
 )
 def test_what_is_no_members_fault_stops_the_stage(study: Study, error: BaseException) -> None:
     found: Failures = {}
-    with pytest.raises(type(error)), kept_apart(found, study, "evaluate", "unet-32"):
+    with pytest.raises(type(error)), recorded_failure(found, study, "evaluate", "unet-32"):
         raise error
     assert not found
 

@@ -191,7 +191,7 @@ def test_want_of_storage_halts_the_sweep_and_fails_no_trial(tmp_path: Path) -> N
     for _ in range(3):
         assert journal.halted is None
         journal.report("0000", 1, figures(0.3), last=False)
-        journal.lack_storage("0000", "/store: cannot be written (No space left on device)")
+        journal.note_storage_error("0000", "/store: cannot be written (No space left on device)")
     assert journal.halted is not None
     assert journal.halted.startswith("/store: cannot be written (No space left on device); make room")
     assert journal.records.trials["0000"].outcome is None

@@ -13,7 +13,7 @@ from told_sweeps import Telling, told
 
 from glsweep.config.space import Asha, Median, NoStopping
 from glsweep.errors import ConfigError
-from glsweep.sweep.replay import configurations, endings, play, replay, summarise
+from glsweep.sweep.replay import configurations, replay, replay_stratum, replay_trials, summarise
 from glsweep.sweep.rungs import parse_rules, rule_name
 
 EPOCHS = 9
@@ -36,7 +36,7 @@ def all_endings(records, rule, metric="relaxed_f1"):
     return {
         ending.trial_id: (ending.outcome, ending.epochs)
         for ordered in configurations(records).values()
-        for ending in endings(ordered, rule, metric, EPOCHS)
+        for ending in replay_trials(ordered, rule, metric, EPOCHS)
     }
 
 
@@ -78,7 +78,7 @@ def test_a_rule_weaker_than_the_sweeps_is_known_as_far_as_curves_go():
     weak, own = summarise(plays[plays["rule"] == "none"]), summarise(plays[plays["rule"] != "none"])
     assert weak[0].unknown == stopped > 6
     assert weak[0].epochs == records.epochs
-    assert (weak[0].is_told, own[0].is_told) == (False, True)
+    assert (weak[0].is_conclusive, own[0].is_conclusive) == (False, True)
 
 
 def test_winners_regret_and_cost_are_those_worked_out_by_hand():
@@ -86,18 +86,18 @@ def test_winners_regret_and_cost_are_those_worked_out_by_hand():
     curves = [(planned(0), [0.5, 0.6, 0.6]), (planned(1), [0.4, 0.7, 0.9]), (planned(2), [0.1, 0.2, 0.3])]
     ((stratum, ordered),) = configurations(told(curves)).items()
     rule = Asha(grace_epochs=1, reduction_factor=3)
-    played = play(stratum, ordered, rule, metric="relaxed_f1", epochs=3)
+    played = replay_stratum(stratum, ordered, rule, metric="relaxed_f1", epochs=3)
     assert (played.epochs, played.full_epochs, played.unknown) == (3 + 1 + 1, 9, 0)
     assert played.winner == "0000"
     assert played.regret == pytest.approx(0.3)
-    turned = play(stratum, ordered[::-1], rule, metric="relaxed_f1", epochs=3)
+    turned = replay_stratum(stratum, ordered[::-1], rule, metric="relaxed_f1", epochs=3)
     assert (turned.winner, turned.regret, turned.epochs) == ("0001", 0, 3 + 3 + 3)
 
 
 def test_a_loss_is_lower_for_the_better():
     curves = [(planned(0), [0.5, 0.6, 0.6]), (planned(1), [0.4, 0.7, 0.9])]
     ((stratum, ordered),) = configurations(told(curves)).items()
-    played = play(stratum, ordered, Median(grace_epochs=1), metric="val_loss", epochs=3)
+    played = replay_stratum(stratum, ordered, Median(grace_epochs=1), metric="val_loss", epochs=3)
     # The losses are one less these: the first leads at the rung, the second in the end.
     assert played.winner == "0000"
     assert played.regret == pytest.approx(0.3)
@@ -108,7 +108,7 @@ def test_a_failed_trial_fails_again_where_it_did_and_wins_nothing():
     telling.ran(planned(0), [0.9, 0.9], "failed")
     telling.ran(planned(1), [0.1, 0.2, 0.3])
     ((stratum, ordered),) = configurations(telling.records).items()
-    played = play(stratum, ordered, NoStopping(), metric="relaxed_f1", epochs=3)
+    played = replay_stratum(stratum, ordered, NoStopping(), metric="relaxed_f1", epochs=3)
     assert (played.epochs, played.full_epochs, played.unknown) == (5, 5, 0)
     assert (played.winner, played.regret) == ("0001", 0)
 
@@ -120,9 +120,11 @@ def test_a_configuration_counts_with_the_mean_and_the_cost_of_its_seeds():
     telling.ran(planned(0).replicated(1), [0.1, 0.2])
     telling.ran(planned(1).replicated(1), [0.1, 0.7])
     ((stratum, ordered),) = configurations(telling.records).items()
-    played = play(stratum, ordered, NoStopping(), metric="relaxed_f1", epochs=2)
+    played = replay_stratum(stratum, ordered, NoStopping(), metric="relaxed_f1", epochs=2)
     assert (played.winner, played.epochs, played.full_epochs) == ("0001", 8, 8)
-    stopped = play(stratum, ordered, Asha(grace_epochs=1, reduction_factor=2), metric="relaxed_f1", epochs=2)
+    stopped = replay_stratum(
+        stratum, ordered, Asha(grace_epochs=1, reduction_factor=2), metric="relaxed_f1", epochs=2
+    )
     assert (stopped.winner, stopped.epochs) == ("0000", 5)
     assert stopped.regret == pytest.approx(0.2)
 
@@ -169,7 +171,7 @@ def test_a_winner_that_nobody_knows_is_told_as_unknown_not_as_lost_nothing():
     telling.ran(planned(1), [0.1, 0.2])
     ((stratum, ordered),) = configurations(telling.records).items()
     rule = Asha(grace_epochs=1, reduction_factor=2)
-    played = play(stratum, ordered, rule, metric="relaxed_f1", epochs=2)
+    played = replay_stratum(stratum, ordered, rule, metric="relaxed_f1", epochs=2)
     assert (played.winner, played.unknown) == ("", 1)
     assert math.isnan(played.regret)
     plays = replay(telling.records, [rule], metric="relaxed_f1", epochs=2, orders=0, seed=0)

@@ -12,7 +12,7 @@ from sweeps import SCRATCH, figures, journal_at, planned
 from glsweep.config.space import Asha, Median, Metric, NoStopping, OwnStopping, Stopping
 from glsweep.sweep.journal import Decision
 from glsweep.sweep.records import Judged, Ledger
-from glsweep.sweep.rungs import Rung, kept_of, rung_epochs
+from glsweep.sweep.rungs import Rung, kept_count, rung_epochs
 
 FIGURES: tuple[Metric, ...] = ("relaxed_f1", "dice", "val_loss")
 rules = st.sampled_from(
@@ -64,7 +64,7 @@ def test_a_trial_goes_on_when_fewer_are_strictly_better_than_may_go_on(
     ids=["thirds", "halves", "median", "none"],
 )
 def test_the_share_that_goes_on_is_rounded_as_each_rule_says(stopping: Stopping, kept: list[int]) -> None:
-    assert [kept_of(stopping, trials) for trials in range(1, 10)] == kept
+    assert [kept_count(stopping, trials) for trials in range(1, 10)] == kept
 
 
 @pytest.mark.parametrize(("metric", "best"), [("val_loss", 0.1), ("relaxed_f1", 0.9), ("dice", 0.9)])

@@ -191,10 +191,10 @@ def test_what_nobody_expects_is_one_line_and_the_thread_goes_on(study, console):
         journal = journal_of(study, mirror)
         list(play(journal, TRIALS, last_epoch=2))
         good = journal.records.trials[TRIALS[0].trial_id]
-        mirror.hear(None, replace(good, epochs={1: {"relaxed_f1": "not a number"}}))
+        mirror.on_event(None, replace(good, epochs={1: {"relaxed_f1": "not a number"}}))
         wait_until(lambda: "training goes on" in printed(console))
         wait_until(lambda: len(Reader(study).trials()) >= len(TRIALS) - 1)
-        mirror.hear(None, good)
+        mirror.on_event(None, good)
         list(play(journal, TRIALS, first_epoch=3))
     assert_mirrors(study, journal)
     told = printed(console).strip().splitlines()
@@ -269,7 +269,7 @@ def test_hearing_costs_next_to_nothing(study, console):
     record = copy.copy(journal.records.trials[TRIALS[0].trial_id])
     started_s = time.perf_counter()
     for _ in range(1000):
-        mirror.hear(None, record)
+        mirror.on_event(None, record)
     assert time.perf_counter() - started_s < 0.1
 
 

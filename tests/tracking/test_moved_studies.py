@@ -19,7 +19,7 @@ from glsweep.study import open_study
 from glsweep.sweep.mirror import track_study
 from glsweep.tracking.address import sqlite_uri
 from glsweep.tracking.registry import fetched_member
-from glsweep.tracking.sqlite_file import readable
+from glsweep.tracking.sqlite_file import readable_store
 from glsweep.tracking.store import connect
 
 TRIALS = [planned(index) for index in range(2)]
@@ -112,7 +112,7 @@ def test_a_store_in_a_folder_that_is_read_only_is_read_from_a_copy(old, tmp_path
     old.directory.rename(new)
     before = (new / "mlflow.db").read_bytes()
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write everywhere
-    with readable(new / "mlflow.db") as uri:
+    with readable_store(new / "mlflow.db") as uri:
         client = MlflowClient(uri)
         (experiment,) = client.search_experiments(filter_string="name = 'getz-test'")
         assert experiment.artifact_location == (new / "mlartifacts").as_uri()

@@ -120,7 +120,7 @@ def test_a_version_says_what_it_is(evaluated):
 def test_registering_twice_makes_no_second_version(evaluated):
     study = evaluated("one", seed=1)
     first, second = register_members(study), register_members(study)
-    assert first["unet-64"] == Registered(MODEL, "1", is_champion=True, why="is the first")
+    assert first["unet-64"] == Registered(MODEL, "1", is_champion=True, reason="is the first")
     assert second["unet-64"].number == "1"
     assert len(client_of(study).search_model_versions(f"name = '{MODEL}'")) == 1
 
@@ -132,20 +132,20 @@ def test_the_better_of_two_members_is_champion_whichever_comes_first(evaluated):
     worse, better = (one, two) if values[0] < values[1] else (two, one)
     register_members(worse)
     assert champion_of(one) == "1"
-    told = register_members(better)["unet-64"]
+    registered = register_members(better)["unet-64"]
     assert champion_of(one) == "2"
-    assert told.why == f"beats version 1: relaxed F1 {max(values):.4f} against {min(values):.4f}"
-    told = register_members(worse)["unet-64"]
+    assert registered.reason == f"beats version 1: relaxed F1 {max(values):.4f} against {min(values):.4f}"
+    registered = register_members(worse)["unet-64"]
     assert champion_of(one) == "2"
-    assert told.why.startswith("does not beat version 2")
-    assert client_of(one).get_model_version(MODEL, "1").tags["glsweep.verdict"] == told.why
+    assert registered.reason.startswith("does not beat version 2")
+    assert client_of(one).get_model_version(MODEL, "1").tags["glsweep.verdict"] == registered.reason
 
 
 def test_the_champion_is_scored_as_in_the_table(evaluated):
     one, two = evaluated("one", seed=1), evaluated("two", seed=2)
     register_members(one)
-    told = register_members(two)["unet-64"].why
-    assert told.endswith(f"against {scores(two, one.member(UNET)).relaxed_f1:.4f}")
+    reason = register_members(two)["unet-64"].reason
+    assert reason.endswith(f"against {scores(two, one.member(UNET)).relaxed_f1:.4f}")
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ def test_the_champion_is_scored_as_in_the_table(evaluated):
 def test_a_champion_of_other_data_stays(evaluated, card, why):
     register_members(evaluated("one", seed=1, **card))
     two = evaluated("two", seed=2)
-    told = register_members(two)["unet-64"]
+    registered = register_members(two)["unet-64"]
     assert champion_of(two) == "1"
-    assert not told.is_champion
-    assert why in told.why
+    assert not registered.is_champion
+    assert why in registered.reason
 
 
 def test_a_member_that_cannot_be_scored_takes_no_alias(evaluated):
@@ -170,7 +170,7 @@ def test_a_member_that_cannot_be_scored_takes_no_alias(evaluated):
     table = read_artifact(two.table_json, StudyTable)
     without_line = table.rows[0].model_copy(update={"patches_with_line": 0})
     write_artifact(two.table_json, study_table(without_line))
-    assert "has no relaxed F1" in register_members(two)["unet-64"].why
+    assert "has no relaxed F1" in register_members(two)["unet-64"].reason
     assert champion_of(two) == "1"
 
 
@@ -182,12 +182,12 @@ def with_baseline(study, relaxed_f1):
 
 def test_a_member_that_does_not_beat_drawing_everything_is_no_champion_though_it_is_the_first(evaluated):
     study = with_baseline(evaluated("one", seed=1), 0.99)
-    told = register_members(study)["unet-64"]
-    assert (told.number, told.is_champion) == ("1", False)
-    assert told.why.startswith("does not beat drawing everything: relaxed F1")
-    assert told.why.endswith("against 0.9900 of all-line 64")
+    registered = register_members(study)["unet-64"]
+    assert (registered.number, registered.is_champion) == ("1", False)
+    assert registered.reason.startswith("does not beat drawing everything: relaxed F1")
+    assert registered.reason.endswith("against 0.9900 of all-line 64")
     assert not client_of(study).get_registered_model(MODEL).aliases
-    assert client_of(study).get_model_version(MODEL, "1").tags["glsweep.verdict"] == told.why
+    assert client_of(study).get_model_version(MODEL, "1").tags["glsweep.verdict"] == registered.reason
 
 
 def test_a_member_that_does_not_beat_drawing_everything_dethrones_nobody(evaluated):

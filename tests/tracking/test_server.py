@@ -27,7 +27,7 @@ def test_a_server_that_is_killed_and_comes_back_misses_nothing(server, make_stud
             if number > 20:
                 time.sleep(0.05)
                 started_s = time.perf_counter()
-                mirror.hear(None, journal.records.trials[TRIALS[number % 12].trial_id])
+                mirror.on_event(None, journal.records.trials[TRIALS[number % 12].trial_id])
                 heard_s.append(time.perf_counter() - started_s)
         time.sleep(max(0.0, 3.0 - (time.monotonic() - killed_s)))
         assert console.file.getvalue().count("training goes on") == 1

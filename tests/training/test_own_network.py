@@ -11,7 +11,7 @@ from glsweep.config.space import Budget
 from glsweep.losses import NO_DATA
 from glsweep.nets import network_of
 from glsweep.search.plan import ListedPlan, PlannedTrial
-from glsweep.sweep.queue import alike_strata
+from glsweep.sweep.queue import groupable_strata
 from glsweep.training.cohort import CohortTrial, fit_cohort
 from glsweep.training.fit import fit, loss_of
 from glsweep.training.memory import predict_patches
@@ -149,11 +149,11 @@ def plan_of(*of):
 
 def test_trials_of_a_network_that_cannot_be_grouped_are_not_put_together():
     both = plan_of(own(), own(bce_weight=0.5))
-    assert alike_strata(both, Budget()) == {}
+    assert groupable_strata(both, Budget()) == {}
     plain = plan_of(own("Plain"), own("Plain", bce_weight=0.5))
-    assert list(alike_strata(plain, Budget())) == ["trained_things.Plain-32"]
+    assert list(groupable_strata(plain, Budget())) == ["trained_things.Plain-32"]
     widths = plan_of(own("Plain"), own("Plain", **{"Plain.width": 6}))
-    assert alike_strata(widths, Budget()) == {}
+    assert groupable_strata(widths, Budget()) == {}
 
 
 def test_own_networks_and_losses_that_train_together_come_to_what_each_does_alone():
