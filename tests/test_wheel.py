@@ -44,11 +44,15 @@ class Installed(NamedTuple):
 
     def run(self, program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment as a user would, who has no checkout on a path."""
-        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         command = [str(self.environment / "bin" / program), *map(str, arguments)]
         return subprocess.run(
-            command, cwd=self.folder, env=inherited, capture_output=True, text=True, check=False
+            command, cwd=self.folder, env=a_strangers(), capture_output=True, text=True, check=False
         )
+
+
+def a_strangers() -> dict[str, str]:
+    """Return the environment variables of one who has set nothing for Python, whatever other tests did."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +75,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     environment, folder = tmp_path_factory.mktemp("environment"), tmp_path_factory.mktemp("elsewhere")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
-    install = ["install", "--quiet", "--no-deps", "--no-index", "--no-warn-script-location", str(built.wheel)]
-    python = environment / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "pip", "--python", str(python), *install], check=True)
+    options = ["--quiet", "--no-deps", "--no-index", "--ignore-installed", "--no-warn-script-location"]
+    python = str(environment / "bin" / "python")
+    install = [sys.executable, "-m", "pip", "--python", python, "install", *options, str(built.wheel)]
+    subprocess.run(install, check=True, env=a_strangers())
     (site,) = environment.glob("lib/python*/site-packages")
     # Only now: pip would find the checkout's glsweep there, and install no other.
     seen = [entry for entry in sys.path if Path(entry).name == "site-packages"]
