@@ -5,14 +5,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 import yaml
 from torch import Tensor, nn
 
 from glsweep import __version__
-from glsweep.config.trial import Channel
+from glsweep.config.trial import Channel, Scalar
 from glsweep.errors import ConfigError
 from glsweep.losses import GroundingLineLoss
 from glsweep.nets import build_network, count_parameters
@@ -66,7 +65,7 @@ class Subject:
     in_channels: int = 2
     sizes_px: tuple[int, ...] = (128, 256)
     base_width: int | None = None
-    own: Mapping[str, Any] = field(default_factory=dict)
+    own: Mapping[str, Scalar] = field(default_factory=dict)
 
     def built(self, seed: int = 0) -> nn.Module:
         """Return a network whose weights follow from `seed`."""
@@ -95,7 +94,7 @@ def check_network(
     in_channels: int = 2,
     sizes_px: Sequence[int] = (128, 256),
     base_width: int | None = None,
-    own: Mapping[str, Any] | None = None,
+    own: Mapping[str, Scalar] | None = None,
 ) -> list[Verdict]:
     """Check a network against the contract, on the CPU.
 
@@ -130,7 +129,7 @@ def check_network(
     return list(_verdicts(subject))
 
 
-def parameters_given(settings: Sequence[str]) -> dict[str, Any]:
+def parameters_given(settings: Sequence[str]) -> dict[str, Scalar]:
     """Return the parameters in settings such as `depth=3`, whose values are read as YAML.
 
     Raises

@@ -10,6 +10,7 @@ from glsweep.cli import BandsOption, Debug, NoDataOption, SpaceOption, keep_ray_
 from glsweep.config import DEMO_SPACE
 from glsweep.config.data_card import C_BAND_WAVELENGTH_M
 from glsweep.config.trial import Channel
+from glsweep.errors import ConfigError
 from glsweep.files import check_output_file, check_output_storage
 
 
@@ -143,6 +144,8 @@ def contract(
 
     own = parameters_given(parameters)
     base_width = own.pop("base_width", None)
+    if base_width is not None and not isinstance(base_width, int):
+        raise ConfigError(f"--set base_width={base_width}: is no whole number; choose 2, 4, 6, ...")
     verdicts = check_network(
         architecture, in_channels=channels, sizes_px=sizes_px, base_width=base_width, own=own
     )

@@ -188,3 +188,5 @@ def test_the_command_tells_every_check_and_fails_where_one_is_broken(here, capsy
     assert "BROKEN" in capsys.readouterr().out
     assert main(["contract", f"{here}:Sound", "--set", "dpeth=2"]) == 2
     assert capsys.readouterr().err == "error: Sound.dpeth: Sound takes no dpeth; it takes depth\n"
+    assert main(["contract", f"{here}:Sound", "--set", "base_width=wide"]) == 2
+    assert capsys.readouterr().err.startswith("error: --set base_width=wide: is no whole number")
