@@ -132,7 +132,7 @@ def test_text_of_the_user_cannot_become_markup(whole):
 
 def test_the_table_says_that_patch_sizes_do_not_compare(whole):
     _, _, page = whole
-    assert "Figures of different patch sizes are not comparable" in page.text
+    assert "Metrics of different patch sizes are not comparable" in page.text
     assert page.text.index("Patches of 128 px") < page.text.index("Patches of 256 px")
 
 
