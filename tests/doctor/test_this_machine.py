@@ -165,7 +165,8 @@ def test_only_without_a_home_for_its_key_is_ray_given_one(
     monkeypatch.setenv("HOME", "/proc/nohome")
     connection.set_auth_token()
     assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
-    monkeypatch.delenv("RAY_AUTH_TOKEN")
+    # Not by `monkeypatch`, which would put this token back for all tests that come after.
+    del os.environ["RAY_AUTH_TOKEN"]
 
 
 @pytest.mark.ray
