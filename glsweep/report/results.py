@@ -25,7 +25,7 @@ from glsweep.study.artifacts import (
 )
 from glsweep.study.configuration import STAGES, Stage, StudyConfig
 from glsweep.study.evaluation_artifacts import Curves, StudyLines, StudyTable
-from glsweep.sweep.records import Event, Judged, Ledger, Reported, SweepRecords, TrialRecord, read_records
+from glsweep.sweep.records import Event, Judged, Ledger, Reported, SweepRecords, TrialRecord, records_of
 from glsweep.sweep.rungs import SeedScores
 
 JUDGED = ("trial_id", "rung_epoch", "value", "rank", "of", "kept", "cutoff")
@@ -224,14 +224,14 @@ def read_results(study: Study) -> Results:
 
 def _read(study: Study) -> Results:
     table = read_artifact(study.table_json, StudyTable)
-    records = read_records(study.ledger_jsonl)
+    events = list(Ledger(study.ledger_jsonl).read())
     strata = ordered({Stratum(row.architecture, row.patch_size_px) for row in table.rows})
     return Results(
         config=study.config,
         data=read_artifact(study.data_json, DataSummary),
         trials=read_trials(study.trials_csv),
-        records=records,
-        history=history_of(Ledger(study.ledger_jsonl).read(), study.config.space.search.rank_by),
+        records=records_of(events),
+        history=history_of(events, study.config.space.search.rank_by),
         winners=read_artifact(study.winners_json, Winners).by_stratum,
         members={stratum: _read_member(study.member(stratum)) for stratum in strata},
         calibration=read_artifact(study.calibration_json, ThresholdCurves).by_stratum,

@@ -2,7 +2,7 @@
 
 import bisect
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -337,7 +337,12 @@ class SweepRecords:
 
 def read_records(ledger_jsonl: Path) -> SweepRecords:
     """Return the records of a ledger, which may still grow; empty ones where there is no file."""
+    return records_of(Ledger(ledger_jsonl).read())
+
+
+def records_of(events: Iterable[Event]) -> SweepRecords:
+    """Return the records that follow from a sweep's events."""
     records = SweepRecords()
-    for event in Ledger(ledger_jsonl).read():
+    for event in events:
         records.apply(event)
     return records
