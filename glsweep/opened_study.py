@@ -12,8 +12,7 @@ from torch.nn import functional as F
 from glsweep import study as studies
 from glsweep.config.trial import Stratum
 from glsweep.errors import StudyError
-from glsweep.nets import derive_channels, has_data
-from glsweep.nets.member import ModelCard, load_card_of, load_member
+from glsweep.nets.member import ModelCard, line_probability, load_card_of, load_member
 from glsweep.prediction.blend import GRID_PX
 from glsweep.study import Study
 from glsweep.sweep.outcomes import trials_frame
@@ -49,9 +48,7 @@ class MemberModel(nn.Module):
         rows, cols = interferogram.shape[-2:]
         image = torch.stack([interferogram.real, interferogram.imag], dim=1).float()
         image = F.pad(image, (0, -cols % GRID_PX, 0, -rows % GRID_PX))
-        channels = derive_channels(image, self.card.channels, self.card.amplitude_scale)
-        probability: Tensor = self.network(channels)[-1].squeeze(1).float().sigmoid() * has_data(image)
-        return probability[..., :rows, :cols]
+        return line_probability(self.network, self.card, image)[..., :rows, :cols]
 
 
 @dataclass(frozen=True)

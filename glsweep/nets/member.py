@@ -7,13 +7,13 @@ from typing import Any
 import safetensors.torch
 from pydantic import Field
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 
 from glsweep.config.settings import Settings, validate
 from glsweep.config.trial import Architecture, Channel, ParameterValue, Scalar
 from glsweep.errors import ConfigError, StudyError
 from glsweep.files import read_json, replacing, write_json
-from glsweep.nets import build_network
+from glsweep.nets import build_network, derive_channels, has_data
 
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
@@ -156,3 +156,20 @@ def load_member(folder: Path) -> tuple[nn.Module, ModelCard]:
             f"{len(card.channels)} channels); take both files from one member"
         ) from error
     return network.eval(), card
+
+
+def line_probability(network: nn.Module, card: ModelCard, image: Tensor) -> Tensor:
+    """Return a member's probability of a line, float32 (N, H, W), 0 where there is no data.
+
+    Parameters
+    ----------
+    network : nn.Module
+        The member's, on the image's device.
+    card : ModelCard
+        Names its channels and normalisation.
+    image : Tensor (N, 2, H, W)
+        Real and imaginary part; both 0 where there is no data.
+    """
+    channels = derive_channels(image, card.channels, card.amplitude_scale)
+    probability: Tensor = network(channels)[-1].squeeze(1).float().sigmoid() * has_data(image)
+    return probability

@@ -14,8 +14,7 @@ from affine import Affine
 from torch import Tensor, nn
 
 from glsweep.errors import ConfigError, DataError
-from glsweep.nets import derive_channels, has_data
-from glsweep.nets.member import ModelCard, load_member, weights_hash
+from glsweep.nets.member import ModelCard, line_probability, load_member, weights_hash
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.resample import Interferogram, multilook
 from glsweep.scenes.source import Window
@@ -103,17 +102,15 @@ def member_probability(members: Sequence[Member], image: Tensor, *, turned: bool
         float32 on the image's device; 0 where there is no data.
     """
     ways = [(turns, flipped) for turns in range(4) for flipped in (False, True)] if turned else [(0, False)]
-    seen = has_data(image)
     found = []
     for member in members:
-        total = torch.zeros(seen.shape, device=image.device)
+        total = torch.zeros((len(image), *image.shape[-2:]), device=image.device)
         for turns, flipped in ways:
             way = torch.rot90(image.flip(-1) if flipped else image, turns, (-2, -1))
-            given = derive_channels(way, member.card.channels, member.card.amplitude_scale)
-            probability = member.network(given)[-1].squeeze(1).float().sigmoid()
+            probability = line_probability(member.network, member.card, way)
             back = torch.rot90(probability, -turns, (-2, -1))
             total += back.flip(-1) if flipped else back
-        found.append(total / len(ways) * seen)
+        found.append(total / len(ways))
     return torch.stack(found)
 
 

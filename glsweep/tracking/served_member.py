@@ -11,8 +11,7 @@ import torch
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from glsweep.nets import derive_channels, has_data
-from glsweep.nets.member import load_member
+from glsweep.nets.member import line_probability, load_member
 
 MEMBER = "member"
 BATCH_PATCHES = 16
@@ -37,11 +36,8 @@ class ServedMember(PythonModel):  # type: ignore[misc]
 
         Both parts are 0 where there is no data, and so is the probability; 16 must divide H and W.
         """
-        probability = []
-        for image in torch.from_numpy(np.asarray(model_input, np.float32)).split(BATCH_PATCHES):
-            channels = derive_channels(image, self._card.channels, self._card.amplitude_scale)
-            probability.append(self._network(channels)[-1].squeeze(1).sigmoid() * has_data(image))
-        return torch.cat(probability).numpy()
+        images = torch.from_numpy(np.asarray(model_input, np.float32)).split(BATCH_PATCHES)
+        return torch.cat([line_probability(self._network, self._card, image) for image in images]).numpy()
 
 
 set_model(ServedMember())
