@@ -274,6 +274,7 @@ AUGMENTATIONS: Registry[Callable[..., Any]] = Registry(
         "phase_rotation": BuiltIn("glsweep.patches.augmentation:rotate_phase"),
         "amplitude_jitter": BuiltIn("glsweep.patches.augmentation:jitter_amplitude"),
         "speckle": BuiltIn("glsweep.patches.augmentation:add_speckle"),
+        "filters": BuiltIn("glsweep.patches.augmentation:filter_patches"),
     },
     offers=frozenset({"image", "label", "generator"}),
     needs=("image", "generator"),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from glsweep.config.trial import Scalar
+from glsweep.nets.filters import WINDOW_PX, boxcar, goldstein, multilooked
 from glsweep.registry import AUGMENTATIONS
 
 Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
@@ -17,6 +18,10 @@ MOST_SPECKLE = 0.5
 """Largest standard deviation of the speckle that is added, of which 1 is the signal."""
 MOST_GAIN = 1.5
 """Largest factor by which amplitude is scaled."""
+FILTER_SHARES = {"raw": 0.4, "boxcar3": 0.15, "boxcar5": 0.1, "goldstein": 0.25, "multilooked": 0.1}
+"""In which share of the patches each filter is met."""
+GOLDSTEIN_STRENGTHS = (0.2, 0.9)
+"""Range of exponents that processors offer and users choose."""
 
 
 def augment(
@@ -146,6 +151,38 @@ def jitter_amplitude(image: Tensor, generator: torch.Generator) -> Tensor:
         Source of randomness, on any device.
     """
     return image * MOST_GAIN ** (2 * _uniform(image, generator)[:, None] - 1)
+
+
+def filter_patches(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Filter each patch as some processor would, so that the network holds on any product.
+
+    Which filter, by `FILTER_SHARES`, and how strong is drawn for each patch. Where there is no data
+    there is none afterwards.
+
+    Parameters
+    ----------
+    image : Tensor (N, 2, S, S)
+        Real and imaginary part, on any device.
+    generator : torch.Generator
+        Source of randomness, on any device.
+    """
+    shares = torch.tensor(list(FILTER_SHARES.values()), device=generator.device)
+    drawn = torch.multinomial(shares.expand(len(image), -1), 1, generator=generator)[:, 0]
+    weakest, strongest = GOLDSTEIN_STRENGTHS
+    strength = weakest + (strongest - weakest) * _uniform(image, generator)[:, 0, 0]
+    filtered = image.clone()
+    for number, name in enumerate(FILTER_SHARES):
+        (of_this,) = torch.nonzero((drawn == number).to(image.device), as_tuple=True)
+        if name != "raw" and len(of_this):
+            filtered[of_this] = _filtered(name, image[of_this], strength[of_this])
+    return filtered
+
+
+def _filtered(name: str, image: Tensor, strength: Tensor) -> Tensor:
+    if name == "goldstein":
+        # Windows that overlap by half take a quarter of the time, and differ little.
+        return goldstein(image, strength, stride_px=WINDOW_PX // 2)
+    return multilooked(image) if name == "multilooked" else boxcar(image, int(name.removeprefix("boxcar")))
 
 
 def _uniform(image: Tensor, generator: torch.Generator) -> Tensor:

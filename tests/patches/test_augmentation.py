@@ -2,13 +2,16 @@ import numpy as np
 import pytest
 import torch
 
+from glsweep.nets.filters import boxcar, multilooked
 from glsweep.patches.augmentation import (
+    FILTER_SHARES,
     MOST_GAIN,
     MOST_SPECKLE,
     add_speckle,
     augment,
     augment_dihedral,
     build_augmentations,
+    filter_patches,
     jitter_amplitude,
     rotate_phase,
 )
@@ -144,3 +147,23 @@ def test_amplitude_jitter_scales_a_whole_patch_and_keeps_its_phase():
     assert gain.min() >= 1 / MOST_GAIN
     assert gain.max() <= MOST_GAIN
     assert abs(float(gain.log().mean())) < 0.05, "louder as often as fainter"
+
+
+def test_filters_are_met_in_their_shares_and_the_same_again_from_the_same_seed():
+    image = torch.randn(600, 2, 12, 12, generator=torch.Generator().manual_seed(0))
+    found = filter_patches(image, torch.Generator().manual_seed(1))
+    assert torch.equal(found, filter_patches(image, torch.Generator().manual_seed(1)))
+    known = {
+        "raw": image,
+        "boxcar3": boxcar(image, 3),
+        "boxcar5": boxcar(image, 5),
+        "multilooked": multilooked(image),
+    }
+    is_known = {
+        name: torch.isclose(found, one, atol=1e-5).flatten(1).all(dim=1) for name, one in known.items()
+    }
+    for name, these in is_known.items():
+        assert float(these.float().mean()) == pytest.approx(FILTER_SHARES[name], abs=0.05)
+    rest = ~torch.stack(list(is_known.values())).any(dim=0)
+    torch.testing.assert_close(found[rest].norm(dim=1), image[rest].norm(dim=1))
+    assert float(rest.float().mean()) == pytest.approx(FILTER_SHARES["goldstein"], abs=0.05)
