@@ -14,6 +14,7 @@ C_BAND_WAVELENGTH_M = 0.0555
 
 Tides = Literal["gauges", "resolved"]
 Disturbances = Literal["as_real", "wide"]
+LineKind = Literal["analyst", "hinge"]
 
 
 class Simulation(Settings):
@@ -31,6 +32,11 @@ class Simulation(Settings):
     lines: Path | None = Field(
         default=None,
         description="file of closed grounding lines from which outlines are cut; without it they are random",
+    )
+    line: LineKind = Field(
+        default="analyst",
+        description="`analyst`: the landward edge of the dense fringes, where .4 to 1 cycle of tide has "
+        "built up; `hinge`: where bending begins, which is farther inland and can hardly be seen",
     )
     tides: Tides = Field(
         default="gauges",
@@ -202,6 +208,10 @@ LineRule = Literal["all_touched", "bresenham"]
 LabelRule = Literal["all_touched", "bresenham", "buffered", "soft"]
 
 
+UNSURE_LINES = "unsure_lines.gpkg"
+"""The usual name of a layout's `unsure`, by which a folder without a card is known to have one."""
+
+
 class Layout(Settings):
     """Where files lie under the card's root, and how rasters and lines belong together."""
 
@@ -232,6 +242,14 @@ class Layout(Settings):
         description="instead of `lines`: pattern of rasters that mark the line; its `*` is what the `*` of "
         "`rasters` stands for, or a scene's name",
     )
+    unsure: str | None = Field(
+        default=None,
+        description="file of lines that may run where nobody can tell, with the same `scene_column`; what "
+        "lies near them is neither trained on nor judged",
+    )
+    unsure_within_m: float = Field(
+        default=500.0, gt=0, description="how far from a line of `unsure` nobody can tell, in metres"
+    )
     group_pattern: str | None = Field(
         default=None,
         description="regular expression on scene names: scenes whose first group is the same stay in one "
@@ -245,13 +263,17 @@ class Layout(Settings):
                 raise ValueError("npz patches hold masks themselves; set `lines: null` and no `masks`")
         elif (self.lines is None) == (self.masks is None):
             raise ValueError("name either `lines` (a vector file) or `masks` (rasters), not both")
+        if self.unsure is not None and (self.lines is None or "*" in self.unsure):
+            raise ValueError("`unsure` names one file of lines, beside `lines`")
         return self
 
     @model_serializer(mode="wrap")
-    def _without_unset_nodata(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A card's hash follows from what is written, and must not change for older studies.
         values: dict[str, Any] = serialise(self)
-        return {key: value for key, value in values.items() if (key, value) != ("nodata", None)}
+        unset = {"nodata"} if self.nodata is None else set()
+        unset |= {"unsure", "unsure_within_m"} if self.unsure is None else set()
+        return {key: value for key, value in values.items() if key not in unset}
 
     @property
     def holds_npz(self) -> bool:

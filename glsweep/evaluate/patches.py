@@ -96,8 +96,8 @@ class HeldOut:
 
     @cached_property
     def has_data(self) -> npt.NDArray[np.bool_]:
-        """Which pixels hold data, (N, S, S): no metric is of any other."""
-        return has_data(self.patches.image)
+        """Which pixels hold data and are known, (N, S, S): no metric is of any other."""
+        return has_data(self.patches.image) & self.patches.is_known
 
     @cached_property
     def truth(self) -> Truth:
@@ -107,7 +107,8 @@ class HeldOut:
     def select(self, chosen: npt.NDArray[np.bool_]) -> "HeldOut":
         """Return the patches that `chosen` (N,) marks."""
         patches = self.patches
-        kept = replace(patches, image=patches.image[chosen], mask=patches.mask[chosen], target=None)
+        target = None if patches.target is None else patches.target[chosen]
+        kept = replace(patches, image=patches.image[chosen], mask=patches.mask[chosen], target=target)
         return replace(self, patches=kept, scenes=None if self.scenes is None else self.scenes[chosen])
 
     def score(self, probability: npt.NDArray[np.float32], tau: float) -> HeldOutMetrics:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from glsweep.scenes import UNSURE
+
 
 @dataclass(frozen=True)
 class PatchArrays:
@@ -22,8 +24,8 @@ class PatchArrays:
         Root mean square magnitude of the TRAINING split's valid pixels; the networks' input is
         divided by it, and it is stored with the weights.
     target : uint8 array (N, S, S) or None
-        What is trained on, 255 for a line, where the label is wider or softer than the line; the
-        mask is what is scored in any case.
+        What is trained on where it differs from the mask: `FULL` for a line, less where the label is softer,
+        `UNSURE` where nobody can tell. The mask is what is scored in any case.
     """
 
     image: npt.NDArray[np.float32]
@@ -39,3 +41,8 @@ class PatchArrays:
     def has_line(self) -> npt.NDArray[np.bool_]:
         """Whether each patch holds a line, (N,)."""
         return np.asarray(self.mask.any(axis=(1, 2)))
+
+    @property
+    def is_known(self) -> npt.NDArray[np.bool_]:
+        """Pixels of which somebody can tell whether they are line, (N, S, S)."""
+        return np.ones(self.mask.shape, np.bool_) if self.target is None else self.target != UNSURE

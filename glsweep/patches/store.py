@@ -18,7 +18,8 @@ from glsweep.errors import StudyError
 from glsweep.files import replacing
 from glsweep.patches import PatchArrays
 from glsweep.patches.index import counts_by_split
-from glsweep.scenes.masks import training_target
+from glsweep.scenes import FULL
+from glsweep.scenes.masks import line_mask, mark_unsure, training_target
 from glsweep.scenes.scene import STRIP_PX, SceneEntry
 from glsweep.scenes.source import Window
 from glsweep.study import Study
@@ -40,9 +41,20 @@ class Labels(NamedTuple):
 def scene_labels(entry: SceneEntry, card: DataCard) -> Labels:
     """Draw a scene's line by the card's rule."""
     mask = entry.line_mask(card.line_rule)
-    if card.label_width_m is None:
+    if not has_target(card):
         return Labels(mask, None)
-    return Labels(mask, training_target(mask, card.label, card.label_width_m, entry.posting_m))
+    target = (
+        mask * np.uint8(FULL)
+        if card.label_width_m is None
+        else training_target(mask, card.label, card.label_width_m, entry.posting_m)
+    )
+    unsure = line_mask(entry.unsure, entry.shape, entry.header.transform, "all_touched")
+    return Labels(mask, mark_unsure(target, unsure, entry.unsure_within_m, entry.posting_m))
+
+
+def has_target(card: DataCard) -> bool:
+    """Whether what is trained on differs from the line as it is scored."""
+    return card.label_width_m is not None or card.layout.unsure is not None
 
 
 class PatchWriter:
@@ -68,7 +80,7 @@ class PatchWriter:
         self._arrays: dict[tuple[str, str], Any] = {}
         self._power, self._valid_px = 0.0, 0
         kinds = {"image": np.float32, "mask": np.uint8}
-        if card.label_width_m is not None:
+        if has_target(card):
             kinds["target"] = np.uint8
         for split in SPLITS:
             (folder / split).mkdir(parents=True)
@@ -131,7 +143,7 @@ def _by_strip(
 
 # --- The stores of a study
 
-FORMAT = 3
+FORMAT = 4
 """Incremented when stores made before can no longer be used."""
 
 

@@ -19,7 +19,7 @@ from glsweep.patches.ground import in_own_map
 from glsweep.patches.prepare import survey
 from glsweep.prediction.blend import Member
 from glsweep.prediction.scene import Drawing, draw_scene
-from glsweep.scenes.lines import lines_on_data
+from glsweep.scenes.lines import lines_on_data, lines_to_judge
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.scene import SceneEntry
 from glsweep.study import Study
@@ -58,8 +58,11 @@ class SplitScene:
         return math.hypot(*self.entry.shape) * self.entry.posting_m
 
     def distances(self, lines: Sequence[LineString]) -> LineDistances:
-        """Measure lines on the split's ground against the true ones."""
-        own, _ = _within(lines, self.ground)
+        """Measure lines on the split's ground against the true ones, but where nobody can tell."""
+        entry = self.entry
+        own, _ = _within(
+            lines_to_judge(lines, self.reference, entry.unsure, entry.unsure_within_m), self.ground
+        )
         return line_distances(own, self.reference, crs=self.entry.map_crs, farthest_m=self.farthest_m)
 
     def pieces_in_band(self, lines: Sequence[DrawnLine]) -> PiecesInBand:

@@ -57,7 +57,20 @@ def annotate_from_vectors(headers: Sequence[RasterHeader], root: Path, card: Dat
     if SCENE_WILDCARD in lines:
         return _annotate_from_files(headers, files_by_scene(root, lines), root / lines, card)
     file = read_lines(root / lines, card.layout.scene_column, card.split.column)
-    return _annotate_from_file(headers, file, card)
+    annotation = _annotate_from_file(headers, file, card)
+    return annotation if card.layout.unsure is None else _with_unsure(annotation, root, card)
+
+
+def _with_unsure(annotation: Annotation, root: Path, card: DataCard) -> Annotation:
+    """Give each scene the lines of which nobody can tell whether they run there."""
+    column = card.layout.scene_column
+    file = read_lines(root / str(card.layout.unsure), column)
+    entries = []
+    for entry in annotation.entries:
+        names = [scene_name(entry.header.name)] if column else list(file.by_scene)
+        unsure = (line for name in names for line in file.lines_of(name, entry.header.crs))
+        entries.append(replace(entry, unsure=tuple(unsure), unsure_within_m=card.layout.unsure_within_m))
+    return annotation._replace(entries=entries)
 
 
 def files_by_scene(root: Path, lines: str) -> dict[str, Path]:

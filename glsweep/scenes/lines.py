@@ -100,6 +100,33 @@ def lines_on_data(
     return [part for part in shapely.get_parts(merged).tolist() if part.length > 0]
 
 
+def lines_to_judge(
+    lines: Sequence[LineString],
+    reference: Sequence[LineString],
+    unsure: Sequence[LineString],
+    within_m: float,
+) -> list[LineString]:
+    """Cut away what was drawn where nobody can tell, so that it counts neither as right nor as invented.
+
+    Parameters
+    ----------
+    lines : sequence of LineString
+        What was drawn, in metres of any map.
+    reference : sequence of LineString
+        The known lines: within `within_m` of these everything counts.
+    unsure : sequence of LineString
+        Where a line may run, but nobody can tell.
+    within_m : float
+        How far from there that holds.
+    """
+    if not unsure:
+        return list(lines)
+    unknown = shapely.union_all(shapely.buffer(list(unsure), within_m))
+    known = shapely.union_all(shapely.buffer(list(reference), within_m))
+    left = shapely.difference(list(lines), shapely.difference(unknown, known))
+    return [part for part in shapely.get_parts(left).tolist() if part.length > 0]
+
+
 # --- A file of lines, sorted by scene or by another column
 
 

@@ -22,7 +22,7 @@ from skimage.morphology import skeletonize
 
 from glsweep.config.data_card import LabelRule, LineRule
 from glsweep.errors import DataError
-from glsweep.scenes import FULL
+from glsweep.scenes import FULL, UNSURE
 from glsweep.scenes.formats.gdal import open_with_gdal
 from glsweep.scenes.raster import RasterHeader, SquareGrid, crs_name, has_place
 
@@ -115,6 +115,28 @@ def training_target(
     distance_m = np.asarray(distance_transform_edt(mask == 0)) * posting_m
     share = distance_m <= width_m if rule == "buffered" else np.exp(-(distance_m**2) / (2 * width_m**2))
     return np.asarray(np.rint(FULL * share), np.uint8)
+
+
+def mark_unsure(
+    target: npt.NDArray[np.uint8], unsure: npt.NDArray[np.uint8], within_m: float, posting_m: float
+) -> npt.NDArray[np.uint8]:
+    """Return a target that is `UNSURE` near where a line may run, but for what it knows to be line.
+
+    Parameters
+    ----------
+    target : uint8 array (rows, cols)
+        `FULL` on a line, 0 elsewhere, or in between.
+    unsure : uint8 array (rows, cols)
+        1 where a line may run.
+    within_m : float
+        How far from there nobody can tell, in metres.
+    posting_m : float
+        Side of a pixel in metres.
+    """
+    if not unsure.any():
+        return target
+    near = np.asarray(distance_transform_edt(unsure == 0)) * posting_m <= within_m
+    return np.where(near & (target == 0), np.uint8(UNSURE), target)
 
 
 # --- Lines that come as masks, and the lines that run through them

@@ -36,6 +36,8 @@ class Scene:
         Projected coordinate reference system.
     lines : tuple of LineString
         Grounding lines in `crs`; empty when none was drawn.
+    unsure : tuple of LineString
+        Where a line may run, but nobody can tell.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Scene:
     transform: Affine
     crs: CRS
     lines: tuple[LineString, ...] = ()
+    unsure: tuple[LineString, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -98,6 +101,10 @@ class SceneEntry:
         Put before the scene's name where several data sets are joined.
     mask_path : Path or None
         The mask that holds the lines, where they come as a raster.
+    unsure : tuple of LineString
+        Where a line may run, but nobody can tell, in the raster's CRS.
+    unsure_within_m : float
+        How far from there nobody can tell.
     """
 
     header: RasterHeader
@@ -110,6 +117,8 @@ class SceneEntry:
     split: SplitName | None = None
     prefix: str = ""
     mask_path: Path | None = None
+    unsure: tuple[LineString, ...] = ()
+    unsure_within_m: float = 0.0
 
     @property
     def name(self) -> str:
@@ -178,4 +187,6 @@ class SceneEntry:
             When the raster cannot be read or holds no data.
         """
         interferogram = self.read_pixels()
-        return Scene(self.name, interferogram, self.header.transform, self.header.crs, self.lines)
+        return Scene(
+            self.name, interferogram, self.header.transform, self.header.crs, self.lines, self.unsure
+        )

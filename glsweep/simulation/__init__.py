@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -9,15 +10,17 @@ import numpy.typing as npt
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
-from shapely import LineString
+from shapely import LineString, Polygon
 
-from glsweep.config.data_card import Layout, Simulation
+from glsweep.config.data_card import UNSURE_LINES, Layout, Simulation
 from glsweep.errors import ConfigError
 from glsweep.files import replacing
 from glsweep.randomness import generator_for
 from glsweep.scenes.raster import write_interferogram
 from glsweep.scenes.scene import Scene
-from glsweep.simulation.outlines import Outline, cut_outline, draw_outline, drawn_lines
+from glsweep.simulation.coherence import draw_coherence, draw_shear_margin
+from glsweep.simulation.drawing import draw_level_cycles, drawn_lines, lines_at_level
+from glsweep.simulation.outlines import Outline, cut_outline, draw_outline
 from glsweep.simulation.phase import (
     REALISTIC,
     Beam,
@@ -32,8 +35,6 @@ from glsweep.simulation.phase import (
 )
 from glsweep.simulation.radar import (
     FILTER_STRENGTHS,
-    FlightTrack,
-    draw_coherence,
     draw_track,
     filter_phase,
     pixels_within,
@@ -47,6 +48,8 @@ WOBBLE_M = 40.0
 UNEVEN_SLOPE = -4.0
 MOST_UNEVEN = 0.2
 MOST_RETREAT_M, MOST_SHARE = 600.0, 0.4
+MOST_ATTEMPTS = 8
+"""At a scene in which something can be seen: archives of lines hold no others."""
 
 
 def simulate_scene(
@@ -57,12 +60,12 @@ def simulate_scene(
     origin_xy_m: tuple[float, float],
     noise: float | None = None,
 ) -> Scene:
-    """Simulate a scene whose lines lie where the ice begins to bend.
+    """Simulate a scene with its lines, where analysts draw them or where the ice begins to bend.
 
     Parameters
     ----------
     settings : Simulation
-        Size, posting, wavelength, looks and CRS.
+        Size, posting, wavelength, looks, CRS, and which line is drawn.
     seed : int
         With `name` it decides every draw; the outline and the beam are the same at any `noise`.
     name : str
@@ -81,69 +84,99 @@ def simulate_scene(
         When the CRS is unknown or not projected.
     """
     noise = settings.noise if noise is None else noise
-    disturbances = _disturbances(settings, seed=seed, name=name)
     shape = (settings.rows, settings.cols)
     transform = Affine(settings.posting_m, 0, origin_xy_m[0], 0, -settings.posting_m, origin_xy_m[1])
     outline = _outline(settings, shape, generator_for(seed, name, "outline"))
-    phase_rad = scene_beam(settings, seed=seed, name=name).phase_rad(outline.seaward_px * settings.posting_m)
-    footprint = whole_footprint(shape)
-    coherence = np.ones(shape)
-    if noise > 0:
-        phase_rad = _uneven_phase_rad(settings, outline, seed=seed, name=name, strength=noise)
-        track = draw_track(shape, generator_for(seed, name, "track"))
-        collar = generator_for(seed, name, "collar")
-        if collar.random() < COLLAR_SHARE:
-            footprint = track.draw_footprint(collar)
-        nuisance_rad = _nuisance_rad(settings, outline, track, disturbances, seed=seed, name=name)
-        drawn_coherence = draw_coherence(
-            phase_rad,
-            outline.seaward_px * settings.posting_m,
-            generator_for(seed, name, "coherence"),
-            disturbances,
+    tide_rad = _tide_rad(settings, outline, seed=seed, name=name, strength=noise)
+    lines = outline.lines
+    if settings.line == "analyst":
+        lines = _fringe_edge(settings, tide_rad, seed=seed, name=name)
+    for attempt in range(MOST_ATTEMPTS):
+        observation = _observed(
+            settings,
+            outline,
+            tide_rad,
+            seed=seed,
+            name=f"{name}, {attempt}" if attempt else name,
+            noise=noise,
         )
-        coherence = 1 - noise * (1 - drawn_coherence)
-        interferogram = speckled_interferogram(
-            phase_rad + noise * nuisance_rad,
-            coherence,
-            looks=settings.looks,
-            generator=generator_for(seed, name, "speckle"),
+        drawn = drawn_lines(
+            lines,
+            observation.footprint,
+            transform,
+            generator_for(seed, name, "strokes"),
+            coherence=observation.coherence,
+            gap_share=GAP_SHARE * noise,
+            wobble_m=WOBBLE_M * noise,
         )
-        filtering = generator_for(seed, name, "filter")
-        if filtering.random() < settings.filtered_share:
-            interferogram = filter_phase(interferogram, filtering.uniform(*FILTER_STRENGTHS))
-        interferogram[~pixels_within(footprint, shape)] = 0
-    else:
-        interferogram = _clean(phase_rad)
-    lines = drawn_lines(
-        outline.lines,
-        footprint,
-        transform,
-        generator_for(seed, name, "strokes"),
-        coherence=coherence,
-        gap_share=GAP_SHARE * noise,
-        wobble_m=WOBBLE_M * noise,
+        if drawn.lines:
+            break
+    return Scene(
+        name, observation.interferogram, transform, projected_crs(settings), drawn.lines, drawn.unsure
     )
-    return Scene(name, interferogram, transform, projected_crs(settings), lines)
 
 
-def _nuisance_rad(
+class Observation(NamedTuple):
+    """What the radar makes of a tide: the interferogram, its true coherence, and the part with data."""
+
+    interferogram: npt.NDArray[np.complex64]
+    coherence: npt.NDArray[np.float64]
+    footprint: Polygon
+
+
+def _observed(
     settings: Simulation,
     outline: Outline,
-    track: FlightTrack,
-    disturbances: Disturbances,
+    tide_rad: npt.NDArray[np.float64],
     *,
     seed: int,
     name: str,
-) -> npt.NDArray[np.float64]:
-    """Draw everything in the phase besides the tide."""
+    noise: float,
+) -> Observation:
     seaward_px, posting_m = outline.seaward_px, settings.posting_m
-    return np.asarray(
+    footprint = whole_footprint(tide_rad.shape)
+    if noise == 0:
+        clean = np.exp(1j * tide_rad).astype(np.complex64)
+        return Observation(clean, np.ones(tide_rad.shape), footprint)
+    track = draw_track(tide_rad.shape, generator_for(seed, name, "track"))
+    collar = generator_for(seed, name, "collar")
+    if collar.random() < COLLAR_SHARE:
+        footprint = track.draw_footprint(collar)
+    disturbances = _disturbances(settings, seed=seed, name=name)
+    margin = draw_shear_margin(
+        seaward_px.shape, posting_m, generator_for(seed, name, "shear margin"), disturbances
+    )
+    nuisance_rad = margin.phase_rad + (
         draw_atmosphere_rad(seaward_px.shape, generator_for(seed, name, "atmosphere"), disturbances)
         + draw_ramp_rad(seaward_px.shape, generator_for(seed, name, "ramp"), disturbances)
         + draw_bulls_eyes_rad(-seaward_px, posting_m, generator_for(seed, name, "bull's-eyes"))
         + draw_ice_motion_rad(seaward_px, posting_m, generator_for(seed, name, "motion"), disturbances)
         + track.draw_seams_rad(posting_m, generator_for(seed, name, "seams"))
     )
+    drawn_coherence = margin.kept * draw_coherence(
+        tide_rad, seaward_px * posting_m, generator_for(seed, name, "coherence"), disturbances
+    )
+    coherence = 1 - noise * (1 - drawn_coherence)
+    interferogram = speckled_interferogram(
+        tide_rad + noise * nuisance_rad,
+        coherence,
+        looks=settings.looks,
+        generator=generator_for(seed, name, "speckle"),
+    )
+    filtering = generator_for(seed, name, "filter")
+    if filtering.random() < settings.filtered_share:
+        interferogram = filter_phase(interferogram, filtering.uniform(*FILTER_STRENGTHS))
+    interferogram[~pixels_within(footprint, tide_rad.shape)] = 0
+    return Observation(interferogram, coherence, footprint)
+
+
+def _fringe_edge(
+    settings: Simulation, tide_rad: npt.NDArray[np.float64], *, seed: int, name: str
+) -> tuple[LineString, ...]:
+    """Return where the scene's analyst sees the belt of fringes begin, in pixel coordinates."""
+    beam = scene_beam(settings, seed=seed, name=name)
+    tide_cycles = beam.phase_per_m * beam.amplitude_m / (2 * math.pi)
+    return lines_at_level(tide_rad, draw_level_cycles(tide_cycles, generator_for(seed, name, "level")))
 
 
 def _disturbances(settings: Simulation, *, seed: int, name: str) -> Disturbances:
@@ -163,13 +196,16 @@ def scene_beam(settings: Simulation, *, seed: int, name: str) -> Beam:
     )
 
 
-def _uneven_phase_rad(
+def _tide_rad(
     settings: Simulation, outline: Outline, *, seed: int, name: str, strength: float
 ) -> npt.NDArray[np.float64]:
-    """Return the flexure's phase where ice is uneven and the line migrates."""
+    """Return the flexure's phase; `strength` says how uneven ice is and how far the line migrates."""
+    beam = scene_beam(settings, seed=seed, name=name)
+    if strength == 0:
+        return beam.phase_rad(outline.seaward_px * settings.posting_m)
     generator = generator_for(seed, name, "unevenness")
     uneven = power_law_field(outline.seaward_px.shape, UNEVEN_SLOPE, generator)
-    return scene_beam(settings, seed=seed, name=name).migrating_phase_rad(
+    return beam.migrating_phase_rad(
         outline.seaward_px * settings.posting_m,
         np.exp(strength * generator.uniform(0, MOST_UNEVEN) * np.clip(uneven, -2, 2)),
         retreat_m=float(generator.uniform(0, MOST_RETREAT_M)),
@@ -201,10 +237,6 @@ def projected_crs(settings: Simulation) -> CRS:
     return crs
 
 
-def _clean(phase_rad: npt.NDArray[np.float64]) -> npt.NDArray[np.complex64]:
-    return np.asarray(np.exp(1j * phase_rad), dtype=np.complex64)
-
-
 # --- A folder of simulated scenes in the study layout
 
 # In West Antarctica, where EPSG:3031 has such coordinates.
@@ -225,7 +257,8 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 
     settings : Simulation
         Number and kind of scenes.
     root : Path
-        The folder to be made or replaced: `DInSAR/<name>.tif` and `all_manual_segm_gl.gpkg`.
+        The folder to be made or replaced: `DInSAR/<name>.tif`, `all_manual_segm_gl.gpkg`, and, where a line
+        runs that was not drawn, `unsure_lines.gpkg`.
     seed : int
         Decides every draw.
     number : int
@@ -238,18 +271,20 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 
     """
     layout = Layout()
     crs = projected_crs(settings)
-    names: list[str] = []
-    lines: list[LineString] = []
+    drawn: list[tuple[str, LineString]] = []
+    unsure: list[tuple[str, LineString]] = []
     with replacing(root) as folder:
         for index in range(settings.scenes):
             name = f"sim{index:03d}_seed{seed}" + (f"_set{number}" if number else "")
             origin_xy_m = _origin_xy_m(settings, index, number)
             scene = simulate_scene(settings, seed=seed, name=name, origin_xy_m=origin_xy_m)
             write_interferogram(folder / "DInSAR" / f"{name}.tif", scene.interferogram, scene.transform, crs)
-            names += [f"{name}.shp"] * len(scene.lines)
-            lines += scene.lines
-        table = gpd.GeoDataFrame({layout.scene_column: names}, geometry=lines, crs=crs.to_wkt())
-        table.to_file(folder / str(layout.lines), driver="GPKG", layer="grounding_lines")
+            drawn += [(f"{name}.shp", line) for line in scene.lines]
+            unsure += [(f"{name}.shp", line) for line in scene.unsure]
+        for path, rows in ((str(layout.lines), drawn), (UNSURE_LINES, unsure)):
+            column, geometry = ([row[part] for row in rows] for part in (0, 1))
+            table = gpd.GeoDataFrame({layout.scene_column: column}, geometry=geometry, crs=crs.to_wkt())
+            table.to_file(folder / path, driver="GPKG", layer="grounding_lines", geometry_type="LineString")
 
 
 def _origin_xy_m(settings: Simulation, index: int, number: int) -> tuple[float, float]:

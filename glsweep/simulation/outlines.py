@@ -1,7 +1,6 @@
 """Grounding lines: random ones, ones cut from real lines, and both as an analyst would draw them."""
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,10 +11,9 @@ import numpy.typing as npt
 import shapely
 from affine import Affine
 from rasterio.features import rasterize
-from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter, uniform_filter1d
+from scipy.ndimage import gaussian_filter, uniform_filter1d
 from scipy.spatial import cKDTree
-from shapely import LineString, Polygon
-from shapely.ops import substring
+from shapely import LineString
 from skimage.measure import find_contours, label
 
 from glsweep.errors import ConfigError, DataError
@@ -26,7 +24,7 @@ BELT_M = 8000.0
 LARGEST_MARGIN_PX = 128
 SMALLEST_ISLAND_SHARE, SMALLEST_POND_SHARE = 2e-4, 0.01
 ROUGHNESS_SLOPE = -3.4
-DENSE_PX = 0.1
+DENSE_PX = 0.5
 
 
 @dataclass(frozen=True)
@@ -96,14 +94,34 @@ def _ice_rise(
 
 
 def distance_px(lines: tuple[LineString, ...], shape: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """Distance of pixel centres to the nearest line, right to a hundredth of a pixel beyond one pixel.
+    """Distance of pixel centres to the nearest line, right to a twentieth of a pixel.
 
-    Measured to vertices DENSE_PX apart, which errs by DENSE_PX**2 / (8 distance) at most.
+    Measured to the two segments that meet at the nearest of vertices DENSE_PX apart.
     """
-    vertices = shapely.get_coordinates(shapely.segmentize(list(lines), DENSE_PX))
+    parts = [shapely.get_coordinates(shapely.segmentize(line, DENSE_PX)) for line in lines]
+    vertices = np.concatenate(parts)
+    is_last = np.zeros(len(vertices), dtype=bool)
+    is_last[np.cumsum([len(part) for part in parts]) - 1] = True
+    following = np.arange(len(vertices)) + ~is_last
+    previous = np.arange(len(vertices)) - ~np.roll(is_last, 1)
     row, col = np.indices(shape) + 0.5
-    distance, _ = cKDTree(vertices).query(np.column_stack([col.ravel(), row.ravel()]))
-    return np.asarray(distance, dtype=np.float64).reshape(shape)
+    centres = np.column_stack([col.ravel(), row.ravel()])
+    _, nearest = cKDTree(vertices).query(centres)
+    distances = [
+        _distance_to_segments(centres, vertices[nearest], vertices[other[nearest]])
+        for other in (previous, following)
+    ]
+    return np.asarray(np.minimum(*distances)).reshape(shape)
+
+
+def _distance_to_segments(
+    points: npt.NDArray[np.float64], start: npt.NDArray[np.float64], end: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Distance of each point (N, 2) to its own segment."""
+    along = end - start
+    squared = np.maximum((along**2).sum(axis=1), 1e-12)
+    share = np.clip(((points - start) * along).sum(axis=1) / squared, 0, 1)
+    return np.asarray(np.hypot(*(start + share[:, None] * along - points).T))
 
 
 # --- Outlines cut from a file of real grounding lines
@@ -215,91 +233,3 @@ def _roughened(line: LineString, generator: np.random.Generator) -> LineString:
     smooth = uniform_filter1d(shift, 5, axis=0, mode="constant") * 5**0.5
     smooth[[0, -1]] = 0
     return LineString(points + SINUOSITY_M * smooth)
-
-
-# --- Lines as analysts draw them: several rows a scene, none where there is no data
-
-SHORTEST_M, LONGEST_M = 5_000.0, 30_000.0
-HAND_M = 1_000.0
-"""Length of line over which the error of the drawing hand stays the same."""
-SIGHT_M = 3_000.0
-"""How far to either side of a line its analyst looks."""
-LEAST_COHERENCE = 0.15
-"""Mean coherence within sight, below which only noise is visible."""
-LEAST_VISIBLE_SHARE = 0.5
-
-
-def drawn_lines(
-    lines: Sequence[LineString],
-    footprint: Polygon,
-    transform: Affine,
-    generator: np.random.Generator,
-    *,
-    coherence: npt.NDArray[np.float64] | None = None,
-    gap_share: float = 0.0,
-    wobble_m: float = 0.0,
-) -> tuple[LineString, ...]:
-    """Cut lines to the footprint, move them to the map, cut them into strokes, and leave some out.
-
-    Parameters
-    ----------
-    lines : sequence of LineString
-        In (col, row) pixel coordinates.
-    footprint : Polygon
-        Where there is data, in the same coordinates.
-    transform : Affine
-        From (col, row) pixel corners to map coordinates.
-    generator : Generator
-        Source of randomness.
-    coherence : float array (rows, cols), optional
-        True coherence: strokes of which less than `LEAST_VISIBLE_SHARE` is visible are left out.
-    gap_share : float
-        Share of the strokes that are left out; a scene's most visible one is always kept.
-    wobble_m : float
-        Standard deviation of the drawing hand, along x and y.
-    """
-    parts = shapely.get_parts(shapely.line_merge(shapely.intersection(list(lines), footprint)))
-    kept = [part for part in parts if part.geom_type == "LineString" and part.length > 1]
-    on_map = shapely.transform(kept, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
-    strokes = [stroke for line in on_map for stroke in _strokes(line, generator)]
-    if wobble_m > 0:
-        strokes = [_wobbled(stroke, wobble_m, generator) for stroke in strokes]
-    visible_shares = _visible_shares(strokes, transform, coherence)
-    drawn = (generator.random(len(strokes)) >= gap_share) & (visible_shares >= LEAST_VISIBLE_SHARE)
-    if strokes:
-        drawn[visible_shares.argmax()] = True
-    return tuple(stroke for stroke, is_drawn in zip(strokes, drawn, strict=True) if is_drawn)
-
-
-def _strokes(line: LineString, generator: np.random.Generator) -> Iterator[LineString]:
-    start_m = 0.0
-    while start_m < line.length:
-        end_m = start_m + generator.uniform(SHORTEST_M, LONGEST_M)
-        if line.length - end_m < SHORTEST_M:
-            end_m = line.length
-        yield substring(line, start_m, end_m)
-        start_m = end_m
-
-
-def _visible_shares(
-    strokes: Sequence[LineString], transform: Affine, coherence: npt.NDArray[np.float64] | None
-) -> npt.NDArray[np.float64]:
-    """Return the share of each stroke that has something other than noise within sight."""
-    if coherence is None:
-        return np.ones(len(strokes))
-    sight_px = round(SIGHT_M / abs(transform.a))
-    is_visible = uniform_filter(coherence, 2 * sight_px + 1) >= LEAST_COHERENCE
-    shares = np.empty(len(strokes))
-    for number, stroke in enumerate(strokes):
-        points = shapely.get_coordinates(shapely.segmentize(stroke, SIGHT_M / 4))
-        col, row = ~transform @ (points[:, 0], points[:, 1])
-        pixels = [np.asarray(row) - 0.5, np.asarray(col) - 0.5]
-        shares[number] = map_coordinates(is_visible, pixels, order=0, mode="nearest").mean()
-    return shares
-
-
-def _wobbled(stroke: LineString, wobble_m: float, generator: np.random.Generator) -> LineString:
-    """Shift a stroke's points by noise that changes over `HAND_M`; no farther than three deviations."""
-    points = shapely.get_coordinates(shapely.segmentize(stroke, HAND_M / 4))
-    shift = uniform_filter1d(generator.normal(0, wobble_m * 2, points.shape), 4, axis=0, mode="nearest")
-    return LineString(points + np.clip(shift, -3 * wobble_m, 3 * wobble_m))

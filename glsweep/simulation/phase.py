@@ -15,7 +15,7 @@ GRAVITY_M_S2 = 9.81
 POISSON_RATIO = 0.3
 # w'(x) = 2 A b exp(-bx) sin(bx) is greatest at bx = pi / 4; in units of A b.
 STEEPEST_SLOPE = 2 * math.exp(-math.pi / 4) * math.sin(math.pi / 4)
-FINEST_FRINGE_PX = 3
+FINEST_FRINGE_PX = 2.5
 LEAST_TIDE_M = 0.05
 GAUGES_M = ((0.72, 1.6), (0.82, 2.1))
 """Median and 90 % of double-difference amplitudes at the tide gauges of Syowa and Astrolabe."""
@@ -120,8 +120,8 @@ def draw_beam(generator: np.random.Generator, *, wavelength_m: float, posting_m:
         The radar's wavelength, and the side of a pixel.
     tides : str
         "gauges": as strong as double differences are at two of the continent's tide gauges, whether
-        or not the posting resolves the fringes. "resolved": 0.1 to 0.8 m, and weakened where the
-        steepest fringe would be narrower than three pixels.
+        or not the posting resolves the fringes. "resolved": 0.2 to 1.2 m, and weakened where the
+        steepest fringe would be narrower than two and a half pixels.
     """
     beam = Beam(
         thickness_m=float(generator.uniform(200, 1200)),
@@ -139,7 +139,7 @@ def draw_beam(generator: np.random.Generator, *, wavelength_m: float, posting_m:
 
 
 def _moderate_tide_m(generator: np.random.Generator) -> float:
-    return float(np.exp(generator.uniform(math.log(0.1), math.log(0.8))))
+    return float(np.exp(generator.uniform(math.log(0.2), math.log(1.2))))
 
 
 def _gauged_tide_m(generator: np.random.Generator) -> float:
@@ -173,6 +173,12 @@ class Disturbances:
         Share of the scene that lost its coherence, and the coherence of the rest.
     strained_share : float
         Share of the scenes whose ice loses its coherence along the line.
+    restless_share : float
+        Share of the scenes whose ice keeps no coherence from the line on as far as the sea reaches.
+    crevassed_share : tuple of float
+        Share of the scene whose coherence is lost with a sharp edge that no fringe announces.
+    sheared_share : float
+        Share of the scenes with a shear margin.
     """
 
     atmosphere_rad: tuple[float, float] = (0.5, 1.8)
@@ -182,8 +188,11 @@ class Disturbances:
     patch_slope: float = -3.6
     patch_edge: float = 0.15
     lost_share: tuple[float, float] = (0.1, 0.8)
-    highest_coherence: tuple[float, float] = (0.35, 0.92)
-    strained_share: float = 0.88
+    highest_coherence: tuple[float, float] = (0.35, 0.88)
+    strained_share: float = 0.65
+    restless_share: float = 0.4
+    crevassed_share: tuple[float, float] = (0.0, 0.12)
+    sheared_share: float = 0.2
 
 
 REALISTIC = Disturbances()
@@ -206,6 +215,9 @@ def draw_wide_disturbances(generator: np.random.Generator) -> Disturbances:
         lost_share=(0.0, 0.8),
         highest_coherence=(0.4, 0.97),
         strained_share=0.25,
+        restless_share=0.35,
+        crevassed_share=(0.0, 0.2),
+        sheared_share=0.3,
     )
 
 

@@ -9,11 +9,8 @@ import numpy.typing as npt
 import shapely
 from scipy.fft import fft2, ifft2
 from scipy.ndimage import uniform_filter
-from scipy.special import expit
 from shapely import Polygon
 from skimage.draw import polygon2mask
-
-from glsweep.simulation.phase import REALISTIC, Disturbances, power_law_field
 
 BURST_M = 20_000.0
 SWATH_EDGE_SHARE = 0.3
@@ -83,12 +80,7 @@ def pixels_within(footprint: Polygon, shape: tuple[int, int]) -> npt.NDArray[np.
     return np.asarray(polygon2mask(shape, vertices))  # type: ignore[no-untyped-call]
 
 
-# --- Speckle and coherence
-
-FRONT_M = (8_000.0, 60_000.0)
-"""How far from the line a shelf ends."""
-LANDWARD_M = (100.0, 1_000.0)
-"""How far inland of the line ice still bends and shears."""
+# --- Speckle
 
 
 def speckled_interferogram(
@@ -137,52 +129,6 @@ def speckled_interferogram(
         cross / np.sqrt(power_1 * power_2) * np.exp(1j * phase_rad).astype(np.complex64)
     )
     return turned
-
-
-def draw_coherence(
-    phase_rad: npt.NDArray[np.float64],
-    seaward_m: npt.NDArray[np.float64],
-    generator: np.random.Generator,
-    disturbances: Disturbances = REALISTIC,
-) -> npt.NDArray[np.float64]:
-    """Draw a coherence map: good and lost patches, a worse sea side and line, narrow fringes blurred.
-
-    Within a pixel the fringes of a phase gradient g average to sinc(g / 2 pi). Where ice bends and
-    shears, along the line, coherence is lower still; beyond an ice front, where there is sea ice or
-    open water, there is none. The shares were set so that scenes agree with real ones
-    (`benchmarks/realism.py`).
-
-    Parameters
-    ----------
-    phase_rad : float64 array (rows, cols)
-        Unwrapped phase, whose gradient blurs.
-    seaward_m : float64 array (rows, cols)
-        Signed distance to the line in metres, positive on floating ice.
-    generator : Generator
-        Source of randomness.
-    disturbances : Disturbances
-        Ranges of what is drawn.
-
-    Returns
-    -------
-    float64 array (rows, cols)
-        Between 0 and 1.
-    """
-    patches = power_law_field(phase_rad.shape, disturbances.patch_slope, generator)
-    lost_share = generator.uniform(*disturbances.lost_share)
-    kept = expit((patches - np.quantile(patches, lost_share)) / disturbances.patch_edge)
-    highest, lowest = generator.uniform(*disturbances.highest_coherence), generator.uniform(0.0, 0.08)
-    at_sea = generator.uniform(0.35, 0.9)
-    coherence = (lowest + (highest - lowest) * kept) * np.where(seaward_m > 0, at_sea, 1.0)
-    lost, reach_m = generator.uniform(0.96, 1.0), generator.uniform(600, 3500)
-    strained = lost if generator.random() < disturbances.strained_share else generator.uniform(0, 0.5)
-    landward_m = generator.uniform(*LANDWARD_M)
-    coherence *= 1 - strained * np.exp(-((seaward_m / np.where(seaward_m > 0, reach_m, landward_m)) ** 2))
-    front_m = generator.uniform(*FRONT_M)
-    coherence = np.where(seaward_m > front_m, 0.0, coherence)
-    gradient = np.gradient(phase_rad)
-    blur = np.sinc(gradient[0] / (2 * math.pi)) * np.sinc(gradient[1] / (2 * math.pi))
-    return np.asarray(np.clip(coherence * np.abs(blur), 0.0, 1.0))
 
 
 def _circular_gaussian(shape: tuple[int, ...], generator: np.random.Generator) -> npt.NDArray[np.complex64]:

@@ -19,7 +19,7 @@ from glsweep.losses import NO_DATA
 from glsweep.metrics.thresholds import Truth, choose_threshold, truth_within
 from glsweep.nets import derive_channels, has_data
 from glsweep.patches import PatchArrays
-from glsweep.scenes import FULL
+from glsweep.scenes import FULL, UNSURE
 from glsweep.study.artifacts import ThresholdCurve
 from glsweep.training.state import TrainingState, copy_to_host, restore_state
 
@@ -178,7 +178,8 @@ class DevicePatches:
     ----------
     image : float32 tensor (N, 2, S, S)
     label : uint8 tensor (N, S, S)
-        What is trained on: the mask (1 on a line), or a target wider or softer (255 on a line).
+        What is trained on: the mask (1 on a line), or a target wider or softer (`FULL` on a line), which is
+        `UNSURE` where nobody can tell.
     full : int
         The label's value on a line.
     device : torch.device
@@ -202,11 +203,13 @@ class DevicePatches:
         Returns
         -------
         tuple of Tensor
-            Image (B, 2, S, S), and float32 label (B, S, S): 0 to 1, `NO_DATA` where there is none.
+            Image (B, 2, S, S), and float32 label (B, S, S): 0 to 1, `NO_DATA` where there is none, or
+            nobody can tell.
         """
         index = index.to(self.image.device)
         image, label = self.image[index].to(self.device), self.label[index].to(self.device)
-        return image, torch.where(has_data(image), label.float() / self.full, NO_DATA)
+        known = has_data(image) & (label != UNSURE)
+        return image, torch.where(known, label.float() / self.full, NO_DATA)
 
     def channels(self, image: Tensor, channels: Sequence[Channel]) -> Tensor:
         """Derive the network's input (B, C, S, S) from real and imaginary parts."""
@@ -226,7 +229,7 @@ def place(arrays: PatchArrays, device: torch.device) -> DevicePatches:
 
 def truth_of(arrays: PatchArrays, tolerance_m: float, device: torch.device | str = "cpu") -> Truth:
     """Return what networks are judged against on a split's patches, on `device`; see `truth_within`."""
-    seen = has_data(arrays.image)
+    seen = has_data(arrays.image) & arrays.is_known
     return truth_within(arrays.mask, tolerance_m, arrays.posting_m, has_data=seen, device=device)
 
 

@@ -6,7 +6,7 @@ from rasterio.crs import CRS
 from shapely import LineString, MultiLineString, MultiPolygon, Point, Polygon
 
 from glsweep.errors import DataError
-from glsweep.scenes.lines import read_lines
+from glsweep.scenes.lines import lines_to_judge, read_lines
 from glsweep.scenes.names import scene_name
 
 POLAR = CRS.from_epsg(3031)
@@ -140,3 +140,17 @@ def test_a_style_table_beside_the_lines_does_no_harm_but_a_second_layer_does(tmp
     gpd.GeoDataFrame(geometry=[LINE], crs="EPSG:3031").to_file(path, layer="more")
     with pytest.raises(DataError, match="needs one layer of lines, has l, more"):
         read_lines(path, "source_file")
+
+
+def test_what_was_drawn_where_nobody_can_tell_is_not_judged():
+    drawn = LineString([(0, 0), (30_000, 0)])
+    reference = [LineString([(0, 100), (10_000, 100)])]
+    unsure = [LineString([(10_000, 100), (20_000, 100)])]
+    judged = lines_to_judge([drawn], reference, unsure, 500.0)
+    spans = sorted((part.bounds[0], part.bounds[2]) for part in judged)
+    beyond_m = (500**2 - 100**2) ** 0.5
+    assert spans == [
+        (0, pytest.approx(10_000 + beyond_m, abs=2)),
+        (pytest.approx(20_000 + beyond_m, abs=2), 30_000),
+    ]
+    assert lines_to_judge([drawn], reference, [], 500.0) == [drawn]

@@ -6,7 +6,7 @@ import shapely
 from affine import Affine
 from shapely import LineString, box
 
-from glsweep.simulation.outlines import drawn_lines
+from glsweep.simulation.drawing import drawn_lines
 
 LINE = LineString([(0, 50), (2000, 60), (4000, 40)])
 FOOTPRINT = box(0, 0, 4000, 100)
@@ -14,7 +14,7 @@ MAP = Affine(100, 0, 0, 0, -100, 0)
 
 
 def drawn(seed=0, **changes):
-    return drawn_lines([LINE], FOOTPRINT, MAP, np.random.default_rng(seed), **changes)
+    return drawn_lines([LINE], FOOTPRINT, MAP, np.random.default_rng(seed), **changes).lines
 
 
 def test_without_gaps_strokes_are_the_whole_line():
@@ -42,11 +42,50 @@ def test_a_hand_errs_by_what_is_asked_for_and_slowly():
         assert np.hypot(*steps.T).max() < 500, "no jump"
 
 
-def test_no_line_is_drawn_through_noise_alone():
-    coherence = np.full((100, 4000), 0.9)
-    assert len(drawn(coherence=coherence)) == len(drawn())
-    coherence[:, 2000:] = 0.05
-    strokes = drawn(coherence=coherence)
-    assert 0.35 * 4000 < sum(stroke.length for stroke in strokes) / 100 < 0.65 * 4000
-    assert all(stroke.bounds[0] < 2_000 * 100 for stroke in strokes), "none lies wholly in noise"
-    assert len(drawn(coherence=np.zeros((100, 4000)))) == 1, "a scene keeps a line"
+STRAIGHT = LineString([(0, 50), (1000, 50)])
+"""100 km long."""
+
+
+def drawn_where(seen):
+    """Lines and unsure ones of STRAIGHT, as kilometres along it, where it is seen in the given ranges."""
+    coherence = np.full((100, 1000), 0.05)
+    for start_km, end_km in seen:
+        coherence[:, start_km * 10 : end_km * 10] = 0.9
+    drawn = drawn_lines([STRAIGHT], box(0, 0, 1000, 100), MAP, np.random.default_rng(0), coherence=coherence)
+    return [
+        [
+            (part.bounds[0] / 1000, part.bounds[2] / 1000)
+            for part in shapely.get_parts(shapely.line_merge(shapely.union_all(lines)))
+        ]
+        if lines
+        else []
+        for lines in drawn
+    ]
+
+
+def test_a_line_is_drawn_as_far_as_a_kilometre_into_noise_and_is_unsure_beyond():
+    lines, unsure = drawn_where([(0, 50)])
+    assert len(lines) == len(unsure) == 1
+    assert lines[0] == pytest.approx((0, 51), abs=0.5)
+    assert unsure[0] == pytest.approx((51, 100), abs=0.5)
+
+
+def test_a_line_goes_on_across_two_kilometres_of_noise_and_not_across_ten():
+    lines, unsure = drawn_where([(0, 30), (33, 60), (72, 100)])
+    assert len(lines) == 2, "three kilometres of noise, of which one at either end is near something seen"
+    assert len(unsure) == 1
+    assert unsure[0] == pytest.approx((61, 71), abs=0.5)
+
+
+def test_nothing_is_drawn_where_nothing_can_be_seen():
+    lines, unsure = drawn_where([])
+    assert lines == []
+    assert unsure[0] == pytest.approx((0, 100))
+    assert drawn(coherence=np.full((100, 4000), 0.9)) == drawn()
+
+
+def test_a_stroke_that_was_left_out_is_unsure():
+    everything = drawn_lines([LINE], FOOTPRINT, MAP, np.random.default_rng(0), gap_share=0.5)
+    assert everything.unsure
+    together = shapely.union_all([*everything.lines, *everything.unsure])
+    assert together.length == pytest.approx(sum(stroke.length for stroke in drawn()))

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
+from glsweep.simulation.coherence import draw_coherence
 from glsweep.simulation.phase import draw_atmosphere_rad, draw_bulls_eyes_rad, power_law_field
 from glsweep.simulation.radar import (
     FlightTrack,
-    draw_coherence,
     draw_track,
     pixels_within,
     speckled_interferogram,

@@ -7,16 +7,17 @@ from scipy.ndimage import binary_erosion, distance_transform_edt, map_coordinate
 from scipy.optimize import least_squares
 from shapely import STRtree
 
-from glsweep.config.data_card import DataCard, Simulation
+from glsweep.config.data_card import DataCard, Layout, Simulation
 from glsweep.errors import ConfigError
 from glsweep.scenes import raster
 from glsweep.scenes.cards import load_card
 from glsweep.scenes.catalogue import open_catalogue
 from glsweep.scenes.masks import line_mask
 from glsweep.simulation import scene_beam, simulate_data, simulate_scene
+from glsweep.simulation.drawing import MOST_TIDE_SHARE
 from glsweep.simulation.phase import uplift_m
 
-SMALL = Simulation(rows=160, cols=224, tides="resolved")
+SMALL = Simulation(rows=160, cols=224, tides="resolved", line="hinge")
 ORIGIN = (-1_500_000.0, -700_000.0)
 
 
@@ -76,7 +77,7 @@ def fit_beam(phase, beam):
 
 
 def test_a_beam_fitted_across_the_line_begins_within_one_posting_of_it():
-    settings = Simulation(rows=256, cols=256, posting_m=100, tides="resolved")
+    settings = Simulation(rows=256, cols=256, posting_m=100, tides="resolved", line="hinge")
     fitted = 0
     for seed in range(5):
         beam = scene_beam(settings, seed=seed, name="a")
@@ -107,6 +108,30 @@ def test_phase_agrees_with_the_distance_to_the_vector_lines():
     seaward = inside & (np.abs(np.angle(scene.interferogram)) > 1e-4)
     assert seaward.sum() > 500
     assert np.abs(np.angle(scene.interferogram * expected.conj()))[seaward].max() < 0.01
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_analyst_draws_where_the_tide_has_reached_a_level(seed):
+    """The phase along the line is one number, from .4 to 1.0 cycle, or less where the whole tide is weak."""
+    settings = SMALL.model_copy(update={"line": "analyst"})
+    scene, hinge = simulated(seed, 0, settings), simulated(seed, 0)
+    beam = scene_beam(settings, seed=seed, name="a")
+    points = shapely.points(np.concatenate([shapely.get_coordinates(line) for line in scene.lines]))
+    distance_m = shapely.distance(shapely.union_all(hinge.lines), points)
+    cycles = np.abs(beam.phase_rad(distance_m)) / (2 * np.pi)
+    level = np.median(cycles)
+    tide_cycles = abs(beam.phase_per_m * beam.amplitude_m) / (2 * np.pi)
+    assert 0.4 <= level <= 1.0 or level == pytest.approx(MOST_TIDE_SHARE * tide_cycles, rel=0.05)
+    # Lines just outside the scene bend the ice inside, and are not among its lines.
+    assert np.mean(np.abs(cycles - level) < 0.1 * level) > 0.85
+
+
+def test_the_line_that_is_drawn_changes_nothing_else():
+    hinge, analyst = (
+        simulated(2, 0.3, SMALL.model_copy(update={"line": line})) for line in ("hinge", "analyst")
+    )
+    np.testing.assert_array_equal(hinge.interferogram, analyst.interferogram)
+    assert hinge.lines != analyst.lines
 
 
 def test_a_scene_is_the_same_for_the_same_seed_and_name_only():
@@ -161,7 +186,8 @@ def test_simulated_data_is_read_as_any_other(tmp_path):
     settings = Simulation(scenes=5, rows=128, cols=192)
     root = tmp_path / "scenes"
     simulate_data(settings, root, seed=0)
-    catalogue = open_catalogue(root, DataCard(name="demo", simulation=settings))
+    layout = Layout(unsure="unsure_lines.gpkg")
+    catalogue = open_catalogue(root, DataCard(name="demo", simulation=settings, layout=layout))
     found = catalogue.findings()
     assert (found.scenes, found.posting_m) == (5, 100)
     assert found.rows_without_geometry == 0
@@ -175,6 +201,8 @@ def test_simulated_data_is_read_as_any_other(tmp_path):
         scene = simulate_scene(settings, seed=0, name=name, origin_xy_m=origin)
         np.testing.assert_array_equal(entry.read().interferogram, scene.interferogram)
         assert entry.lines == scene.lines
+        assert entry.unsure == scene.unsure
+    assert any(entry.unsure for entry in catalogue.entries)
 
 
 def test_the_same_seed_writes_the_same_rasters(tmp_path):
@@ -235,7 +263,7 @@ def test_scenes_drawn_widely_have_the_same_lines_and_vary_more():
     """Of 12 scenes each: the mean magnitudes of those drawn widely lie farther apart."""
     spread = {}
     for disturbances in ("as_real", "wide"):
-        settings = Simulation(rows=128, cols=128, tides="resolved", disturbances=disturbances)
+        settings = Simulation(rows=128, cols=128, tides="resolved", disturbances=disturbances, line="hinge")
         scenes = [simulated(seed, 1.0, settings) for seed in range(12)]
         valid = [scene.interferogram[scene.interferogram != 0] for scene in scenes]
         spread[disturbances] = np.std([np.abs(values).mean() for values in valid])

@@ -1,0 +1,357 @@
+"""What pays in training the network in the package: one choice changed at a time, over seeds.
+
+Networks are trained as the one in the package, but shorter, on simulated scenes of its three kinds, each with
+the same number of patches passed, and judged on scenes of other seeds, as noisy as real ones and `wide`:
+relaxed F1 within 200 m at a threshold of .5, of raw phase and of phase behind a boxcar. Differences are those
+from the first row with the same seed.
+
+Run: `python benchmarks/network_choices.py` (ten minutes on one core a choice and seed; `--only NAME...`)
+"""
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, max_pool2d
+
+from glsweep.config.data_card import Simulation
+from glsweep.config.trial import TrialParameters
+from glsweep.losses import focal_tversky, tversky_sums
+from glsweep.metrics.thresholds import Truth, count_at_thresholds, truth_within
+from glsweep.nets import derive_channels, has_data
+from glsweep.nets.filters import boxcar
+from glsweep.patches import PatchArrays
+from glsweep.randomness import generator_for
+from glsweep.scenes import UNSURE
+from glsweep.scenes.cards import load_card
+from glsweep.scenes.masks import line_mask, mark_unsure, training_target
+from glsweep.scenes.scene import Scene
+from glsweep.simulation import simulate_scene
+from glsweep.training.fit import Schedule, fit
+from glsweep.training.memory import keep_freed_memory
+from glsweep.training.state import fresh_state
+
+CARDS = Path(__file__).parent.parent / "datasets" / "embedded"
+KINDS = {"wide": 3, "strong": 1, "real": 2}
+"""Scenes of each kind, of six."""
+PATCH_PX, POSTING_M, TOLERANCE_M = 128, 100.0, 200.0
+WITH_LINE, WITHOUT_LINE = 12, 5
+"""Patches of a scene."""
+TRAINED, JUDGED = 0, 1000
+"""Seeds of the scenes."""
+SEEN_TAU = 0.5
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What differs from the network in the package.
+
+    Attributes
+    ----------
+    parameters : dict
+        Changed parameters of the trial.
+    share : float
+        Share of the scenes that are trained on; with fewer, each is seen more often.
+    label : tuple of str and float
+        Rule and width in metres of the label.
+    unsure : {"ignored", "line", "background"}
+        What pixels are taught to be of which nobody can tell whether they are line.
+    turned, mean_of_filters : bool
+        Whether predictions are means over flips and quarter turns, or over raw and boxcar-filtered phase.
+    """
+
+    parameters: dict[str, object] = field(default_factory=dict)
+    share: float = 1.0
+    label: tuple[str, float] = ("buffered", 100.0)
+    unsure: str = "ignored"
+    turned: bool = False
+    mean_of_filters: bool = False
+
+
+OWN_LOSS = {"fn_weight": None, "fp_weight": None, "gamma": None, "bce_weight": None}
+PLAIN = ("dihedral", "conjugation", "phase_rotation")
+CHOICES = {
+    "as shipped": Choice(),
+    "a sixth of the scenes": Choice(share=1 / 6),
+    "no filters in training": Choice({"augmentation": PLAIN}),
+    "unsure is background": Choice(unsure="background"),
+    "unsure is line": Choice(unsure="line"),
+    "label of one pixel": Choice(label=("buffered", 10.0)),
+    "label soft over 100 m": Choice(label=("soft", 100.0)),
+    "with clDice": Choice({"loss": "network_choices:with_cl_dice", **OWN_LOSS}),
+    "with skeleton recall": Choice({"loss": "network_choices:with_skeleton_recall", **OWN_LOSS}),
+    "width 16": Choice({"base_width": 16}),
+    "U-Net++ of width 4": Choice({"architecture": "unetpp", "base_width": 4}),
+    "turned": Choice(turned=True),
+    "mean of raw and boxcar": Choice(mean_of_filters=True),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much is trained."""
+
+    only: tuple[str, ...] = ()
+    """Names of choices; all unless named."""
+    seeds: int = 3
+    passes: int = 24_000
+    """Patches that pass through each network in training."""
+    scenes: int = 360
+    judged_scenes: int = 24
+    keep: Path | None = None
+    """A file of what was found, a line of JSON each; what it holds is not done again."""
+
+
+# --- Losses that look at the line as a whole
+
+
+def with_skeleton_recall(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
+    """The built-in loss, and what is missed of the line's own pixels (Kirchhoff et al. 2024, eq. 3)."""
+    probability = logits.sigmoid()
+    line = (label >= 1).float() * valid
+    recall = ((probability * line).sum() + 1) / (line.sum() + 1)
+    return _built_in(logits, label, valid) + 0.5 * (1 - recall)
+
+
+def with_cl_dice(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
+    """The built-in loss, and how ill each middle line lies in the other's band (Shit et al. 2021, eq. 3)."""
+    probability, line = logits.sigmoid() * valid, (label >= 1).float()
+    drawn, true = _soft_skeleton(probability), _soft_skeleton(line)
+    precision = ((drawn * line).sum() + 1) / (drawn.sum() + 1)
+    sensitivity = ((true * probability).sum() + 1) / (true.sum() + 1)
+    return _built_in(logits, label, valid) + 0.5 * (
+        1 - 2 * precision * sensitivity / (precision + sensitivity)
+    )
+
+
+def _built_in(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
+    cross_entropy = binary_cross_entropy_with_logits(logits[valid], label[valid])
+    sums = tversky_sums(logits[valid].sigmoid(), label[valid])
+    return 0.3 * cross_entropy + 0.7 * focal_tversky(sums, fn_weight=0.6, fp_weight=0.4, gamma=1.33)
+
+
+def _soft_skeleton(share: Tensor, steps: int = 3) -> Tensor:
+    skeleton = (share - _opened(share)).relu()
+    for _ in range(steps):
+        share = -max_pool2d(-share, 3, 1, 1)
+        rest = (share - _opened(share)).relu()
+        skeleton = skeleton + rest - skeleton * rest
+    return skeleton
+
+
+def _opened(share: Tensor) -> Tensor:
+    return max_pool2d(-max_pool2d(-share, 3, 1, 1), 3, 1, 1)
+
+
+# --- Scenes and patches
+
+
+def kinds_of(scenes: int) -> list[tuple[str, int]]:
+    """Return kind and number of so many scenes."""
+    order = [kind for kind, count in KINDS.items() for _ in range(count)]
+    return [(order[n % len(order)], n) for n in range(scenes)]
+
+
+def scene_of(kind: str, number: int, seed: int) -> Scene:
+    """Simulate one scene after a card of the network in the package."""
+    settings = load_card(CARDS / f"{kind}.yaml").simulation
+    assert isinstance(settings, Simulation)
+    return simulate_scene(settings, seed=seed, name=f"{kind}{number}", origin_xy_m=(0.0, 0.0))
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Patches with the line and where it is unsure apart, so that choices can combine them."""
+
+    image: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.uint8]
+    unsure: npt.NDArray[np.uint8]
+
+    def arrays(self, choice: Choice, count: int) -> PatchArrays:
+        """Return the first patches as a choice teaches them."""
+        rule, width_m = choice.label
+        targets = []
+        for mask, unsure in zip(self.mask[:count], self.unsure[:count], strict=True):
+            line = mask | unsure if choice.unsure == "line" else mask
+            target = training_target(line, rule, width_m, POSTING_M)  # type: ignore[arg-type]
+            if choice.unsure == "ignored":
+                target = mark_unsure(target, unsure, 500.0, POSTING_M)
+            targets.append(target)
+        return PatchArrays(self.image[:count], self.mask[:count], POSTING_M, 1.0, np.stack(targets))
+
+
+def cut(kinds: Sequence[tuple[str, int]], seed: int) -> Patches:
+    """Simulate scenes, and cut patches from each: most about the line, some without one."""
+    images, masks, unsures = [], [], []
+    for kind, number in kinds:
+        scene = scene_of(kind, number, seed)
+        line, unsure = (
+            line_mask(lines, scene.shape, scene.transform, "all_touched")
+            for lines in (scene.lines, scene.unsure)
+        )
+        for row, col in _windows(scene, line, generator_for(seed, "windows", kind, number)):
+            window = np.s_[row : row + PATCH_PX, col : col + PATCH_PX]
+            signal = scene.interferogram[window]
+            images.append(np.stack([signal.real, signal.imag]))
+            masks.append(line[window] * scene.valid[window])
+            unsures.append(unsure[window])
+    return Patches(np.stack(images), np.stack(masks), np.stack(unsures))
+
+
+def _windows(
+    scene: Scene, line: npt.NDArray[np.uint8], generator: np.random.Generator
+) -> list[tuple[int, int]]:
+    on_line, last = np.argwhere(line), np.array(scene.shape) - PATCH_PX
+    found: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    for attempt in range(300):
+        near = attempt % 2 and len(on_line)
+        start = (
+            on_line[generator.integers(len(on_line))] - generator.integers(0, PATCH_PX, 2)
+            if near
+            else generator.integers(0, last + 1)
+        )
+        row, col = np.clip(start, 0, last).tolist()
+        window = np.s_[row : row + PATCH_PX, col : col + PATCH_PX]
+        has_line = bool(line[window].any())
+        if scene.valid[window].mean() >= 0.2 and len(found[has_line]) < (WITHOUT_LINE, WITH_LINE)[has_line]:
+            found[has_line].append((row, col))
+    return found[True] + found[False]
+
+
+# --- Training and judging
+
+
+def parameters_of(choice: Choice) -> TrialParameters:
+    """Return the parameters of the network in the package with what a choice changes."""
+    values: dict[str, object] = {
+        "architecture": "unet",
+        "patch_size_px": PATCH_PX,
+        "channels": ("cos", "sin"),
+        "base_width": 12,
+        "fn_weight": 0.6,
+        "fp_weight": 0.4,
+        "gamma": 1.33,
+        "bce_weight": 0.3,
+        "learning_rate": 5e-3,
+        "weight_decay": 1e-5,
+        "batch_size": 16,
+        "gradient_clip": 1.0,
+        "augmentation": (*PLAIN, "filters"),
+    }
+    changed = {**values, **choice.parameters}
+    return TrialParameters.model_validate({k: v for k, v in changed.items() if v is not None})
+
+
+def trained(choice: Choice, patches: Patches, options: Options, seed: int) -> torch.nn.Module:
+    """Train a network as a choice says."""
+    parameters = parameters_of(choice)
+    train = patches.arrays(choice, round(choice.share * len(patches.image)))
+    few = replace(train, image=train.image[:8], mask=train.mask[:8], target=None)
+    epochs = max(1, round(options.passes / len(train)))
+    state = fresh_state(parameters, seed=seed, device=torch.device("cpu"))
+    for _ in fit(
+        state,
+        parameters,
+        train,
+        few,
+        Schedule(epochs, TOLERANCE_M, "relaxed_f1", annealing="cosine"),
+        seed=seed,
+    ):
+        pass
+    return state.network.eval()
+
+
+@torch.inference_mode()
+def relaxed_f1(network: torch.nn.Module, choice: Choice, image: Tensor, truth: Truth) -> float:
+    """Return the relaxed F1 on patches at a threshold of .5."""
+    ways = [image, boxcar(image, 3)] if choice.mean_of_filters else [image]
+    probability = torch.stack([_probability(network, way, choice.turned) for way in ways]).mean(dim=0)
+    return float(count_at_thresholds(probability, truth, torch.tensor([SEEN_TAU])).relaxed_f1()[0])
+
+
+def _probability(network: torch.nn.Module, image: Tensor, turned: bool) -> Tensor:
+    found = []
+    for batch in image.split(16):
+        total = torch.zeros(len(batch), *batch.shape[-2:])
+        ways = [(turns, flip) for turns in range(4) for flip in (False, True)] if turned else [(0, False)]
+        for turns, flip in ways:
+            way = torch.rot90(batch.flip(-1) if flip else batch, turns, (-2, -1))
+            output = network(derive_channels(way, ("cos", "sin"), 1.0))[-1].squeeze(1).float().sigmoid()
+            back = torch.rot90(output, -turns, (-2, -1))
+            total += back.flip(-1) if flip else back
+        found.append(total / len(ways))
+    return torch.cat(found)
+
+
+def main(options: Options) -> None:
+    """Train and judge every choice, and print a row each."""
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    names = ["as shipped", *(name for name in options.only or CHOICES if name != "as shipped")]
+    patches = cut(kinds_of(options.scenes), TRAINED)
+    judged = {}
+    for kind in ("real", "wide"):
+        held = cut([(kind, n) for n in range(options.judged_scenes)], JUDGED).arrays(Choice(), 10**6)
+        assert held.target is not None
+        seen = has_data(held.image) & (held.target != UNSURE)
+        image = torch.from_numpy(held.image)
+        truth = truth_within(held.mask, TOLERANCE_M, POSTING_M, has_data=seen)
+        judged[kind] = {"raw": (image, truth), "boxcar": (boxcar(image, 5), truth)}
+    found = _kept(options.keep)
+    for seed in range(options.seeds):
+        networks: dict[str, torch.nn.Module] = {}
+        for name in names:
+            choice = CHOICES[name]
+            if f"{name}, {seed}" in found:
+                continue
+            basis = json.dumps([choice.parameters, choice.share, choice.label, choice.unsure])
+            if basis not in networks:
+                networks[basis] = trained(choice, patches, options, seed)
+            found[f"{name}, {seed}"] = {
+                f"{kind}, {way}": relaxed_f1(networks[basis], choice, image, truth)
+                for kind, ways in judged.items()
+                for way, (image, truth) in ways.items()
+            }
+            _keep(options.keep, f"{name}, {seed}", found[f"{name}, {seed}"])
+    Console(width=140).print(_table(names, found, options.seeds))
+
+
+def _kept(file: Path | None) -> dict[str, dict[str, float]]:
+    if file is None or not file.is_file():
+        return {}
+    return dict(json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
+
+
+def _keep(file: Path | None, name: str, found: dict[str, float]) -> None:
+    if file is not None:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps([name, found]) + "\n")
+
+
+def _table(names: Sequence[str], found: dict[str, dict[str, float]], seeds: int) -> Table:
+    columns = list(found[f"{names[0]}, 0"])
+    table = Table("choice", *columns)
+    for name in names:
+        cells = []
+        for column in columns:
+            values = [found[f"{name}, {seed}"][column] for seed in range(seeds)]
+            apart = [v - found[f"{names[0]}, {seed}"][column] for seed, v in enumerate(values)]
+            error = statistics.stdev(apart) / math.sqrt(seeds) if seeds > 1 else math.nan
+            more = "" if name == names[0] else f" ({statistics.mean(apart):+.3f} ± {error:.3f})"
+            cells.append(f"{statistics.mean(values):.3f}{more}")
+        table.add_row(name, *cells)
+    return table
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
