@@ -147,6 +147,7 @@ def predict(
     out: str | Path | None = None,
     bands: str = "auto",
     nodata: NoData = None,
+    near: str | Path | None = None,
     **drawing: Any,
 ) -> Prediction:
     """Draw the grounding lines of one scene.
@@ -163,9 +164,11 @@ def predict(
         What the raster's bands hold; their names and values tell unless said.
     nodata : float or "as_tagged", optional
         What stands for no data in the raster.
+    near : path, optional
+        A file of lines known before: only what lies within `within_m` (2,000 m) of them is kept.
     **drawing
-        Further fields of `DrawingOptions`: tau, shortest_m, bridge_m, window_px, overlap, turned,
-        formats, device.
+        Further fields of `DrawingOptions`: tau, shortest_m, bridge_m, within_m, window_px, overlap,
+        turned, formats, device.
 
     Raises
     ------
@@ -176,7 +179,7 @@ def predict(
     DataError
         When the scene cannot be read, or does not fit the models.
     """
-    options = DrawingOptions(model=_models(model), **drawing)
+    options = _options(model, near, drawing)
     check_options(options)
     check_bands(bands)
     members, how = open_drawing(options, Console(quiet=True))
@@ -203,6 +206,7 @@ def score(
     out: str | Path | None = None,
     root: str | Path | None = None,
     by: str | None = None,
+    near: str | Path | None = None,
     **drawing: Any,
 ) -> pd.DataFrame:
     """Draw every scene of a data set that has lines, and measure what was drawn against them.
@@ -219,6 +223,8 @@ def score(
         Where the scenes of the one card are.
     by : str, optional
         Also pool by a column of the file of lines, `region` or `data_set`.
+    near : path, optional
+        A file of lines known before: the same rows follow once more, for what lies near them.
     **drawing
         Further fields of `DrawingOptions`, as for `predict`.
 
@@ -234,7 +240,7 @@ def score(
         As for `predict`, and when the data set cannot be used.
     """
     named = [Path(data)] if isinstance(data, str | Path) else [Path(one) for one in data]
-    options = DrawingOptions(model=_models(model), **drawing)
+    options = _options(model, near, drawing)
     with _folder(out) as folder:
         where = None if root is None else Path(root)
         scores = score_data(named, options, Console(quiet=True), root=where, out=folder, by=by)
@@ -289,6 +295,10 @@ def compare(
         on_remark=tell,
     )
     return distance_table(pairs, tolerances_m)
+
+
+def _options(model: Models, near: str | Path | None, drawing: dict[str, Any]) -> DrawingOptions:
+    return DrawingOptions(model=_models(model), near=None if near is None else Path(near), **drawing)
 
 
 def _models(model: Models) -> tuple[str, ...]:

@@ -19,10 +19,10 @@ from shapely import LineString, Polygon
 
 from glsweep.errors import ConfigError, DataError
 from glsweep.files import replacing
-from glsweep.geodesy import area_m2, earth_centred, metric_crs, reproject
+from glsweep.geodesy import area_m2, metric_crs, reproject
 from glsweep.metrics.lines import STEP_M, LineDistances, Zone, line_distances, measure_zone
 from glsweep.prediction.products import GPKG_VERSION
-from glsweep.scenes.lines import LineFile, read_groups
+from glsweep.scenes.lines import LineFile, check_places, read_groups
 from glsweep.scenes.names import name_mismatch, only_dates
 
 Lines = tuple[LineString, ...]
@@ -91,24 +91,6 @@ def read_pairs(
         Pair(name, drawn.by_scene.get(name, ()), truth.by_scene.get(name, ()), drawn.crs, truth.crs)
         for name in names
     ]
-
-
-def check_places(file: LineFile) -> None:
-    """Make sure that all lines of a file lie on Earth.
-
-    Raises
-    ------
-    DataError
-        When one does not.
-    """
-    xy = shapely.get_coordinates([line for lines in file.by_scene.values() for line in lines])
-    lost = ~np.isfinite(earth_centred(xy, file.crs)).all(axis=1)
-    if lost.any():
-        x, y = xy[lost][0]
-        raise DataError(
-            f"{file.path}: a line's vertex ({x:g}, {y:g}) is no place on Earth in the file's CRS "
-            f"{file.crs.name}; mend the line, or assign the CRS in which it was drawn (ogr2ogr -a_srs)"
-        )
 
 
 def _check_common(

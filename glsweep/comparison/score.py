@@ -8,11 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from glsweep.comparison.scene_groups import groups_of
 from glsweep.comparison.scored_scenes import (
     ScoredScene,
     ScoreRow,
     Scores,
-    groups_of,
     print_scores,
     score_rows,
     score_scene,
@@ -25,7 +25,7 @@ from glsweep.metrics.lines import TOLERANCES_M
 from glsweep.patches.prepare import annotated_scenes
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import SAME, Member
-from glsweep.prediction.command import check_options, each_scene, open_drawing, print_refused
+from glsweep.prediction.command import check_options, each_scene, open_drawing, print_if_far, print_refused
 from glsweep.prediction.scene import Advance
 from glsweep.report import counted
 from glsweep.scenes.cards import load_data
@@ -135,7 +135,9 @@ def score_data(
         console.print(f"without a line, and not scored: {reasons}", highlight=False, soft_wrap=True)
 
     def score_one(entry: SceneEntry, advance: Advance) -> ScoredScene:
-        return score_scene(entry, members, drawing, folder, advance)
+        one = score_scene(entry, members, drawing, folder, advance)
+        print_if_far(one.far_from_prior, console)
+        return one
 
     scored, refused = each_scene(entries, score_one, lambda entry: entry.name, console)
     if not scored:
@@ -153,6 +155,7 @@ def score_data(
         turned=drawing.turned,
         shortest_m=drawing.shortest_m,
         bridge_m=drawing.bridge_m,
+        near=drawing.prior.settings() if drawing.prior else None,
         rows=tuple(rows),
     )
     write_artifact(folder / "scores.json", scores)

@@ -1,6 +1,7 @@
 """From a trained network and a scene to lines; here, the options that several commands share."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -30,6 +31,10 @@ class DrawingOptions:
     """Shorter lines are left out."""
     bridge_m: Annotated[float, tyro.conf.arg(metavar="M")] = 500.0
     """Gaps up to this length are bridged where a line goes straight on."""
+    near: Annotated[Path | None, _hint("FILE", "none")] = None
+    """Keep only what lies near the lines of this file: .gpkg, .shp, .geojson or .fgb, in any CRS."""
+    within_m: Annotated[float | None, _hint("M", "2000")] = None
+    """How near."""
     formats: Annotated[tuple[Format, ...], tyro.conf.arg()] = ("gpkg",)
     """Files of lines to be written."""
     device: Annotated[str | None, _hint("DEVICE", "a GPU if there is one")] = None

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
@@ -17,6 +18,7 @@ from glsweep.metrics.reliability import FEWEST_SCENES
 from glsweep.nets.member import LineUncertainty
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import EMBEDDED, GRID_PX, SAME, Member, choose_device, common_tau, open_members
+from glsweep.prediction.near import check_near, read_prior
 from glsweep.prediction.scene import Advance, Drawing, PredictedScene, predict_scene
 from glsweep.prediction.split_scenes import uncertainty_of
 from glsweep.registry import is_imported
@@ -48,6 +50,7 @@ def check_options(options: DrawingOptions) -> None:
     for name, value in (("shortest-m", options.shortest_m), ("bridge-m", options.bridge_m)):
         if value < 0:
             raise ConfigError(f"--{name} {value:g}: is negative; choose 0 or more")
+    check_near(options.near, options.within_m)
 
 
 def open_drawing(options: DrawingOptions, console: Console) -> tuple[list[Member], Drawing]:
@@ -59,7 +62,10 @@ def open_drawing(options: DrawingOptions, console: Console) -> tuple[list[Member
         When the device cannot be used, or the models do not go together.
     StudyError
         When a model cannot be found or read.
+    DataError
+        When the lines known before cannot be read.
     """
+    prior = None if options.near is None else read_prior(options.near, options.within_m)
     keep_freed_memory()
     device = choose_device(options.device)
     members = open_members(options.model or (str(EMBEDDED),), device)
@@ -82,6 +88,7 @@ def open_drawing(options: DrawingOptions, console: Console) -> tuple[list[Member
         formats=options.formats,
         device=device,
         uncertainty=uncertainty_of(members, tau=tau, turned=options.turned),
+        prior=prior,
     )
     return members, drawing
 
@@ -218,7 +225,9 @@ def predict_scenes(
         header = read_header(path, bands, nodata=nodata)
         for remark in header.remarks:
             console.print(f"{path.name}: {remark}", highlight=False, soft_wrap=True, markup=False)
-        return predict_scene(header, members, drawing, out, advance)
+        predicted = predict_scene(header, members, drawing, out, advance)
+        print_if_far(predicted.far_from_prior, console)
+        return predicted
 
     done, refused = each_scene(paths, predict_one, lambda path: path.name, console)
     if done:
@@ -227,6 +236,12 @@ def predict_scenes(
             console.print(_why_empty(members), highlight=False, soft_wrap=True, markup=False)
         console.print(f"written to {out}", highlight=False, soft_wrap=True)
     return print_refused(refused, console)
+
+
+def print_if_far(remark: str, console: Console) -> None:
+    """Warn of a scene in which nothing could be kept, since no line was known before anywhere near."""
+    if remark:
+        console.print(f"[yellow]mind:[/yellow] {escape(remark)}", highlight=False, soft_wrap=True)
 
 
 def _rasters(given: Sequence[Path], console: Console) -> list[Path]:
@@ -260,7 +275,9 @@ def _why_empty(members: Sequence[Member]) -> str:
 
 
 def _summary(done: list[PredictedScene], uncertainty: LineUncertainty | None) -> Table:
-    table = Table(Column("scene", overflow="fold"), "lines", "km", "mean probability", "uncertainty m")
+    is_cut = any(one.before_km is not None for one in done)
+    columns = ("lines", "km near", "km drawn") if is_cut else ("lines", "km")
+    table = Table(Column("scene", overflow="fold"), *columns, "mean probability", "uncertainty m")
     factor = uncertainty.factor if uncertainty else math.nan
     for one in done:
         total_m = sum(line.length_m for line in one.lines)
@@ -268,5 +285,6 @@ def _summary(done: list[PredictedScene], uncertainty: LineUncertainty | None) ->
         band_m = sum(line.half_width_m * line.length_m for line in one.lines) / total_m if total_m else 0
         known = f"{factor * band_m:.0f}" if uncertainty else "-"
         cells = (f"{probability:.2f}", known) if total_m else ("-", "-")
-        table.add_row(one.scene, f"{len(one.lines)}", f"{one.length_km:.1f}", *cells)
+        before = () if one.before_km is None else (f"{one.before_km:.1f}",)
+        table.add_row(one.scene, f"{len(one.lines)}", f"{one.length_km:.1f}", *before, *cells)
     return table

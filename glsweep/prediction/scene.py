@@ -23,6 +23,7 @@ from glsweep.files import replacing, write_json
 from glsweep.nets.member import LineUncertainty
 from glsweep.prediction import Format
 from glsweep.prediction.blend import Member, SceneInput, fit_to, predict_strips
+from glsweep.prediction.near import Prior, cut_to_near, remark_if_far
 from glsweep.prediction.products import as_table, provenance_of, write_item, write_lines
 from glsweep.scenes.probability import ProbabilityRaster, temporary_probability
 from glsweep.scenes.raster import RasterHeader
@@ -115,6 +116,8 @@ class Drawing:
         Where the networks are.
     uncertainty : LineUncertainty or None
         What makes metres of a band's width; None where it was not learnt for lines that are drawn so.
+    prior : Prior or None
+        Only what lies near these lines is kept.
     """
 
     window_px: int
@@ -126,6 +129,7 @@ class Drawing:
     formats: tuple[Format, ...]
     device: torch.device
     uncertainty: LineUncertainty | None = None
+    prior: Prior | None = None
 
     def settings(self) -> dict[str, float | bool]:
         """Return all on which the lines depend, to be written beside them."""
@@ -147,13 +151,19 @@ class PredictedScene:
     ----------
     scene : str
     lines : list of DrawnLine
-        In the scene's map.
+        In the scene's map; near the lines known before, if there are any.
+    all_lines : list of DrawnLine
+        The same before they were cut to what is near.
     table : GeoDataFrame
         The same with their columns, as the files hold them.
     probability : Path
         The raster of the members' mean and, of several, their spread.
     others : list of Path
         The lines, the picture, the note of how they were made, and the STAC item.
+    before_km : float or None
+        Length of `all_lines`; None where nothing was to be near.
+    far_from_prior : str
+        Says so where no line known before is anywhere near; else empty.
     """
 
     scene: str
@@ -161,6 +171,9 @@ class PredictedScene:
     table: gpd.GeoDataFrame
     probability: Path
     others: list[Path]
+    all_lines: list[DrawnLine]
+    before_km: float | None = None
+    far_from_prior: str = ""
 
     @property
     def files(self) -> list[Path]:
@@ -170,7 +183,7 @@ class PredictedScene:
     @property
     def length_km(self) -> float:
         """Length of all lines."""
-        return sum(one.length_m for one in self.lines) / 1000
+        return _length_km(self.lines)
 
 
 def predict_scene(
@@ -202,15 +215,21 @@ def predict_scene(
     Raises
     ------
     DataError
-        When the scene's posting does not fit, or its pixels cannot be read.
+        When the scene's posting does not fit, its pixels cannot be read, or it has no place where its
+        lines are to be near others.
     """
     scene = fit_to(header, members)
+    far_from_prior = "" if drawing.prior is None else remark_if_far(drawing.prior, scene)
     crs = pyproj.CRS.from_wkt(header.crs.to_wkt())
     provenance = provenance_of(header, members, drawing.tau)
     folder.mkdir(parents=True, exist_ok=True)
     with _empty_raster(scene, members, folder) as raster:
         phase_rad = _fill(raster, scene, members, drawing, advance)
-        lines = _lines(raster, scene, drawing)
+        all_lines = _lines(raster, scene, drawing)
+        lines, before_km = all_lines, None
+        if drawing.prior is not None:
+            lines = cut_to_near(drawing.prior, all_lines, raster, scene, shortest_m=drawing.shortest_m)
+            before_km = _length_km(all_lines)
         probability = folder / f"{header.name}-probability.tif"
         raster.write_cog(probability, provenance.tags())
         table = as_table(lines, crs, provenance, drawing.uncertainty)
@@ -223,10 +242,11 @@ def predict_scene(
             _in_pixels(lines, scene),
             scene.transform,
             shape=scene.shape,
-            title=f"{header.name}: {sum(one.length_m for one in lines) / 1000:.1f} km of line",
+            title=f"{header.name}: {_length_km(lines):.1f} km of line",
         )
     note = folder / f"{header.name}.json"
-    _write_note(note, scene, members, drawing, lines, noted_as=noted_as or str(header.path))
+    named = noted_as or str(header.path)
+    _write_note(note, scene, members, drawing, lines, noted_as=named, before_km=before_km)
     item = folder / f"{header.name}.stac.json"
     write_item(
         item,
@@ -238,7 +258,14 @@ def predict_scene(
         picture=picture,
         note=note,
     )
-    return PredictedScene(header.name, lines, table, probability, [*files, picture, note, item])
+    others = [*files, picture, note, item]
+    return PredictedScene(
+        header.name, lines, table, probability, others, all_lines, before_km, far_from_prior
+    )
+
+
+def _length_km(lines: Sequence[DrawnLine]) -> float:
+    return sum(one.length_m for one in lines) / 1000
 
 
 def draw_scene(header: RasterHeader, member: Member, drawing: Drawing, folder: Path) -> list[DrawnLine]:
@@ -322,6 +349,7 @@ def _write_note(
     lines: Sequence[DrawnLine],
     *,
     noted_as: str,
+    before_km: float | None,
 ) -> None:
     """Write down how the files were made, so that they can be made again."""
     write_json(
@@ -341,6 +369,7 @@ def _write_note(
             **drawing.settings(),
             "uncertainty": drawing.uncertainty.model_dump(mode="json") if drawing.uncertainty else None,
             "lines": len(lines),
-            "length_km": sum(one.length_m for one in lines) / 1000,
+            "length_km": _length_km(lines),
+            "near": drawing.prior and {**drawing.prior.settings(), "length_km_before": before_km},
         },
     )

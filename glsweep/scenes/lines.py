@@ -19,7 +19,7 @@ from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from glsweep.errors import DataError
-from glsweep.geodesy import reproject
+from glsweep.geodesy import earth_centred, reproject
 from glsweep.scenes.names import cell_text, group_name, scene_name
 from glsweep.scenes.polygons import outlines_of
 from glsweep.scenes.vector_file import VectorLayer, open_layer
@@ -251,6 +251,24 @@ def read_groups(
     if not any(file.by_scene.values()):
         remarks.append("holds no line")
     return replace(file, remarks=(*remarks, *file.remarks))
+
+
+def check_places(file: LineFile) -> None:
+    """Make sure that all lines of a file lie on Earth.
+
+    Raises
+    ------
+    DataError
+        When one does not.
+    """
+    xy = shapely.get_coordinates([line for lines in file.by_scene.values() for line in lines])
+    lost = ~np.isfinite(earth_centred(xy, file.crs)).all(axis=1)
+    if lost.any():
+        x, y = xy[lost][0]
+        raise DataError(
+            f"{file.path}: a line's vertex ({x:g}, {y:g}) is no place on Earth in the file's CRS "
+            f"{file.crs.name}; mend the line, or assign the CRS in which it was drawn (ogr2ogr -a_srs)"
+        )
 
 
 def _find_column(layer: VectorLayer, column: str | None, key: str, purpose: str) -> str | None:

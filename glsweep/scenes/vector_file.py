@@ -242,7 +242,7 @@ def open_layer(
     layer : str or None
         The layer, which goes before that of `source`.
     holds, option : str
-        What the file is to hold, and the option that names a layer, for messages.
+        What the file is to hold, and the option that names a layer, "" if there is none, for messages.
 
     Raises
     ------
@@ -271,9 +271,10 @@ def _layer_name(path: Path, named: str | None, holds: str, option: str) -> str:
     if not drawn:
         raise DataError(f"{path}: needs one layer of {holds}, has none; obtain it again or name another file")
     if len(drawn) > 1:
+        by_name = f"{path.name}{LAYER_MARK}{drawn[0]}"
+        example = f"{option} {drawn[0]}, or {by_name} in a data card" if option else by_name
         raise DataError(
-            f"{path}: needs one layer of {holds}, has {', '.join(drawn)}; name one, such as "
-            f"{option} {drawn[0]}, or {path.name}{LAYER_MARK}{drawn[0]} in a data card"
+            f"{path}: needs one layer of {holds}, has {', '.join(drawn)}; name one, such as {example}"
         )
     return drawn[0]
 

@@ -13,7 +13,8 @@ from shapely import LineString
 
 from glsweep.geodesy import lengths_m
 from glsweep.vectorize.centre_lines import centre_lines
-from glsweep.vectorize.outlines import ProbabilityGrid, outlines, points_along, read_around, tiles
+from glsweep.vectorize.outlines import ProbabilityGrid, outlines, points_along, read_tiles
+from glsweep.vectorize.ridge import on_ridge
 
 Values = npt.NDArray[np.float64]
 
@@ -52,15 +53,9 @@ def line_confidences(lines: Sequence[LineString], grid: ProbabilityGrid) -> list
     """
     points, normals, owner = _stations(lines)
     probability, half_width = np.zeros(len(points)), np.zeros(len(points))
-    for tile in tiles(grid.shape):
-        col, row = points.T
-        here = (row >= tile.row) & (row < tile.row + tile.rows)
-        here &= (col >= tile.col) & (col < tile.col + tile.cols)
-        if here.any():
-            bands = read_around(grid, tile, REACH_PX + 2)
-            corner = (tile.col - REACH_PX - 2, tile.row - REACH_PX - 2)
-            profiles = _profiles(bands, points[here] - corner, normals[here])
-            probability[here], half_width[here] = _measure_profiles(profiles)
+    for here, bands, corner in read_tiles(grid, points, REACH_PX + 2):
+        profiles = _profiles(bands, points[here] - corner, normals[here])
+        probability[here], half_width[here] = _measure_profiles(profiles)
     count = np.maximum(np.bincount(owner, minlength=len(lines)), 1)
     means = [np.bincount(owner, values, len(lines)) / count for values in (probability, half_width)]
     return [LineConfidence(float(p), float(w)) for p, w in zip(*means, strict=True)]
@@ -158,19 +153,33 @@ def draw_lines(
     posting_m = float(np.hypot(transform.a, transform.d))
     rows, cols = grid.shape
     middles = centre_lines(outlines(grid, tau), grid, bridge_px=bridge_m / posting_m)
-    within = np.array(_cut_to_scene(middles, rows, cols), dtype=object)
+    within = np.array(_cut_to_scene(on_ridge(middles, grid, tau), rows, cols), dtype=object)
     on_map = shapely.transform(within, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
-    length_m = lengths_m(on_map, crs)
+    return measured_lines(on_map.tolist(), grid, transform, crs=crs, shortest_m=shortest_m)
+
+
+def measured_lines(
+    lines: Sequence[LineString],
+    grid: ProbabilityGrid,
+    transform: Affine,
+    *,
+    crs: CRS | None,
+    shortest_m: float,
+) -> list[DrawnLine]:
+    """Return lines on the map with their length and confidence, the longest first, without short ones.
+
+    Parameters are those of `draw_lines`.
+    """
+    back = ~transform
+    length_m = lengths_m(lines, crs)
     long = np.flatnonzero(length_m >= shortest_m)
-    ground_posting_m = length_m / shapely.length(within)
+    on_map = np.array(lines, dtype=object)[long]
+    in_pixels = shapely.transform(on_map, lambda xy: np.column_stack(back @ (xy[:, 0], xy[:, 1])))
     drawn = [
-        DrawnLine(
-            on_map[at],
-            float(length_m[at]),
-            confidence.probability,
-            confidence.half_width_px * ground_posting_m[at],
+        DrawnLine(line, float(one_m), confidence.probability, confidence.half_width_px * one_m / own.length)
+        for line, own, one_m, confidence in zip(
+            on_map, in_pixels, length_m[long], line_confidences(in_pixels.tolist(), grid), strict=True
         )
-        for at, confidence in zip(long, line_confidences(within[long].tolist(), grid), strict=True)
     ]
     return sorted(drawn, key=lambda one: -one.length_m)
 

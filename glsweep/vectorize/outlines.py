@@ -78,6 +78,34 @@ def read_around(grid: ProbabilityGrid, tile: Tile, margin_px: int) -> Floats:
     return np.pad(values, padding, mode="edge") if any(map(any, padding)) else values
 
 
+def read_tiles(
+    grid: ProbabilityGrid, points: Points, margin_px: int
+) -> Iterator[tuple[npt.NDArray[np.bool_], Floats, Points]]:
+    """Read what lies around points, tile by tile.
+
+    Parameters
+    ----------
+    grid : ProbabilityGrid
+        The probability.
+    points : float64 array (N, 2)
+        (col, row) from the scene's corner.
+    margin_px : int
+        How far around each of them.
+
+    Yields
+    ------
+    tuple
+        Which points lie in a tile, (N,); it with its margin, see `read_around`; and its corner (col, row).
+    """
+    col, row = points.T
+    for tile in tiles(grid.shape):
+        here = (row >= tile.row) & (row < tile.row + tile.rows)
+        here &= (col >= tile.col) & (col < tile.col + tile.cols)
+        if here.any():
+            corner = np.array([tile.col - margin_px, tile.row - margin_px], np.float64)
+            yield here, read_around(grid, tile, margin_px), corner
+
+
 def at_edge_of_data(grid: ProbabilityGrid, points: Points) -> npt.NDArray[np.bool_]:
     """Return whether the pixel in which a point lies, or one beside it, holds no data or is beyond the scene.
 

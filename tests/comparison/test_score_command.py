@@ -13,7 +13,7 @@ from made_input import member_folder, scene_lines, seeing_member_folder, write_s
 from shapely import LineString, box
 from shapely.affinity import translate
 
-from glsweep.comparison.scored_scenes import groups_of
+from glsweep.comparison.scene_groups import groups_of
 from glsweep.errors import ConfigError
 from glsweep.run import main
 from glsweep.scenes.cards import load_card
