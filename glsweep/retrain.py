@@ -43,12 +43,13 @@ from glsweep.sweep.outcomes import (
 )
 from glsweep.sweep.overview import SweepTerms
 from glsweep.sweep.records import Ledger, SweepRecords, TrialRecord, read_records
+from glsweep.sweep.start import load_start
 from glsweep.sweep.status import ConsoleListener
 from glsweep.tracking.address import carry_on_without_store
 from glsweep.tracking.tracker import track_members
 from glsweep.training.fit import Schedule
 from glsweep.training.memory import calibrate_on
-from glsweep.training.state import best_weights, load_start
+from glsweep.training.state import best_weights
 
 
 def retrain(study: Study, *, address: str | None, storage: str | None, console: Console) -> RetrainSummary:

@@ -22,6 +22,7 @@ from glsweep.cli.studies import replay, report_elsewhere, status, track
 from glsweep.config import DEMO_CARD, DEMO_SPACE, DEMO_SPACE_NAME
 from glsweep.config.data_card import DataCard
 from glsweep.config.space import SearchSpace, load_space
+from glsweep.config.start import starts_of
 from glsweep.errors import ConfigError, GlsweepError, StudyError
 from glsweep.files import check_output_folder, check_output_storage
 from glsweep.scenes.cards import join_test_data, load_data, with_root
@@ -32,7 +33,7 @@ from glsweep.study import Study, check_extension, create_study, extend_study, is
 from glsweep.study.configuration import STAGES, Stage, StudyConfig, changes_between
 
 if TYPE_CHECKING:
-    from glsweep.nets.published import PublishedWeights
+    from glsweep.sweep.start import StartWeights
 
 
 # --- The commands that are not stages
@@ -227,9 +228,11 @@ def _open(options: Options, first: Stage, stack: ExitStack, console: Console) ->
 
         check_imported(space, plan, source)
     if start:
-        from glsweep.training.state import check_start, keep_start
+        from glsweep.sweep.start import check_same_start, check_start, keep_start
 
-        check_start(space, plan, source)
+        check_start(space, plan, source, start)
+        if existing is not None:
+            check_same_start(existing, space)
     study = _create(directory, requested, plan, first) if existing is None else existing
     stack.enter_context(locked(study))
     if existing is not None:
@@ -285,11 +288,11 @@ def _extend(study: Study, requested: StudyConfig, source: Path, console: Console
     return extended, plan
 
 
-def _with_start(space: SearchSpace, source: Path) -> "tuple[SearchSpace, list[PublishedWeights]]":
+def _with_start(space: SearchSpace, source: Path) -> "tuple[SearchSpace, list[StartWeights]]":
     """Read the weights to begin with, if there are any; only then is torch imported here."""
-    if not space.start:
+    if not space.start and not starts_of(space):
         return space, []
-    from glsweep.training.state import read_start
+    from glsweep.sweep.start import read_start
 
     return read_start(space, source)
 

@@ -257,9 +257,8 @@ class SearchSpace(Settings):
     calibration: Calibration
     start: dict[Startable, str] = Field(
         default_factory=dict,
-        description="files of weights from which trials begin in place of random ones: one file, or one for "
-        "each architecture; may stand under `fixed` too. In a study's own file the weights' hashes "
-        "stand in place of the files",
+        description="short for `start` in every trial of an architecture: one file of weights or member's "
+        "folder, or one for each architecture. In a study's own file dimensions stand in its place",
     )
 
     @model_validator(mode="before")
@@ -267,17 +266,22 @@ class SearchSpace(Settings):
     def _has_one_start(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        start, fixed = values.get("start"), values.get("fixed")
-        if isinstance(fixed, dict) and "start" in fixed:
-            if start is not None:
-                raise misfit(
-                    "`start` stands at the top and under `fixed`; remove one of them", "fixed", "start"
-                )
-            start = fixed["start"]
-            values = {**values, "fixed": {key: value for key, value in fixed.items() if key != "start"}}
+        start = values.get("start")
+        if start is not None and isinstance(values.get("fixed"), dict) and "start" in values["fixed"]:
+            raise misfit("`start` stands at the top and under `fixed`; remove one of them", "fixed", "start")
         if isinstance(start, str | Path):
             start = {WHICHEVER: str(start)}
         return {**{key: value for key, value in values.items() if key != "start"}, "start": start or {}}
+
+    @model_validator(mode="after")
+    def _has_one_start_in_each_trial(self) -> Self:
+        setters = [name for name, of in self.dimensions.items() if "start" in parameters_of(name, of)]
+        if self.start and setters:
+            raise misfit(
+                f"`start` stands at the top and is set by the dimension {setters[0]}; remove one of them",
+                "start",
+            )
+        return self
 
     @model_validator(mode="after")
     def _own_parameters_exist_with_their_objects(self) -> Self:
@@ -314,11 +318,18 @@ class SearchSpace(Settings):
     @property
     def remarks(self) -> tuple[str, ...]:
         """A sentence for each setting that overrides another or has no effect, which may surprise."""
-        retraining = self.retraining
+        retraining, scheduler = self.retraining, self.search.scheduler.name
         sentences = [
             f"retraining: {name} is {becomes}, in the trials {was}"
             for name, (was, becomes) in self.retraining_overrides.items()
         ]
+        if scheduler != "none" and any(
+            "train_scenes" in parameters_of(name, dimension) for name, dimension in self.dimensions.items()
+        ):
+            sentences.append(
+                f"search: `{scheduler}` compares trials on few scenes with those on many, and stops the "
+                "former; write `scheduler: {name: none}` to see what scenes buy"
+            )
         if retraining.patience >= retraining.epochs:
             patience = f"a patience of {retraining.patience}"
             sentences.append(f"retraining: {patience} ends nothing within {retraining.epochs} epochs")
@@ -328,7 +339,7 @@ class SearchSpace(Settings):
 def load_space(path: Path) -> SearchSpace:
     """Read and validate a search space's file; the parameters' values are checked when planned.
 
-    Paths in it are taken from its own folder.
+    Paths in it are as they are written, see `glsweep.config.start`.
 
     Raises
     ------
@@ -339,5 +350,4 @@ def load_space(path: Path) -> SearchSpace:
     path = find_shipped(path)
     space = load_yaml(path, SearchSpace)
     check_space(space, path)
-    start = {name: str((path.parent / file).resolve()) for name, file in space.start.items()}
-    return space.model_copy(update={"start": start})
+    return space

@@ -32,6 +32,7 @@ Outcome = Literal["completed", "stopped", "failed"]
 Scalar = bool | int | float | str | None
 
 BUILT_IN_LOSS = "focal_tversky_bce"
+NO_START = "none"
 PARAMETERS_OF_BUILT_IN_LOSS = ("fn_weight", "fp_weight", "gamma", "bce_weight")
 
 # The literature's names of the focal Tversky weights; alpha weights false negatives (Abraham & Khan 2019).
@@ -135,6 +136,20 @@ class TrialParameters(Settings):
         description="what training makes small: the built-in loss, or the import path of your own, beside "
         "which the parameters of the built-in one are left out",
     )
+    start: str = Field(
+        default=NO_START,
+        min_length=1,
+        description="weights that training begins from: `none`, random ones; `embedded`, those of the "
+        "network in the package; a member's folder, or `models:/NAME@ALIAS`; a file of published weights. "
+        "In a study's own file and in its trials the weights' hash stands behind the name",
+    )
+    train_scenes: int | None = Field(
+        default=None,
+        ge=1,
+        description="how many scenes are trained on, of those that the split gives to training, in an order "
+        "that follows from the study's seed, so that more hold the fewer; an epoch has as many steps for "
+        "any number; left out, all",
+    )
     own: dict[str, Scalar] = Field(
         default_factory=dict,
         description="parameters of what is your own; a search space writes each by its name, such as "
@@ -185,7 +200,13 @@ class TrialParameters(Settings):
     def _without_defaults_of_later_fields(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A trial's name and seed follow from what is written, which must not change for older studies.
         values: dict[str, Any] = serialise(self)
-        defaults = {"precision": "auto", "loss": BUILT_IN_LOSS, "own": {}}
+        defaults: dict[str, Any] = {
+            "precision": "auto",
+            "loss": BUILT_IN_LOSS,
+            "start": NO_START,
+            "train_scenes": None,
+            "own": {},
+        }
         return {key: value for key, value in values.items() if key not in defaults or value != defaults[key]}
 
     def __hash__(self) -> int:

@@ -26,6 +26,9 @@ class PatchArrays:
     target : uint8 array (N, S, S) or None
         What is trained on where it differs from the mask: `FULL` for a line, less where the label is softer,
         `UNSURE` where nobody can tell. The mask is what is scored in any case.
+    scene : int array (N,) or None
+        Place of each patch's scene in the order in which `train_scenes` takes them; None where no trial
+        may take fewer than all.
     """
 
     image: npt.NDArray[np.float32]
@@ -33,6 +36,7 @@ class PatchArrays:
     posting_m: float
     amplitude_scale: float
     target: npt.NDArray[np.uint8] | None = None
+    scene: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.image)
@@ -46,3 +50,13 @@ class PatchArrays:
     def is_known(self) -> npt.NDArray[np.bool_]:
         """Pixels of which somebody can tell whether they are line, (N, S, S)."""
         return np.ones(self.mask.shape, np.bool_) if self.target is None else self.target != UNSURE
+
+    def rows_of(self, scenes: int | None) -> npt.NDArray[np.int64] | None:
+        """Return which patches an epoch on the first `scenes` scenes takes; None for each of all once.
+
+        They are as many as there are in all, each several times: so trials on few scenes and on many
+        take as many steps, and differ in what they see alone.
+        """
+        if scenes is None or self.scene is None:
+            return None
+        return np.resize(np.flatnonzero(self.scene < scenes), len(self))

@@ -18,6 +18,7 @@ from glsweep.errors import StudyError
 from glsweep.files import replacing
 from glsweep.patches import PatchArrays
 from glsweep.patches.index import counts_by_split
+from glsweep.randomness import seed_for
 from glsweep.scenes import FULL
 from glsweep.scenes.masks import line_mask, mark_unsure, training_target
 from glsweep.scenes.scene import STRIP_PX, SceneEntry
@@ -149,19 +150,26 @@ FORMAT = 4
 
 @dataclass(frozen=True)
 class PatchStore:
-    """The patches of one size."""
+    """The patches of one size. The order of training scenes follows from `seed`, the study's."""
 
     folder: Path
     size_px: int
     posting_m: float
     amplitude_scale: float
+    seed: int
 
     def arrays(self, split: SplitName) -> PatchArrays:
         """Return a split's patches as read-only memory maps."""
         image, mask = (self._map(split, name) for name in ("image", "mask"))
         has_target = (self.folder / split / "target.npy").is_file()
         target = self._map(split, "target") if has_target else None
-        return PatchArrays(image, mask, self.posting_m, self.amplitude_scale, target)
+        scene = scene_places(self.index(split)["scene"], self.seed) if split == "train" else None
+        return PatchArrays(image, mask, self.posting_m, self.amplitude_scale, target, scene)
+
+    @property
+    def train_scenes(self) -> int:
+        """How many scenes are trained on."""
+        return int(self.index("train")["scene"].nunique())
 
     def _map(self, split: SplitName, name: str) -> npt.NDArray[Any]:
         loaded = np.load(self.folder / split / f"{name}.npy", mmap_mode="r", allow_pickle=False)
@@ -202,7 +210,18 @@ def open_patches(study: Study, size_px: int) -> PatchStore:
             f"run `python -m glsweep.run prepare --study {study.directory}` first"
         )
     meta = read_artifact(folder / META, PatchMeta)
-    return PatchStore(folder, meta.size_px, meta.posting_m, meta.amplitude_scale)
+    return PatchStore(folder, meta.size_px, meta.posting_m, meta.amplitude_scale, study.config.seed)
+
+
+def scene_places(scenes: pd.Series, seed: int) -> npt.NDArray[np.int64]:
+    """Return, for each patch, the place of its scene in the order in which `train_scenes` takes them.
+
+    The order follows from the seed and from the scenes' names without that of their data set, which they
+    get only when test data joins them; so a study that grows keeps it.
+    """
+    drawn = {name: seed_for(seed, "train_scenes", name.rpartition("/")[2]) for name in scenes.unique()}
+    places = {name: place for place, name in enumerate(sorted(drawn, key=lambda name: (drawn[name], name)))}
+    return scenes.map(places).to_numpy(dtype=np.int64)
 
 
 def training_fingerprint(index: pd.DataFrame) -> str:

@@ -26,6 +26,7 @@ from glsweep.report.definitions import (
     definitions,
 )
 from glsweep.report.figures import DOTS_PER_INCH, CaptionedFigure, house_style, png_bytes
+from glsweep.report.figures.labelled_scenes import draw_labelled_scenes
 from glsweep.report.figures.learning_curves import draw_losses, draw_progress, draw_scores, draw_seeds
 from glsweep.report.figures.maps import draw_line_maps, draw_samples
 from glsweep.report.figures.parameters import draw_importance, draw_parallel_coordinates, missing_importance
@@ -127,6 +128,7 @@ def draw_all(results: Results, panels: list[Panel]) -> Iterator[CaptionedFigure]
 def _draw_sweep(results: Results, panels: list[Panel]) -> Iterator[CaptionedFigure]:
     figures = (
         draw_data_sets(results),
+        draw_labelled_scenes(results),
         draw_rungs(results),
         draw_progress(results),
         draw_importance(results, panels),

@@ -130,6 +130,8 @@ class Results:
         From stratum, ordered by patch size and architecture.
     winners, calibration : dict
         From a stratum's key.
+    at_start : dict
+        From a stratum's key and a `start`, the metric of its weights before any training.
     lines : StudyLines or None
         Whole test scenes in metres, None where test ground is no part of a map.
     maps : Path
@@ -153,6 +155,7 @@ class Results:
     maps: Path
     lines: StudyLines | None = None
     stages: dict[Stage, StageRecord] = field(default_factory=dict)
+    at_start: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def between_sizes(self, remark: str) -> str:
         """Return a remark on comparing patch sizes, or nothing where there is but one."""
@@ -226,13 +229,15 @@ def _read(study: Study) -> Results:
     table = read_artifact(study.table_json, StudyTable)
     events = list(Ledger(study.ledger_jsonl).read())
     strata = ordered({Stratum(row.architecture, row.patch_size_px) for row in table.rows})
+    won = read_artifact(study.winners_json, Winners)
     return Results(
         config=study.config,
         data=read_artifact(study.data_json, DataSummary),
         trials=read_trials(study.trials_csv),
         records=records_of(events),
         history=history_of(events, study.config.space.search.rank_by),
-        winners=read_artifact(study.winners_json, Winners).by_stratum,
+        winners=won.by_stratum,
+        at_start=won.at_start,
         members={stratum: _read_member(study.member(stratum)) for stratum in strata},
         calibration=read_artifact(study.calibration_json, ThresholdCurves).by_stratum,
         table=table,

@@ -1,7 +1,7 @@
 """Configurations, each taken once: those that a space names to be tried first, and random draws."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from glsweep.errors import ConfigError
 from glsweep.randomness import generator_for, seed_for
 from glsweep.search.plan import (
     EarlierTrial,
+    ListedPlan,
     NoProposal,
     Picked,
+    Plan,
     PlannedTrial,
     Point,
     draw,
@@ -255,3 +257,17 @@ def size_of(space: SearchSpace) -> int | None:
 
 def _is_finite(space: SearchSpace) -> bool:
     return all(is_finite(name, dimension) for name, dimension in space.dimensions.items())
+
+
+# --- What a sweep may train
+
+SAMPLED = 200
+
+
+def trials_of(space: SearchSpace, plan: Plan, source: Path) -> Iterable[TrialParameters]:
+    """Return the plan's trials; of one that is drawn as the sweep goes, as many as chance would draw."""
+    if isinstance(plan, ListedPlan):
+        return (trial.parameters for trial in plan.trials)
+    configurations = Configurations(space, seed=0, source=source)
+    picks = (random_pick(generator_for(0, "start", str(number))) for number in range(SAMPLED))
+    return (configurations.parameters(traverse(space.dimensions, pick)) for pick in picks)

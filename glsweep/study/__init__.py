@@ -74,9 +74,9 @@ class Study:
         """What was found in the scenes and lines, and how ground was split."""
         return self.directory / "data.json"
 
-    def start(self, architecture: str) -> Path:
-        """Weights from which the trials of an architecture begin."""
-        return self.directory / "start" / f"{architecture}.safetensors"
+    def start(self, weights_hash: str) -> Path:
+        """Weights from which trials begin, as the study keeps them."""
+        return self.directory / "start" / f"{weights_hash}.safetensors"
 
     @property
     def sweep(self) -> Path:

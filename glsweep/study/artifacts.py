@@ -193,11 +193,16 @@ class Winner(Settings):
 
 
 class Winners(Artifact):
-    """`sweep/winners.json`: the winner of each stratum that has one, by the stratum's key."""
+    """`sweep/winners.json`: the winner of each stratum that has one, by the stratum's key.
+
+    `at_start` is, by stratum and `start`, the metric that ranks of the weights from which trials began,
+    before any training.
+    """
 
     written_by = "sweep"
 
     by_stratum: dict[str, Winner]
+    at_start: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 
 class ThresholdCurve(Settings):

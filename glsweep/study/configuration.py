@@ -20,6 +20,7 @@ from glsweep.config.data_card import CARD_TEXT, DataCard
 from glsweep.config.dimension import Dimension, as_tuples
 from glsweep.config.settings import Settings
 from glsweep.config.space import SearchSpace
+from glsweep.config.trial import TrialParameters
 
 Stage = Literal["simulate", "prepare", "sweep", "retrain", "calibrate", "evaluate", "report"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -98,6 +99,9 @@ _RULES: tuple[tuple[str, tuple[Stage, ...], Callable[[Any, Any], bool]], ...] = 
 )
 """By key: the stages whose results no longer hold, and whether it may change once the sweep has begun."""
 
+_DEFAULTS = {
+    name: field.default for name, field in TrialParameters.model_fields.items() if not field.is_required()
+}
 _LONGEST_VALUE = 60
 
 
@@ -153,7 +157,8 @@ def extended_configuration(old: StudyConfig, requested: StudyConfig) -> StudyCon
     }
     fixed = dict(now.fixed)
     for name, dimension in was.dimensions.items():
-        if name not in dimensions and as_tuples(fixed.get(name)) in as_tuples(dimension.choices or ()):
+        left = fixed.get(name, _DEFAULTS.get(name))
+        if name not in dimensions and as_tuples(left) in as_tuples(dimension.choices or ()):
             dimensions[name] = dimension
             fixed.pop(name, None)  # when left out it may take its default, which is among the choices
     search = now.search.model_copy(
@@ -173,16 +178,17 @@ def _change(key: str, was: Any, now: Any) -> Change:
 
 def _of_dimensions(old: SearchSpace, new: SearchSpace) -> Iterator[Change]:
     """Compare dimensions; the order of their choices does not matter."""
+    fixed = {**_DEFAULTS, **old.fixed}
     for name in [*old.dimensions, *(name for name in new.dimensions if name not in old.dimensions)]:
         was, now = old.dimensions.get(name), new.dimensions.get(name)
         key = f"space.dimensions.{name}"
         if was is not None and now is not None:
             yield from _of_dimension(key, was.model_dump(mode="json"), now.model_dump(mode="json"))
-        elif now is not None and name in old.fixed:
-            # A fixed value may become one of several choices.
+        elif now is not None and name in fixed:
+            # A fixed value, or what a parameter is where it is left out, may become one of several choices.
             choices = () if now.when or now.keys else as_tuples(now.choices or ())
-            is_among = as_tuples(old.fixed[name]) in choices
-            yield Change(key, old.fixed[name], _as_written(now), _from("sweep"), is_among)
+            is_among = as_tuples(fixed[name]) in choices
+            yield Change(key, fixed[name], _as_written(now), _from("sweep"), is_among)
         else:
             yield Change(
                 key, was and _as_written(was), now and _as_written(now), _from("sweep"), is_possible=False

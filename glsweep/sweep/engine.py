@@ -18,9 +18,10 @@ from glsweep.config.space import Budget, Resources, Stopping
 from glsweep.doctor.connection import connected, trial_request, trials_at_once
 from glsweep.doctor.examine import check_before_sweep
 from glsweep.doctor.memory import requirements_of
-from glsweep.errors import ResourceError
+from glsweep.errors import ConfigError, ResourceError
 from glsweep.patches import PatchArrays
 from glsweep.patches.store import open_patches, record_training_windows
+from glsweep.search.draws import trials_of
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.signals import kept_handlers
 from glsweep.study import Study
@@ -32,10 +33,11 @@ from glsweep.sweep.outcomes import failure_in_sweep, winners, write_trials
 from glsweep.sweep.overview import SweepTerms
 from glsweep.sweep.queue import TrialQueue, cohort_sizes, groupable_strata
 from glsweep.sweep.records import Ledger, SweepRecords, read_records
+from glsweep.sweep.start import load_start, metrics_at_start
 from glsweep.sweep.status import ConsoleListener
 from glsweep.sweep.tune import HaltStopper, JournalScheduler, QueueSearcher, SplitRefs, train_cohort
 from glsweep.training.fit import Schedule
-from glsweep.training.state import Start, load_start
+from glsweep.training.state import Start
 
 # Workers that may be starting up or waiting for a place on a cluster: an autoscaler starts nodes for them.
 WORKERS_IN_WAITING = 32
@@ -48,8 +50,8 @@ class Job:
     `ledger_jsonl` and `storage`, where checkpoints are kept, belong to this job alone; running it
     again goes on from them. Checkpoints of trials that were stopped or failed are deleted unless all
     are kept; those of trials that ran in full stay, since more epochs may go on from them.
-    `trainable` is what each worker runs; it reports as `train_cohort` does. Trials begin from the
-    weights that `start` has for their architecture, else from random ones.
+    `trainable` is what each worker runs; it reports as `train_cohort` does. `start` holds the weights
+    that trials begin from, by what their own `start` says.
     """
 
     plan: Plan
@@ -180,6 +182,7 @@ def sweep(
     A stratum without a winner is listed under `failed` in the summary, see `glsweep.sweep.outcomes`.
     """
     search = study.config.space.search
+    check_train_scenes(study, plan)
     job = Job(
         plan=plan,
         schedule=Schedule(search.epochs, search.tolerance_m, search.rank_by),
@@ -200,7 +203,8 @@ def sweep(
             with table, write_trials_table(study):
                 records = run_trials(job, split_arrays(study, plan), [mirror, table])
         best = winners(records, search.rank_by)
-        write_artifact(study.winners_json, Winners(by_stratum=best))
+        at_start = metrics_at_start(study, plan, job.start, job.schedule)
+        write_artifact(study.winners_json, Winners(by_stratum=best, at_start=at_start))
     failed = {
         stratum.key: failure_in_sweep(stratum, records.strata.get(stratum.key, []), study.config.space)
         for stratum in plan.strata
@@ -214,6 +218,25 @@ def sweep(
         winners={key: won.trial_id for key, won in best.items()},
         failed=dict(sorted(failed.items())),
     )
+
+
+def check_train_scenes(study: Study, plan: Plan) -> None:
+    """Make sure that no trial asks for more scenes than are trained on.
+
+    Raises
+    ------
+    ConfigError
+        When one does.
+    """
+    space, source = study.config.space, study.config_yaml
+    there = {size: open_patches(study, size).train_scenes for size in patch_sizes_px(plan.strata)}
+    for trial in trials_of(space, plan, source):
+        most = there[trial.patch_size_px]
+        if (trial.train_scenes or 0) > most:
+            raise ConfigError(
+                f"{source}: train_scenes: {trial.train_scenes} are more than the {most} scenes that have "
+                f"patches of {trial.patch_size_px} px for training; name fewer, or give more scenes"
+            )
 
 
 @contextmanager

@@ -16,10 +16,10 @@ from glsweep.patches.augmentation import augment, build_augmentations
 from glsweep.prediction.command import PATCHES_A_WINDOW
 from glsweep.prediction.split_scenes import WINDOW_PX
 from glsweep.registry import ARCHITECTURES, AUGMENTATIONS, LOSSES, is_imported
+from glsweep.search.draws import trials_of
 from glsweep.search.plan import Plan
 from glsweep.sweep.rungs import own_rule, rung_epochs
 from glsweep.training.fit import loss_of
-from glsweep.training.state import trials_of
 
 PATCHES = 2
 

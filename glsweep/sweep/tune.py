@@ -214,8 +214,8 @@ def train_cohort(
 ) -> None:
     """Train the planned trials from their newest checkpoints; save and report each epoch.
 
-    A trial without a checkpoint begins from the weights that `start` has for its architecture, else
-    from random ones. Processes are reused, so that nothing may be left behind.
+    A trial without a checkpoint begins from random weights, or from those of `start` that it names.
+    Processes are reused, so that nothing may be left behind.
     """
     # Two processes that each take all cores are many times slower than two that share them.
     torch.set_num_threads(cpus)

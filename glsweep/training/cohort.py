@@ -239,6 +239,7 @@ def cohort_key(parameters: TrialParameters) -> tuple[object, ...]:
         parameters.channels,
         parameters.batch_size,
         parameters.precision,
+        parameters.train_scenes,
     )
 
 

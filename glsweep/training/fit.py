@@ -230,6 +230,15 @@ def fit(
         yield close_epoch(state, parameters, result, schedule, time.perf_counter() - start_s)
 
 
+def judge(
+    state: TrainingState, parameters: TrialParameters, val: PatchArrays, schedule: Schedule
+) -> EpochReport:
+    """Return the report of a network as it is, without training: that of epoch 0."""
+    task = make_task(parameters, val, val, schedule, state.device)
+    val_loss, counts = validate(state.network, task, parameters.batch_size)
+    return _report(0, EpochResult(math.nan, val_loss, counts), 0.0, parameters.batch_size)
+
+
 def anneal(state: TrainingState, parameters: TrialParameters, schedule: Schedule) -> None:
     """Set the learning rate of the epoch that comes next."""
     learning_rate = parameters.learning_rate
@@ -266,7 +275,8 @@ def make_task(
 ) -> EpochTask:
     """Place the patches on the device, and find what lies near the true lines of validation."""
     truth = truth_of(val, schedule.tolerance_m, device)
-    return EpochTask(parameters, loss_of(parameters), place(train, device), place(val, device), truth)
+    seen = place(train, device, scenes=parameters.train_scenes)
+    return EpochTask(parameters, loss_of(parameters), seen, place(val, device), truth)
 
 
 def loss_of(parameters: TrialParameters) -> HeadsLoss:

@@ -186,6 +186,8 @@ class DevicePatches:
         Where batches are wanted; the tensors may lie on the host.
     amplitude_scale : float
         See `PatchArrays`.
+    rows : int64 tensor or None
+        The patches that there are, each perhaps several times; None for each once.
     """
 
     image: Tensor
@@ -193,9 +195,10 @@ class DevicePatches:
     full: int
     device: torch.device
     amplitude_scale: float
+    rows: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.image)
+        return len(self.image) if self.rows is None else len(self.rows)
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Gather patches onto the device.
@@ -207,6 +210,7 @@ class DevicePatches:
             nobody can tell.
         """
         index = index.to(self.image.device)
+        index = index if self.rows is None else self.rows[index]
         image, label = self.image[index].to(self.device), self.label[index].to(self.device)
         known = has_data(image) & (label != UNSURE)
         return image, torch.where(known, label.float() / self.full, NO_DATA)
@@ -216,15 +220,20 @@ class DevicePatches:
         return derive_channels(image, channels, self.amplitude_scale)
 
 
-def place(arrays: PatchArrays, device: torch.device) -> DevicePatches:
-    """Put a split's patches on `device` if they take a small part of its free memory."""
+def place(arrays: PatchArrays, device: torch.device, *, scenes: int | None = None) -> DevicePatches:
+    """Put a split's patches on `device` if they take a small part of its free memory.
+
+    With `scenes` only those of so many scenes are used, see `PatchArrays.rows_of`.
+    """
     image = _shared(arrays.image)
     label, full = (_shared(arrays.mask), 1) if arrays.target is None else (_shared(arrays.target), FULL)
     if device.type == "cuda":
         free_bytes, _ = torch.cuda.mem_get_info(device)
         if image.nbytes + label.nbytes <= STORE_SHARE_OF_DEVICE * free_bytes:
             image, label = image.to(device), label.to(device)
-    return DevicePatches(image, label, full, device, arrays.amplitude_scale)
+    rows = arrays.rows_of(scenes)
+    used = None if rows is None else torch.from_numpy(rows).to(image.device)
+    return DevicePatches(image, label, full, device, arrays.amplitude_scale, used)
 
 
 def truth_of(arrays: PatchArrays, tolerance_m: float, device: torch.device | str = "cpu") -> Truth:

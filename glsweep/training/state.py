@@ -1,32 +1,22 @@
 """The whole state of a training run as one safetensors file, and the weights it begins from."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from glsweep.config.settings import refusal
-from glsweep.config.space import WHICHEVER, SearchSpace
-from glsweep.config.trial import TrialParameters
+from glsweep.config.trial import NO_START, TrialParameters
 from glsweep.errors import StudyError
 from glsweep.files import replacing
 from glsweep.nets import network_of
-from glsweep.nets.foreign import CHANNELS
-from glsweep.nets.published import PublishedWeights, digest, read_published
-from glsweep.randomness import generator_for
-from glsweep.registry import ARCHITECTURES
-from glsweep.search.draws import Configurations
-from glsweep.search.plan import ListedPlan, Plan, random_pick, traverse
-from glsweep.study import Study
 from glsweep.training import EpochReport
 
 
@@ -205,97 +195,10 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 # --- Weights from which trials begin in place of random ones
 
 Start = Mapping[str, Mapping[str, Tensor]]
-"""By architecture, what `load_state_dict` takes."""
-
-HASHED = "sha256:"
-DRAWS = 200
-
-
-def read_start(space: SearchSpace, source: Path) -> tuple[SearchSpace, list[PublishedWeights]]:
-    """Read the files that `start` names; return the space with their hashes in place of paths.
-
-    Raises
-    ------
-    ConfigError
-        When a file is missing or does not hold what it should, or two are for one architecture.
-    """
-    weights: dict[str, PublishedWeights] = {}
-    for name, file in space.start.items():
-        found = read_published(Path(file), None if name == WHICHEVER else name)
-        if found.architecture in weights:
-            fault = f"two files hold the {found.architecture}; remove one of them"
-            raise refusal(source, ("start", name), fault)
-        weights[found.architecture] = found
-    hashes = {name: f"{HASHED}{found.sha256}" for name, found in sorted(weights.items())}
-    return space.model_copy(update={"start": hashes}), list(weights.values())
-
-
-def check_start(space: SearchSpace, plan: Plan, source: Path) -> None:
-    """Make sure that the weights fit every trial that begins with them.
-
-    Raises
-    ------
-    ConfigError
-        When a trial is wider, has other than two channels, or no trial has the architecture.
-    """
-    found = set()
-    for parameters in trials_of(space, plan, source):
-        name = parameters.architecture
-        if name in space.start:
-            found.add(name)
-            width, channels = ARCHITECTURES.built_in[name].defaults["base_width"], len(parameters.channels)
-            if (parameters.base_width, channels) != (width, CHANNELS):
-                fault = (
-                    f"weights are for base_width {width} and {CHANNELS} channels, a trial has "
-                    f"{parameters.base_width} and {channels}; keep to those, or remove `start`"
-                )
-                raise refusal(source, ("start", name), fault)
-    for unused in sorted(set(space.start) - found):
-        raise refusal(source, ("start", unused), "no trial has this architecture; remove it")
-
-
-def keep_start(study: Study, weights: Iterable[PublishedWeights]) -> None:
-    """Write the weights into the study."""
-    for found in weights:
-        with replacing(study.start(found.architecture)) as temporary:
-            safetensors.torch.save_file(dict(found.state), temporary)
-
-
-def load_start(study: Study) -> Start:
-    """Return the study's weights to begin with.
-
-    Raises
-    ------
-    StudyError
-        When a file is missing, cut short, or not the one that the study began with.
-    """
-    start: dict[str, Mapping[str, Tensor]] = {}
-    for name, wanted in study.config.space.start.items():
-        path = study.start(name)
-        try:
-            state = safetensors.torch.load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise StudyError(
-                f"{path}: cannot be read ({error}); give the command with which the study was begun"
-            ) from error
-        if f"{HASHED}{digest(state)}" != wanted:
-            raise StudyError(
-                f"{path}: is not what the study began with; delete it and give its command again"
-            )
-        start[name] = state
-    return start
+"""By what a trial's `start` says, what `load_state_dict` takes."""
 
 
 def begin_from_weights(state: TrainingState, parameters: TrialParameters, start: Start) -> None:
-    """Give a fresh state the weights of its architecture, if there are such."""
-    if parameters.architecture in start:
-        state.network.load_state_dict(start[parameters.architecture])
-
-
-def trials_of(space: SearchSpace, plan: Plan, source: Path) -> Iterable[TrialParameters]:
-    """Return the plan's trials; of one that is drawn as the sweep goes, as many as chance would draw."""
-    if isinstance(plan, ListedPlan):
-        return (trial.parameters for trial in plan.trials)
-    configurations = Configurations(space, seed=0, source=source)
-    picks = (random_pick(generator_for(0, "start", str(number))) for number in range(DRAWS))
-    return (configurations.parameters(traverse(space.dimensions, pick)) for pick in picks)
+    """Give a fresh state the weights that its trial begins from, unless these are random ones."""
+    if parameters.start != NO_START:
+        state.network.load_state_dict(start[parameters.start])

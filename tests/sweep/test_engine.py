@@ -103,13 +103,17 @@ def test_a_trial_comes_to_what_the_plain_loop_comes_to_with_its_seed(tmp_path: P
 
 
 @pytest.mark.usefixtures("ray")
-def test_trials_begin_from_the_weights_of_their_architecture(tmp_path: Path) -> None:
+def test_trials_begin_from_the_weights_that_they_name(tmp_path: Path) -> None:
     first = with_rate(planned(0, patch_size_px=SIZE_PX), 1e-12)  # stays where it begins
+    named = first.parameters.model_copy(update={"start": "unet@0123"})
+    first = first.model_copy(update={"parameters": named})
     again = first.model_copy(update={"trial_id": "0001", "index": 1, "seed": 77})
     width, channels = first.parameters.base_width, len(first.parameters.channels)
     network = build_network("unet", in_channels=channels, base_width=width, seed=123)
     weights = dict(network.state_dict())
-    begun = replace(job(tmp_path, [first, again], epochs=1), start={"unet": weights}, keep_checkpoints=True)
+    begun = replace(
+        job(tmp_path, [first, again], epochs=1), start={"unet@0123": weights}, keep_checkpoints=True
+    )
     assert first.parameters.architecture == "unet"
     run_trials(begun, {SIZE_PX: (patches(), patches())}, [])
     for trial_id in ("0000", "0001"):

@@ -50,6 +50,7 @@ def write_patches(study: Study) -> None:
             image[n, :, 4 * n + 3] += 2
         np.save(folder / "image.npy", image)
         np.save(folder / "mask.npy", mask)
+        (folder / "index.csv").write_text("scene\n" + "a\nb\n" * 3 + "c\n")
     counts = {split: PatchCounts(with_line=6, without_line=1) for split in SPLITS}
     meta = PatchMeta(size_px=SIZE_PX, posting_m=100.0, amplitude_scale=0.7, hash="", counts=counts)
     write_artifact(store_folder(study, SIZE_PX) / "meta.json", meta)
@@ -270,12 +271,13 @@ def test_members_train_in_full_by_the_settings_of_retraining(tmp_path: Path) -> 
 
 def test_members_begin_from_the_weights_from_which_their_trials_began(retraining: Retraining) -> None:
     study, weights = retraining.study, {"first": torch.arange(3.0)}
-    study.start("unet").parent.mkdir()
-    save_file(weights, study.start("unet"))
-    started = study.config.space.model_copy(update={"start": {"unet": f"sha256:{digest(weights)}"}})
-    config = study.config.model_copy(update={"space": started})
+    digits = digest(weights)[:12]
+    study.start(digits).parent.mkdir()
+    save_file(weights, study.start(digits))
+    fixed = {**study.config.space.fixed, "start": f"unet@{digits}"}
+    config = study.config.model_copy(update={"space": study.config.space.model_copy(update={"fixed": fixed})})
     job = retraining_job(dataclasses.replace(study, config=config), [], retraining.checkpoints)
-    torch.testing.assert_close(job.start["unet"]["first"], weights["first"])
+    torch.testing.assert_close(job.start[f"unet@{digits}"]["first"], weights["first"])
 
 
 def test_a_members_folder_holds_its_best_weights_and_all_that_is_known_of_them(

@@ -31,6 +31,7 @@ def write_patches(study: Study, size_px: int = 64) -> None:
         mask = np.stack([np.eye(size_px, k=5 * k, dtype=np.uint8) for k in range(6)])
         np.save(folder / split / "image.npy", image)
         np.save(folder / split / "mask.npy", mask)
+        (folder / split / "index.csv").write_text("scene\n" + "a\nb\n" * 3)
     counts = {split: PatchCounts(with_line=6, without_line=0) for split in SPLITS}
     meta = PatchMeta(size_px=size_px, posting_m=POSTING_M, amplitude_scale=1.5, hash="", counts=counts)
     write_artifact(folder / "meta.json", meta)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from made_configs import SPACE, changed, write_yaml
 from published_style import trained_a_little
@@ -17,14 +18,8 @@ from glsweep.nets.published import read_published
 from glsweep.run import main
 from glsweep.search import make_plan
 from glsweep.study import open_study
-from glsweep.training.state import (
-    begin_from_weights,
-    check_start,
-    fresh_state,
-    keep_start,
-    load_start,
-    read_start,
-)
+from glsweep.sweep.start import check_start, keep_start, load_start, read_start
+from glsweep.training.state import begin_from_weights, fresh_state
 
 CHANNELS = ["phase", "raw_magnitude"]
 
@@ -55,24 +50,53 @@ def space_file(**changes):
 def started(**changes):
     path = space_file(**changes)
     space, found = read_start(load_space(path), path)
-    check_start(space, make_plan(space, seed=0, source=path), path)
+    check_start(space, make_plan(space, seed=0, source=path), path, found)
     return space, {one.architecture: one for one in found}
 
 
+def starts(space):
+    """By architecture, what its trials begin from."""
+    trials = make_plan(space, seed=0, source=Path("spaces/space.yaml")).trials
+    return {trial.parameters.architecture: trial.parameters.start for trial in trials}
+
+
 @pytest.mark.parametrize(
-    "start", [{"start": "unet.pth"}, {"start": {"unet": "unet.pth"}}, {"fixed__start": "unet.pth"}]
+    "start",
+    [
+        {"start": "unet.pth"},
+        {"start": {"unet": "unet.pth"}},
+        {"dimensions__start": {"choices": ["unet.pth"], "when": {"architecture": "unet"}}},
+        {
+            "dimensions__weights": {
+                "keys": ["start"],
+                "choices": [["unet.pth"]],
+                "when": {"architecture": "unet"},
+            }
+        },
+    ],
 )
-def test_a_file_of_weights_is_named_beside_the_space_in_three_ways_that_are_one(start):
+def test_a_file_of_weights_is_named_beside_the_space_in_ways_that_are_one(start):
     weights("spaces/unet.pth")
     space, found = started(**start)
-    assert space.start == {"unet": f"sha256:{found['unet'].sha256}"}
-    assert "start" not in space.fixed
+    digits = read_published(Path("spaces/unet.pth")).sha256[:12]
+    assert found["unet"].start == f"unet@{digits}"
+    assert starts(space) == {"unet": f"unet@{digits}", "attention_unet": "none", "unetpp": "none"}
+    assert not space.start
+
+
+def test_what_is_fixed_holds_for_every_trial():
+    weights("spaces/unet.pth")
+    dimensions = {"architecture": {"choices": ["unet"]}, "patch_size_px": {"choices": [32]}}
+    space, found = started(fixed__start="unet.pth", fixed__bce_weight=0.2, dimensions=dimensions)
+    assert starts(space) == {"unet": found["unet"].start}
+    with pytest.raises(ConfigError, match=r"line \d+: fixed.start: weights are for unet, a trial has"):
+        started(fixed__start="unet.pth")
 
 
 def test_a_trial_of_the_architecture_begins_from_its_weights_and_another_does_not():
     theirs = weights("spaces/unet.pth")
     space, found = started(start="unet.pth")
-    start = {name: one.state for name, one in found.items()}
+    start = {one.start: safetensors.torch.load(one.content) for one in found.values()}
     for trial in make_plan(space, seed=0, source=Path("spaces/space.yaml")).trials:
         state = fresh_state(trial.parameters, seed=1, device=torch.device("cpu"))
         before = {name: tensor.clone() for name, tensor in state.network.state_dict().items()}
@@ -105,14 +129,21 @@ def test_other_weights_make_another_study_and_another_name_of_the_file_does_not(
         ({"start": {"unet": "unet.pth", "whichever": "unet.pth"}}, "two files hold the unet"),
         (
             {"start": "unet.pth", "fixed__base_width": 8},
-            "weights are for base_width 4 and 2 channels, a trial has 8",
+            r"line \d+: start.whichever: weights are for base_width 4, a trial has 8; set base_width to 4",
         ),
-        ({"start": "unet.pth", "fixed__channels": ["phase"]}, "a trial has 4 and 1"),
+        (
+            {"start": "unet.pth", "fixed__channels": ["phase"]},
+            "weights are for 2 channels, a trial has 1; name as many",
+        ),
         (
             {"start": "unet.pth", "dimensions__architecture__choices": ["unetpp"]},
             "no trial has this architecture",
         ),
         ({"start": "unet.pth", "fixed__start": "unet.pth"}, "`start` stands at the top and under `fixed`"),
+        (
+            {"start": "unet.pth", "dimensions__start": {"choices": ["none", "unet.pth"]}},
+            "`start` stands at the top and is set by the dimension start",
+        ),
         ({"start": {"unetpp": "unet.pth"}}, "start.unetpp"),
     ],
 )
@@ -126,7 +157,7 @@ def test_a_search_that_is_drawn_is_checked_too():
     weights("spaces/unet.pth")
     drawn = {**SPACE["search"], "sampler": "random", "budget": {"trials": 3}}
     width = {"choices": [4, 8], "when": {"architecture": "unet"}}
-    with pytest.raises(ConfigError, match="a trial has 8 and 2"):
+    with pytest.raises(ConfigError, match="weights are for base_width 4, a trial has 8"):
         started(start="unet.pth", search=drawn, dimensions__base_width=width)
 
 
@@ -149,21 +180,25 @@ def test_a_study_keeps_its_weights_and_refuses_others_in_their_place():
     Path("spaces/unet.pth").unlink()
     assert main(["prepare", "--study", "mine"]) == 0
     study = open_study(Path("mine"))
-    assert set(load_start(study)) == {"unet"}
+    (kept,) = load_start(study)
+    assert kept.startswith("unet@")
     weights("spaces/unet.pth", seed=9)
     assert main(command) == 0  # no trial has begun with the others
-    assert load_start(open_study(Path("mine"))).keys() == {"unet"}
+    (taken,) = load_start(open_study(Path("mine")))
+    assert taken.startswith("unet@")
+    assert taken != kept
     study.sweep.mkdir()
     study.ledger_jsonl.write_text('{"event":"began","unix_s":1.0,"cohorts":{}}\n')
     weights("spaces/unet.pth", seed=8)
     assert main(command) == 2
     study = open_study(Path("mine"))
-    study.start("unet").write_bytes(b"")
+    path = study.start(taken.partition("@")[2])
+    path.write_bytes(b"")
     with pytest.raises(StudyError, match="give the command with which the study was begun"):
         load_start(study)
-    other = read_published(Path("spaces/unet.pth"))
-    study.start("unet").unlink()
-    keep_start(study, [other])
+    _, other = read_start(load_space(Path("spaces/space.yaml")), Path("spaces/space.yaml"))
+    keep_start(study, other)
+    study.start(other[0].start.partition("@")[2]).replace(path)
     with pytest.raises(StudyError, match="is not what the study began with"):
         load_start(study)
 
