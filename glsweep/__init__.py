@@ -1,21 +1,23 @@
 """glsweep finds the network that draws glacier grounding lines best in DInSAR scenes.
 
-From Python: `simulate`, `check`, `predict`, `score`, `compare` and `open_study`. Each is loaded when it is
-first used, so that `import glsweep` takes no time.
+From Python: `simulate`, `check`, `predict`, `score`, `adapt`, `compare` and `open_study`. Each is loaded when
+it is first used, so that `import glsweep` takes no time.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from glsweep.api import Prediction, check, compare, predict, score, simulate
+    from glsweep.api import Adapted, Prediction, adapt, check, compare, predict, score, simulate
     from glsweep.opened_study import MemberModel, OpenedStudy, open_study
 
 __version__ = "0.1.0"
 __all__ = [
+    "Adapted",
     "MemberModel",
     "OpenedStudy",
     "Prediction",
+    "adapt",
     "check",
     "compare",
     "open_study",

@@ -15,6 +15,8 @@ import pyproj
 from affine import Affine
 from rich.console import Console
 
+from glsweep.adaptation import Adapted, adapt_member
+from glsweep.adaptation.fit import STEPS
 from glsweep.checks import CheckRequest, examine
 from glsweep.checks.findings import Findings
 from glsweep.comparison import distance_table, read_pairs
@@ -34,6 +36,8 @@ from glsweep.scenes.scene import Scene
 from glsweep.search import make_plan
 from glsweep.search.plan import patch_sizes_px
 from glsweep.simulation import simulate_scene
+
+__all__ = ["Adapted", "Prediction", "adapt", "check", "compare", "predict", "score", "simulate"]
 
 Models = str | Path | Sequence[str | Path]
 """One member's folder or registered model (`models:/NAME@ALIAS`), or several, which are averaged."""
@@ -168,7 +172,7 @@ def predict(
         A file of lines known before: only what lies within `within_m` (2,000 m) of them is kept.
     **drawing
         Further fields of `DrawingOptions`: tau, shortest_m, bridge_m, within_m, window_px, overlap,
-        turned, formats, device.
+        turned, filters, formats, device.
 
     Raises
     ------
@@ -247,6 +251,60 @@ def score(
     frame = scores_frame(scores.rows)
     frame.attrs["left_out"] = scores.refused
     return frame
+
+
+def adapt(
+    scenes: str | Path | Sequence[str | Path],
+    *,
+    out: str | Path,
+    model: str | Path | None = None,
+    bands: str = "auto",
+    nodata: NoData = None,
+    steps: int = STEPS,
+    seed: int = 0,
+    device: str | None = None,
+) -> Adapted:
+    """Fit a network to scenes without labels, and write it if it is better on some that are held out.
+
+    Parameters
+    ----------
+    scenes : path, or several
+        Interferograms, or folders of them.
+    out : path
+        The new member's folder; `predict` and `score` take it as `model`.
+    model : path or str, optional
+        The member that is fitted; the network in the package unless named.
+    bands, nodata
+        As for `predict`.
+    steps : int
+        Of fitting.
+    seed : int
+        Decides every draw.
+    device : str, optional
+        Such as cpu or cuda:1.
+
+    Returns
+    -------
+    Adapted
+        `folder` is None where the old network is better: then nothing was written.
+
+    Raises
+    ------
+    ConfigError, StudyError, DataError
+        As for `predict`, and when there are fewer than four scenes, or the network is sure of no line.
+    """
+    named = [Path(scenes)] if isinstance(scenes, str | Path) else [Path(one) for one in scenes]
+    return adapt_member(
+        named,
+        Path(out),
+        Console(quiet=True),
+        model=None if model is None else str(model),
+        bands=bands,
+        nodata=nodata,
+        steps=steps,
+        seed=seed,
+        device=device,
+    )
 
 
 def compare(

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from glsweep.cli import keep_ray_on_loopback
-from glsweep.cli.lines import compare, predict, score, zone
+from glsweep.cli.lines import adapt, compare, predict, score, zone
 from glsweep.cli.preparation import check, contract, difference, doctor, import_weights
 from glsweep.cli.studies import replay, report_elsewhere, status, track
 from glsweep.config import DEMO_CARD, DEMO_SPACE, DEMO_SPACE_NAME
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, Callable[..., int | None]] = {
     "predict": predict,
     "score": score,
+    "adapt": adapt,
     "compare": compare,
     "zone": zone,
     "check": check,

@@ -152,11 +152,12 @@ def blocks(page: str, language: str) -> list[str]:
 def test_the_page_on_python_names_only_what_there_is() -> None:
     code = "\n".join(blocks("python.md", "python"))
     compile(code, "python.md", "exec")
-    for name, thing in {"drawn": glsweep.Prediction, "study": glsweep.OpenedStudy}.items():
+    things = {"drawn": glsweep.Prediction, "adapted": glsweep.Adapted, "study": glsweep.OpenedStudy}
+    for name, thing in things.items():
         known = {*dir(thing), *getattr(thing, "__dataclass_fields__", {})}
         assert set(re.findall(rf"\b{name}\.(\w+)", code)) <= known
     called = set(re.findall(r"\bglsweep\.(\w+)\(", code))
-    assert called == {"simulate", "check", "predict", "score", "compare", "open_study"}
+    assert called == {"simulate", "check", "predict", "score", "adapt", "compare", "open_study"}
 
 
 def test_the_shortest_way_to_an_own_network_leads_there(

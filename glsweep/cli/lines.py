@@ -1,4 +1,4 @@
-"""Commands that draw lines and measure them: `predict`, `score`, `compare`, `zone`."""
+"""Commands that draw lines and measure them: `predict`, `score`, `adapt`, `compare`, `zone`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -84,6 +84,66 @@ def score(
 
     console = Console()
     return print_scored(score_data(data, drawing, console, root=root, out=out, by=by), console)
+
+
+def adapt(
+    *,
+    scene: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE|FOLDER...")],
+    out: Annotated[Path, tyro.conf.arg(metavar="MEMBER")],
+    model: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="FOLDER|models:/NAME@ALIAS", help_behavior_hint="(default: the package's network)"
+        ),
+    ] = None,
+    bands: BandsOption = "auto",
+    nodata: NoDataOption = None,
+    steps: Annotated[int, tyro.conf.arg(metavar="N")] = 400,
+    seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
+    device: Annotated[
+        str | None, tyro.conf.arg(metavar="DEVICE", help_behavior_hint="(default: a GPU if there is one)")
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Fit a network to scenes without labels; written only if it is better on some that are held out.
+
+    Parameters
+    ----------
+    scene
+        Interferograms, or folders of them: 4 at least, a dozen or more are better.
+    out
+        Folder of the new member.
+    model
+        The member that is fitted.
+    bands
+        What the rasters' bands hold, as for `predict`.
+    nodata
+        A value in the rasters that stands for no data, as for `predict`.
+    steps
+        Of fitting.
+    seed
+        Decides every random draw.
+    device
+        Such as cpu or cuda:1.
+    """
+    check_output_folder("--out", out)
+    from glsweep.adaptation import adapt_member, print_adapted
+    from glsweep.prediction.command import print_refused
+
+    console = Console()
+    found = adapt_member(
+        scene,
+        out,
+        console,
+        model=model,
+        bands=bands,
+        nodata=nodata,
+        steps=steps,
+        seed=seed,
+        device=device,
+    )
+    print_adapted(found, console)
+    return print_refused(found.refused, console)
 
 
 def compare(

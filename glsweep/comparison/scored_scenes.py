@@ -13,6 +13,7 @@ from shapely import LineString
 
 from glsweep.comparison import POOLED, paired, print_distances
 from glsweep.config.settings import Settings
+from glsweep.config.trial import FilterName
 from glsweep.errors import DataError
 from glsweep.evaluate.patches import FEWEST_SCENES
 from glsweep.evaluate.scenes import intervals, line_scores
@@ -163,6 +164,7 @@ class Scores(Artifact):
     window_px: int
     overlap: float
     turned: bool
+    filters: tuple[FilterName, ...] = ("raw",)
     shortest_m: float
     bridge_m: float
     near: dict[str, str | float] | None

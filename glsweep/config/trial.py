@@ -25,6 +25,8 @@ def named_in(registry: Registry[Any]) -> BeforeValidator:
 Architecture = Annotated[str, named_in(ARCHITECTURES)]
 Loss = Annotated[str, named_in(LOSSES)]
 Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude", "raw_magnitude"]
+FilterName = Literal["raw", "boxcar3", "boxcar5", "goldstein.3", "goldstein.6", "goldstein.9", "multilooked"]
+"""A processor's filter, of Goldstein's with its strength; `glsweep.nets.filters` computes them."""
 Augmentation = Annotated[str, named_in(AUGMENTATIONS)]
 Precision = Literal["auto", "float32", "bfloat16"]
 Outcome = Literal["completed", "stopped", "failed"]

@@ -10,8 +10,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from glsweep.config.trial import FilterName
+from glsweep.nets import has_data
+
 WINDOW_PX = 32
 STRIDE_PX = 8
+
+
+def filtered(image: Tensor, name: FilterName) -> Tensor:
+    """Return what a processor would make of an image, (N, 2, H, W); `raw` is the image as it is."""
+    kind, _, strength = name.partition(".")
+    if kind == "goldstein":
+        return goldstein(image, image.new_full((len(image),), float(f".{strength}")))
+    if kind == "multilooked":
+        return multilooked(image)
+    return image if kind == "raw" else boxcar(image, int(kind.removeprefix("boxcar")))
 
 
 def boxcar(image: Tensor, side_px: int) -> Tensor:
@@ -112,13 +125,13 @@ def _complex(image: Tensor) -> Tensor:
 
 def _valid(image: Tensor) -> Tensor:
     """Return 1 where there is data, 0 elsewhere, (N, 1, H, W)."""
-    return (image != 0).any(dim=1, keepdim=True).to(image.dtype)
+    return has_data(image)[:, None].to(image.dtype)
 
 
 def _kept(filtered: Tensor, image: Tensor) -> Tensor:
     """Return what was filtered: nothing where there was no data, the pixel as it was where all cancelled."""
-    found = (filtered != 0).any(dim=1, keepdim=True) & filtered.isfinite().all(dim=1, keepdim=True)
-    return torch.where(found & (_valid(image) > 0), filtered, image)
+    found = has_data(filtered) & filtered.isfinite().all(dim=1)
+    return torch.where((found & has_data(image))[:, None], filtered, image)
 
 
 def _mirrored(image: Tensor, before: int, after_rows: int, after_cols: int) -> Tensor:

@@ -34,6 +34,35 @@ class LineUncertainty(Settings):
     scenes: int = Field(ge=1)
 
 
+class Agreement(Settings):
+    """What lines tell of themselves on scenes without labels, drawn at `tau`, as shares within 200 m.
+
+    `filters_agree` is the relaxed F1 of lines from filtered phase against those from raw phase, `sure_kept`
+    the share of the lines that the teacher is sure of, `borne_out` the share of what is drawn that the
+    teacher takes for possible; `score` is their harmonic mean.
+    """
+
+    tau: float = Field(ge=0, le=1)
+    filters_agree: float
+    sure_kept: float
+    borne_out: float
+    score: float
+    drawn_km: float
+
+
+class Adaptation(Settings):
+    """From which network (`weights_hash`) one was fitted to how many `scenes` without labels.
+
+    `before` and `after` were measured on `held_out` other scenes.
+    """
+
+    weights_hash: str
+    scenes: int
+    held_out: int
+    before: Agreement
+    after: Agreement
+
+
 class ModelCard(Settings):
     """What must be known of a network before it may predict, and where it came from.
 
@@ -43,7 +72,8 @@ class ModelCard(Settings):
     `wavelength_m` are those of the training data, which `trained_on` names; `parameters` are those of
     full training, and `changed_since_trial` holds those that differ from the trial's, each with its value
     there and here; `figures` are the metrics of `best_epoch` on validation, and `tested` those on test
-    ground, by data set: of patches, and (`scenes.`) of lines on whole scenes.
+    ground, by data set: of patches, and (`scenes.`) of lines on whole scenes; `adapted` says what it was
+    fitted to without labels, of which no figures are known.
     """
 
     architecture: Architecture
@@ -66,6 +96,7 @@ class ModelCard(Settings):
     best_epoch: int
     figures: dict[str, float]
     tested: dict[str, dict[str, float]] = Field(default_factory=dict)
+    adapted: Adaptation | None = None
     glsweep_version: str
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from glsweep.config.trial import FilterName
+
 Format = Literal["gpkg", "geojson", "shp"]
 
 
@@ -25,6 +27,8 @@ class DrawingOptions:
     """Share of its side that a window has in common with the next."""
     turned: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False
     """Average over the eight flips and quarter turns; takes eight times as long."""
+    filters: Annotated[tuple[FilterName, ...], tyro.conf.arg()] = ("raw",)
+    """Average over the phase as it is (raw) and filtered; takes as many times as long."""
     tau: Annotated[float | None, _hint("P", "the model card's")] = None
     """Probability from which a pixel is line."""
     shortest_m: Annotated[float, tyro.conf.arg(metavar="M")] = 1000.0

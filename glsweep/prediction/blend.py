@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,9 @@ import torch
 from affine import Affine
 from torch import Tensor, nn
 
+from glsweep.config.trial import FilterName
 from glsweep.errors import ConfigError, DataError
+from glsweep.nets.filters import filtered
 from glsweep.nets.member import ModelCard, line_probability, load_member, weights_hash
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.resample import Interferogram, multilook
@@ -83,7 +86,9 @@ class Member:
 
 
 @torch.inference_mode()
-def member_probability(members: Sequence[Member], image: Tensor, *, turned: bool) -> Tensor:
+def member_probability(
+    members: Sequence[Member], image: Tensor, *, turned: bool, filters: Sequence[FilterName] = ("raw",)
+) -> Tensor:
     """Return each member's probability for a batch of windows.
 
     Parameters
@@ -95,6 +100,8 @@ def member_probability(members: Sequence[Member], image: Tensor, *, turned: bool
     turned : bool
         Whether to average over the eight flips and quarter turns (test-time augmentation): a line
         stays one however a scene is turned.
+    filters : sequence of str
+        What the mean is taken over: the image as it is (raw), or filtered.
 
     Returns
     -------
@@ -102,16 +109,16 @@ def member_probability(members: Sequence[Member], image: Tensor, *, turned: bool
         float32 on the image's device; 0 where there is no data.
     """
     ways = [(turns, flipped) for turns in range(4) for flipped in (False, True)] if turned else [(0, False)]
-    found = []
-    for member in members:
-        total = torch.zeros((len(image), *image.shape[-2:]), device=image.device)
+    total = torch.zeros((len(members), len(image), *image.shape[-2:]), device=image.device)
+    for name in filters:
+        smooth = filtered(image, name)
         for turns, flipped in ways:
-            way = torch.rot90(image.flip(-1) if flipped else image, turns, (-2, -1))
-            probability = line_probability(member.network, member.card, way)
-            back = torch.rot90(probability, -turns, (-2, -1))
-            total += back.flip(-1) if flipped else back
-        found.append(total / len(ways))
-    return torch.stack(found)
+            way = torch.rot90(smooth.flip(-1) if flipped else smooth, turns, (-2, -1))
+            for number, member in enumerate(members):
+                probability = line_probability(member.network, member.card, way)
+                back = torch.rot90(probability, -turns, (-2, -1))
+                total[number] += back.flip(-1) if flipped else back
+    return total / (len(ways) * len(filters))
 
 
 # --- Opening members that go together
@@ -271,6 +278,7 @@ def predict_strips(
     overlap: float,
     turned: bool,
     device: torch.device,
+    filters: Sequence[FilterName] = ("raw",),
 ) -> Iterator[ProbabilityStrip]:
     """Predict a scene; no more is held than two rows of windows.
 
@@ -292,6 +300,8 @@ def predict_strips(
         Whether to average over flips and quarter turns.
     device : torch.device
         Where the networks are.
+    filters : sequence of str
+        See `member_probability`.
 
     Yields
     ------
@@ -306,13 +316,14 @@ def predict_strips(
     total = torch.zeros(len(members), window_px, width, device=device)
     weights = torch.zeros(window_px, width, device=device)
     pending: _Pending | None = None
+    predict = partial(member_probability, members, turned=turned, filters=filters)
     for top, following in zip(tops, [*tops[1:], rows], strict=True):
         band = np.zeros((window_px, width), np.complex64)
         height = min(window_px, rows - top)
         band[:height, :cols] = read_rows(top, height)
         for left in lefts:
             weights[:, left : left + window_px] += weight
-        for left, found in _windows(band, lefts, window_px, members, turned=turned, device=device):
+        for left, found in _windows(band, lefts, window_px, predict, device):
             total[:, :, left : left + window_px] += found * weight
         # What the next row of windows does not reach is finished.
         done = min(following - top, window_px)
@@ -344,9 +355,7 @@ def _windows(
     band: npt.NDArray[np.complex64],
     lefts: Sequence[int],
     window_px: int,
-    members: Sequence[Member],
-    *,
-    turned: bool,
+    predict: Callable[[Tensor], Tensor],
     device: torch.device,
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield the left column and the members' probability, (members, S, S), of each window with data."""
@@ -355,5 +364,4 @@ def _windows(
         batch = filled[first : first + BATCH_WINDOWS]
         windows = np.stack([band[:, left : left + window_px] for left in batch])
         image = torch.from_numpy(np.stack([windows.real, windows.imag], axis=1)).to(device)
-        found = member_probability(members, image, turned=turned)
-        yield from zip(batch, found.unbind(dim=1), strict=True)
+        yield from zip(batch, predict(image).unbind(dim=1), strict=True)

@@ -47,6 +47,8 @@ def check_options(options: DrawingOptions) -> None:
             raise ConfigError(f"--{name} {value:g}: is not between {low:g} and {high:g}; choose one that is")
     if options.window_px is not None and (options.window_px < GRID_PX or options.window_px % GRID_PX):
         raise ConfigError(f"--window-px {options.window_px}: is no multiple of {GRID_PX}; choose one that is")
+    if not options.filters or len(set(options.filters)) < len(options.filters):
+        raise ConfigError(f"--filters {' '.join(options.filters)}: names none, or one twice; name each once")
     for name, value in (("shortest-m", options.shortest_m), ("bridge-m", options.bridge_m)):
         if value < 0:
             raise ConfigError(f"--{name} {value:g}: is negative; choose 0 or more")
@@ -82,12 +84,13 @@ def open_drawing(options: DrawingOptions, console: Console) -> tuple[list[Member
         window_px=window_px,
         overlap=options.overlap,
         turned=options.turned,
+        filters=options.filters,
         tau=tau,
         shortest_m=options.shortest_m,
         bridge_m=options.bridge_m,
         formats=options.formats,
         device=device,
-        uncertainty=uncertainty_of(members, tau=tau, turned=options.turned),
+        uncertainty=uncertainty_of(members, tau=tau, turned=options.turned, filters=options.filters),
         prior=prior,
     )
     return members, drawing
@@ -172,8 +175,9 @@ def print_refused(refused: Sequence[str], console: Console) -> int:
 # --- The command `predict`
 
 UNKNOWN = (
-    "uncert_m is empty: it is known of what one member draws at its card's threshold, not turned, and only "
-    f"if its validation had {FEWEST_SCENES} scenes or more that agree; band_m tells how wide the bands are"
+    "uncert_m is empty: it is known of what one member draws at its card's threshold, neither turned nor "
+    f"filtered, and only if its validation had {FEWEST_SCENES} scenes or more that agree; "
+    "band_m tells how wide the bands are"
 )
 
 
@@ -217,7 +221,7 @@ def predict_scenes(
     """
     check_options(options)
     check_bands(bands)
-    paths = _rasters(scenes, console)
+    paths = named_rasters(scenes, console)
     members, drawing = open_drawing(options, console)
     _check_wavelength(wavelength_m, members)
 
@@ -244,7 +248,14 @@ def print_if_far(remark: str, console: Console) -> None:
         console.print(f"[yellow]mind:[/yellow] {escape(remark)}", highlight=False, soft_wrap=True)
 
 
-def _rasters(given: Sequence[Path], console: Console) -> list[Path]:
+def named_rasters(given: Sequence[Path], console: Console) -> list[Path]:
+    """Return the rasters that are named, and those of the folders; print which are passed over.
+
+    Raises
+    ------
+    DataError
+        When something is not there, a folder holds no raster, or two scenes have one name.
+    """
     found: list[Path] = []
     for path in given:
         if path.is_dir():

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from shapely import LineString
 
+from glsweep.config.trial import FilterName
 from glsweep.files import replacing, write_json
 from glsweep.nets.member import LineUncertainty
 from glsweep.prediction import Format
@@ -118,6 +119,8 @@ class Drawing:
         What makes metres of a band's width; None where it was not learnt for lines that are drawn so.
     prior : Prior or None
         Only what lies near these lines is kept.
+    filters : tuple of str
+        What probabilities are averaged over besides: the phase as it is (raw), or filtered.
     """
 
     window_px: int
@@ -130,14 +133,16 @@ class Drawing:
     device: torch.device
     uncertainty: LineUncertainty | None = None
     prior: Prior | None = None
+    filters: tuple[FilterName, ...] = ("raw",)
 
-    def settings(self) -> dict[str, float | bool]:
+    def settings(self) -> dict[str, float | bool | tuple[FilterName, ...]]:
         """Return all on which the lines depend, to be written beside them."""
         return {
             "tau": self.tau,
             "window_px": self.window_px,
             "overlap": self.overlap,
             "turned": self.turned,
+            "filters": self.filters,
             "shortest_m": self.shortest_m,
             "bridge_m": self.bridge_m,
         }
@@ -325,6 +330,7 @@ def _fill(
         overlap=drawing.overlap,
         turned=drawing.turned,
         device=drawing.device,
+        filters=drawing.filters,
     )
     for row, probability, interferogram in strips:
         raster.write(row, probability, interferogram != 0)

@@ -12,6 +12,7 @@ import torch
 from shapely import LineString, MultiPolygon, Polygon
 
 from glsweep.config.data_card import SplitName
+from glsweep.config.trial import FilterName
 from glsweep.metrics.lines import LineDistances, line_distances, piece_distances
 from glsweep.metrics.reliability import NEAR_M, SHARE, PiecesInBand, factor_that_holds
 from glsweep.nets.member import LineUncertainty, ModelCard
@@ -175,13 +176,16 @@ def learn_uncertainty(
     return uncertainty, ""
 
 
-def uncertainty_of(members: Sequence[Member], *, tau: float, turned: bool) -> LineUncertainty | None:
+def uncertainty_of(
+    members: Sequence[Member], *, tau: float, turned: bool, filters: Sequence[FilterName] = ("raw",)
+) -> LineUncertainty | None:
     """Return what makes metres of the width of bands that are drawn so.
 
-    None where nobody has measured such bands: those of several members' mean, of turned copies, or at
-    another threshold than that of the validation.
+    None where nobody has measured such bands: those of several members' mean, of turned copies, of filtered
+    phase, or at another threshold than that of the validation.
     """
     uncertainty = members[0].card.uncertainty
-    if len(members) > 1 or turned or uncertainty is None or uncertainty.tau != tau:
+    as_learnt = len(members) == 1 and not turned and tuple(filters) == ("raw",)
+    if not as_learnt or uncertainty is None or uncertainty.tau != tau:
         return None
     return uncertainty

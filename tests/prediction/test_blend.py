@@ -11,6 +11,7 @@ from torch import nn
 from glsweep.evaluate.patches import HeldOut
 from glsweep.metrics.thresholds import count_at_thresholds
 from glsweep.nets import build_network
+from glsweep.nets.filters import filtered
 from glsweep.patches import PatchArrays
 from glsweep.prediction.blend import (
     GRID_PX,
@@ -48,7 +49,7 @@ def scene(shape, seed=0):
     return values
 
 
-def predicted(values, members, *, window_px=64, overlap=0.5, turned=False):
+def predicted(values, members, *, window_px=64, overlap=0.5, turned=False, filters=("raw",)):
     whole = np.full((len(members), *values.shape), np.nan, np.float32)
     for row, strip, shown in predict_strips(
         lambda row, rows: values[row : row + rows],
@@ -58,6 +59,7 @@ def predicted(values, members, *, window_px=64, overlap=0.5, turned=False):
         overlap=overlap,
         turned=turned,
         device=torch.device("cpu"),
+        filters=filters,
     ):
         part = whole[:, row : row + strip.shape[1]]
         np.testing.assert_array_equal(shown, values[row : row + strip.shape[1]])
@@ -183,6 +185,31 @@ def test_turned_copies_are_averaged_over_the_whole_group():
             expected = torch.rot90(mean.flip(-1) if flip else mean, turns, (-2, -1))
             found = member_probability([member], turned, turned=True)
             torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_a_mean_over_filters_is_that_of_what_each_filtered_image_gives():
+    members = [network(), network(seed=1)]
+    image = torch.randn(2, 2, 64, 64, generator=torch.Generator().manual_seed(0))
+    image[0, :, :20] = 0
+    names = ("raw", "boxcar5", "goldstein.6")
+    alone = [member_probability(members, filtered(image, name), turned=True) for name in names]
+    found = member_probability(members, image, turned=True, filters=names)
+    torch.testing.assert_close(found, torch.stack(alone).mean(dim=0))
+    assert (found[:, 0, :20] == 0).all()
+    assert not torch.allclose(alone[0], alone[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["boxcar5", "multilooked", "goldstein.9"])
+def test_windows_filtered_by_themselves_are_as_the_scene_filtered_at_once(name):
+    """Windows mirror what lies beyond their border, where they hardly count."""
+    fringes = np.exp(0.4j * np.arange(130) + 0.3j * np.arange(150)[:, None])
+    values = (2 * fringes + scene((150, 130))).astype(np.complex64) / 3
+    image = torch.from_numpy(np.stack([values.real, values.imag]))[None]
+    at_once = filtered(image, name)[0].numpy()
+    expected = predicted(at_once[0] + 1j * at_once[1], [POINTWISE])[0]
+    found = predicted(values, [POINTWISE], filters=[name])[0]
+    changed = np.abs(found - predicted(values, [POINTWISE])[0]).mean()
+    assert np.abs(found - expected).mean() < 0.1 * changed
 
 
 def test_each_member_gets_its_own_channels_and_scale():

@@ -62,6 +62,16 @@ def test_the_models_own_threshold_is_taken_and_several_are_averaged(given):
     assert [member["name"] for member in note["members"]] == ["member", "other"]
 
 
+def test_filters_are_noted_and_change_what_is_found(given):
+    seeing_member_folder(given / "seeing")
+    assert run(model="seeing", scene="scenes/a.tif") == 0
+    plain = (given / "out" / "a-probability.tif").read_bytes()
+    assert json.loads((given / "out" / "a.json").read_text())["filters"] == ["raw"]
+    assert run("--filters", "raw", "boxcar3", model="seeing", scene="scenes/a.tif") == 0
+    assert json.loads((given / "out" / "a.json").read_text())["filters"] == ["raw", "boxcar3"]
+    assert (given / "out" / "a-probability.tif").read_bytes() != plain
+
+
 def test_a_scene_that_does_not_fit_is_left_out_and_told(given, capsys):
     write_scene(given / "scenes" / "coarse.tif", [], shape=(64, 64), transform=COARSE)
     assert run() == 2
@@ -82,6 +92,7 @@ def test_a_scene_that_does_not_fit_is_left_out_and_told(given, capsys):
         (["--device", "cuda:7"], {}, "--device cuda:7: cannot be used"),
         (["--device", "gpu"], {}, "--device gpu: cannot be used"),
         (["--wavelength-m", "0.0312"], {}, "was trained for 0.0555 m"),
+        (["--filters", "raw", "raw"], {}, "--filters raw raw: names none, or one twice"),
         ([], {"scene": "gone.tif"}, "gone.tif: there is no such file"),
         ([], {"scene": "member"}, "holds no raster"),
         ([], {"scene": "scenes scenes/a.tif"}, None),

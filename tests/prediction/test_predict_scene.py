@@ -152,6 +152,7 @@ def test_uncertainty_is_of_lines_drawn_as_on_validation_alone():
     assert uncertainty_of([member], tau=0.5, turned=False) == UNCERTAINTY
     assert uncertainty_of([member], tau=0.6, turned=False) is None
     assert uncertainty_of([member], tau=0.5, turned=True) is None
+    assert uncertainty_of([member], tau=0.5, turned=False, filters=("raw", "boxcar3")) is None
     assert uncertainty_of([member, member], tau=0.5, turned=False) is None
     assert uncertainty_of([other], tau=0.5, turned=False) is None
 
