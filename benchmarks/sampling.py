@@ -25,7 +25,8 @@ from measured import Measured, MeasuredFile, add
 from rich.console import Console
 from rich.table import Table
 
-from glsweep.config.data_card import DataCard, PatchSettings, Simulation
+from glsweep.config.data_card import DataCard, Simulation
+from glsweep.config.patches import PatchSettings
 from glsweep.patches.index import draw_index, largest_overlap
 from glsweep.patches.split import split_ground
 from glsweep.scenes.cards import card_for_folder

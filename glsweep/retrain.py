@@ -198,6 +198,7 @@ def _write_member(
         posting_m=train.posting_m,
         wavelength_m=study.config.card.wavelength_m,
         trained_on=study.config.card.trained_on,
+        line=study.config.card.line_kind or "",
         data_card_hash=study.config.card.content_hash(),
         seed=member.seed,
         trial_id=winner.trial_id,

@@ -20,6 +20,7 @@ from glsweep.cli.lines import adapt, compare, predict, score, zone
 from glsweep.cli.preparation import check, contract, difference, doctor, import_weights
 from glsweep.cli.studies import replay, report_elsewhere, status, track
 from glsweep.config import DEMO_CARD, DEMO_SPACE, DEMO_SPACE_NAME
+from glsweep.config.contradictions import remarks_on_lines
 from glsweep.config.data_card import DataCard
 from glsweep.config.space import SearchSpace, load_space
 from glsweep.config.start import starts_of
@@ -194,7 +195,7 @@ def _run(stages: Sequence[Stage], options: Options) -> int:
         study, plan = _open(options, stages[0], stack, console)
         size = "trials within a budget" if plan.size is None else f"{plan.size} configurations planned"
         console.print(f"study [bold]{study.directory}[/bold]: {size}", highlight=False)
-        for remark in study.config.space.remarks:
+        for remark in (*study.config.space.remarks, *remarks_on_lines(study.config.card)):
             console.print(Text(f"mind: {remark}", style="yellow"), soft_wrap=True)
         run_stages(study, stages, Context(plan, options.address, options.storage, console))
     failed = read_failures(study)

@@ -244,6 +244,4 @@ def print_adapted(found: Adapted, console: Console) -> None:
 def _verdict(found: Adapted) -> str:
     if found.folder is not None:
         return f"fitted to {len(found.fitted_to)} scenes, and better on the others: written to {found.folder}"
-    was, alone = found.as_it_was, found.threshold_alone
-    advice = f"; draw with --tau {alone.tau:g}" if alone.score > was.score else ""
-    return f"the fitted network is no better there: nothing is written, keep the old one{advice}"
+    return "the fitted network is no better there: nothing is written, keep the old one"

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from glsweep.checks.conventions import contradiction, in_words, mixture, note_odd_lines
 from glsweep.checks.findings import Findings, SceneFindings, SceneNote
 from glsweep.checks.notes import compare_scenes, missing_collar_note, scene_notes
 from glsweep.checks.pixels import describe_lines, describe_pixels, raster_facts
@@ -14,6 +15,7 @@ from glsweep.config.space import SearchSpace
 from glsweep.errors import DataError, GlsweepError
 from glsweep.patches.prepare import check_data, survey
 from glsweep.report import counted
+from glsweep.scenes.bending import Convention
 from glsweep.scenes.cards import LINE_SUFFIXES, load_card
 from glsweep.scenes.catalogue import Catalogue, choose_rasters, open_catalogue
 from glsweep.scenes.lines import read_lines
@@ -121,11 +123,16 @@ def examine(data: Path, space: SearchSpace, request: CheckRequest) -> Findings:
         known = {*choice.taken, *(path for line in choice.passed_over for path in line.paths)}
         findings.others += other_files(data, known)
         return findings
+    conventions: dict[str, Convention] = {}
     for row, data_set in enumerate(card.data_sets):
         if data_set.root is None:
             findings.notes.append(f"{data_set.name} is simulated within each study; nothing to read yet")
         else:
-            _examine_data_set(data_set, data_set.root, findings, request.sizes_px, row)
+            scenes = _examine_data_set(data_set, data_set.root, findings, request.sizes_px, row)
+            if any(scene.bendings for scene in scenes):
+                conventions[data_set.name] = _note_convention(data_set, scenes, findings)
+    mixed = mixture(conventions)
+    findings.notes += [] if mixed is None else [mixed]
     if findings.is_usable:
         _try_study(card, space, request.sizes_px, findings)
     return findings
@@ -145,13 +152,13 @@ def _examine_rasters_alone(rasters: Sequence[Path], findings: Findings, request:
 
 def _examine_data_set(
     card: DataCard, root: Path, findings: Findings, sizes_px: Sequence[int], row: int
-) -> None:
+) -> list[SceneFindings]:
     _check_sums(card, root, findings)
     try:
         choice = choose_rasters(root, card)
     except DataError as error:
         findings.faults.append(str(error))
-        return
+        return []
     findings.passed_over += map(str, choice.passed_over)
     unplaced_posting_m = card.posting_m if card.layout.masks else None
     rasters = [] if card.layout.holds_npz else choice.taken
@@ -168,6 +175,17 @@ def _examine_data_set(
     scenes = [found for found, _ in opened]
     findings.scenes += scenes
     _compare(scenes, findings)
+    return scenes
+
+
+def _note_convention(card: DataCard, scenes: Sequence[SceneFindings], findings: Findings) -> Convention:
+    """Say what the lines of a data set are, and where the card says otherwise."""
+    convention = note_odd_lines(scenes)
+    lines = sum(len(scene.bendings) for scene in scenes)
+    findings.notes.append(f"{card.name}: {in_words(convention, lines)}")
+    contradicted = contradiction(card, convention)
+    findings.notes += [] if contradicted is None else [contradicted]
+    return convention
 
 
 def _open_raster(

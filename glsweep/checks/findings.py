@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from glsweep.scenes.bending import Bending
 from glsweep.scenes.reading import Reading
 from glsweep.scenes.source import BandFacts
 
@@ -40,12 +41,15 @@ class Thumbnail:
         Pixels of the scene to one of the thumbnail.
     lines_px : list of float array (N, 2)
         Lines as (col, row) in the thumbnail's pixels.
+    odd_lines : set of int
+        Numbers of those that lie elsewhere than most of the data set's.
     """
 
     phase_rad: npt.NDArray[np.float32]
     is_flat: npt.NDArray[np.bool_]
     step: int = 1
     lines_px: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    odd_lines: set[int] = field(default_factory=set)
 
 
 class SceneMeasurements(NamedTuple):
@@ -114,6 +118,10 @@ class SceneFindings:
         Why the scene cannot be used.
     notes : list of SceneNote
         What to mind, though it can be.
+    thumbnail : Thumbnail or None
+        The scene for the contact sheet.
+    bendings : list of Bending or None
+        How ice bends beside each of its lines; None where there is no data.
     """
 
     name: str
@@ -130,6 +138,7 @@ class SceneFindings:
     faults: list[str] = field(default_factory=list)
     notes: list[SceneNote] = field(default_factory=list)
     thumbnail: Thumbnail | None = None
+    bendings: list[Bending | None] = field(default_factory=list)
 
 
 @dataclass

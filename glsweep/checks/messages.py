@@ -213,6 +213,8 @@ PHASE_COLOURS = "twilight_shifted"
 NAME_LENGTH = 30
 NOTED, REFUSED = "#B87A00", "#B3261E"
 """Frames and words: orange and red, both dark enough to be read."""
+ODD = "#1B7F3B"
+"""Of lines that lie elsewhere than most: no colour of the phase."""
 EMPTY = "#f3f4f5"
 CAPTION_LENGTH, CAPTION_LINES = 34, 3
 REASON_LENGTH, REASON_LINES = 30, 7
@@ -280,9 +282,10 @@ def _draw_pixels(axes: Axes, thumbnail: Thumbnail) -> None:
         x, y = np.arange(cols) + 0.5, np.arange(rows) + 0.5
         axes.contourf(x, y, thumbnail.is_flat, levels=[0.5, 1.5], colors="none", hatches=["xxxx"])
         axes.contour(x, y, thumbnail.is_flat, levels=[0.5], colors=NOTED, linewidths=1.2)
-    for line in thumbnail.lines_px:
-        axes.plot(line[:, 0], line[:, 1], color="white", linewidth=2.2)
-        axes.plot(line[:, 0], line[:, 1], color=INK, linewidth=1.0)
+    for number, line in enumerate(thumbnail.lines_px):
+        is_odd = number in thumbnail.odd_lines
+        axes.plot(line[:, 0], line[:, 1], color="white", linewidth=2.6 if is_odd else 2.2)
+        axes.plot(line[:, 0], line[:, 1], color=ODD if is_odd else INK, linewidth=1.4 if is_odd else 1.0)
     axes.set_xlim(0, cols)
     axes.set_ylim(rows, 0)
 
@@ -311,6 +314,8 @@ def _add_legend(figure: Figure, shown: Sequence[SceneFindings]) -> None:
         legend.append("orange: to be minded, as told on the console")
     if any(scene.thumbnail is not None and scene.thumbnail.is_flat.any() for scene in shown):
         legend.append("hatched: areas of one phase")
+    if any(scene.thumbnail is not None and scene.thumbnail.odd_lines for scene in shown):
+        legend.append("green lines: elsewhere than most")
     legend.append("grey: no data")
     figure.supxlabel("; ".join(legend), fontsize=8, color=SOFT_INK)
 

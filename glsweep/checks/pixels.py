@@ -16,6 +16,7 @@ from glsweep.config.bands import NoData
 from glsweep.config.data_card import LineRule
 from glsweep.errors import DataError
 from glsweep.scenes.bands import find_reading
+from glsweep.scenes.bending import bendings_of
 from glsweep.scenes.formats import open_source
 from glsweep.scenes.raster import RasterHeader, has_place, named_band, placed_header
 from glsweep.scenes.reading import Reading
@@ -152,7 +153,7 @@ def describe_pixels(header: RasterHeader, found: SceneFindings) -> Mask:
 
 
 def describe_lines(entry: SceneEntry, found: SceneFindings, has_data: Mask, rule: LineRule) -> None:
-    """Enter in `found` where the lines of a scene lie, and whether there is data."""
+    """Enter in `found` where the lines of a scene lie, whether there is data, and how ice bends there."""
     line = entry.line_mask(rule) > 0
     found.line_without_data = float((line & ~has_data).sum() / max(1, line.sum()))
     if found.thumbnail is not None:
@@ -160,6 +161,7 @@ def describe_lines(entry: SceneEntry, found: SceneFindings, has_data: Mask, rule
         for one in entry.lines:
             points = to_pixels @ tuple(shapely.get_coordinates(one).T)
             found.thumbnail.lines_px.append(np.column_stack(points) / found.thumbnail.step)
+    found.bendings = bendings_of(entry.header, entry.lines)
 
 
 @dataclass

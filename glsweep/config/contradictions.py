@@ -326,3 +326,15 @@ def _faults_of_parts(card: DataCard, given: Mapping[str, Any]) -> Iterator[Fault
 def _given_value(given: Mapping[str, Any], part: str, key: str) -> Any:
     inner = given.get(part)
     return inner.get(key) if isinstance(inner, Mapping) else None
+
+
+def remarks_on_lines(card: DataCard) -> list[str]:
+    """Return what to mind where data sets that are joined to be trained on say that their lines differ."""
+    kinds = {part.name: part.line_kind for part in card.parts if part.line_kind and not part.test_only}
+    if len(set(kinds.values())) < 2:
+        return []
+    named = ", ".join(f"{name} has `line: {kind}`" for name, kind in kinds.items())
+    return [
+        f"the data mix conventions: {named}; a network that learns both draws neither, so train on data sets "
+        "of one kind, and test the others as `test_only`"
+    ]

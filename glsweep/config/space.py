@@ -16,9 +16,9 @@ from pydantic import (
 
 from glsweep.config import find_shipped
 from glsweep.config.contradictions import check_space
-from glsweep.config.data_card import PatchSettings
 from glsweep.config.dimension import Dimension, parameters_of
 from glsweep.config.own_parameters import imported_names, with_conditions
+from glsweep.config.patches import PatchSettings
 from glsweep.config.settings import Settings, load_yaml, misfit
 from glsweep.config.trial import canonical, named_in
 from glsweep.registry import SAMPLERS, STOPPING_RULES, is_imported

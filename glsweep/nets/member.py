@@ -69,7 +69,8 @@ class ModelCard(Settings):
     `architecture` is built in, or the import path of the user's own, made with `network_parameters`;
     `tau` is the probability from which a pixel is line, None before calibration; `uncertainty` makes
     metres of a band's width, None where that is not known, `uncertainty_unknown` says why; `posting_m` and
-    `wavelength_m` are those of the training data, which `trained_on` names; `parameters` are those of
+    `wavelength_m` are those of the training data, which `trained_on` names, and `line` is what its lines
+    were (`analyst`, `hinge`), empty where that is not known; `parameters` are those of
     full training, and `changed_since_trial` holds those that differ from the trial's, each with its value
     there and here; `figures` are the metrics of `best_epoch` on validation, and `tested` those on test
     ground, by data set: of patches, and (`scenes.`) of lines on whole scenes; `adapted` says what it was
@@ -88,6 +89,7 @@ class ModelCard(Settings):
     uncertainty: LineUncertainty | None = None
     uncertainty_unknown: str = ""
     trained_on: str = ""
+    line: str = ""
     data_card_hash: str
     seed: int
     trial_id: str

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.data_card import SPLITS, DataCard, PatchSettings, Split, SplitName
+from glsweep.config.data_card import SPLITS, DataCard, Split, SplitName
+from glsweep.config.patches import PatchSettings
 from glsweep.errors import DataError
 from glsweep.patches.ground import (
     PieceOfGround,

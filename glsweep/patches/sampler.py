@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from glsweep.config.data_card import PatchSettings
+from glsweep.config.patches import PatchSettings
 from glsweep.patches.windows import Places, Position, SummedArea, WindowCounts, count_windows
 
 CANDIDATES_PER_PATCH = 30

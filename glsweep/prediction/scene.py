@@ -26,6 +26,7 @@ from glsweep.prediction import Format
 from glsweep.prediction.blend import Member, SceneInput, fit_to, predict_strips
 from glsweep.prediction.near import Prior, cut_to_near, remark_if_far
 from glsweep.prediction.products import as_table, provenance_of, write_item, write_lines
+from glsweep.scenes.bending import bendings_of
 from glsweep.scenes.probability import ProbabilityRaster, temporary_probability
 from glsweep.scenes.raster import RasterHeader
 from glsweep.vectorize import DrawnLine, draw_lines
@@ -237,7 +238,7 @@ def predict_scene(
             before_km = _length_km(all_lines)
         probability = folder / f"{header.name}-probability.tif"
         raster.write_cog(probability, provenance.tags())
-        table = as_table(lines, crs, provenance, drawing.uncertainty)
+        table = as_table(lines, crs, provenance, drawing.uncertainty, _hinges_m(lines, header, members))
         files = write_lines(table, folder, f"{header.name}-lines", drawing.formats)
         picture = folder / f"{header.name}.png"
         draw_quick_look(
@@ -310,6 +311,14 @@ def _lines(raster: ProbabilityRaster, scene: SceneInput, drawing: Drawing) -> li
         shortest_m=drawing.shortest_m,
         bridge_m=drawing.bridge_m,
     )
+
+
+def _hinges_m(lines: Sequence[DrawnLine], header: RasterHeader, members: Sequence[Member]) -> list[float]:
+    """Return how far inland of each line ice first bends; NaN where it is not seen, or is the line itself."""
+    if any(member.card.line == "hinge" for member in members):
+        return [math.nan] * len(lines)
+    found = bendings_of(header, [one.line for one in lines])
+    return [math.nan if one is None else one.hinge_m for one in found]
 
 
 def _fill(

@@ -1,7 +1,7 @@
 """What the phase shows along the normals of a line: its coherence and its fringes, landward and seaward."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,16 @@ class NormalProfiles:
             self.products[:, ::-1],
             -self.normals,
             -self.contrast,
+        )
+
+    def part(self, some: npt.NDArray[np.int64]) -> "NormalProfiles":
+        """Return some of the normals; which side is the sea's is as the whole line has it."""
+        return replace(
+            self,
+            coherence=self.coherence[some],
+            frequency=self.frequency[some],
+            products=self.products[some],
+            normals=self.normals[some],
         )
 
 

@@ -65,8 +65,8 @@ def test_an_unknown_key_is_told_inside_an_optional_part(tmp_path):
     path = write_yaml(tmp_path / "card.yaml", changed(CARD, "simulation.scene", 3))
     message = refusal(path, load_card)
     assert message == (
-        "simulation.scene: unknown key; known here: cols, crs, disturbances, filtered_share, lines, looks, "
-        "noise, posting_m, rows, scenes, tides, wavelength_m"
+        "simulation.scene: unknown key; known here: cols, crs, disturbances, filtered_share, line, lines, "
+        "looks, noise, posting_m, rows, scenes, tides, wavelength_m"
     )
 
 

@@ -8,7 +8,8 @@ from affine import Affine
 from rasterio.crs import CRS
 from shapely import LineString
 
-from glsweep.config.data_card import PatchSettings, Split
+from glsweep.config.data_card import Split
+from glsweep.config.patches import PatchSettings
 from glsweep.config.space import load_space
 from glsweep.scenes.cards import card_for_folder
 from glsweep.scenes.raster import RasterHeader, write_interferogram

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rasterio.features import rasterize
 from shapely import Point, box
 
-from glsweep.config.data_card import PatchSettings
+from glsweep.config.patches import PatchSettings
 from glsweep.patches.index import largest_overlap
 from glsweep.patches.sampler import sample_positions
 from glsweep.scenes.polygons import pixels_within

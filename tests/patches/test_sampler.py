@@ -5,7 +5,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from made_scenes import settings
 
-from glsweep.config.data_card import PatchSettings
+from glsweep.config.patches import PatchSettings
 from glsweep.patches.sampler import Coverage, sample_positions
 from glsweep.patches.windows import SummedArea
 

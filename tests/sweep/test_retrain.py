@@ -294,6 +294,7 @@ def test_a_members_folder_holds_its_best_weights_and_all_that_is_known_of_them(
     assert (card.architecture, card.patch_size_px, card.base_width) == ("unet", SIZE_PX, 2)
     assert (card.channels, card.amplitude_scale, card.posting_m) == (("real", "imag"), 0.7, 100.0)
     assert (card.wavelength_m, card.trained_on) == (config.card.wavelength_m, config.card.trained_on)
+    assert card.line == config.card.line_kind == "analyst"
     assert card.data_card_hash == config.card.content_hash()
     assert (card.seed, card.trial_id) == (member.seed, retraining.won[KEY].trial_id)
     assert TrialParameters.model_validate(card.parameters) == member.parameters
