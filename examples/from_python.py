@@ -32,7 +32,7 @@ scores = glsweep.score(folder / "scenes", tau=0.9)
 print(scores[["name", "lines_km", "reference_km", "mean_m", "completeness_200"]])
 
 # Any two files of lines can be compared, scene by scene where a column names the scenes.
-truth = next((folder / "scenes").glob("*.gpkg"))
+truth = folder / "scenes" / "all_manual_segm_gl.gpkg"
 drawn_file = folder / "lines" / f"{drawn.scene}-lines.gpkg"
 table = glsweep.compare(drawn_file, truth, by="scene", reference_by="source_file")
 print(table.set_index("name").loc[drawn.scene])

@@ -24,7 +24,6 @@ from glsweep.randomness import generator_for
 from glsweep.scenes.raster import read_header
 
 FEWEST_SCENES, MOST_SCENES = 4, 48
-"""More would take memory and time, and no further scene was seen to help."""
 HELD_OUT_SHARE, FEWEST_HELD_OUT = 0.25, 2
 MOST_FOR_THRESHOLD = 6
 UNCERTAINTY_UNKNOWN = "it was fitted to scenes without labels, which cannot tell how far off a line is"

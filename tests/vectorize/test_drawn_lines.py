@@ -36,7 +36,7 @@ def on_map(points, transform=MAP):
 @pytest.mark.parametrize("seed", range(8))
 def test_the_truth_of_a_clean_scene_is_drawn_again(seed, rule):
     """Islands included: nothing missed, nothing invented, a third of a pixel off at most."""
-    settings = Simulation(rows=200, cols=288, tides="resolved")
+    settings = Simulation(rows=200, cols=288, tides="resolved", line="hinge")
     scene = simulate_scene(settings, seed=seed, name="a", origin_xy_m=(-1_500_000, -700_000), noise=0)
     mask = line_mask(scene.lines, scene.shape, scene.transform, rule)
     found = drawn_from(mask, scene.transform)
