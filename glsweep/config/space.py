@@ -233,12 +233,25 @@ class Calibration(Settings):
         description="the metric whose best threshold is taken; by `relaxed_f05` what is invented counts more "
         "than what is missed"
     )
+    as_good_within: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="thresholds whose metric is within so much of the best count as good as it, and the one "
+        "nearest to .5 is taken: the best of a flat curve is chance, and does not carry over to other scenes",
+    )
 
     @model_validator(mode="after")
     def _ascends(self) -> Self:
         if self.lowest >= self.highest:
             raise misfit("`lowest` must lie below `highest`", "lowest")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A study's identity follows from what is written, which must not change for older ones.
+        values: dict[str, Any] = serialise(self)
+        return {k: v for k, v in values.items() if (k, v) != ("as_good_within", 0.0)}
 
 
 class SearchSpace(Settings):

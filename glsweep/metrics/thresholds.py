@@ -291,11 +291,17 @@ def _disk(mask: Tensor, tolerance_m: float, posting_m: float) -> tuple[int, list
 
 
 def choose_threshold(probability: torch.Tensor, truth: Truth, settings: Calibration) -> ThresholdCurve:
-    """Find the threshold with the best criterion, the lowest of equals, all in one pass."""
+    """Find the threshold with the best criterion, the lowest of equals, all in one pass.
+
+    With `as_good_within`, of those nearly as good the one nearest to .5.
+    """
     thresholds = torch.linspace(settings.lowest, settings.highest, settings.count)
     counts = count_at_thresholds(probability, truth, thresholds)
     values = counts.curve(settings.criterion)
     best = counts.best(settings.criterion)
+    if settings.as_good_within > 0:
+        good = values >= values[best] - settings.as_good_within
+        best = int(torch.where(good, (thresholds - 0.5).abs(), torch.inf).argmin())
     return ThresholdCurve(
         criterion=settings.criterion,
         tau=round(float(thresholds[best]), 4),

@@ -11,8 +11,9 @@ from hypothesis.extra import numpy as hnp
 from one_patch import pixel_scores
 from scipy.ndimage import distance_transform_edt
 
+from glsweep.config.space import Calibration
 from glsweep.metrics.counts import ThresholdCounts
-from glsweep.metrics.thresholds import count_at_thresholds, truth_within
+from glsweep.metrics.thresholds import choose_threshold, count_at_thresholds, truth_within
 
 FIGURES = ("relaxed_precision", "relaxed_recall", "relaxed_f1", "relaxed_f05", "precision", "recall", "dice")
 MACRO = ("macro_dice", "macro_precision", "macro_recall")
@@ -238,3 +239,19 @@ def test_probabilities_that_carry_a_gradient_and_half_precision_are_taken(batch)
     assert equal(count_at_thresholds(probability.clone().requires_grad_(), truth, thresholds), expected)
     half = count_at_thresholds(probability.half(), truth, thresholds)
     assert equal(half, count_at_thresholds(probability.half().float(), truth, thresholds))
+
+
+def test_of_thresholds_that_are_nearly_as_good_the_one_nearest_to_a_half_is_taken():
+    line = np.zeros((1, 20, 20), np.uint8)
+    line[0, 10] = 1
+    truth = truth_within(line, 100.0, 100.0)
+    # Right from .1 to .9; below .3 and above .95 a little is invented or missed.
+    probability = torch.full((1, 20, 20), 0.02)
+    probability[0, 10] = 0.97
+    probability[0, 3, 3] = 0.7
+    settings = Calibration(lowest=0.05, highest=0.95, count=19, criterion="relaxed_f1")
+    best = choose_threshold(probability, truth, settings)
+    assert best.tau == 0.75, "above what was invented"
+    as_good = choose_threshold(probability, truth, settings.model_copy(update={"as_good_within": 0.05}))
+    assert as_good.tau == 0.5
+    assert as_good.values == best.values
