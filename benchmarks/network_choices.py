@@ -24,13 +24,16 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, max_pool2d
 
-from glsweep.config.data_card import Simulation
-from glsweep.config.trial import TrialParameters
+from glsweep import __version__
+from glsweep.config.data_card import C_BAND_WAVELENGTH_M, Simulation
+from glsweep.config.trial import FilterName, TrialParameters
 from glsweep.losses import focal_tversky, tversky_sums
 from glsweep.metrics.thresholds import Truth, count_at_thresholds, truth_within
-from glsweep.nets import derive_channels, has_data
+from glsweep.nets import has_data
 from glsweep.nets.filters import boxcar
+from glsweep.nets.member import ModelCard
 from glsweep.patches import PatchArrays
+from glsweep.prediction.blend import Member, member_probability
 from glsweep.randomness import generator_for
 from glsweep.scenes import UNSURE
 from glsweep.scenes.cards import load_card
@@ -66,8 +69,10 @@ class Choice:
         Rule and width in metres of the label.
     unsure : {"ignored", "line", "background"}
         What pixels are taught to be of which nobody can tell whether they are line.
-    turned, mean_of_filters : bool
-        Whether predictions are means over flips and quarter turns, or over raw and boxcar-filtered phase.
+    turned : bool
+        Whether predictions are means over flips and quarter turns.
+    filters : tuple of str
+        Over what of the phase they are.
     """
 
     parameters: dict[str, object] = field(default_factory=dict)
@@ -75,7 +80,7 @@ class Choice:
     label: tuple[str, float] = ("buffered", 100.0)
     unsure: str = "ignored"
     turned: bool = False
-    mean_of_filters: bool = False
+    filters: tuple[FilterName, ...] = ("raw",)
 
 
 OWN_LOSS = {"fn_weight": None, "fp_weight": None, "gamma": None, "bce_weight": None}
@@ -93,7 +98,7 @@ CHOICES = {
     "width 16": Choice({"base_width": 16}),
     "U-Net++ of width 4": Choice({"architecture": "unetpp", "base_width": 4}),
     "turned": Choice(turned=True),
-    "mean of raw and boxcar": Choice(mean_of_filters=True),
+    "mean of raw and boxcar": Choice(filters=("raw", "boxcar3")),
 }
 
 
@@ -252,7 +257,7 @@ def parameters_of(choice: Choice) -> TrialParameters:
     return TrialParameters.model_validate({k: v for k, v in changed.items() if v is not None})
 
 
-def trained(choice: Choice, patches: Patches, options: Options, seed: int) -> torch.nn.Module:
+def trained(choice: Choice, patches: Patches, options: Options, seed: int) -> Member:
     """Train a network as a choice says."""
     parameters = parameters_of(choice)
     train = patches.arrays(choice, round(choice.share * len(patches.image)))
@@ -268,29 +273,33 @@ def trained(choice: Choice, patches: Patches, options: Options, seed: int) -> to
         seed=seed,
     ):
         pass
-    return state.network.eval()
+    card = ModelCard(
+        architecture=parameters.architecture,
+        patch_size_px=PATCH_PX,
+        channels=parameters.channels,
+        amplitude_scale=train.amplitude_scale,
+        posting_m=POSTING_M,
+        wavelength_m=C_BAND_WAVELENGTH_M,
+        data_card_hash="",
+        seed=seed,
+        trial_id="",
+        parameters={},
+        best_epoch=epochs,
+        figures={},
+        glsweep_version=__version__,
+    )
+    return Member("choice", state.network.eval(), card)
 
 
-@torch.inference_mode()
-def relaxed_f1(network: torch.nn.Module, choice: Choice, image: Tensor, truth: Truth) -> float:
+def relaxed_f1(member: Member, choice: Choice, image: Tensor, truth: Truth) -> float:
     """Return the relaxed F1 on patches at a threshold of .5."""
-    ways = [image, boxcar(image, 3)] if choice.mean_of_filters else [image]
-    probability = torch.stack([_probability(network, way, choice.turned) for way in ways]).mean(dim=0)
+    probability = torch.cat(
+        [
+            member_probability([member], batch, turned=choice.turned, filters=choice.filters)[0]
+            for batch in image.split(16)
+        ]
+    )
     return float(count_at_thresholds(probability, truth, torch.tensor([SEEN_TAU])).relaxed_f1()[0])
-
-
-def _probability(network: torch.nn.Module, image: Tensor, turned: bool) -> Tensor:
-    found = []
-    for batch in image.split(16):
-        total = torch.zeros(len(batch), *batch.shape[-2:])
-        ways = [(turns, flip) for turns in range(4) for flip in (False, True)] if turned else [(0, False)]
-        for turns, flip in ways:
-            way = torch.rot90(batch.flip(-1) if flip else batch, turns, (-2, -1))
-            output = network(derive_channels(way, ("cos", "sin"), 1.0))[-1].squeeze(1).float().sigmoid()
-            back = torch.rot90(output, -turns, (-2, -1))
-            total += back.flip(-1) if flip else back
-        found.append(total / len(ways))
-    return torch.cat(found)
 
 
 def main(options: Options) -> None:
@@ -309,7 +318,7 @@ def main(options: Options) -> None:
         judged[kind] = {"raw": (image, truth), "boxcar": (boxcar(image, 5), truth)}
     found = _kept(options.keep)
     for seed in range(options.seeds):
-        networks: dict[str, torch.nn.Module] = {}
+        networks: dict[str, Member] = {}
         for name in names:
             choice = CHOICES[name]
             if f"{name}, {seed}" in found:

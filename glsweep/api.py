@@ -243,11 +243,10 @@ def score(
     ConfigError, StudyError, DataError
         As for `predict`, and when the data set cannot be used.
     """
-    named = [Path(data)] if isinstance(data, str | Path) else [Path(one) for one in data]
     options = _options(model, near, drawing)
     with _folder(out) as folder:
         where = None if root is None else Path(root)
-        scores = score_data(named, options, Console(quiet=True), root=where, out=folder, by=by)
+        scores = score_data(_paths(data), options, Console(quiet=True), root=where, out=folder, by=by)
     frame = scores_frame(scores.rows)
     frame.attrs["left_out"] = scores.refused
     return frame
@@ -293,9 +292,8 @@ def adapt(
     ConfigError, StudyError, DataError
         As for `predict`, and when there are fewer than four scenes, or the network is sure of no line.
     """
-    named = [Path(scenes)] if isinstance(scenes, str | Path) else [Path(one) for one in scenes]
     return adapt_member(
-        named,
+        _paths(scenes),
         Path(out),
         Console(quiet=True),
         model=None if model is None else str(model),
@@ -357,6 +355,10 @@ def compare(
 
 def _options(model: Models, near: str | Path | None, drawing: dict[str, Any]) -> DrawingOptions:
     return DrawingOptions(model=_models(model), near=None if near is None else Path(near), **drawing)
+
+
+def _paths(named: str | Path | Sequence[str | Path]) -> list[Path]:
+    return [Path(named)] if isinstance(named, str | Path) else [Path(one) for one in named]
 
 
 def _models(model: Models) -> tuple[str, ...]:

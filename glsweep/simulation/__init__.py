@@ -91,7 +91,7 @@ def simulate_scene(
     lines = outline.lines
     if settings.line == "analyst":
         lines = _fringe_edge(settings, tide_rad, seed=seed, name=name)
-    for attempt in range(MOST_ATTEMPTS):
+    for attempt in range(MOST_ATTEMPTS if noise > 0 else 1):
         observation = _observed(
             settings,
             outline,
