@@ -196,6 +196,12 @@ def scene_beam(settings: Simulation, *, seed: int, name: str) -> Beam:
     )
 
 
+def floating_ice(settings: Simulation, *, seed: int, name: str) -> npt.NDArray[np.bool_]:
+    """Return where a scene's ice is seaward of where bending begins, (rows, cols)."""
+    shape = (settings.rows, settings.cols)
+    return np.asarray(_outline(settings, shape, generator_for(seed, name, "outline")).seaward_px > 0)
+
+
 def _tide_rad(
     settings: Simulation, outline: Outline, *, seed: int, name: str, strength: float
 ) -> npt.NDArray[np.float64]:

@@ -63,7 +63,7 @@ def draw_coherence(
     """Draw a coherence map: good and lost patches, a worse sea side and line, narrow fringes blurred.
 
     Within a pixel the fringes of a phase gradient g average to sinc(g / 2 pi). Where ice bends and
-    shears, along the line, coherence is lower still; in half of the scenes there is none from the line
+    shears, along the line, coherence is lower still; in one scene of seven there is none from the line
     on; beyond an ice front, where there is sea ice or open water, there never is. Noise also ends
     sharply where there is no line. The shares were set so that scenes agree with real ones
     (`benchmarks/realism.py`).

@@ -120,7 +120,7 @@ def draw_beam(generator: np.random.Generator, *, wavelength_m: float, posting_m:
         The radar's wavelength, and the side of a pixel.
     tides : str
         "gauges": as strong as double differences are at two of the continent's tide gauges, whether
-        or not the posting resolves the fringes. "resolved": 0.2 to 1.2 m, and weakened where the
+        or not the posting resolves the fringes. "resolved": 0.25 to 1.4 m, and weakened where the
         steepest fringe would be narrower than two and a half pixels.
     """
     beam = Beam(
@@ -139,7 +139,7 @@ def draw_beam(generator: np.random.Generator, *, wavelength_m: float, posting_m:
 
 
 def _moderate_tide_m(generator: np.random.Generator) -> float:
-    return float(np.exp(generator.uniform(math.log(0.2), math.log(1.2))))
+    return float(np.exp(generator.uniform(math.log(0.25), math.log(1.4))))
 
 
 def _gauged_tide_m(generator: np.random.Generator) -> float:
@@ -189,8 +189,8 @@ class Disturbances:
     patch_edge: float = 0.15
     lost_share: tuple[float, float] = (0.1, 0.8)
     highest_coherence: tuple[float, float] = (0.35, 0.88)
-    strained_share: float = 0.65
-    restless_share: float = 0.4
+    strained_share: float = 0.5
+    restless_share: float = 0.15
     crevassed_share: tuple[float, float] = (0.0, 0.12)
     sheared_share: float = 0.2
 
@@ -215,7 +215,7 @@ def draw_wide_disturbances(generator: np.random.Generator) -> Disturbances:
         lost_share=(0.0, 0.8),
         highest_coherence=(0.4, 0.97),
         strained_share=0.25,
-        restless_share=0.35,
+        restless_share=0.15,
         crevassed_share=(0.0, 0.2),
         sheared_share=0.3,
     )
