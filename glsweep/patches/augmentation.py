@@ -18,7 +18,7 @@ MOST_SPECKLE = 0.5
 """Largest standard deviation of the speckle that is added, of which 1 is the signal."""
 MOST_GAIN = 1.5
 """Largest factor by which amplitude is scaled."""
-FILTER_SHARES = {"raw": 0.4, "boxcar3": 0.15, "boxcar5": 0.1, "goldstein": 0.25, "multilooked": 0.1}
+FILTER_SHARES = {"raw": 0.45, "boxcar3": 0.15, "boxcar5": 0.05, "goldstein": 0.25, "multilooked": 0.1}
 """In which share of the patches each filter is met."""
 GOLDSTEIN_STRENGTHS = (0.2, 0.9)
 """Range of exponents that processors offer and users choose."""
