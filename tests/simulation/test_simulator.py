@@ -13,7 +13,7 @@ from glsweep.scenes import raster
 from glsweep.scenes.cards import load_card
 from glsweep.scenes.catalogue import open_catalogue
 from glsweep.scenes.masks import line_mask
-from glsweep.simulation import scene_beam, simulate_data, simulate_scene
+from glsweep.simulation import floating_ice, scene_beam, simulate_data, simulate_scene
 from glsweep.simulation.drawing import MOST_TIDE_SHARE
 from glsweep.simulation.phase import uplift_m
 
@@ -38,6 +38,15 @@ def test_the_line_of_a_clean_scene_is_found_again_from_its_phase(seed):
     inland = binary_erosion(still, np.ones((3, 3)), border_value=1)
     shore = inland & ~binary_erosion(inland, np.ones((3, 3)), border_value=1)
     assert distance_transform_edt(~line)[shore].max() <= 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ice_floats_where_a_clean_scene_has_tide(seed):
+    floats = floating_ice(SMALL, seed=seed, name="a")
+    phase_rad = np.abs(np.angle(simulated(seed, noise=0).interferogram))
+    assert (phase_rad[~floats] == 0).all()
+    # Within a pixel of the line hardly anything has bent, and out at sea some pixels are whole fringes away.
+    assert (phase_rad[binary_erosion(floats, iterations=2)] > 1e-4).mean() > 0.99
 
 
 OFFSET_M = np.arange(-3_000, 3_001, 50.0)
