@@ -15,6 +15,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, max_pool2d
 
 from glsweep import __version__
 from glsweep.config.data_card import C_BAND_WAVELENGTH_M, Simulation
+from glsweep.config.space import load_space
 from glsweep.config.trial import FilterName, TrialParameters
 from glsweep.losses import focal_tversky, tversky_sums
 from glsweep.metrics.thresholds import Truth, count_at_thresholds, truth_within
@@ -51,6 +53,7 @@ from glsweep.training.memory import keep_freed_memory
 from glsweep.training.state import fresh_state
 
 CARDS = Path(__file__).parent.parent / "datasets" / "embedded"
+SPACE = Path(__file__).parent.parent / "search_spaces" / "embedded.yaml"
 KINDS = {"wide": 3, "strong": 1, "real": 2}
 """Scenes of each kind, of six."""
 PATCH_PX, POSTING_M = 128, 100.0
@@ -163,9 +166,9 @@ def with_cl_dice(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
 def with_zones(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
     """The built-in loss of the line, and the cross-entropy of where ice floats beside it."""
     is_line = label >= 0.5
+    line = _built_in(logits[:, -1:], torch.where(is_line, label, 0.0), valid)
     if logits.shape[1] == 1:  # after training
-        return _built_in(logits, torch.where(is_line, label, 0.0), valid)
-    line = _built_in(logits[:, 1:], torch.where(is_line, label, 0.0), valid)
+        return line
     known = valid & ~is_line
     zones = binary_cross_entropy_with_logits(logits[:, :1][known], (label[known] > 0).float())
     return line + 0.3 * zones
@@ -225,6 +228,7 @@ def kinds_of(scenes: int) -> list[tuple[str, int]]:
     return [(order[n % len(order)], n) for n in range(scenes)]
 
 
+@cache
 def settings_of(kind: str) -> Simulation:
     """Return what a card of the network in the package has simulated."""
     settings = load_card(CARDS / f"{kind}.yaml").simulation
@@ -343,21 +347,7 @@ def _of_another_make(folder: Path) -> Judged:
 
 def parameters_of(choice: Choice) -> TrialParameters:
     """Return the parameters of the network in the package with what a choice changes."""
-    values: dict[str, object] = {
-        "architecture": "unet",
-        "patch_size_px": PATCH_PX,
-        "channels": ("cos", "sin"),
-        "base_width": 16,
-        "fn_weight": 0.6,
-        "fp_weight": 0.4,
-        "gamma": 1.33,
-        "bce_weight": 0.3,
-        "learning_rate": 5e-3,
-        "weight_decay": 1e-5,
-        "batch_size": 16,
-        "gradient_clip": 1.0,
-        "augmentation": (*PLAIN, "filters"),
-    }
+    values = {"architecture": "unet", "patch_size_px": PATCH_PX, **load_space(SPACE).fixed}
     changed = {**values, **choice.parameters}
     return TrialParameters.model_validate({k: v for k, v in changed.items() if v is not None})
 
