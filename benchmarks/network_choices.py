@@ -25,19 +25,16 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 from skimage.morphology import skeletonize
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, max_pool2d
+from torch import Tensor
 
 from glsweep import __version__
-from glsweep.config.data_card import C_BAND_WAVELENGTH_M, Simulation
+from glsweep.config.data_card import C_BAND_WAVELENGTH_M, LabelRule, Simulation
 from glsweep.config.space import load_space
 from glsweep.config.trial import FilterName, TrialParameters
-from glsweep.losses import focal_tversky, tversky_sums
 from glsweep.metrics.thresholds import Truth, count_at_thresholds, truth_within
 from glsweep.nets import has_data
 from glsweep.nets.filters import boxcar
 from glsweep.nets.member import ModelCard
-from glsweep.nets.unet import UNet
 from glsweep.patches import PatchArrays
 from glsweep.patches.prepare import annotated_scenes
 from glsweep.prediction.blend import Member, member_probability
@@ -52,7 +49,7 @@ from glsweep.training.fit import Schedule, fit
 from glsweep.training.memory import keep_freed_memory
 from glsweep.training.state import fresh_state
 
-CARDS = Path(__file__).parent.parent / "datasets" / "embedded"
+CARD = Path(__file__).parent.parent / "datasets" / "embedded.yaml"
 SPACE = Path(__file__).parent.parent / "search_spaces" / "embedded.yaml"
 KINDS = {"wide": 3, "strong": 1, "real": 2}
 """Scenes of each kind, of six."""
@@ -78,8 +75,8 @@ class Choice:
         Changed parameters of the trial.
     share : float
         Share of the scenes that are trained on; with fewer, each is seen more often.
-    label : tuple of str and float
-        Rule and width in metres of the label.
+    label : tuple of str and float, optional
+        Rule and width in metres of the label, if not those of the package's data card.
     unsure : {"ignored", "line", "background"}
         What pixels are taught to be of which nobody can tell whether they are line.
     turned : bool
@@ -92,7 +89,7 @@ class Choice:
 
     parameters: dict[str, object] = field(default_factory=dict)
     share: float = 1.0
-    label: tuple[str, float] = ("buffered", 150.0)
+    label: tuple[LabelRule, float] | None = None
     unsure: str = "ignored"
     turned: bool = False
     filters: tuple[FilterName, ...] = ("raw",)
@@ -113,10 +110,10 @@ CHOICES = {
     "label 200 m to each side": Choice(label=("buffered", 200.0)),
     "label of one pixel": Choice(label=("buffered", 10.0)),
     "label soft over 100 m": Choice(label=("soft", 100.0)),
-    "with clDice": Choice({"loss": "network_choices:with_cl_dice", **OWN_LOSS}),
-    "with skeleton recall": Choice({"loss": "network_choices:with_skeleton_recall", **OWN_LOSS}),
+    "with clDice": Choice({"loss": "network_variants:with_cl_dice", **OWN_LOSS}),
+    "with skeleton recall": Choice({"loss": "network_variants:with_skeleton_recall", **OWN_LOSS}),
     "head of zones": Choice(
-        {"architecture": "network_choices:ZonedUNet", "loss": "network_choices:with_zones", **OWN_LOSS},
+        {"architecture": "network_variants:ZonedUNet", "loss": "network_variants:with_zones", **OWN_LOSS},
         zones=True,
     ),
     "width 12": Choice({"base_width": 12}),
@@ -141,84 +138,6 @@ class Options:
     """A file of what was found, a line of JSON each; what it holds is not done again."""
 
 
-# --- Losses that look at the line as a whole
-
-
-def with_skeleton_recall(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
-    """The built-in loss, and what is missed of the line's own pixels (Kirchhoff et al. 2024, eq. 3)."""
-    probability = logits.sigmoid()
-    line = (label >= 1).float() * valid
-    recall = ((probability * line).sum() + 1) / (line.sum() + 1)
-    return _built_in(logits, label, valid) + 0.5 * (1 - recall)
-
-
-def with_cl_dice(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
-    """The built-in loss, and how ill each middle line lies in the other's band (Shit et al. 2021, eq. 3)."""
-    probability, line = logits.sigmoid() * valid, (label >= 1).float()
-    drawn, true = _soft_skeleton(probability), _soft_skeleton(line)
-    precision = ((drawn * line).sum() + 1) / (drawn.sum() + 1)
-    sensitivity = ((true * probability).sum() + 1) / (true.sum() + 1)
-    return _built_in(logits, label, valid) + 0.5 * (
-        1 - 2 * precision * sensitivity / (precision + sensitivity)
-    )
-
-
-def with_zones(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
-    """The built-in loss of the line, and the cross-entropy of where ice floats beside it."""
-    is_line = label >= 0.5
-    line = _built_in(logits[:, -1:], torch.where(is_line, label, 0.0), valid)
-    if logits.shape[1] == 1:  # after training
-        return line
-    known = valid & ~is_line
-    zones = binary_cross_entropy_with_logits(logits[:, :1][known], (label[known] > 0).float())
-    return line + 0.3 * zones
-
-
-def _built_in(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
-    cross_entropy = binary_cross_entropy_with_logits(logits[valid], label[valid])
-    sums = tversky_sums(logits[valid].sigmoid(), label[valid])
-    return 0.3 * cross_entropy + 0.7 * focal_tversky(sums, fn_weight=0.6, fp_weight=0.4, gamma=1.33)
-
-
-def _soft_skeleton(share: Tensor, steps: int = 3) -> Tensor:
-    skeleton = (share - _opened(share)).relu()
-    for _ in range(steps):
-        share = -max_pool2d(-share, 3, 1, 1)
-        rest = (share - _opened(share)).relu()
-        skeleton = skeleton + rest - skeleton * rest
-    return skeleton
-
-
-def _opened(share: Tensor) -> Tensor:
-    return max_pool2d(-max_pool2d(-share, 3, 1, 1), 3, 1, 1)
-
-
-# --- A network that also tells floating from grounded ice
-
-
-class ZonesAndLine(nn.Module):
-    """Two heads, of which the line's sees what the other says; the line alone is predicted."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.zones = nn.Conv2d(channels, 1, 1)
-        self.line = nn.Conv2d(channels + 1, 1, 3, padding=1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map (N, C, H, W) to logits (N, 2, H, W) of zone and line in training, to the line's after it."""
-        zones = self.zones(features)
-        line: Tensor = self.line(torch.cat([features, zones], dim=1))
-        return torch.cat([zones, line], dim=1) if self.training else line
-
-
-class ZonedUNet(UNet):
-    """The U-Net with a head of zones beside that of the line."""
-
-    def __init__(self, in_channels: int, base_width: int = 16) -> None:
-        super().__init__(in_channels, base_width)
-        self.head = ZonesAndLine(base_width // 2)  # type: ignore[assignment]
-
-
 # --- Scenes and patches
 
 
@@ -231,9 +150,17 @@ def kinds_of(scenes: int) -> list[tuple[str, int]]:
 @cache
 def settings_of(kind: str) -> Simulation:
     """Return what a card of the network in the package has simulated."""
-    settings = load_card(CARDS / f"{kind}.yaml").simulation
+    settings = load_card(CARD.with_suffix("") / f"{kind}.yaml").simulation
     assert isinstance(settings, Simulation)
     return settings
+
+
+@cache
+def shipped_label() -> tuple[LabelRule, float]:
+    """Return rule and width in metres of the label of the network in the package."""
+    card = load_card(CARD)
+    assert card.label_width_m is not None
+    return card.label, card.label_width_m
 
 
 @dataclass(frozen=True)
@@ -247,12 +174,12 @@ class Patches:
 
     def arrays(self, choice: Choice, count: int) -> PatchArrays:
         """Return the first patches as a choice teaches them."""
-        rule, width_m = choice.label
+        rule, width_m = choice.label or shipped_label()
         targets = []
         stacks = (self.mask[:count], self.unsure[:count], self.floating[:count])
         for mask, unsure, floating in zip(*stacks, strict=True):
             line = mask | unsure if choice.unsure == "line" else mask
-            target = training_target(line, rule, width_m, POSTING_M)  # type: ignore[arg-type]
+            target = training_target(line, rule, width_m, POSTING_M)
             if choice.zones:
                 target = np.where((target == 0) & floating, FLOATING, target)
             if choice.unsure == "ignored":

@@ -121,9 +121,13 @@ def write_card(folder: Path, card: ModelCard) -> None:
 
 
 def weights_hash(folder: Path) -> str:
-    """Return the first twelve digits of the SHA-256 of a member's weights, which identify them."""
-    with (folder / WEIGHTS).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    """Return what identifies a member's weights."""
+    return hash_of_weights((folder / WEIGHTS).read_bytes())
+
+
+def hash_of_weights(content: bytes) -> str:
+    """Return the first twelve digits of the SHA-256 of a file of weights, by which it is named everywhere."""
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def load_card_of(folder: Path) -> ModelCard:

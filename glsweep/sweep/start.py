@@ -1,6 +1,5 @@
 """Weights from which trials begin in place of random ones: found, checked, kept in the study, loaded."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from glsweep.config.trial import Scalar, TrialParameters
 from glsweep.errors import StudyError
 from glsweep.files import replacing
 from glsweep.nets.foreign import CHANNELS
-from glsweep.nets.member import WEIGHTS, load_member
+from glsweep.nets.member import WEIGHTS, hash_of_weights, load_member
 from glsweep.nets.published import read_published
 from glsweep.patches.store import open_patches
 from glsweep.prediction.blend import EMBEDDED
@@ -30,9 +29,6 @@ from glsweep.study import Study
 from glsweep.tracking.registry import fetched_member
 from glsweep.training.fit import Schedule, judge
 from glsweep.training.state import Start, begin_from_weights, fresh_state
-
-DIGITS = 12
-"""Of the SHA-256 of a file of weights, as wherever a member is named."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +61,7 @@ class StartWeights:
     @property
     def start(self) -> str:
         """The value of a trial's `start`."""
-        return f"{self.name}@{hashlib.sha256(self.content).hexdigest()[:DIGITS]}"
+        return f"{self.name}@{hash_of_weights(self.content)}"
 
     def misfit(self, trial: TrialParameters) -> str | None:
         """Return why a trial cannot begin from these weights, and what helps; None if it can."""
@@ -236,7 +232,7 @@ def load_start(study: Study) -> Start:
             raise StudyError(
                 f"{path}: cannot be read ({error}); give the command with which the study was begun"
             ) from error
-        if not hashlib.sha256(content).hexdigest().startswith(_digits(named)):
+        if hash_of_weights(content) != _digits(named):
             raise StudyError(
                 f"{path}: is not what the study began with; delete it and give its command again"
             )

@@ -1,11 +1,14 @@
 """A registered member is found by its address, as a folder that needs no unpickling."""
 
 import pytest
-from made_members import write_member, write_patches
+from made_configs import SPACE, write_yaml
+from made_members import UNET, write_member, write_patches
 
+from glsweep.config.space import load_space
 from glsweep.errors import StudyError
-from glsweep.nets.member import load_member
+from glsweep.nets.member import WEIGHTS, load_member, weights_hash
 from glsweep.register import register_members
+from glsweep.sweep.start import read_start
 from glsweep.tracking.address import tracking_uri
 from glsweep.tracking.registry import fetched_member
 
@@ -43,3 +46,13 @@ def test_a_member_that_is_not_there_is_refused(registered, address):
 def test_an_address_that_is_none_is_refused():
     with pytest.raises(StudyError, match="is no registered model's address"), fetched_member("models:x"):
         pass
+
+
+def test_trials_begin_from_a_registered_member_as_from_its_folder(registered, tmp_path):
+    member = registered.member(UNET)
+    for named in (f"models:/{MODEL}@champion", str(member)):
+        fixed = {**SPACE["fixed"], "start": named}
+        source = write_yaml(tmp_path / "space.yaml", {**SPACE, "fixed": fixed})
+        space, [weights] = read_start(load_space(source), source)
+        assert space.fixed["start"] == f"unet@{weights_hash(member)}"
+        assert weights.content == (member / WEIGHTS).read_bytes()

@@ -1,0 +1,86 @@
+"""Losses and a network that were tried for the network in the package: `network_choices.py` compares them.
+
+Search spaces may name them too, from this folder: `loss: {choices: ["network_variants:with_cl_dice"]}`.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, max_pool2d
+
+from glsweep.losses import focal_tversky, tversky_sums
+from glsweep.nets.unet import UNet
+
+
+def with_skeleton_recall(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
+    """The built-in loss, and what is missed of the line's own pixels (Kirchhoff et al. 2024, eq. 3)."""
+    probability = logits.sigmoid()
+    line = (label >= 1).float() * valid
+    recall = ((probability * line).sum() + 1) / (line.sum() + 1)
+    return _built_in(logits, label, valid) + 0.5 * (1 - recall)
+
+
+def with_cl_dice(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
+    """The built-in loss, and how ill each middle line lies in the other's band (Shit et al. 2021, eq. 3)."""
+    probability, line = logits.sigmoid() * valid, (label >= 1).float()
+    drawn, true = _soft_skeleton(probability), _soft_skeleton(line)
+    precision = ((drawn * line).sum() + 1) / (drawn.sum() + 1)
+    sensitivity = ((true * probability).sum() + 1) / (true.sum() + 1)
+    return _built_in(logits, label, valid) + 0.5 * (
+        1 - 2 * precision * sensitivity / (precision + sensitivity)
+    )
+
+
+def with_zones(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
+    """The built-in loss of the line, and the cross-entropy of where ice floats beside it."""
+    is_line = label >= 0.5
+    line = _built_in(logits[:, -1:], torch.where(is_line, label, 0.0), valid)
+    if logits.shape[1] == 1:  # after training
+        return line
+    known = valid & ~is_line
+    zones = binary_cross_entropy_with_logits(logits[:, :1][known], (label[known] > 0).float())
+    return line + 0.3 * zones
+
+
+def _built_in(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
+    cross_entropy = binary_cross_entropy_with_logits(logits[valid], label[valid])
+    sums = tversky_sums(logits[valid].sigmoid(), label[valid])
+    return 0.3 * cross_entropy + 0.7 * focal_tversky(sums, fn_weight=0.6, fp_weight=0.4, gamma=1.33)
+
+
+def _soft_skeleton(share: Tensor, steps: int = 3) -> Tensor:
+    skeleton = (share - _opened(share)).relu()
+    for _ in range(steps):
+        share = -max_pool2d(-share, 3, 1, 1)
+        rest = (share - _opened(share)).relu()
+        skeleton = skeleton + rest - skeleton * rest
+    return skeleton
+
+
+def _opened(share: Tensor) -> Tensor:
+    return max_pool2d(-max_pool2d(-share, 3, 1, 1), 3, 1, 1)
+
+
+# --- A network that also tells floating from grounded ice
+
+
+class ZonesAndLine(nn.Module):
+    """Two heads, of which the line's sees what the other says; the line alone is predicted."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.zones = nn.Conv2d(channels, 1, 1)
+        self.line = nn.Conv2d(channels + 1, 1, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (N, C, H, W) to logits (N, 2, H, W) of zone and line in training, to the line's after it."""
+        zones = self.zones(features)
+        line: Tensor = self.line(torch.cat([features, zones], dim=1))
+        return torch.cat([zones, line], dim=1) if self.training else line
+
+
+class ZonedUNet(UNet):
+    """The U-Net with a head of zones beside that of the line."""
+
+    def __init__(self, in_channels: int, base_width: int = 16) -> None:
+        super().__init__(in_channels, base_width)
+        self.head = ZonesAndLine(base_width // 2)  # type: ignore[assignment]
