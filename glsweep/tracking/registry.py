@@ -131,14 +131,8 @@ class ModelRegistry:
     def downloaded_member(self, number: str) -> Iterator[Path]:
         """Yield a temporary copy of the folder of a version's member."""
         with tempfile.TemporaryDirectory() as temporary:
-            path = self._store.call(
-                mlflow.artifacts.download_artifacts,
-                artifact_uri=f"models:/{self.model}/{number}",
-                dst_path=temporary,
-                tracking_uri=self._store.uri,
-                registry_uri=self._store.registry_uri,
-            )
-            yield Path(path) / "artifacts" / MEMBER_FOLDER
+            address = f"models:/{self.model}/{number}"
+            yield self._store.call(_download, address, temporary, self._store.uri, self._store.registry_uri)
 
     def _make_model(self) -> None:
         found = self._store.call(self._client.search_registered_models, f"name = '{self.model}'")
@@ -146,9 +140,21 @@ class ModelRegistry:
             self._store.call(self._client.create_registered_model, self.model)
 
 
+def _download(address: str, target: str, uri: str, registry_uri: str) -> Path:
+    """Copy a registered model below a folder, and return its member's."""
+    with _as_default(uri):
+        path = mlflow.artifacts.download_artifacts(
+            artifact_uri=address, dst_path=target, tracking_uri=uri, registry_uri=registry_uri
+        )
+    return Path(path) / "artifacts" / MEMBER_FOLDER
+
+
 @contextmanager
 def _as_default(uri: str) -> Iterator[None]:
-    """Let MLflow resolve `models:/...` in this store; otherwise it would create one in the working folder."""
+    """Let MLflow resolve `models:/...` in this store, which it does not even when it is told the store.
+
+    Otherwise it would look in the working folder, and create a store there.
+    """
     before = os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(uri)
     try:
@@ -215,13 +221,7 @@ def fetched_member(address: str) -> Iterator[Path]:
     path = sqlite_path(uri)
     with tempfile.TemporaryDirectory() as temporary:
         with errors_of_store(uri), nullcontext(uri) if path is None else readable_store(path) as store:
-            fetched = mlflow.artifacts.download_artifacts(
-                artifact_uri=address,
-                dst_path=temporary,
-                tracking_uri=store,
-                registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or store,
-            )
-        folder = Path(fetched) / "artifacts" / MEMBER_FOLDER
+            folder = _download(address, temporary, store, os.environ.get("MLFLOW_REGISTRY_URI") or store)
         if not folder.is_dir():
             raise StudyError(f"{address}: is no member of glsweep; name one that a study has registered")
         yield folder

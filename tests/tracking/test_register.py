@@ -141,6 +141,21 @@ def test_the_better_of_two_members_is_champion_whichever_comes_first(evaluated):
     assert client_of(one).get_model_version(MODEL, "1").tags["glsweep.verdict"] == registered.reason
 
 
+def test_a_studys_own_store_is_asked_for_the_champion_wherever_the_command_runs(
+    make_study, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    study = make_study("one", name="one")
+    write_patches(study)
+    for seed, number in ((1, "1"), (2, "2")):
+        write_member(study, seed=seed)
+        registered = register_members(study)[UNET.key]
+        assert registered.number == number
+    assert "version 1: relaxed F1" in registered.reason
+    assert not (tmp_path / "mlflow.db").exists()
+
+
 def test_the_champion_is_scored_as_in_the_table(evaluated):
     one, two = evaluated("one", seed=1), evaluated("two", seed=2)
     register_members(one)
