@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import tyro
+from network_variants import SPACE, WEIGHTS
 from rich.console import Console
 from rich.table import Table
 from skimage.morphology import skeletonize
@@ -50,7 +51,6 @@ from glsweep.training.memory import keep_freed_memory
 from glsweep.training.state import fresh_state
 
 CARD = Path(__file__).parent.parent / "datasets" / "embedded.yaml"
-SPACE = Path(__file__).parent.parent / "search_spaces" / "embedded.yaml"
 KINDS = {"wide": 3, "strong": 1, "real": 2}
 """Scenes of each kind, of six."""
 PATCH_PX, POSTING_M = 128, 100.0
@@ -96,7 +96,7 @@ class Choice:
     zones: bool = False
 
 
-OWN_LOSS = {"fn_weight": None, "fp_weight": None, "gamma": None, "bce_weight": None}
+OWN_LOSS: dict[str, object] = dict.fromkeys(WEIGHTS)
 PLAIN = ("dihedral", "conjugation", "phase_rotation")
 CHOICES = {
     "as shipped": Choice(),
@@ -261,9 +261,10 @@ def _of_another_make(folder: Path) -> Judged:
         signal, line = entry.read_pixels(), entry.line_mask("all_touched")
         for row, col in np.ndindex(*(side // PATCH_PX for side in entry.shape)):
             here = np.s_[row * PATCH_PX : (row + 1) * PATCH_PX, col * PATCH_PX : (col + 1) * PATCH_PX]
-            if (signal[here] != 0).mean() >= LEAST_DATA:
+            has_signal = signal[here] != 0
+            if has_signal.mean() >= LEAST_DATA:
                 images.append(np.stack([signal[here].real, signal[here].imag]))
-                masks.append(line[here] * (signal[here] != 0))
+                masks.append(line[here] * has_signal)
     image, mask = np.stack(images), np.stack(masks)
     truth = truth_within(mask, OTHER_TOLERANCE_M, POSTING_M, has_data=has_data(image))
     return Judged(torch.from_numpy(image), truth)

@@ -3,12 +3,22 @@
 Search spaces may name them too, from this folder: `loss: {choices: ["network_variants:with_cl_dice"]}`.
 """
 
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, max_pool2d
 
-from glsweep.losses import focal_tversky, tversky_sums
+from glsweep.config.space import load_space
+from glsweep.losses import NO_DATA, loss_from_sums, pixel_sums
 from glsweep.nets.unet import UNet
+
+SPACE = Path(__file__).parent.parent / "search_spaces" / "embedded.yaml"
+WEIGHTS: dict[str, Any] = {
+    name: load_space(SPACE).fixed[name] for name in ("fn_weight", "fp_weight", "gamma", "bce_weight")
+}
+"""Of the loss of the network in the package, to which these add."""
 
 
 def with_skeleton_recall(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
@@ -42,9 +52,7 @@ def with_zones(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
 
 
 def _built_in(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
-    cross_entropy = binary_cross_entropy_with_logits(logits[valid], label[valid])
-    sums = tversky_sums(logits[valid].sigmoid(), label[valid])
-    return 0.3 * cross_entropy + 0.7 * focal_tversky(sums, fn_weight=0.6, fp_weight=0.4, gamma=1.33)
+    return loss_from_sums(pixel_sums(logits, torch.where(valid, label, NO_DATA)), **WEIGHTS)
 
 
 def _soft_skeleton(share: Tensor, steps: int = 3) -> Tensor:
