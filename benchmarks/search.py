@@ -1,19 +1,12 @@
-"""Does early stopping find the grid's winners, and does TPE beat chance? On invented networks.
+"""Does TPE beat chance? `wide` searched on invented networks, by both with the same budget.
 
     python benchmarks/search.py [--worlds 10] [--figure curves.png]
 
-The plans, the queue, the journal and its rungs are the real ones, and so are the search spaces;
-invented are the learning curves (invented_networks.py).
-
-1. The grid of `seed_asha` in full and under its own early stopping and other rules. Reported are the
-   epochs spent as a share of the grid's, and in how many strata the winner is the grid's, or one
-   that is behind it by no more than two seeds of one configuration differ (one standard deviation
-   of that difference). Worlds differ in the effects of choices; in some, one configuration in four
-   takes off late whatever it reaches.
-2. `wide` searched by TPE and at random: with early stopping as in the file and a budget of epochs,
-   then without and with a budget of trials. Reported is what the best configuration found so far
-   reaches in the long run, free of the noise that chose it, as the mean over strata: median and
-   quartiles over worlds, and the mean lead with its standard error.
+The plans, the queue, the journal and its rungs are the real ones, and so is the search space; invented are
+the learning curves (invented_networks.py). First with early stopping as in the file and a budget of epochs,
+then without and with a budget of trials. Reported is what the best configuration found so far reaches in the
+long run, free of the noise that chose it, as the mean over strata: median and quartiles over worlds, and the
+mean lead with its standard error.
 """
 
 from collections.abc import Sequence
@@ -22,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import search_stopping
 import search_wide
 import tyro
 from rich.console import Console
@@ -33,18 +25,14 @@ from rich.table import Table
 class Options:
     """What is tried."""
 
-    worlds: Annotated[
-        int, tyro.conf.arg(help="worlds for the search of `wide`; twice as many for the grid")
-    ] = 10
-    figure: Annotated[Path | None, tyro.conf.arg(help="where to draw the curves of part 2")] = None
+    worlds: Annotated[int, tyro.conf.arg(help="how many")] = 10
+    figure: Annotated[Path | None, tyro.conf.arg(help="where to draw the curves")] = None
 
 
 def main(options: Options) -> None:
-    """Print both tables."""
+    """Print a table for each contest."""
     console = Console(width=120)
     with ProcessPoolExecutor() as pool:
-        rows = search_stopping.table_rows(2 * options.worlds, pool)
-        console.print(_table("Early stopping against the full grid", search_stopping.COLUMNS, rows))
         found = [search_wide.curves(options.worlds, contest, pool) for contest in search_wide.CONTESTS]
     for contest, one in zip(search_wide.CONTESTS, found, strict=True):
         rows = search_wide.table_rows(one, contest.epochs)

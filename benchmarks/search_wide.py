@@ -1,4 +1,4 @@
-"""Part 2 of search.py: `wide` searched by TPE and at random, with the same budget."""
+"""The contests of search.py: `wide` searched by TPE and at random, with the same budget."""
 
 import math
 import statistics

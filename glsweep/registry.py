@@ -296,6 +296,7 @@ STOPPING_RULES: Registry[Callable[..., Any]] = Registry(
     "stopping rule",
     {
         "asha": BuiltIn("glsweep.config.space:Asha"),
+        "halving": BuiltIn("glsweep.config.space:Halving"),
         "median": BuiltIn("glsweep.config.space:Median"),
         "none": BuiltIn("glsweep.config.space:NoStopping"),
     },

@@ -37,7 +37,8 @@ def replay(
     Parameters
     ----------
     scheduler
-        Rules to compare: asha:GRACE:REDUCTION, median:GRACE, none; asha or median alone for several.
+        Rules to compare: asha:GRACE:REDUCTION, halving:GRACE:REDUCTION, median:GRACE, none; the first three
+        alone for several.
     orders
         Shuffled orders of the trials that are played besides the plan's own.
     """

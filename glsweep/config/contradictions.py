@@ -229,6 +229,12 @@ def _faults_of_stages(space: "SearchSpace") -> Iterator[Fault]:
         or search.budget.epochs is not None
         or search.budget.hours is not None
     )
+    if (is_open or is_imported(search.sampler)) and search.scheduler.name == "halving":
+        fault = (
+            "compares all trials of a grid at once, and here they are not known beforehand; take `asha`, or "
+            "`sampler: grid` without a budget of epochs or hours"
+        )
+        yield ("search", "scheduler", "name"), fault
     if is_open and resources.cohort not in ("auto", 1):
         fault = "is for a grid without a budget of epochs or hours, whose trials are all known; remove it"
         yield ("resources", "cohort"), fault

@@ -45,6 +45,17 @@ class Asha(Settings):
     reduction_factor: int = Field(ge=2, description="one trial in so many goes on from a rung")
 
 
+class Halving(Settings):
+    """Successive halving: at each rung all trials of a stratum are compared at once, and the best go on.
+
+    Rungs lie where those of `asha` do. For a grid, all of whose trials are known beforehand.
+    """
+
+    name: Literal["halving"] = Field(default="halving", description="chooses this rule")
+    grace_epochs: int = Field(ge=1, description="epochs before the first rung, which every trial runs")
+    reduction_factor: int = Field(ge=2, description="one trial in so many goes on from a rung")
+
+
 class Median(Settings):
     """After each epoch the better half of the trials that came so far goes on."""
 
@@ -90,12 +101,13 @@ def _names_a_rule(value: Any) -> Any:
 def _kind_of_rule(value: Any) -> str:
     """Return the name of a rule that has a model of its settings; `own` for any other."""
     name = str(value["name"] if isinstance(value, dict) else value.name)
-    return name if name in ("asha", "median", "none") else "own"
+    return name if name in ("asha", "halving", "median", "none") else "own"
 
 
-Stopping = Asha | Median | NoStopping | OwnStopping
+Stopping = Asha | Halving | Median | NoStopping | OwnStopping
 AnyStopping = Annotated[
     Annotated[Asha, Tag("asha")]
+    | Annotated[Halving, Tag("halving")]
     | Annotated[Median, Tag("median")]
     | Annotated[NoStopping, Tag("none")]
     | Annotated[OwnStopping, Tag("own")],

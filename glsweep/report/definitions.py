@@ -190,6 +190,10 @@ STOPPING = {
         "Li et al. 2020: asynchronous successive halving. MLSys. arXiv 1810.05934.",
         "https://arxiv.org/abs/1810.05934",
     ),
+    "halving": Citation(
+        "Jamieson and Talwalkar 2016: successive halving. AISTATS. arXiv 1502.07943.",
+        "https://arxiv.org/abs/1502.07943",
+    ),
     "median": Citation(
         "Golovin et al. 2017: Google Vizier, with the median rule. KDD.",
         "https://doi.org/10.1145/3097983.3098043",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from glsweep.config.data_card import SplitName
 from glsweep.config.dimension import Dimension, Span, span_of
-from glsweep.config.space import Asha, Budget, Median, NoStopping, OwnStopping, SearchSpace, Stopping
+from glsweep.config.space import Asha, Budget, Halving, Median, NoStopping, OwnStopping, SearchSpace, Stopping
 from glsweep.registry import SAMPLERS
 from glsweep.report import DASH, METRIC_WORDS, counted
 from glsweep.study.artifacts import CountsBySplit, DataSummary
@@ -267,9 +267,10 @@ def _budget(budget: Budget) -> str:
 def _stopping(stopping: Stopping) -> str:
     within = "within each (architecture, patch size)"
     match stopping:
-        case Asha():
+        case Asha() | Halving():
+            kind = "asynchronous successive halving" if isinstance(stopping, Asha) else "successive halving"
             return (
-                f"successive halving {within}, first rung at epoch {stopping.grace_epochs}, "
+                f"{kind} {within}, first rung at epoch {stopping.grace_epochs}, "
                 f"the best 1 in {stopping.reduction_factor} go on"
             )
         case Median():

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.space import HIGHER_IS_BETTER, Asha, Median, OwnStopping, Stopping
+from glsweep.config.space import HIGHER_IS_BETTER, Asha, Halving, Median, OwnStopping, Stopping
 from glsweep.config.trial import Stratum
 from glsweep.registry import object_name
 from glsweep.report import DASH, counted, duration, short
@@ -128,7 +128,7 @@ def rung_rows(results: Results) -> list[RungRow]:
 def rule_words(stopping: Stopping) -> str:
     """Return who goes on at a rung, as the end of a sentence; nothing where nobody is judged."""
     match stopping:
-        case Asha():
+        case Asha() | Halving():
             return f"the best 1 in {stopping.reduction_factor} (at least one) go on"
         case Median():
             return "the better half goes on"

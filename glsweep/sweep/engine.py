@@ -31,7 +31,7 @@ from glsweep.sweep.journal import Journal, Listener
 from glsweep.sweep.mirror import mirrored
 from glsweep.sweep.outcomes import failure_in_sweep, winners, write_trials
 from glsweep.sweep.overview import SweepTerms
-from glsweep.sweep.queue import TrialQueue, cohort_sizes, groupable_strata
+from glsweep.sweep.queue import TrialQueue, cohort_sizes, groupable_strata, planned_configurations
 from glsweep.sweep.records import Ledger, SweepRecords, read_records
 from glsweep.sweep.start import load_start, metrics_at_start
 from glsweep.sweep.status import ConsoleListener
@@ -102,6 +102,7 @@ def run_trials(
         stopping=job.stopping,
         epochs=job.schedule.epochs,
         metric=job.schedule.monitor,
+        planned=planned_configurations(job.plan),
         listeners=[*cleaner, *listeners],
         may_end_early=job.schedule.patience is not None,
     )

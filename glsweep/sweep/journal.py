@@ -54,6 +54,7 @@ class Journal:
     """Applies a sweep's rules to what trials report. It knows nothing of Ray.
 
     Trials that ran in full when `epochs` was smaller go on, unless trials `may_end_early` by themselves.
+    `planned` says how many configurations the plan has for each stratum, by its key, where that is known.
 
     `halted` says why the whole sweep cannot go on, such as a full disk, and what to do; nothing is lost.
     `cohorts` says how many trials of a stratum, by its key, train together: it is settled when a sweep
@@ -67,6 +68,7 @@ class Journal:
         stopping: Stopping,
         epochs: int,
         metric: Metric,
+        planned: Mapping[str, int] | None = None,
         listeners: Sequence[Listener] = (),
         may_end_early: bool = False,
     ) -> None:
@@ -78,6 +80,7 @@ class Journal:
         self._storage_errors: Counter[str] = Counter()
         self._listeners = listeners
         self._stopping = stopping
+        self._planned = planned or {}
         self.epochs, self.rung_epochs = epochs, rung_epochs(stopping, epochs)
         self._rungs: dict[str, list[Rung]] = {}
         for event in ledger.replay():
@@ -182,7 +185,10 @@ class Journal:
     def _judge(self, key: str) -> None:
         """Judge every trial of a stratum whose turn has come, at the lowest rung first."""
         if key not in self._rungs:
-            self._rungs[key] = [Rung(epoch, self._stopping, self.metric) for epoch in self.rung_epochs]
+            planned = self._planned.get(key)
+            self._rungs[key] = [
+                Rung(epoch, self._stopping, self.metric, planned) for epoch in self.rung_epochs
+            ]
         for rung in self._rungs[key]:
             for judged in rung.advance(self.records.strata[key]):
                 if rung.epoch not in self.records.trials[judged.trial_id].judged:

@@ -235,7 +235,7 @@ class TrialQueue:
         self._replicates, self._epochs, self._clock = replicates, epochs, clock
         self._out: dict[str, PlannedTrial] = {}
         self._held: list[PlannedTrial] = []
-        self._gathering = WaitingCohorts(journal, _planned(plan), replicates)
+        self._gathering = WaitingCohorts(journal, planned_configurations(plan), replicates)
         self._ready: list[tuple[tuple[int, int], Cohort]] = []
         self._settled_at: tuple[int, int, int] | None = None
         self._next_index = len(journal.records.firsts)
@@ -356,6 +356,6 @@ class TrialQueue:
         return self._epochs if trial.replicate else self._epochs * self._replicates
 
 
-def _planned(plan: Plan) -> Counter[str]:
+def planned_configurations(plan: Plan) -> Counter[str]:
     """Return how many configurations of each stratum, by its key, a plan is known to have."""
     return Counter(trial.stratum.key for trial in plan.trials) if isinstance(plan, ListedPlan) else Counter()

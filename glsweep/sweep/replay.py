@@ -1,7 +1,7 @@
 """What other stopping rules would have done, replayed over the learning curves of a finished sweep.
 
-The rules are those of the sweep itself (`rungs.Rung`). Since a trial is only ever compared with
-earlier ones of its stratum, trials can be replayed one after another. The curve of a trial that was
+The rules are those of the sweep itself (`rungs.Rung`). What happens at a rung depends on earlier rungs
+alone, so that they can be replayed one after another. The curve of a trial that was
 stopped in the sweep ends there: how it would have gone on is not known.
 """
 
@@ -154,25 +154,28 @@ class ReplayedTrial(NamedTuple):
 def replay_trials(
     ordered: Sequence[Configuration], rule: Stopping, metric: Metric, epochs: int
 ) -> Iterator[ReplayedTrial]:
-    """Yield how each trial of a stratum would have ended, judged one after another."""
-    rungs = [Rung(epoch, rule, metric) for epoch in rung_epochs(rule, epochs)]
-    stratum: list[TrialRecord] = []
-    for recorded in (configuration.first for configuration in ordered):
-        record = TrialRecord(recorded.trial, recorded.started_unix_s, epochs=recorded.epochs)
-        stratum.append(record)
-        for rung in rungs:
-            if record.outcome is not None or recorded.reached < rung.epoch:
-                break
-            record.reached = rung.epoch
-            for judged in rung.advance(stratum):
-                record.judged[rung.epoch] = judged
-                record.outcome = "stopped" if judged.rank > judged.kept else None
-        was_stopped = record.outcome is not None
-        if not was_stopped:
-            # Later trials must not wait for it, however it would have ended.
-            record.reached, record.outcome = recorded.reached, recorded.outcome
-        is_known = was_stopped or recorded.outcome != "stopped"
-        yield ReplayedTrial(recorded.trial.trial_id, record.reached, record.outcome if is_known else None)
+    """Yield how each trial of a stratum would have ended, judged rung by rung."""
+    recorded = [configuration.first for configuration in ordered]
+    stratum = {
+        one.trial.trial_id: TrialRecord(one.trial, one.started_unix_s, epochs=one.epochs) for one in recorded
+    }
+    for epoch in rung_epochs(rule, epochs):
+        for record, one in zip(stratum.values(), recorded, strict=True):
+            if record.outcome is None:
+                record.reached = min(epoch, one.reached)
+                # Nobody must wait for a trial whose curve ends before the rung.
+                record.outcome = one.outcome if one.reached < epoch else None
+        for judged in Rung(epoch, rule, metric, len(stratum)).advance([*stratum.values()]):
+            if not judged.goes_on:
+                record = stratum[judged.trial_id]
+                record.outcome, record.rung_epoch = "stopped", epoch
+    for one in recorded:
+        stopped_at = stratum[one.trial.trial_id].rung_epoch
+        if stopped_at is not None:
+            yield ReplayedTrial(one.trial.trial_id, stopped_at, "stopped")
+        else:
+            outcome = None if one.outcome == "stopped" else one.outcome
+            yield ReplayedTrial(one.trial.trial_id, one.reached, outcome)
 
 
 def _best(values: dict[str, float], metric: Metric) -> float:

@@ -6,6 +6,9 @@ resumed one from both. Here it is meant in the plan's order: a trial at a rung w
 until every earlier trial of its stratum has reached that rung or ended, and is then judged among
 them. No trial waits for a later one, so the first never waits and all come to an end.
 The median rule (Golovin et al. 2017, KDD, section 3.2.1) follows the same order.
+
+Successive halving (Jamieson and Talwalkar 2016, AISTATS, figure 3) waits for all trials of a stratum,
+and so lets nobody on who was only the best of a few. It needs to know how many there will be.
 """
 
 import bisect
@@ -22,6 +25,7 @@ from glsweep.config.space import (
     HIGHER_IS_BETTER,
     AnyStopping,
     Asha,
+    Halving,
     Median,
     Metric,
     NoStopping,
@@ -86,7 +90,7 @@ def rung_epochs(stopping: Stopping, epochs: int) -> tuple[int, ...]:
     For successive halving grace x reduction^k, for the median rule every one from grace on.
     """
     match stopping:
-        case Asha():
+        case Asha() | Halving():
             rungs, epoch = [], stopping.grace_epochs
             while epoch < epochs:
                 rungs.append(epoch)
@@ -101,10 +105,10 @@ def rung_epochs(stopping: Stopping, epochs: int) -> tuple[int, ...]:
             return tuple(sorted(epoch for epoch in own if 0 < epoch < epochs))
 
 
-def kept_count(stopping: Asha | Median | NoStopping, trials: int) -> int:
+def kept_count(stopping: Asha | Halving | Median | NoStopping, trials: int) -> int:
     """Return how many of `trials` at a rung go on, at least one."""
     match stopping:
-        case Asha():
+        case Asha() | Halving():
             return max(1, trials // stopping.reduction_factor)
         case Median():
             return (trials + 1) // 2
@@ -113,17 +117,30 @@ def kept_count(stopping: Asha | Median | NoStopping, trials: int) -> int:
 
 
 class Rung:
-    """One rung of one stratum: judges its trials one after another, in the order of the plan.
+    """One rung of one stratum: judges its trials in the order of the plan.
 
     Each trial counts with its best metric until the rung's epoch; equals share a rank.
+
+    Parameters
+    ----------
+    epoch : int
+        Where the rung lies.
+    stopping : Stopping
+        The rule.
+    metric : Metric
+        By which trials are ranked.
+    planned : int, optional
+        Configurations that the plan has for the stratum; needed by a rule that judges all at once.
     """
 
-    def __init__(self, epoch: int, stopping: Stopping, metric: Metric) -> None:
+    def __init__(self, epoch: int, stopping: Stopping, metric: Metric, planned: int | None = None) -> None:
         self.epoch = epoch
         self._stopping = stopping
         self._metric = metric
         self._sign = -1.0 if HIGHER_IS_BETTER[metric] else 1.0
+        self._planned = planned
         self._position = 0
+        self._gathered: list[TrialRecord] = []  # they wait for the others of a rule that judges all at once
         self._costs: list[float] = []  # ascending: the best trial first, whichever way the metric goes
         self._curves: list[list[float]] = []  # of the same trials, in the plan's order; for own rules
 
@@ -140,33 +157,50 @@ class Rung:
             self._position += 1
             if record.reached < self.epoch:
                 continue
-            known = record.judged.get(self.epoch)
-            judged = known or self._judge(record)
-            bisect.insort(self._costs, self._sign * judged.value)
-            self._curves.append(self._curve(record))
-            # A trial that ended otherwise, such as by an error, still counts in the ranks of others. One
-            # that was judged but not ended comes from a process that died between the two.
-            if record.outcome is None and (known is None or not known.goes_on):
-                yield judged
+            bisect.insort(self._costs, self._cost(record))
+            if isinstance(self._stopping, Halving):
+                self._gathered.append(record)
+            else:
+                yield from self._judged(record)
+                self._curves.append(self._curve(record))
+        if self._gathered and self._position == self._planned:
+            gathered, self._gathered = self._gathered, []
+            for record in gathered:
+                yield from self._judged(record)
 
-    def _judge(self, record: TrialRecord) -> Judged:
+    def _judged(self, record: TrialRecord) -> Iterator[Judged]:
+        """Yield the judgement of a trial, among all that have been ranked, unless nothing follows from it."""
+        known = record.judged.get(self.epoch)
+        # A trial that ended otherwise, such as by an error, still counts in the ranks of others. One
+        # that was judged but not ended comes from a process that died between the two.
+        if record.outcome is None and (known is None or not known.goes_on):
+            yield known or self._judge(record)
+
+    def _cost(self, record: TrialRecord) -> float:
+        known = record.judged.get(self.epoch)
+        return self._sign * (known.value if known else self._value(record))
+
+    def _value(self, record: TrialRecord) -> float:
         best = record.best(self._metric, until_epoch=self.epoch)
         if best is None:
             raise ValueError(f"{record.trial.trial_id} has no report until epoch {self.epoch}")
-        cost, of = self._sign * best[1], len(self._costs) + 1
-        rank = bisect.bisect_left(self._costs, cost) + 1
+        return best[1]
+
+    def _judge(self, record: TrialRecord) -> Judged:
+        value, of = self._value(record), len(self._costs)
+        rank = bisect.bisect_left(self._costs, self._sign * value) + 1
         if isinstance(self._stopping, OwnStopping):
             # It need not go by ranks. Reported is the equivalent: all go on, or only those that are better.
             kept = of if own_rule(self._stopping).goes_on(self._curve(record), self._curves) else rank - 1
-            cutoff = best[1]
+            cutoff = value
         else:
             kept = kept_count(self._stopping, of)
-            cutoff = self._sign * sorted([*self._costs[:kept], cost])[kept - 1]
+            cutoff = self._sign * self._costs[kept - 1]
         return Judged(
             unix_s=time.time(),
             trial_id=record.trial.trial_id,
             rung_epoch=self.epoch,
-            value=best[1],
+            value=value,
             rank=rank,
             of=of,
             kept=kept,
@@ -223,11 +257,16 @@ def first_best(values: Iterable[tuple[Ranked, float]], metric: Metric) -> tuple[
     return best
 
 
-# --- Stopping rules by short names: `asha:2:3`, `median:4`, `none`
+# --- Stopping rules by short names: `asha:2:3`, `halving:1:8`, `median:4`, `none`
 
-RULES: dict[str, type[Asha | Median | NoStopping]] = {"asha": Asha, "median": Median, "none": NoStopping}
-FORMS = "asha:GRACE:REDUCTION, median:GRACE, none; asha or median alone for several"
-REDUCTIONS = (2, 3, 4)
+RULES: dict[str, type[Asha | Halving | Median | NoStopping]] = {
+    "asha": Asha,
+    "halving": Halving,
+    "median": Median,
+    "none": NoStopping,
+}
+FORMS = "asha:GRACE:REDUCTION, halving:GRACE:REDUCTION, median:GRACE, none; the first three alone for several"
+REDUCTIONS = {"asha": (2, 3, 4), "halving": (3, 4, 8)}
 
 _STOPPING: TypeAdapter[Stopping] = TypeAdapter(AnyStopping)
 
@@ -243,7 +282,7 @@ def parse_rules(names: Sequence[str], *, epochs: int) -> list[Stopping]:
     Parameters
     ----------
     names : sequence of str
-        Such as `asha:2:3` (grace 2, reduction 3); `asha` alone stands for a grid of both.
+        Such as `asha:2:3` (grace 2, reduction 3); `asha` alone stands for several of both.
     epochs : int
         A trial's full budget; a grace period must end before it does.
 
@@ -284,11 +323,7 @@ def _parse(name: str, epochs: int) -> list[Stopping]:
 def _grid(kind: str, epochs: int) -> list[Stopping]:
     """Return one rule for each grace of 1, 2, 4, ... epochs up to half of the budget, and each reduction."""
     graces = [grace for grace in (2**power for power in range(16)) if grace <= max(epochs // 2, 1)]
-    if kind == "median":
-        return [Median(grace_epochs=grace) for grace in graces if grace < epochs]
-    return [
-        Asha(grace_epochs=grace, reduction_factor=reduction)
-        for reduction in REDUCTIONS
-        for grace in graces
-        if grace < epochs
-    ]
+    values: list[dict[str, Any]] = [{"grace_epochs": grace} for grace in graces if grace < epochs]
+    if kind in REDUCTIONS:
+        values = [{"reduction_factor": factor} | value for factor in REDUCTIONS[kind] for value in values]
+    return [RULES[kind].model_validate(value) for value in values]

@@ -99,7 +99,7 @@ def test_a_bad_value_is_quoted_beside_its_key(tmp_path, key, to, quoted):
 @pytest.mark.parametrize(
     ("to", "words"),
     [
-        ({"name": "ahsa", "grace_epochs": 1}, ["'ahsa'", "'asha', 'median', 'none'"]),
+        ({"name": "ahsa", "grace_epochs": 1}, ["'ahsa'", "'asha', 'halving', 'median', 'none'"]),
         ({"grace_epochs": 1}, ["'name'"]),
         ("asha", ["(it is 'asha')"]),
     ],

@@ -374,3 +374,19 @@ def test_a_fault_in_a_study_is_found_below_its_space(tmp_path):
 def test_a_parameter_that_no_rule_narrows_may_be_fixed(tmp_path):
     path = write_yaml(tmp_path / "space.yaml", changed(SPACE, "fixed.precision", "float32"))
     assert load_space(path).fixed["precision"] == "float32"
+
+
+def test_a_rule_that_compares_all_trials_at_once_is_for_plans_that_know_them(tmp_path):
+    halving = ("    name: asha\n", "    name: halving\n")
+    load(tmp_path, halving)
+    for search in (
+        "sampler: random\n  budget: {trials: 9}",
+        "sampler: tpe\n  parallel: 2\n  budget: {trials: 9}",
+        "sampler: grid\n  budget: {epochs: 40}",
+        "sampler: grid\n  budget: {hours: 1}",
+        "sampler: my_samplers:Sampler",
+    ):
+        line, fault = refusal(tmp_path, halving, ("sampler: grid", search))
+        assert line == "name: halving"
+        assert "compares all trials of a grid at once" in fault
+    load(tmp_path, halving, ("sampler: grid", "sampler: grid\n  budget: {trials: 9}"))

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from glsweep.config.space import Asha, Budget, Median, Metric, NoStopping
+from glsweep.config.space import Asha, Budget, Metric, Stopping
 from glsweep.config.trial import TrialParameters
 from glsweep.search.plan import ListedPlan, NoProposal, PlannedTrial
 from glsweep.sweep.journal import Decision, Journal, Listener
-from glsweep.sweep.queue import Cohort, TrialQueue
+from glsweep.sweep.queue import Cohort, TrialQueue, planned_configurations
 from glsweep.sweep.records import Event, Ledger, SweepRecords
 
 Curves = Mapping[str, Sequence[float]]
@@ -49,13 +49,20 @@ def journal_at(
     path: Path,
     *,
     epochs: int,
-    stopping: Asha | Median | NoStopping | None = None,
+    stopping: Stopping | None = None,
     listeners: Sequence[Listener] = (),
     metric: Metric = "relaxed_f1",
+    trials: Sequence[PlannedTrial] = (),
 ) -> Journal:
-    """A journal that ranks by `metric`."""
-    stopping = stopping or Asha(grace_epochs=1, reduction_factor=3)
-    return Journal(Ledger(path), stopping=stopping, epochs=epochs, metric=metric, listeners=listeners)
+    """A journal that ranks by `metric`; `trials` are all that the plan has, for rules that must know them."""
+    return Journal(
+        Ledger(path),
+        stopping=stopping or Asha(grace_epochs=1, reduction_factor=3),
+        epochs=epochs,
+        metric=metric,
+        planned=planned_configurations(ListedPlan(trials)),
+        listeners=listeners,
+    )
 
 
 def figures(value: float) -> dict[str, float]:

@@ -11,17 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import SCRATCH, QuickLedger, figures, planned
 
-from glsweep.config.space import Asha, Budget, Median, NoStopping, Resources, Stopping
+from glsweep.config.space import Asha, Budget, Halving, Median, NoStopping, Resources, Stopping
 from glsweep.randomness import generator_for
 from glsweep.search.plan import ListedPlan, NoProposal, PlannedTrial
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.queue import Cohort, TrialQueue, cohort_sizes
+from glsweep.sweep.queue import Cohort, TrialQueue, cohort_sizes, planned_configurations
 from glsweep.sweep.records import SweepRecords
 
 EPOCHS = 5
 RULES = (
     Asha(grace_epochs=1, reduction_factor=2),
     Asha(grace_epochs=2, reduction_factor=3),
+    Halving(grace_epochs=1, reduction_factor=2),
     Median(grace_epochs=1),
     NoStopping(),
 )
@@ -69,6 +70,7 @@ def play(world: World, *, arrival: int, places: int = 4, steps: int | None = Non
         stopping=world.stopping,
         epochs=EPOCHS,
         metric="relaxed_f1",
+        planned=planned_configurations(ListedPlan(world.trials)),
     )
     sizes = {trial.stratum.key: world.size for trial in world.trials}
     journal.settle_cohorts(sizes, groupable=sizes)

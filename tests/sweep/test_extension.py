@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from made_configs import SPACE, space
 from sweeps import SCRATCH, QuickLedger, figures, outcomes, planned, run
 
-from glsweep.config.space import Asha, Budget, Median, NoStopping, SearchSpace
+from glsweep.config.space import Asha, Budget, Halving, Median, NoStopping, SearchSpace, Stopping
 from glsweep.search import make_plan
 from glsweep.search.plan import EarlierTrial, ListedPlan, NoProposal, PlannedTrial
 from glsweep.sweep.checkpoints import CheckpointCleaner, CheckpointStore
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.queue import Cohort, TrialQueue, groupable_strata
+from glsweep.sweep.queue import Cohort, TrialQueue, groupable_strata, planned_configurations
 from glsweep.sweep.records import SweepRecords, read_records
 
 RULES = st.sampled_from(
@@ -28,11 +28,19 @@ RULES = st.sampled_from(
         Asha(grace_epochs=2, reduction_factor=3),
     ]
 )
+# Successive halving has compared with all that there were: more configurations come too late for those.
+RULES_FOR_MORE_EPOCHS = RULES | st.just(Halving(grace_epochs=1, reduction_factor=2))
 SOURCE = Path("space.yaml")
 
 
-def journal_of(folder: Path, rule: Asha | Median | NoStopping, epochs: int) -> Journal:
-    return Journal(QuickLedger(folder / "ledger.jsonl"), stopping=rule, epochs=epochs, metric="relaxed_f1")
+def journal_of(folder: Path, rule: Stopping, epochs: int, trials: Sequence[PlannedTrial] = ()) -> Journal:
+    return Journal(
+        QuickLedger(folder / "ledger.jsonl"),
+        stopping=rule,
+        epochs=epochs,
+        metric="relaxed_f1",
+        planned=planned_configurations(ListedPlan(trials)),
+    )
 
 
 @contextmanager
@@ -61,7 +69,7 @@ def judged(records: SweepRecords) -> Mapping[str, object]:
 
 @settings(max_examples=40)
 @given(
-    rule=RULES,
+    rule=RULES_FOR_MORE_EPOCHS,
     values=st.lists(st.lists(st.integers(0, 9), min_size=8, max_size=8), min_size=1, max_size=7),
     first=st.integers(2, 7),
     steps=st.none() | st.integers(0, 12),
@@ -71,11 +79,11 @@ def test_more_epochs_lead_to_where_so_many_would_have_led_from_the_start(rule, v
     trials, curves = invented(values)
     generator = np.random.default_rng(chance)
     with two_folders() as (whole, grown):
-        expected = run(journal_of(whole, rule, 8), trials, curves, generator)
+        expected = run(journal_of(whole, rule, 8, trials), trials, curves, generator)
         short = {name: curve[:first] for name, curve in curves.items()}
         # It may have ended before it is extended, or have been cut off in the middle.
-        run(journal_of(grown, rule, first), trials, short, generator, steps=steps)
-        extended = run(journal_of(grown, rule, 8), trials, curves, generator)
+        run(journal_of(grown, rule, first, trials), trials, short, generator, steps=steps)
+        extended = run(journal_of(grown, rule, 8, trials), trials, curves, generator)
         assert outcomes(extended) == outcomes(expected)
         assert judged(extended) == judged(expected)
         # Whoever reads the ledger alone finds the same.

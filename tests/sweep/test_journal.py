@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import SCRATCH, figures, journal_at, outcomes, planned, run
 
-from glsweep.config.space import Asha, Median, NoStopping
+from glsweep.config.space import Asha, Halving, Median, NoStopping, Stopping
 from glsweep.errors import ResourceError, StudyError
 from glsweep.sweep.journal import Decision, Journal
 
@@ -30,26 +30,42 @@ def curves_for(count: int, seed: int) -> dict[str, list[float]]:
     }
 
 
-rules = st.sampled_from([Asha(grace_epochs=1, reduction_factor=3), Median(grace_epochs=2)])
+rules = st.sampled_from(
+    [
+        Asha(grace_epochs=1, reduction_factor=3),
+        Halving(grace_epochs=1, reduction_factor=2),
+        Median(grace_epochs=2),
+    ]
+)
 
 
 def generator_of(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def play(count: int, curves: dict[str, list[float]], arrival: int, **options: int) -> dict[str, object]:
+def play(
+    count: int,
+    curves: dict[str, list[float]],
+    arrival: int,
+    *,
+    stopping: Stopping | None = None,
+    **options: int,
+) -> dict[str, object]:
     trials = [planned(index, ("unet", "unetpp")[index % 2]) for index in range(count)]
     with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
-        journal = journal_at(Path(folder) / "ledger.jsonl", epochs=EPOCHS)
+        ledger = Path(folder) / "ledger.jsonl"
+        journal = journal_at(ledger, epochs=EPOCHS, stopping=stopping, trials=trials)
         return outcomes(run(journal, trials, curves, np.random.default_rng(arrival), **options))
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 14), st.integers(0, 99), st.integers(0, 99), st.integers(1, 6))
-def test_who_is_fast_decides_nothing(count: int, seed: int, arrival: int, places: int) -> None:
+@given(st.integers(1, 14), st.integers(0, 99), st.integers(0, 99), st.integers(1, 6), rules)
+def test_who_is_fast_decides_nothing(
+    count: int, seed: int, arrival: int, places: int, stopping: Stopping
+) -> None:
     curves = curves_for(count, seed)
-    one_by_one = play(count, curves, arrival=0, places=1)
-    assert play(count, curves, arrival=arrival + 1, places=places) == one_by_one
+    one_by_one = play(count, curves, arrival=0, places=1, stopping=stopping)
+    assert play(count, curves, arrival=arrival + 1, places=places, stopping=stopping) == one_by_one
 
 
 @settings(max_examples=40, deadline=None)
@@ -71,19 +87,18 @@ def test_a_sweep_that_was_cut_off_ends_as_an_undisturbed_one(count: int, seed: i
 @settings(max_examples=60, deadline=None)
 @given(st.integers(2, 8), st.integers(0, 99), st.floats(0, 1), st.sampled_from(EVENTS), rules)
 def test_a_sweep_whose_ledger_ends_after_any_line_ends_as_an_undisturbed_one(
-    count: int, seed: int, share: float, event: str, stopping: Asha | Median
+    count: int, seed: int, share: float, event: str, stopping: Stopping
 ) -> None:
     curves = curves_for(count, seed)
     trials = [planned(index) for index in range(count)]
     with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         ledger = Path(folder) / "ledger.jsonl"
-        whole = outcomes(
-            run(journal_at(ledger, epochs=EPOCHS, stopping=stopping), trials, curves, generator_of(seed))
-        )
+        journal = journal_at(ledger, epochs=EPOCHS, stopping=stopping, trials=trials)
+        whole = outcomes(run(journal, trials, curves, generator_of(seed)))
         lines = ledger.read_bytes().splitlines(keepends=True)
         ends = [end for end, line in enumerate(lines, start=1) if f'"event":"{event}"'.encode() in line]
         ledger.write_bytes(b"".join(lines[: ends[int(share * (len(ends) - 1))]] if ends else lines))
-        again = journal_at(ledger, epochs=EPOCHS, stopping=stopping)
+        again = journal_at(ledger, epochs=EPOCHS, stopping=stopping, trials=trials)
         assert outcomes(run(again, trials, curves, generator_of(seed + 1))) == whole
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sweeps import SCRATCH, journal_at, planned, run
 from told_sweeps import Telling, told
 
-from glsweep.config.space import Asha, Median, NoStopping
+from glsweep.config.space import Asha, Halving, Median, NoStopping
 from glsweep.errors import ConfigError
 from glsweep.sweep.replay import configurations, replay, replay_stratum, replay_trials, summarise
 from glsweep.sweep.rungs import parse_rules, rule_name
@@ -20,6 +20,8 @@ EPOCHS = 9
 RULES = [
     Asha(grace_epochs=1, reduction_factor=3),
     Asha(grace_epochs=2, reduction_factor=2),
+    Halving(grace_epochs=1, reduction_factor=3),
+    Halving(grace_epochs=2, reduction_factor=2),
     Median(grace_epochs=1),
     Median(grace_epochs=4),
     NoStopping(),
@@ -43,9 +45,9 @@ def all_endings(records, rule, metric="relaxed_f1"):
 def swept(curves, rule, generator):
     """What a real journal makes of these curves, with chance deciding who is fast."""
     with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
-        journal = journal_at(Path(folder) / "ledger.jsonl", epochs=EPOCHS, stopping=rule)
-        names = {trial.trial_id: values for trial, values in curves}
-        return run(journal, [trial for trial, _ in curves], names, generator)
+        trials = [trial for trial, _ in curves]
+        journal = journal_at(Path(folder) / "ledger.jsonl", epochs=EPOCHS, stopping=rule, trials=trials)
+        return run(journal, trials, {trial.trial_id: values for trial, values in curves}, generator)
 
 
 @given(seed=st.integers(0, 2**32), rule=st.sampled_from(RULES))
@@ -189,6 +191,7 @@ def test_without_names_every_sensible_rule_is_there_once():
     names = [rule_name(rule) for rule in parse_rules([], epochs=9)]
     assert names == [
         *(f"asha:{grace}:{reduction}" for reduction in (2, 3, 4) for grace in (1, 2, 4)),
+        *(f"halving:{grace}:{reduction}" for reduction in (3, 4, 8) for grace in (1, 2, 4)),
         *(f"median:{grace}" for grace in (1, 2, 4)),
         "none",
     ]
@@ -201,7 +204,7 @@ def test_without_names_every_sensible_rule_is_there_once():
 @pytest.mark.parametrize(
     ("name", "told_words"),
     [
-        ("hyperband:3", "is no rule of early stopping; known are asha:GRACE:REDUCTION, median:GRACE, none"),
+        ("hyperband:3", "is no rule of early stopping; known are asha:GRACE:REDUCTION, halving:GRACE:"),
         ("asha:2", "has 1 numbers in place of 2"),
         ("none:1", "has 1 numbers in place of 0"),
         ("asha:x:3", "grace_epochs: input should be a valid integer"),

@@ -1,6 +1,7 @@
 """Who goes on at a rung, against the same question asked of all trials by brute force."""
 
 import itertools
+import random
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import SCRATCH, figures, journal_at, planned
 
-from glsweep.config.space import Asha, Median, Metric, NoStopping, OwnStopping, Stopping
+from glsweep.config.space import Asha, Halving, Median, Metric, NoStopping, OwnStopping, Stopping
 from glsweep.sweep.journal import Decision
 from glsweep.sweep.records import Judged, Ledger
 from glsweep.sweep.rungs import Rung, kept_count, rung_epochs
@@ -53,15 +54,59 @@ def test_a_trial_goes_on_when_fewer_are_strictly_better_than_may_go_on(
             assert judged.goes_on == (decided is Decision.CONTINUE)
 
 
+@settings(max_examples=80, deadline=None)
+@given(values, st.sampled_from(FIGURES), st.sampled_from([2, 3, 8]), st.randoms())
+def test_successive_halving_keeps_the_best_of_all_however_they_arrive(
+    drawn: list[float], metric: Metric, factor: int, chance: random.Random
+) -> None:
+    trials = [planned(index) for index in range(len(drawn))]
+    stopping = Halving(grace_epochs=1, reduction_factor=factor)
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
+        ledger = Path(folder) / "ledger.jsonl"
+        journal = journal_at(ledger, epochs=9, stopping=stopping, metric=metric, trials=trials)
+        for trial in trials:
+            journal.start(trial)
+        *early, last = chance.sample(trials, len(trials))
+        for trial in early:
+            metrics = told(metric, drawn[trial.index])
+            assert journal.report(trial.trial_id, 1, metrics, last=False) is Decision.WAIT
+        journal.report(last.trial_id, 1, told(metric, drawn[last.index]), last=False)
+        ranked = sorted(drawn, reverse=metric != "val_loss")
+        kept = max(len(drawn) // factor, 1)
+        for trial in trials:
+            goes_on = ranked.index(drawn[trial.index]) < kept
+            assert journal.decide(trial.trial_id) is (Decision.CONTINUE if goes_on else Decision.STOP)
+            judged = journal.records.trials[trial.trial_id].judged[1]
+            assert (judged.of, judged.kept, judged.cutoff) == (len(drawn), kept, ranked[kept - 1])
+
+
+def test_successive_halving_waits_for_trials_that_have_not_begun_and_for_none_that_failed(
+    tmp_path: Path,
+) -> None:
+    trials = [planned(index) for index in range(4)]
+    stopping = Halving(grace_epochs=1, reduction_factor=2)
+    journal = journal_at(tmp_path / "ledger.jsonl", epochs=9, stopping=stopping, trials=trials)
+    for index, value in enumerate([0.9, 0.8, 0.1]):
+        journal.start(planned(index))
+        assert journal.report(f"{index:04d}", 1, figures(value), last=False) is Decision.WAIT
+    journal.start(planned(3))
+    assert journal.decide("0000") is Decision.WAIT
+    journal.fail("0003", "the loss became nan")
+    decided = [journal.decide(f"{index:04d}") for index in range(3)]
+    assert decided == [Decision.CONTINUE, Decision.STOP, Decision.STOP]
+    assert journal.records.trials["0000"].judged[1].of == 3
+
+
 @pytest.mark.parametrize(
     ("stopping", "kept"),
     [
         (Asha(grace_epochs=1, reduction_factor=3), [1, 1, 1, 1, 1, 2, 2, 2, 3]),
         (Asha(grace_epochs=1, reduction_factor=2), [1, 1, 1, 2, 2, 3, 3, 4, 4]),
+        (Halving(grace_epochs=1, reduction_factor=4), [1, 1, 1, 1, 1, 1, 1, 2, 2]),
         (Median(grace_epochs=1), [1, 1, 2, 2, 3, 3, 4, 4, 5]),
         (NoStopping(), [1, 2, 3, 4, 5, 6, 7, 8, 9]),
     ],
-    ids=["thirds", "halves", "median", "none"],
+    ids=["thirds", "halves", "quarters", "median", "none"],
 )
 def test_the_share_that_goes_on_is_rounded_as_each_rule_says(stopping: Stopping, kept: list[int]) -> None:
     assert [kept_count(stopping, trials) for trials in range(1, 10)] == kept
@@ -112,10 +157,10 @@ def test_a_trial_counts_with_its_best_epoch_until_the_rung_and_with_none_after_i
 
 @pytest.mark.parametrize(("grace", "factor"), list(itertools.product([1, 2, 3, 7], [2, 3, 4])))
 def test_rungs_are_exact_powers_below_the_budget(grace: int, factor: int) -> None:
-    asha = Asha(grace_epochs=grace, reduction_factor=factor)
-    for epochs in (1, 8, 27, 81, 243, 500):
-        expected = tuple(grace * factor**k for k in range(20) if grace * factor**k < epochs)
-        assert rung_epochs(asha, epochs) == expected
+    for rule in (Asha, Halving):
+        for epochs in (1, 8, 27, 81, 243, 500):
+            expected = tuple(grace * factor**k for k in range(20) if grace * factor**k < epochs)
+            assert rung_epochs(rule(grace_epochs=grace, reduction_factor=factor), epochs) == expected
 
 
 def test_the_median_rule_compares_after_every_epoch_from_grace_on_and_no_stopping_never() -> None:
