@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from glsweep.config.trial import Stratum
-from glsweep.evaluate.patches import DataSets, HeldOut, member_curves, part_data_sets
+from glsweep.evaluate.patches import DataSets, HeldOut, Values, interval, member_curves, part_data_sets
 from glsweep.evaluate.scenes import evaluate_scenes
 from glsweep.files import replacing
+from glsweep.metrics.patches import PatchMetrics
 from glsweep.nets import count_parameters
 from glsweep.nets.member import load_card_of, load_member, untrained_network, write_card
 from glsweep.patches import PatchArrays
@@ -30,8 +32,8 @@ from glsweep.study.evaluation_artifacts import (
     DataSetFacts,
     DataSetRow,
     FailedRow,
-    HeldOutMetrics,
     Kind,
+    Lead,
     LinesOnDataSet,
     MemberCurves,
     NetworkRow,
@@ -48,6 +50,8 @@ EXAMPLES = 4
 
 Scored = tuple[NetworkRow | BaselineRow, list[DataSetRow]]
 """A row of the table, and the same by data set."""
+Draws = dict[str, Values]
+"""The draws of each member's relaxed F1, by the key of its stratum."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,9 @@ class PatchesToScore:
 
     def score(
         self, predictor: Predictor, probability: npt.NDArray[np.float32], tau: float
-    ) -> tuple[HeldOutMetrics, list[DataSetRow]]:
-        """Return the table's metrics for probabilities (N, S, S), and the rows by data set."""
-        metrics = self.own.score(probability[self.is_own], tau)
+    ) -> tuple[PatchMetrics, list[DataSetRow]]:
+        """Return what the table's metrics follow from for probabilities (N, S, S), and rows by data set."""
+        metrics = self.own.measure(probability[self.is_own], tau)
         if self.data_sets is None:
             return metrics, []
         by_data_set = self.data_sets.score(probability, tau, self.study.config.space.calibration)
@@ -101,15 +105,17 @@ def evaluate(study: Study) -> EvaluateSummary:
     won = read_artifact(study.winners_json, Winners).by_stratum
     strata = [Stratum.parse(key) for key in surviving_strata(study, won)]
     tests = {size: _patches_to_score(study, size) for size in sorted({one.patch_size_px for one in strata})}
-    scored, curves = _scored(study, strata, tests, failed)
+    scored, curves, draws = _scored(study, strata, tests, failed)
     lines = evaluate_scenes(study, [stratum for stratum in strata if stratum.key not in failed], failed)
     scored = [(row, by_data_set) for row, by_data_set in scored if row.stratum not in failed]
     every_failure = sorted({**read_failures(study), **failed}.items())
+    rows = tuple(row for row, _ in scored if isinstance(row, NetworkRow))
     table = StudyTable(
         tolerance_m=study.config.space.search.tolerance_m,
         posting_m=tests[strata[0].patch_size_px].own.patches.posting_m,
-        rows=tuple(row for row, _ in scored if isinstance(row, NetworkRow)),
+        rows=rows,
         baselines=tuple(row for row, _ in scored if isinstance(row, BaselineRow)),
+        leads=tuple(paired_leads(rows, draws)),
         failed=tuple(_failed_row(failure) for _, failure in every_failure),
         data_sets=tuple(facts for size, test in tests.items() for facts in _data_sets(test, size)),
         by_data_set=tuple(row for _, by_data_set in scored for row in by_data_set),
@@ -118,8 +124,8 @@ def evaluate(study: Study) -> EvaluateSummary:
     shown = tuple(curve for curve in curves if curve.stratum not in failed)
     write_artifact(study.curves_json, Curves(tolerance_m=table.tolerance_m, members=shown))
     with replacing(study.table_csv) as temporary:
-        rows = [row.model_dump() for row in (*table.rows, *table.baselines, *table.failed)]
-        pd.DataFrame(rows).to_csv(temporary, index=False)
+        written = [row.model_dump() for row in (*table.rows, *table.baselines, *table.failed)]
+        pd.DataFrame(written).to_csv(temporary, index=False)
     write_on_cards(study, [stratum for stratum in strata if stratum.key not in failed], table, lines)
     return EvaluateSummary(
         metrics={r.stratum: HeadlineMetrics(relaxed_f1=r.relaxed_f1, dice=r.dice) for r in table.rows},
@@ -129,17 +135,37 @@ def evaluate(study: Study) -> EvaluateSummary:
 
 def _scored(
     study: Study, strata: Sequence[Stratum], tests: Mapping[int, PatchesToScore], failed: Failures
-) -> tuple[list[Scored], list[MemberCurves]]:
-    """Score the baselines and each member with its untrained self; return the members' curves too."""
+) -> tuple[list[Scored], list[MemberCurves], Draws]:
+    """Score baselines, and each member with its untrained self; return members' curves and draws too."""
     scored = [pair for size, test in tests.items() for pair in _trivial(test, size)]
     curves: list[MemberCurves] = []
+    draws: Draws = {}
     for stratum in strata:
         test = tests[stratum.patch_size_px]
         with recorded_failure(failed, study, "evaluate", stratum.key):
-            member, its_curves = _member(study, stratum, test)
+            member, its_curves, its_draws = _member(study, stratum, test)
             scored += [member, _untrained(study, stratum, test)]
             curves.append(its_curves)
-    return scored, curves
+            draws[stratum.key] = its_draws
+    return scored, curves, draws
+
+
+def paired_leads(rows: Sequence[NetworkRow], draws: Mapping[str, Values]) -> Iterator[Lead]:
+    """Yield the lead of each network over those of its patch size that are behind it.
+
+    Parameters
+    ----------
+    rows : sequence of NetworkRow
+        One a member.
+    draws : mapping of str to array (DRAWS,)
+        The relaxed F1 of each draw, by stratum; of the same size each is of the same patches.
+    """
+    ranked = sorted(rows, key=lambda row: -row.relaxed_f1)
+    for one, other in combinations(ranked, 2):
+        if one.patch_size_px == other.patch_size_px:
+            low, high = interval(draws[one.stratum] - draws[other.stratum]) or (None, None)
+            lead = one.relaxed_f1 - other.relaxed_f1
+            yield Lead(stratum=one.stratum, behind=other.stratum, lead=lead, low=low, high=high)
 
 
 def _failed_row(failure: Failure) -> FailedRow:
@@ -178,8 +204,8 @@ def _data_sets(test: PatchesToScore, size_px: int) -> list[DataSetFacts]:
     ]
 
 
-def _member(study: Study, stratum: Stratum, test: PatchesToScore) -> tuple[Scored, MemberCurves]:
-    """Score a member, and return its curves too."""
+def _member(study: Study, stratum: Stratum, test: PatchesToScore) -> tuple[Scored, MemberCurves, Values]:
+    """Score a member, and return its curves and the draws of its relaxed F1 too."""
     network, card = load_member(study.member(stratum))
     probability = predict_patches(network, test.every.patches, card.channels)
     _keep_examples(study, stratum, test.own.patches, probability[test.is_own])
@@ -189,11 +215,12 @@ def _member(study: Study, stratum: Stratum, test: PatchesToScore) -> tuple[Score
     curves = member_curves(test.own, probability[test.is_own], card.tau)
     row = NetworkRow(
         **predictor.model_dump(),
-        **metrics.model_dump(),
+        **test.own.metrics_of(metrics).model_dump(),
         tau=card.tau,
         parameters=count_parameters(network),
     )
-    return (row, by_data_set), MemberCurves(**predictor.model_dump(), **curves.model_dump())
+    drawn = MemberCurves(**predictor.model_dump(), **curves.model_dump())
+    return (row, by_data_set), drawn, test.own.relaxed_draws(metrics)
 
 
 def _untrained(study: Study, stratum: Stratum, test: PatchesToScore) -> Scored:
@@ -207,7 +234,10 @@ def _untrained(study: Study, stratum: Stratum, test: PatchesToScore) -> Scored:
     predictor = _predictor(stratum, f"untrained {stratum.title}", "untrained")
     metrics, by_data_set = test.score(predictor, probability, tau)
     row = BaselineRow(
-        **predictor.model_dump(), **metrics.model_dump(), tau=tau, parameters=count_parameters(network)
+        **predictor.model_dump(),
+        **test.own.metrics_of(metrics).model_dump(),
+        tau=tau,
+        parameters=count_parameters(network),
     )
     return row, by_data_set
 
@@ -222,7 +252,8 @@ def _trivial(test: PatchesToScore, size_px: int) -> list[Scored]:
         title = f"{kind.replace('_', '-')} {size_px}"
         predictor = Predictor(stratum=None, title=title, kind=kind, architecture=None, patch_size_px=size_px)
         metrics, by_data_set = test.score(predictor, probability, 0.5)
-        row = BaselineRow(**predictor.model_dump(), **metrics.model_dump(), tau=None, parameters=0)
+        own = test.own.metrics_of(metrics).model_dump()
+        row = BaselineRow(**predictor.model_dump(), **own, tau=None, parameters=0)
         scored.append((row, by_data_set))
     return scored
 

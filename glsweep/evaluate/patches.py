@@ -29,7 +29,6 @@ from glsweep.study.evaluation_artifacts import (
     PrecisionRecallCurve,
     PrecisionRecallPoint,
     ReliabilityCurve,
-    Resampled,
 )
 from glsweep.training.memory import truth_of
 
@@ -113,29 +112,35 @@ class HeldOut:
 
     def score(self, probability: npt.NDArray[np.float32], tau: float) -> HeldOutMetrics:
         """Return every metric of the table for probabilities (N, S, S) at one threshold."""
-        posting_m = self.patches.posting_m
-        metrics = patch_metrics(
+        return self.metrics_of(self.measure(probability, tau))
+
+    def measure(self, probability: npt.NDArray[np.float32], tau: float) -> PatchMetrics:
+        """Return what the metrics of probabilities (N, S, S) at one threshold follow from, by patch."""
+        return patch_metrics(
             probability,
             tau,
             self.patches.mask.view(np.bool_),
             tolerance_m=self.tolerance_m,
-            posting_m=posting_m,
+            posting_m=self.patches.posting_m,
             has_data=self.has_data,
         )
+
+    def metrics_of(self, metrics: PatchMetrics) -> HeldOutMetrics:
+        """Return every metric of the table."""
         has_line = metrics["truth_px"] > 0
         is_empty = metrics["predicted_px"] == 0
         macro = {name: float(metrics[name].mean()) for name in MACRO}
-        low, high, over = self._relaxed_interval(metrics)
+        low, high = interval(self.relaxed_draws(metrics)) or (None, None)
         return HeldOutMetrics.model_validate(
             {
                 **macro,
                 **{f"{name}_with_line": _mean(metrics[name][has_line]) for name in MACRO},
                 **_micro(metrics),
-                "hd95_m": macro["hd95_px"] * posting_m,
+                "hd95_m": macro["hd95_px"] * self.patches.posting_m,
                 "relaxed_f1": float(pooled_relaxed_f1(*(metrics[name].sum() for name in RELAXED))),
                 "relaxed_f1_low": low,
                 "relaxed_f1_high": high,
-                "interval_over": over,
+                "interval_over": "patches" if self._scene_names is None else "scenes",
                 "empty_predictions": int(is_empty.sum()),
                 "empty_with_line": _mean(is_empty[has_line]),
                 "empty_without_line": _mean(is_empty[~has_line]),
@@ -144,21 +149,23 @@ class HeldOut:
             }
         )
 
-    def _relaxed_interval(self, metrics: PatchMetrics) -> tuple[float | None, float | None, Resampled]:
-        """Return the 95 % bootstrap interval of the relaxed F1, and what was drawn anew for it.
+    def relaxed_draws(self, metrics: PatchMetrics) -> Values:
+        """Return the relaxed F1 of each draw (DRAWS,) of the bootstrap; the same draws for every prediction.
 
-        That is scenes, since patches of one scene overlap and err alike; patches where scenes are
+        Scenes are drawn anew, since patches of one scene overlap and err alike; patches where scenes are
         too few or unknown, and then the true interval is wider.
         """
-        counts = np.stack([metrics[name] for name in RELAXED], axis=1)
-        names = np.unique(self.scenes) if self.scenes is not None else np.array([])
-        over_scenes = len(names) >= FEWEST_SCENES
-        units = (
-            np.stack([counts[self.scenes == name].sum(axis=0) for name in names]) if over_scenes else counts
-        )
+        units = np.stack([metrics[name] for name in RELAXED], axis=1)
+        if self._scene_names is not None:
+            units = np.stack([units[self.scenes == name].sum(axis=0) for name in self._scene_names])
         drawn = resampled(units, generator_for(self.seed, "bootstrap", len(units)))
-        low, high = interval(pooled_relaxed_f1(*drawn.T)) or (None, None)
-        return low, high, "scenes" if over_scenes else "patches"
+        return np.asarray(pooled_relaxed_f1(*drawn.T))
+
+    @cached_property
+    def _scene_names(self) -> npt.NDArray[np.str_] | None:
+        """The scenes that are drawn anew, None where they are too few or unknown."""
+        names = None if self.scenes is None else np.unique(self.scenes)
+        return None if names is None or len(names) < FEWEST_SCENES else names
 
 
 def _micro(metrics: PatchMetrics) -> dict[str, float]:

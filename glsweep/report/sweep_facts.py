@@ -72,6 +72,27 @@ def pooled_spread(rows: list[SeedRow]) -> float | None:
     return float(np.sqrt(squares / sum(len(values) - 1 for values in repeated)))
 
 
+@dataclass(frozen=True)
+class SeedSpread:
+    """How far the seeds of one configuration lie apart, as a standard deviation with degrees of freedom."""
+
+    sd: float
+    freedom: int
+
+
+def relaxed_spread(results: Results, patch_size_px: int) -> SeedSpread | None:
+    """Return the spread of the relaxed F1 over seeds, pooled over the trials of one patch size in full.
+
+    None where trials were ranked by another metric, or no configuration has several seeds.
+    """
+    if results.config.space.search.rank_by != "relaxed_f1":
+        return None
+    strata = [stratum for stratum in results.trial_strata if stratum.patch_size_px == patch_size_px]
+    rows = [row for stratum in strata for row in seed_rows(results, stratum)]
+    sd = pooled_spread(rows)
+    return None if sd is None else SeedSpread(sd, sum(len(row.values) - 1 for row in rows))
+
+
 def leads(results: Results) -> Iterator[Lead]:
     """Yield the lead of each stratum in which two configurations ran in full and seeds were repeated."""
     for stratum in results.trial_strata:

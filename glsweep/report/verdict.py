@@ -1,15 +1,18 @@
 """The study's answer in one sentence, and what a reader must know before believing it."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from glsweep.metrics.counts import TrivialBaseline, best_trivial, is_better_than_trivial
+from scipy.stats import t as student_t
+
+from glsweep.metrics.counts import best_trivial, is_better_than_trivial
 from glsweep.report import counted, joined
 from glsweep.report.results import Results
 from glsweep.report.study_facts import SPLIT_TITLES, DataFacts
-from glsweep.report.sweep_facts import CLEAR, failure_reasons, leads
+from glsweep.report.sweep_facts import CLEAR, SeedSpread, failure_reasons, leads, relaxed_spread
 from glsweep.report.table import networks_of, patch_sizes, short_title
-from glsweep.study.evaluation_artifacts import NetworkRow
+from glsweep.study.evaluation_artifacts import Lead, NetworkRow
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Verdict:
     patch_size_px : int
         The size.
     title : str
-        The best network; nothing where none is better than what needs no training.
+        The best network; nothing where none is better than what needs no training, or chance may have put
+        it before another.
     value : str
         Its relaxed F1.
     remark : str
@@ -43,48 +47,71 @@ class Verdict:
 def verdicts(results: Results) -> list[Verdict]:
     """Return the best network by relaxed F1 of each patch size of which a network was tested.
 
-    A network that does not beat what needs no training is not the best, whoever else there is.
+    A network that does not beat what needs no training is not the best, whoever else there is; nor is one
+    whose lead other test patches or another seed of training might have turned round.
     """
-    found, table = [], results.table
-    for size in patch_sizes(table):
-        rows = networks_of(table, size)
-        if rows:
-            found.append(_verdict(size, rows, best_trivial(table, size)))
-    return found
+    table = results.table
+    sizes = [size for size in patch_sizes(table) if networks_of(table, size)]
+    return [_verdict(results, size) for size in sizes]
 
 
-def _verdict(size: int, rows: list[NetworkRow], trivial: TrivialBaseline | None) -> Verdict:
+def _verdict(results: Results, size: int) -> Verdict:
+    rows, trivial = networks_of(results.table, size), best_trivial(results.table, size)
     if not any(row.patches_with_line for row in rows):
         return Verdict(size, "", "", "no test patch holds a line, so that networks cannot be told apart")
-    ranked = sorted(rows, key=lambda row: -row.relaxed_f1)
-    good = [row for row in ranked if is_better_than_trivial(row, trivial)]
-    if good:
-        best = good[0]
-        return Verdict(size, short_title(best), f"{best.relaxed_f1:.3f}", _remark(good, ranked, trivial))
-    assert trivial is not None, "without it every network is better"
-    best = ranked[0]
-    return Verdict(
-        size,
-        "",
-        "",
-        f"no network beats {trivial.words}: relaxed F1 {best.relaxed_f1:.3f} ({_interval_words(best)}) of "
-        f"the best, {best.title}, against {trivial.relaxed_f1:.3f} of {trivial.title}",
-    )
-
-
-def _remark(good: list[NetworkRow], ranked: list[NetworkRow], trivial: TrivialBaseline | None) -> str:
-    best = good[0]
-    low = best.relaxed_f1_low
-    others = [row for row in ranked if row is not best]
-    near = [row.title for row in others if low is not None and (row.relaxed_f1_high or 0) >= low]
-    remark = _interval_words(best)
+    best, *others = sorted(rows, key=lambda row: -row.relaxed_f1)
+    if not is_better_than_trivial(best, trivial):
+        assert trivial is not None, "without it every network is better"
+        return Verdict(
+            size,
+            "",
+            "",
+            f"no network beats {trivial.words}: relaxed F1 {best.relaxed_f1:.3f} ({_interval_words(best)}) "
+            f"of the best, {best.title}, against {trivial.relaxed_f1:.3f} of {trivial.title}",
+        )
+    spread = relaxed_spread(results, size)
+    over = {lead.behind: lead for lead in results.table.leads if lead.stratum == best.stratum}
+    near = [row for row in others if not _is_separated(over.get(row.stratum), spread)]
     if near:
-        remark += f", which overlaps that of {joined(near)}: the order may be chance"
-    elif others and low is not None:
-        remark += ", clear of the others'"
+        return Verdict(size, "", "", _why_nothing_separates(best, near, over, spread))
+    remark = _interval_words(best)
+    if others:
+        remark += ", ahead of every other by more than other test ground and other seeds explain"
+    low = best.relaxed_f1_low
     if trivial is not None and low is not None and low <= trivial.relaxed_f1:
         remark += f"; it holds the {trivial.relaxed_f1:.3f} of {trivial.title}, which knows nothing"
-    return remark
+    return Verdict(size, short_title(best), f"{best.relaxed_f1:.3f}", remark)
+
+
+def _is_separated(lead: Lead | None, spread: SeedSpread | None) -> bool:
+    """Whether a lead is more than test ground and seeds, which are independent, explain (95 %)."""
+    if lead is None or lead.low is None or spread is None:
+        return False
+    return lead.lead > math.hypot(lead.lead - lead.low, _by_seeds(spread))
+
+
+def _by_seeds(spread: SeedSpread) -> float:
+    """Return by how much seeds alone put one of two trainings ahead (95 %)."""
+    return float(student_t.ppf(0.975, spread.freedom)) * spread.sd * math.sqrt(2)
+
+
+def _why_nothing_separates(
+    best: NetworkRow, near: list[NetworkRow], over: Mapping[str, Lead], spread: SeedSpread | None
+) -> str:
+    others = joined([f"{row.title} ({row.relaxed_f1:.3f})" for row in near])
+    told = f"nothing separates {best.title} (relaxed F1 {best.relaxed_f1:.3f}) from {others}: "
+    lead = over.get(near[0].stratum)
+    if lead is not None and lead.low is not None and lead.high is not None:
+        told += (
+            f"on the same {best.interval_over} it is ahead of {near[0].title} by {lead.lead:.3f} "
+            f"({lead.low:.3f} to {lead.high:.3f}), and "
+        )
+    if spread is None:
+        return told + (
+            "each was trained with one seed, and another may turn the order; `replicates` in the search "
+            "space, with `rank_by: relaxed_f1`, shows by how much"
+        )
+    return told + f"seeds alone put one of two trainings ahead by up to {_by_seeds(spread):.3f}"
 
 
 def _interval_words(row: NetworkRow) -> str:

@@ -109,6 +109,20 @@ class FailedRow(Predictor):
     remedy: str
 
 
+class Lead(Settings):
+    """By how much a network's relaxed F1 is ahead of another's of its patch size, on the same test patches.
+
+    `low` and `high` are the ends of the 95 % interval of a paired bootstrap, which draws the same scenes or
+    patches for both; None where it could not be computed.
+    """
+
+    stratum: str
+    behind: str
+    lead: float
+    low: float | None
+    high: float | None
+
+
 class CoherenceClass(Settings):
     """Relaxed recall of the line pixels whose surroundings are about equally clear."""
 
@@ -160,7 +174,10 @@ class DataSetFacts(PatchFacts):
 
 
 class StudyTable(Artifact):
-    """`table.json`: the study's table, baselines and failures; with several data sets also by data set."""
+    """`table.json`: the study's table, baselines and failures; with several data sets also by data set.
+
+    `leads` holds that of each network over each other one of its patch size that it is ahead of.
+    """
 
     written_by = "evaluate"
 
@@ -168,6 +185,7 @@ class StudyTable(Artifact):
     posting_m: float
     rows: tuple[NetworkRow, ...]
     baselines: tuple[BaselineRow, ...]
+    leads: tuple[Lead, ...] = ()
     failed: tuple[FailedRow, ...]
     data_sets: tuple[DataSetFacts, ...]
     by_data_set: tuple[DataSetRow, ...]

@@ -5,11 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from made_artifacts import network_row
 
 from glsweep.config.space import Calibration
-from glsweep.evaluate.patches import HeldOut, member_curves
+from glsweep.config.trial import Stratum
+from glsweep.evaluate import paired_leads
+from glsweep.evaluate.patches import DRAWS, HeldOut, member_curves
 from glsweep.metrics.thresholds import choose_threshold, truth_within
 from glsweep.patches import PatchArrays
+from glsweep.randomness import generator_for
 from glsweep.study.artifacts import ThresholdCurve
 
 SIZE_PX = 48
@@ -164,6 +168,36 @@ def test_each_patch_as_a_scene_of_its_own_gives_the_interval_over_patches() -> N
     kept = apart.select(np.array([True] * 4 + [False] * 3))
     assert kept.scenes is not None
     assert kept.scenes.tolist() == ["scene0", "scene1", "scene2", "scene3"]
+
+
+def test_a_lead_is_of_the_same_draws_for_both_networks() -> None:
+    test = held_out(with_line=12, without_line=0)
+    # Both find the easy half. Of the other one finds all, the other half of each line.
+    hard = np.arange(12) % 2 == 1
+    better = test.patches.mask.astype(np.float32)
+    better[hard] = np.roll(better[hard], 6, axis=2)
+    worse = better.copy()
+    worse[:, : SIZE_PX // 4] = np.roll(worse[:, : SIZE_PX // 4], 6, axis=2)
+    strata = {"unetpp-48": better, "unet-48": worse, "unet-96": worse}
+    rows = [
+        network_row(Stratum.parse(key), test.score(of_one, 0.5).relaxed_f1) for key, of_one in strata.items()
+    ]
+    draws = {key: test.relaxed_draws(test.measure(of_one, 0.5)) for key, of_one in strata.items()}
+    (lead,) = paired_leads(rows, draws)
+    assert (lead.stratum, lead.behind) == ("unetpp-48", "unet-48")
+    assert (
+        lead.lead == pytest.approx(rows[0].relaxed_f1 - rows[1].relaxed_f1) == pytest.approx(1 / 8, abs=0.02)
+    )
+    first, second = (test.score(of_one, 0.5) for of_one in (better, worse))
+    assert second.relaxed_f1_high is not None
+    assert first.relaxed_f1_low is not None
+    assert second.relaxed_f1_high > first.relaxed_f1_low, "by themselves the intervals overlap"
+    assert lead.low is not None
+    assert lead.low > 0.03
+    # Worked out draw by draw, from the patches that the bootstrap's generator names.
+    places = generator_for(test.seed, "bootstrap", 12).integers(12, size=(DRAWS, 12))
+    by_hand = [(~hard[drawn]).mean() * 1 / 4 for drawn in places]
+    assert (lead.low, lead.high) == pytest.approx(tuple(np.percentile(by_hand, [2.5, 97.5])), abs=0.02)
 
 
 def chosen_for(line_probability: float, other_probability: float) -> ThresholdCurve:
