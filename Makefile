@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test docs format mutants lock clean
+.PHONY: demo test bench docs format mutants lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m glsweep.run
@@ -16,6 +16,10 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
+# Aimed at, found, and last found, of what a quarter of an hour can measure; see benchmarks/RESULTS.md.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/all.py
 
 # The site, in site/; a link that leads nowhere is an error. The variable hushes a note on MkDocs 2.
 docs: $(VENV)/.installed-docs

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 import tyro
 
+GREAT_FALL = 0.8
 MeasuredFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 """Where what was found is added, a line of JSON each."""
 
@@ -35,6 +36,11 @@ class Measured:
         if self.at_least is not None:
             return self.value >= self.at_least
         return None if self.at_most is None else self.value <= self.at_most
+
+    def has_fallen(self, before: "Measured") -> bool:
+        """Whether the figure is worse than before by a fifth or more."""
+        ratio = before.value / self.value if self.at_most is not None else self.value / before.value
+        return ratio <= GREAT_FALL
 
     @classmethod
     def parse(cls, line: str) -> Self:
