@@ -3,7 +3,8 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from typing import Protocol
 
@@ -141,13 +142,21 @@ class Journal:
     def decide(self, trial_id: str) -> Decision:
         """Decide how a trial goes on: it waits if it has reached a rung and its turn has not come."""
         record = self.records.trials[trial_id]
-        if record.outcome is None and self._is_unjudged(record):
+        if self.awaited_rung(trial_id) is not None:
             self._judge(record.trial.stratum.key)
-            if record.outcome is None and self._is_unjudged(record):
+            if self.awaited_rung(trial_id) is not None:
                 return Decision.WAIT
         if record.outcome is None and record.is_last:
             self._end(Ended(unix_s=time.time(), trial_id=trial_id, outcome="completed"))
         return Decision.CONTINUE if record.outcome is None else Decision.STOP
+
+    def awaited_rung(self, trial_id: str) -> int | None:
+        """Return the epoch of the rung at which a trial is to be judged next; None if it reached no such."""
+        record = self.records.trials[trial_id]
+        if record.outcome is not None or record.trial.replicate:
+            return None
+        unjudged = (r for r in self.rung_epochs if r <= record.reached and r not in record.judged)
+        return next(unjudged, None)
 
     def crash(self, trial_id: str, reason: str) -> None:
         """Note that a trial's worker died. The trial fails when this keeps happening."""
@@ -177,30 +186,29 @@ class Journal:
             if record.reached < self.epochs:
                 self._happen(Reopened(unix_s=time.time(), trial_id=record.trial.trial_id))
 
-    def _is_unjudged(self, record: TrialRecord) -> bool:
-        if record.trial.replicate:
-            return False
-        return any(rung <= record.reached and rung not in record.judged for rung in self.rung_epochs)
-
     def _judge(self, key: str) -> None:
-        """Judge every trial of a stratum whose turn has come, at the lowest rung first."""
+        """Judge every trial of a stratum whose turn has come, at the lowest rung first.
+
+        Thousands may have waited for one: what becomes of them is written in one go.
+        """
         if key not in self._rungs:
             planned = self._planned.get(key)
             self._rungs[key] = [
                 Rung(epoch, self._stopping, self.metric, planned) for epoch in self.rung_epochs
             ]
+        self._happen_in_one_go(self._judgements(key))
+
+    def _judgements(self, key: str) -> Iterator[TrialEvent]:
         for rung in self._rungs[key]:
             for judged in rung.advance(self.records.strata[key]):
                 if rung.epoch not in self.records.trials[judged.trial_id].judged:
-                    self._happen(judged)
+                    yield judged
                 if not judged.goes_on:
-                    self._happen(
-                        Ended(
-                            unix_s=time.time(),
-                            trial_id=judged.trial_id,
-                            outcome="stopped",
-                            rung_epoch=rung.epoch,
-                        )
+                    yield Ended(
+                        unix_s=time.time(),
+                        trial_id=judged.trial_id,
+                        outcome="stopped",
+                        rung_epoch=rung.epoch,
                     )
 
     def _end(self, event: Ended) -> None:
@@ -211,18 +219,36 @@ class Journal:
             self._judge(trial.stratum.key)
 
     def _happen(self, event: TrialEvent) -> None:
-        if not self._has_begun:
-            self._has_begun = True
-            self._write(Began(unix_s=event.unix_s, cohorts=self.cohorts))
-        record = self._write(event)
-        assert record is not None
+        self._tell(event, self._write(event))
+
+    def _happen_in_one_go(self, events: Iterator[TrialEvent]) -> None:
+        """Let events happen one after another, the next depending on those before, but write all at once."""
+        with self._halting_if_unwritable(), self._ledger.in_one_go():
+            happened = [(event, self._write(event)) for event in events]
+        for event, record in happened:
+            self._tell(event, record)
+
+    def _tell(self, event: TrialEvent, record: TrialRecord) -> None:
         for listener in self._listeners:
             listener.on_event(event, record)
 
-    def _write(self, event: Event) -> TrialRecord | None:
-        try:
+    def _write(self, event: TrialEvent) -> TrialRecord:
+        if not self._has_begun:
+            self._has_begun = True
+            self._append(Began(unix_s=event.unix_s, cohorts=self.cohorts))
+        record = self._append(event)
+        assert record is not None
+        return record
+
+    def _append(self, event: Event) -> TrialRecord | None:
+        with self._halting_if_unwritable():
             self._ledger.append(event)
+        return self.records.apply(event)
+
+    @contextmanager
+    def _halting_if_unwritable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             self.halted = f"{self._ledger.path}: cannot be written ({error.strerror or error}); {REMEDY}"
             raise ResourceError(self.halted) from error
-        return self.records.apply(event)

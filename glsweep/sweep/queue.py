@@ -106,6 +106,36 @@ def _pays(parameters: TrialParameters, *, on_gpu: bool) -> bool:
     return not on_gpu and work <= LARGEST_WORK_THAT_PAYS
 
 
+class Entrants:
+    """The trials of a stratum that entered a segment, in the order of the plan.
+
+    Rungs judge in that order too, so that others are only ever added at the end.
+
+    Parameters
+    ----------
+    passed_epoch : int or None
+        Of the rung at which the segment begins; None for the first segment, which every trial enters.
+    """
+
+    def __init__(self, passed_epoch: int | None) -> None:
+        self.trials: list[TrialRecord] = []
+        self.places: dict[str, int] = {}
+        self.seen = 0
+        self._passed_epoch = passed_epoch
+
+    def update(self, stratum: Sequence[TrialRecord]) -> None:
+        """Add those that have entered since; `seen` counts the stratum's trials of which it is settled."""
+        while self.seen < len(stratum):
+            record = stratum[self.seen]
+            if self._passed_epoch is not None and self._passed_epoch not in record.judged:
+                if record.outcome is None:
+                    return
+            elif self._passed_epoch is None or record.judged[self._passed_epoch].goes_on:
+                self.places[record.trial.trial_id] = len(self.trials)
+                self.trials.append(record)
+            self.seen += 1
+
+
 class WaitingCohorts:
     """Trials that wait for the other members of their cohort.
 
@@ -123,6 +153,7 @@ class WaitingCohorts:
     def __init__(self, journal: Journal, planned: Mapping[str, int], replicates: int) -> None:
         self._journal, self._planned, self._replicates = journal, planned, replicates
         self._gathered: dict[str, PlannedTrial] = {}
+        self._entrants: dict[tuple[str, int | None], Entrants] = {}
 
     def __bool__(self) -> bool:
         return bool(self._gathered)
@@ -156,26 +187,24 @@ class WaitingCohorts:
             is_known = len(fellows) == min(size, self._replicates - first)
         else:
             entered = self._entered(trial)
-            place = [record.trial.trial_id for record in entered].index(trial.trial_id) // size * size
-            fellows = entered[place : place + size]
-            is_known = len(fellows) == size or self._has_everyone_entered(trial)
+            place = entered.places[trial.trial_id] // size * size
+            fellows = entered.trials[place : place + size]
+            is_known = len(fellows) == size or self._is_whole(entered, trial.stratum.key)
         until = self._until(trial)
         if not is_known:
             return None
         return [one.trial for one in fellows if one.outcome is None and one.reached < until]
 
-    def _entered(self, trial: PlannedTrial) -> list[TrialRecord]:
-        """Return the trials that entered a trial's segment, in the order of the plan."""
-        passed = self._passed(trial)
-        stratum = self._journal.records.strata[trial.stratum.key]
-        return [one for one in stratum if passed is None or _goes_on(one, passed)]
+    def _entered(self, trial: PlannedTrial) -> Entrants:
+        """Return the trials that have entered a trial's segment."""
+        key, passed = trial.stratum.key, self._passed(trial)
+        entrants = self._entrants.setdefault((key, passed), Entrants(passed))
+        entrants.update(self._journal.records.strata[key])
+        return entrants
 
-    def _has_everyone_entered(self, trial: PlannedTrial) -> bool:
-        """Whether no other trial will enter a trial's segment."""
-        stratum, passed = self._journal.records.strata[trial.stratum.key], self._passed(trial)
-        if len(stratum) < self._planned[trial.stratum.key]:
-            return False
-        return passed is None or all(one.outcome is not None or passed in one.judged for one in stratum)
+    def _is_whole(self, entered: Entrants, key: str) -> bool:
+        """Whether no other trial of the stratum will enter the segment."""
+        return self._planned[key] <= len(self._journal.records.strata[key]) == entered.seen
 
     def _passed(self, trial: PlannedTrial) -> int | None:
         """Return the epoch of the last rung that a trial passed."""
@@ -190,8 +219,36 @@ class WaitingCohorts:
         return min(epoch for epoch in ends if epoch > passed)
 
 
-def _goes_on(record: TrialRecord, rung_epoch: int) -> bool:
-    return rung_epoch in record.judged and record.judged[rung_epoch].goes_on
+# --- Trials that wait at a rung
+
+
+class WaitingAtRungs:
+    """Trials that wait to be judged, by stratum and rung.
+
+    A rung judges in the order of the plan: as long as the first waits, so do all others, and only that one
+    need be looked at, however many there are.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: dict[tuple[str, int], list[tuple[int, PlannedTrial]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, trial: PlannedTrial) -> None:
+        """Add a trial that waits, the first seed of its configuration."""
+        rung_epoch = self._journal.awaited_rung(trial.trial_id)
+        assert rung_epoch is not None
+        heapq.heappush(self._waiting.setdefault((trial.stratum.key, rung_epoch), []), (trial.index, trial))
+
+    def no_longer(self) -> Iterator[PlannedTrial]:
+        """Yield and remove the trials that are over, or were judged at the rung at which they waited."""
+        for (key, rung_epoch), waiting in list(self._waiting.items()):
+            while waiting and self._journal.awaited_rung(waiting[0][-1].trial_id) != rung_epoch:
+                yield heapq.heappop(waiting)[-1]
+            if not waiting:
+                del self._waiting[key, rung_epoch]
 
 
 # --- Which trial comes next: one that was interrupted, another seed of a good one, or a new one
@@ -234,7 +291,8 @@ class TrialQueue:
         self._plan, self._journal, self._budget = plan, journal, budget
         self._replicates, self._epochs, self._clock = replicates, epochs, clock
         self._out: dict[str, PlannedTrial] = {}
-        self._held: list[PlannedTrial] = []
+        self._given_back: list[PlannedTrial] = []
+        self._waiting = WaitingAtRungs(journal)
         self._gathering = WaitingCohorts(journal, planned_configurations(plan), replicates)
         self._ready: list[tuple[tuple[int, int], Cohort]] = []
         self._settled_at: tuple[int, int, int] | None = None
@@ -268,7 +326,7 @@ class TrialQueue:
 
     def _take_back(self, record: TrialRecord) -> None:
         if record.outcome is None:
-            self._held.append(record.trial)
+            self._given_back.append(record.trial)
             self._settled_at = None
         elif record.outcome == "completed" and record.trial.replicate == 0:
             for number in range(1, self._replicates):
@@ -292,16 +350,16 @@ class TrialQueue:
         heapq.heappush(self._ready, (cohort.place, cohort))
 
     def _settle(self) -> None:
-        """Line up the held trials that need not wait any longer, and release those that are over."""
+        """Line up the trials that need not wait any longer, and release those that are over."""
         # A trial waits for a start, an epoch or an end of another; each of these may cause more of them.
         while self._settled_at != (now := self._progress()):
-            held, self._held = self._held, []
-            for trial in held:
+            undecided, self._given_back = [*self._given_back, *self._waiting.no_longer()], []
+            for trial in undecided:
                 decision = self._journal.decide(trial.trial_id)
                 if decision is Decision.CONTINUE:
                     self._line_up(trial)
                 elif decision is Decision.WAIT:
-                    self._held.append(trial)
+                    self._waiting.add(trial)
                 else:
                     self._take_back(self._journal.records.trials[trial.trial_id])
             for cohort in self._gathering.complete():
@@ -315,7 +373,7 @@ class TrialQueue:
     def _propose(self) -> PlannedTrial | NoProposal:
         """Return a new trial; while others are under way, a spent budget may still get room for one."""
         proposed = NoProposal.END if self._is_spent() else self._plan.propose(self._next_index, self._past)
-        under_way = self._out or self._held or self._gathering
+        under_way = self._out or self._given_back or self._waiting or self._gathering
         return NoProposal.WAIT if proposed is NoProposal.END and under_way else proposed
 
     def _past(self, index: int) -> EarlierTrial:

@@ -2,7 +2,8 @@
 
 import bisect
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -122,11 +123,30 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._held_back: list[Event] | None = None
 
     def append(self, event: Event) -> None:
-        """Write one event through to the disk."""
+        """Write one event through to the disk, or at the end of `in_one_go`."""
+        if self._held_back is None:
+            self.write_through([event])
+        else:
+            self._held_back.append(event)
+
+    @contextmanager
+    def in_one_go(self) -> Iterator[None]:
+        """Write the events that are appended in this block through to the disk at its end, all at once."""
+        self._held_back = []
+        try:
+            yield
+        finally:
+            events, self._held_back = self._held_back, None
+            if events:
+                self.write_through(events)
+
+    def write_through(self, events: Sequence[Event]) -> None:
+        """Write events, and wait until they are on the disk, which takes longer than all else."""
         with self.path.open("ab") as file:
-            file.write(event.model_dump_json().encode() + b"\n")
+            file.write("".join(f"{event.model_dump_json()}\n" for event in events).encode())
             file.flush()
             os.fsync(file.fileno())
 
@@ -165,15 +185,18 @@ class Ledger:
         """
         if not self.path.is_file():
             return
-        text = self.path.read_bytes()
-        for number, line in enumerate(text[: text.rfind(b"\n") + 1].splitlines(), start=1):
-            try:
-                yield EVENT.validate_json(line)
-            except ValidationError as error:
-                raise StudyError(
-                    f"{self.path}: line {number} is no event of a sweep; "
-                    "delete the file's folder to sweep anew"
-                ) from error
+        with self.path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.endswith(b"\n"):
+                    return
+                try:
+                    event = EVENT.validate_json(line)
+                except ValidationError as error:
+                    raise StudyError(
+                        f"{self.path}: line {number} is no event of a sweep; "
+                        "delete the file's folder to sweep anew"
+                    ) from error
+                yield event
 
 
 # --- The records that follow from the events
