@@ -15,6 +15,7 @@ The whole takes about ten minutes of one core; `--trials 5000 --workers 100` is 
 in memory by default, where a write through to the disk costs nothing: its milliseconds are in the simulated time.
 """
 
+import bisect
 import heapq
 import math
 import resource
@@ -49,7 +50,16 @@ from glsweep.sweep.engine import WORKERS_IN_WAITING
 from glsweep.sweep.journal import CRASHES_IN_A_ROW, Decision, Journal
 from glsweep.sweep.outcomes import winners
 from glsweep.sweep.queue import Cohort, TrialQueue
-from glsweep.sweep.records import Ended, Event, Ledger, Reported, SweepRecords, TrialEvent, TrialRecord
+from glsweep.sweep.records import (
+    Ended,
+    Event,
+    Ledger,
+    Reported,
+    SweepRecords,
+    TrialEvent,
+    TrialRecord,
+    read_records,
+)
 from glsweep.training.state import fresh_state, save_state
 
 SPACES = Path(__file__).resolve().parents[1] / "search_spaces"
@@ -118,9 +128,9 @@ class SyncedLedger(Ledger):
 
     syncs = 0
 
-    def append(self, *events: Event) -> None:
-        """Write through to the disk."""
-        super().append(*events)
+    def write_through(self, events: Sequence[Event]) -> None:
+        """Write events, and count."""
+        super().write_through(events)
         self.syncs += 1
 
 
@@ -171,6 +181,7 @@ class Journalled:
         self.costs: list[tuple[int, float, float]] = [(0, 0.0, resident_mib())]
         """For each tenth of the trials: how many are over, the seconds and the memory until then."""
         self._tenth = max(len(trials) // 10, 1)
+        self.ledger_mib, self.resume_s, self.resumed = 0.0, 0.0, False
 
     @property
     def syncs(self) -> int:
@@ -215,6 +226,35 @@ class Journalled:
         return 1000 * (until_s - before_s) / (over - over_before)
 
 
+class SortedBracket(_Bracket):
+    """Ray's bracket with the values of each rung kept in order: Ray sorts them anew for each trial."""
+
+    def __init__(self, rule: Asha, epochs: int) -> None:
+        super().__init__(rule.grace_epochs, epochs - 1, rule.reduction_factor, 0)
+        self._rungs = [(milestone, SortedValues()) for milestone, _ in self._rungs]
+
+    def cutoff(self, recorded: "SortedValues") -> float | None:
+        """Return the quantile that Ray compares with."""
+        if not recorded:
+            return None
+        place = (1 - 1 / self.rf) * (len(recorded) - 1)
+        below = int(place)
+        pair = recorded.ordered[below : below + 2]
+        return pair[0] + (pair[-1] - pair[0]) * (place - below)
+
+
+class SortedValues(dict[str, float]):
+    """Values by trial, and in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ordered: list[float] = []
+
+    def __setitem__(self, trial_id: str, value: float) -> None:
+        super().__setitem__(trial_id, value)
+        bisect.insort(self.ordered, value)
+
+
 class Asynchronous:
     """Ray's asynchronous halving in each stratum: a trial is judged at once among those that came before."""
 
@@ -222,13 +262,10 @@ class Asynchronous:
 
     def __init__(self, space: SearchSpace, trials: Sequence[PlannedTrial]) -> None:
         self._search, self._trials, self._seeds = space.search, iter(trials), deque[PlannedTrial]()
-        assert isinstance(rule := space.search.scheduler, Asha)
-        keys = {trial.stratum.key for trial in trials}
-        self._brackets = {
-            key: _Bracket(rule.grace_epochs, space.search.epochs - 1, rule.reduction_factor, 0)
-            for key in keys
-        }
-        self._begun, self.epochs = 0, 0
+        rule, keys = space.search.scheduler, {trial.stratum.key for trial in trials}
+        assert isinstance(rule, Asha)
+        self._brackets = {key: SortedBracket(rule, space.search.epochs) for key in keys}
+        self._begun = 0
 
     def next(self) -> PlannedTrial | None:
         trial = self._seeds.popleft() if self._seeds else next(self._trials, None)
@@ -239,7 +276,6 @@ class Asynchronous:
         pass
 
     def report(self, trial: PlannedTrial, epoch: int, value: float) -> bool:
-        self.epochs += 1
         is_last = epoch == self._search.epochs
         if is_last and not trial.replicate:
             self._seeds += [trial.replicated(number) for number in range(1, self._search.replicates)]
@@ -312,9 +348,10 @@ class Cluster:
         nodes = np.repeat(np.arange(len(sizes)), sizes)
         return [Worker(float(slow), int(node)) for slow, node in zip(slowness, nodes, strict=False)]
 
-    def clock(self) -> float:
-        """The simulated time in seconds."""
-        return self.now_s
+    @property
+    def epochs(self) -> int:
+        """Epochs that were trained and reported."""
+        return self._reached.total()
 
     def run(self) -> None:
         """Train until the sweep is over."""
@@ -532,9 +569,9 @@ def drawn(space: SearchSpace) -> list[PlannedTrial]:
     return [trial for trial in proposed if isinstance(trial, PlannedTrial)]
 
 
-def ended(records: SweepRecords) -> dict[str, tuple[object, ...]]:
-    """How each trial ended."""
-    return {name: (one.outcome, one.rung_epoch, one.reached) for name, one in records.trials.items()}
+def ended(records: SweepRecords) -> list[tuple[object, ...]]:
+    """How each trial ended, in the order of their names."""
+    return [(name, one.outcome, one.rung_epoch, one.epochs) for name, one in sorted(records.trials.items())]
 
 
 def simulate(name: str, options: Options, console: Console) -> list[Measured]:
@@ -542,87 +579,110 @@ def simulate(name: str, options: Options, console: Console) -> list[Measured]:
     space = searched(name, options.trials)
     begin_s, begin_mib = time.process_time(), resident_mib()
     trials = drawn(space)
-    plan_s, plan_mib = time.process_time() - begin_s, resident_mib() - begin_mib
+    plan_ms = 1000 * (time.process_time() - begin_s) / len(trials)
+    plan_kib = 1024 * (resident_mib() - begin_mib) / len(trials)
     invented = InventedTrials(space, trials)
-    journalled: list[Journalled] = []
-    clusters: dict[str, Cluster] = {}
-    ledger_bytes = 0
-    for title, lost in (
-        ("glsweep", 0.0),
-        (f"glsweep, {options.lost_an_hour:.0%} of nodes lost an hour", options.lost_an_hour),
-    ):
-        with tempfile.TemporaryDirectory(prefix="glsweep-scale-", dir=options.folder) as folder:
-            ledger = SyncedLedger(Path(folder) / "ledger.jsonl")
-            sweep = Journalled(space, trials, ledger)
-            clusters[title] = Cluster(options, sweep, invented, chance=len(journalled), lost_an_hour=lost)
-            sweep.mlflow.clock = clusters[title].clock
-            clusters[title].run()
-            journalled.append(sweep)
-            ledger_bytes = ledger_bytes or ledger.path.stat().st_size
-    asynchronous = Asynchronous(space, trials)
-    clusters["Ray's ASHA"] = Cluster(options, asynchronous, invented, chance=0, lost_an_hour=0.0)
-    clusters["Ray's ASHA"].run()
-    quiet, disturbed = journalled
-    records = quiet.journal.records
+    quiet, cluster = journalled(space, trials, invented, options, chance=0, lost_an_hour=0.0)
+    clusters = {"glsweep": cluster}
     console.print(
-        f"{name}: {options.trials:,} configurations, {options.workers:,} workers on "
-        f"{clusters['glsweep'].nodes} nodes; drawing one {1000 * plan_s / len(trials):.2f} ms, "
-        f"{1000 * plan_mib / len(trials):.1f} KiB"
+        f"{name}: {len(trials):,} configurations, {options.workers:,} workers on {cluster.nodes} nodes; to draw "
+        f"one takes {plan_ms:.2f} ms, to keep it {plan_kib:.1f} KiB\n"
     )
-    console.print(times_table(clusters))
     console.print(cost_table(quiet))
-    cluster = clusters["glsweep"]
-    messages_s = cluster.messages * options.message_ms / 1000 + quiet.syncs * options.sync_ms / 1000
-    seeds, epochs = len(records.trials), records.epochs
+    clusters["Ray's ASHA"] = asynchronous(space, trials, invented, options)
+    lossy, disturbed = journalled(
+        space, trials, invented, options, chance=1, lost_an_hour=options.lost_an_hour
+    )
+    clusters["glsweep, nodes lost"] = disturbed
+    console.print(times_table(clusters))
+    records, others = quiet.journal.records, lossy.journal.records
     outcomes = Counter(str(record.outcome) for record in records.trials.values())
-    same = ended(records) == ended(disturbed.journal.records)
-    metric = space.search.rank_by
-    same_winners = winners(records, metric) == winners(disturbed.journal.records, metric)
-    gib = 2.0**30
     console.print(
-        f"epochs {epochs:,} ({asynchronous.epochs:,} by Ray's ASHA) of {seeds:,} trials, {dict(outcomes)}; "
-        f"at most {cluster.most_waiting:,} trials waited at rungs\n"
-        f"the driver: {cluster.messages:,} messages, {messages_s / cluster.now_s:.0%} of its time; own share "
-        f"{1e6 * quiet.cpu_s / cluster.messages:.0f} us a message; ends at {epochs / messages_s:.0f} epochs a second\n"
-        f"ledger {ledger_bytes / MIB:.0f} MiB, {quiet.syncs / epochs:.2f} writes an epoch; "
-        f"MLflow {quiet.mlflow.calls:,} calls, {quiet.mlflow.calls / seeds:.2f} a trial, "
-        f"{quiet.mlflow.calls / cluster.now_s:.0f} a second\n"
-        f"checkpoints: {epochs / cluster.now_s:.1f} written a second, "
-        f"{max(cluster.minutes.values()) / 60:.0f} in the busiest minute, "
-        f"{cluster.written_bytes / epochs / MIB:.2f} MiB each, "
-        f"{cluster.written_bytes / cluster.now_s / MIB:.1f} MiB/s; {cluster.resumed:,} read\n"
-        f"nodes lost: {clusters[list(clusters)[1]].crashes:,} crashes; every trial ended as undisturbed: {same}, "
-        f"winners the same: {same_winners}; failures to be expected by bad luck alone: "
-        f"{invented.expected_failures(records, options):.1g}\n"
+        f"{len(records.trials):,} trials with all seeds: {dict(outcomes)}; at most {cluster.most_waiting:,} waited "
+        f"at rungs; {disturbed.crashes:,} crashes where nodes were lost"
+    )
+    console.print(load_lines(quiet, cluster, options), highlight=False)
+    different = sum(
+        records_end != others_end
+        for records_end, others_end in zip(ended(records), ended(others), strict=True)
+    )
+    metric = space.search.rank_by
+    if winners(records, metric) != winners(others, metric):
+        different += 1
+    console.print(
+        f"trials and winners that differ where nodes are lost: {different}; failures to be expected there by bad "
+        f"luck alone: {invented.expected_failures(records, options):.1g}\n"
     )
     share = cluster.before_tail.trains_s / cluster.before_tail.whole_s
-    first, last = quiet.cost_of(0), quiet.cost_of(-1)
+    growth = quiet.cost_of(-1) / quiet.cost_of(0)
     return [
         Measured(f"share of the workers' time that trains, {name}", "all of it", share, at_least=0.97),
         Measured(
-            f"the driver's own time for a trial, {name}",
-            "the first tenth of the trials",
-            last / first,
-            at_most=1.2,
+            f"the driver's own time, {name}: last tenth of the trials", "first tenth", growth, at_most=1.2
         ),
-        Measured(
-            f"trials that end otherwise when nodes are lost, {name}",
-            "none lost",
-            float(not same),
-            at_most=0.0,
-        ),
+        Measured(f"trials that end otherwise, {name}", "no node lost", different, at_most=0),
     ]
+
+
+def journalled(
+    space: SearchSpace,
+    trials: Sequence[PlannedTrial],
+    invented: InventedTrials,
+    options: Options,
+    *,
+    chance: int,
+    lost_an_hour: float,
+) -> tuple[Journalled, Cluster]:
+    """Run a sweep through the real queue, journal and ledger."""
+    with tempfile.TemporaryDirectory(prefix="glsweep-scale-", dir=options.folder) as folder:
+        ledger = SyncedLedger(Path(folder) / "ledger.jsonl")
+        sweep = Journalled(space, trials, ledger)
+        cluster = Cluster(options, sweep, invented, chance=chance, lost_an_hour=lost_an_hour)
+        sweep.mlflow.clock = lambda: cluster.now_s
+        cluster.run()
+        sweep.ledger_mib = ledger.path.stat().st_size / MIB
+        begin_s = time.process_time()
+        sweep.resumed = ended(read_records(ledger.path)) == ended(sweep.journal.records)
+        sweep.resume_s = time.process_time() - begin_s
+    return sweep, cluster
+
+
+def asynchronous(
+    space: SearchSpace, trials: Sequence[PlannedTrial], invented: InventedTrials, options: Options
+) -> Cluster:
+    """Run the sweep by Ray's asynchronous halving."""
+    cluster = Cluster(options, Asynchronous(space, trials), invented, chance=0, lost_an_hour=0.0)
+    cluster.run()
+    return cluster
+
+
+def load_lines(sweep: Journalled, cluster: Cluster, options: Options) -> str:
+    """What the driver, the disk, MLflow and the checkpoint store have to take."""
+    hours, epochs = cluster.now_s / SECONDS_PER_HOUR, cluster.epochs
+    driver_s = (cluster.messages * options.message_ms + sweep.syncs * options.sync_ms) / 1000
+    return (
+        f"driver: {cluster.messages:,} messages in {hours:.1f} h take {driver_s / cluster.now_s:.1%} of its time, of "
+        f"which {1e3 * sweep.cpu_s / cluster.messages:.3f} ms each are queue's, journal's and ledger's own; it ends "
+        f"at {epochs / driver_s:.0f} epochs a second\n"
+        f"ledger: {sweep.ledger_mib:.0f} MiB, {sweep.syncs / epochs:.2f} waits for the disk an epoch; read again in "
+        f"{sweep.resume_s:.0f} s\n"
+        f"MLflow: {sweep.mlflow.calls:,} calls, {sweep.mlflow.calls / len(sweep.journal.records.trials):.1f} a "
+        f"trial, {sweep.mlflow.calls / cluster.now_s:.0f} a second\n"
+        f"checkpoints: {epochs / cluster.now_s:.1f} written a second ({max(cluster.minutes.values()) / 60:.0f} in the "
+        f"busiest minute), {cluster.written_bytes / epochs / MIB:.1f} MiB each, "
+        f"{cluster.written_bytes / cluster.now_s / MIB:.0f} MiB/s; {cluster.resumed:,} read"
+    )
 
 
 def times_table(clusters: Mapping[str, Cluster]) -> Table:
     """What the workers' time went to, in the whole and before fewer trials than workers were left."""
-    columns = ("hours", "trains", "starts", "answers", "at rungs", "lost", "idle")
-    table = Table("sweep", *columns, "before the tail: hours", *columns[1:], box=MARKDOWN)
+    table = Table(
+        *("sweep", "epochs", "", "hours", "trains", "starts", "answers", "at rungs", "lost", "nothing to do"),
+        box=MARKDOWN,
+    )
     for title, cluster in clusters.items():
-        row = [title]
-        for spent in (cluster.spent, cluster.before_tail):
-            row.append(f"{spent.whole_s / len(cluster.workers) / SECONDS_PER_HOUR:.2f}")
-            parts = (
+        for part, spent in (("whole", cluster.spent), ("before the tail", cluster.before_tail)):
+            shares = (
                 spent.trains_s,
                 spent.starts_s,
                 spent.answers_s,
@@ -630,8 +690,9 @@ def times_table(clusters: Mapping[str, Cluster]) -> Table:
                 spent.lost_s,
                 spent.idle_s,
             )
-            row += [f"{100 * part / spent.whole_s:.2f} %" for part in parts]
-        table.add_row(*row)
+            hours = spent.whole_s / len(cluster.workers) / SECONDS_PER_HOUR
+            row = (title, f"{cluster.epochs:,}", part, f"{hours:.2f}")
+            table.add_row(*row, *(f"{100 * share / spent.whole_s:.2f} %" for share in shares))
     return table
 
 
@@ -646,7 +707,7 @@ def cost_table(sweep: Journalled) -> Table:
 
 def main(options: Options) -> None:
     """Simulate each search."""
-    console = Console(width=220)
+    console = Console(width=160)
     for name in options.searches:
         add(simulate(name, options, console), options.measured)
 

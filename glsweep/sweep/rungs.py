@@ -162,6 +162,7 @@ class Rung:
                 self._gathered.append(record)
             else:
                 yield from self._judged(record)
+            if isinstance(self._stopping, OwnStopping):
                 self._curves.append(self._curve(record))
         if self._gathered and self._position == self._planned:
             gathered, self._gathered = self._gathered, []
