@@ -4,9 +4,9 @@
 
 Time is simulated, event by event (simulated_cluster.py); what is decided and written is not.
 
-Three sweeps of the same trials: undisturbed; by Ray's own asynchronous halving, which decides at once and never
-waits; and with nodes that are lost, whose trials go on from their last checkpoints on other workers and in
-another order of arrival, and must end alike trial for trial.
+Three sweeps of the same trials: undisturbed; by Ray's own asynchronous halving, which decides at once and
+never waits; and with nodes that are lost, whose trials go on from their last checkpoints on other workers and
+in another order of arrival, and must end alike trial for trial.
 
 The tail begins when a worker finds nothing to do for the first time: fewer trials than workers are left.
 
@@ -95,8 +95,8 @@ def simulate(name: str, options: Options, console: Console) -> list[Measured]:
     )
     different = differences(quiet.journal.records, lossy.journal.records, space.search.rank_by)
     console.print(
-        f"{lossy_cluster.crashes:,} crashes; trials and winners that differ for it: {different}; failures "
-        f"to be expected by bad luck alone: {invented.expected_failures(quiet.journal.records, options):.1g}\n"
+        f"{lossy_cluster.crashes:,} crashes; trials and winners that differ for it: {different}; "
+        f"failures to be expected by bad luck alone: {invented.expected_failures(quiet.journal.records, options):.1g}\n"
     )
     trains = quiet_cluster.before_tail.trains_s / quiet_cluster.before_tail.whole_s
     # The very first and last tenths are also those in which the sweep begins and ends.
@@ -160,10 +160,10 @@ def load_lines(sweep: Journalled, cluster: Cluster, options: Options) -> str:
     driver_s = (cluster.messages * options.message_ms + sweep.syncs * options.sync_ms) / 1000
     own_ms = 1000 * sweep.cpu_s / cluster.messages
     written_mib = cluster.written_bytes / MIB
+    waiting_gib = cluster.most_waiting * written_mib / epochs / 1024
     lines = (
-        f"{len(records.trials):,} trials with all seeds ({dict(outcomes)}), {epochs:,} epochs; at most "
-        f"{cluster.most_waiting:,} waited at rungs, with {cluster.most_waiting * written_mib / epochs / 1024:.0f} "
-        "GiB of checkpoints",
+        f"{len(records.trials):,} trials with all seeds ({dict(outcomes)}), {epochs:,} epochs",
+        f"at rungs: at most {cluster.most_waiting:,} trials waited, with {waiting_gib:.0f} GiB of checkpoints",
         f"driver: {cluster.messages:,} messages take {driver_s / lasts_s:.1%} of its time; queue, journal and "
         f"ledger {own_ms:.3f} ms each; it ends at {epochs / driver_s:.0f} epochs a second",
         f"ledger: {sweep.ledger_mib:.0f} MiB, {sweep.syncs / epochs:.2f} waits for the disk an epoch; "
