@@ -94,9 +94,10 @@ def simulate(name: str, options: Options, console: Console) -> list[Measured]:
         )
     )
     different = differences(quiet.journal.records, lossy.journal.records, space.search.rank_by)
+    unlucky = invented.expected_failures(quiet.journal.records, options)
     console.print(
         f"{lossy_cluster.crashes:,} crashes; trials and winners that differ for it: {different}; "
-        f"failures to be expected by bad luck alone: {invented.expected_failures(quiet.journal.records, options):.1g}\n"
+        f"failures to be expected by bad luck alone: {unlucky:.1g}\n"
     )
     trains = quiet_cluster.before_tail.trains_s / quiet_cluster.before_tail.whole_s
     # The very first and last tenths are also those in which the sweep begins and ends.
@@ -162,10 +163,10 @@ def load_lines(sweep: Journalled, cluster: Cluster, options: Options) -> str:
     written_mib = cluster.written_bytes / MIB
     waiting_gib = cluster.most_waiting * written_mib / epochs / 1024
     lines = (
-        f"{len(records.trials):,} trials with all seeds ({dict(outcomes)}), {epochs:,} epochs",
-        f"at rungs: at most {cluster.most_waiting:,} trials waited, with {waiting_gib:.0f} GiB of checkpoints",
-        f"driver: {cluster.messages:,} messages take {driver_s / lasts_s:.1%} of its time; queue, journal and "
-        f"ledger {own_ms:.3f} ms each; it ends at {epochs / driver_s:.0f} epochs a second",
+        f"{len(records.trials):,} trials ({dict(outcomes)}), {epochs:,} epochs",
+        f"at rungs: {cluster.most_waiting:,} trials at most, with {waiting_gib:.0f} GiB of checkpoints",
+        f"driver: {cluster.messages:,} messages take {driver_s / lasts_s:.1%} of its time, of which queue, "
+        f"journal and ledger {own_ms:.3f} ms each; it ends at {epochs / driver_s:.0f} epochs a second",
         f"ledger: {sweep.ledger_mib:.0f} MiB, {sweep.syncs / epochs:.2f} waits for the disk an epoch; "
         f"read again in {sweep.read_s:.0f} s",
         f"MLflow: {sweep.mlflow.calls:,} calls, {sweep.mlflow.calls / len(records.trials):.1f} a trial, "
