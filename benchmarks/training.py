@@ -3,16 +3,17 @@
     python benchmarks/training.py [--sizes-px 128] [--threads 2] [--repetitions 7]
 
 A step is all from the gathering of a batch to the optimiser. Every contender is a process of its own; all
-of a row's group wait for each other and take turns, and of what they took the medians are shown. `plain`
-is the plain loop's time over a contender's, of the same turn, `glsweep` a contender's over the package's,
-with what is aimed at in brackets. Libraries' networks are trained by the
-package's loop: once as they come, in float32, and once in the layout, the arithmetic and with the memory
-of ours. SMP's U-Net++
-has one head, and no nested nodes at full resolution, hence its fewer operations.
+of one table wait for each other and take turns, and of what they took the medians are shown. `plain`
+is the plain loop's time over a contender's, of the same turn, `glsweep` a contender's over the package's.
+What is aimed at stands in brackets. Libraries' networks are trained by the package's loop: once as they
+come, in float32, and once in the layout, the arithmetic and with the memory of ours; `training_rivals.py`
+says how they differ from ours.
 
 `ceiling` is the larger of operations over the rate of a matrix product, in the arithmetic of the row, and
 of bytes over that of a copy, over the step's time: the share of what the machine can do at best. All
 rates are measured in the same turns.
+
+A network that fails, as where memory runs out, costs its own table alone, and the script ends with 1.
 
 Memory is that of the whole process on a CPU, of its tensors on a GPU. Needs the rivals for their rows:
 `pip install monai segmentation-models-pytorch`. Takes some minutes at the default widths, of which
@@ -38,7 +39,7 @@ from measured import Measured, MeasuredFile, add
 from rich.console import Console
 from rich.table import Table
 from training_ceiling import copy_rate, matrix_rate
-from training_rivals import RIVALS, installed
+from training_rivals import missing, rivals_of
 
 from glsweep.registry import ARCHITECTURES
 from glsweep.training.fit import RANKING_THRESHOLDS
@@ -48,6 +49,22 @@ CONTENDER = Path(__file__).with_name("training_contender.py")
 # As many as rank a trial, as calibrate a member, and one.
 THRESHOLDS = (len(RANKING_THRESHOLDS), 17, 1)
 PUBLISHED_BATCH = 25
+# The package's own.
+WAYS = ("glsweep", "glsweep, graph")
+COLUMNS = (
+    "contender",
+    "parameters",
+    "G operations a patch",
+    "MB a patch",
+    "step, patches/s",
+    "plain",
+    "glsweep (aim)",
+    "ceiling (aim)",
+    "validation, patches/s",
+    "plain",
+    "17 thresholds over 1",
+    "peak, MB",
+)
 # Of a batch that a CPU is to train U-Net++ on.
 MOST_PX = 2**19
 # How many times as fast as a contender the package aims to be, by device, network and contender.
@@ -59,6 +76,8 @@ AIMS: dict[str, dict[str, dict[str, float]]] = {
         "unetpp": {"plain loop": 4.0, "MONAI": 2.0, "SMP": 2.0},
     },
 }
+# Of the machine's ceiling, by device.
+AIMED_SHARE = {"cuda": 0.5}
 
 
 @dataclass(frozen=True)
@@ -69,8 +88,8 @@ class Options:
     sizes_px: tuple[int, ...] = (128, 256)
     batch_size: int | None = None
     """None is the published 25, and fewer where a CPU would take minutes for a step."""
-    batches: int = 1
-    """In an epoch of each split."""
+    batches: int | None = None
+    """In an epoch of each split; None is 8 on a GPU, which is to be kept busy, and 1 on a CPU."""
     unet_width: int = 4
     """Base width of both U-Nets; 4 is the published one."""
     unetpp_width: int | None = None
@@ -94,6 +113,11 @@ class Options:
         """Return the patches in a batch of a network."""
         most = MOST_PX // size_px**2 if (network, self.device) == ("unetpp", "cpu") else PUBLISHED_BATCH
         return self.batch_size or min(PUBLISHED_BATCH, most)
+
+    @property
+    def batches_an_epoch(self) -> int:
+        """Return the batches of each split."""
+        return self.batches or (8 if self.device == "cuda" else 1)
 
 
 @dataclass
@@ -125,7 +149,7 @@ def start(name: str, kind: str, parameters: dict[str, Any], options: Options) ->
         "parameters": parameters,
         "device": options.device,
         "threads": options.threads,
-        "batches": options.batches,
+        "batches": options.batches_an_epoch,
         "loader_workers": options.loader_workers,
         "clock": options.clock,
     }
@@ -165,72 +189,90 @@ def contenders(network: str, size_px: int, options: Options) -> list[Contender]:
         listed.append(("glsweep, graph", "glsweep, graph", chosen))
     if lean:
         listed.append(("glsweep, float32", "glsweep", as_float32))
-    if network == "unetpp":
-        for rival in installed():
-            listed.append((rival, rival, as_float32))
-            if lean:
-                listed.append((f"{rival}, as ours", rival, chosen))
+    for rival in rivals_of(network):
+        listed.append((rival, rival, as_float32))
+        if lean:
+            listed.append((f"{rival}, as ours", rival, chosen))
     return [start(name, kind, parameters, options) for name, kind, parameters in listed]
 
 
-def group(
-    network: str, size_px: int, options: Options, table: Table, rates: dict[int | str, list[float]]
-) -> None:
-    """Measure what competes at one network and size, and add its rows."""
-    device = torch.device(options.device)
-    running = contenders(network, size_px, options)
-    counts = {one.name: one.ask("count") for one in running}
-    commands = ["train", *(f"validate {thresholds}" for thresholds in THRESHOLDS)]
+Rates = dict[int | str, list[float]]
+TRAIN, RANK, CALIBRATE, ONE = "train", *(f"validate {thresholds}" for thresholds in THRESHOLDS)
+
+
+def take_turns(running: list[Contender], options: Options, rates: Rates) -> None:
+    """Let all contenders take all their turns, and measure the machine's rates in each."""
+    device, commands = torch.device(options.device), (TRAIN, RANK, CALIBRATE, ONE)
     for one in running:
         # A graph is captured after some steps.
-        for command in [*["train"] * (WARM_UP_STEPS if "graph" in one.name else 0), *commands]:
+        for command in [*[TRAIN] * (WARM_UP_STEPS if "graph" in one.name else 0), *commands]:
             one.ask(command)
+        one.ask("release")
     for turn in range(options.repetitions):
         rates[32].append(matrix_rate(device, torch.float32))
         rates[16].append(matrix_rate(device, torch.bfloat16))
         rates["copy"].append(copy_rate(device))
+        torch.cuda.empty_cache()
         # Whoever comes first finds other caches and clocks than who comes last.
         for one in running[turn % len(running) :] + running[: turn % len(running)]:
+            if options.device == "cuda":
+                # Has the memory again that it released: a card may not hold all contenders at once.
+                one.ask(TRAIN)
             for command in commands:
                 one.measure(command)
-    patches = options.batches * options.batch(network, size_px)
+            one.ask("release")
+
+
+def measure(network: str, size_px: int, options: Options) -> Table:
+    """Return the table of what competes at one network and size."""
+    running = contenders(network, size_px, options)
+    try:
+        # A graph is one launch, in which nothing is counted; its step is that of `glsweep`.
+        counts = {one.name: one.ask("count") for one in running if "graph" not in one.name}
+        rates: Rates = {32: [], 16: [], "copy": []}
+        take_turns(running, options, rates)
+        peak_bytes = {one.name: one.ask("peak") for one in running}
+    finally:
+        for one in running:
+            one.process.communicate()
+    batch = options.batch(network, size_px)
+    title = f"{ARCHITECTURES.title(network)} {size_px}, width {options.width(network)}, batch {batch}"
+    table = Table(*COLUMNS, title=title, caption=rates_told(rates))
+    patches = options.batches_an_epoch * batch
     ours = next(one for one in running if one.name == "glsweep")
-    peak_bytes = {one.name: one.ask("peak") for one in running}
-    title = (
-        f"{ARCHITECTURES.title(network)} {size_px}, width {options.width(network)}, "
-        f"batch {options.batch(network, size_px)}"
-    )
     for place, one in enumerate(running):
-        parameters, operations, bytes_ = counts[one.name]
-        step_s, val_s = (statistics.median(one.taken_s[command]) for command in commands[:2])
+        parameters, operations, bytes_ = counts[one.name.removesuffix(", graph")]
+        step_s, val_s = (statistics.median(one.taken_s[command]) for command in (TRAIN, RANK))
         least_s = max(
             operations / statistics.median(rates[one.bits]), bytes_ / statistics.median(rates["copy"])
         )
-        compared = f"{ratio(one, one, 'validate 17', 'validate 1'):.2f}" if place else ""
+        share = Measured(
+            f"step, {title}{one.name.removeprefix('glsweep')}",
+            "the machine's ceiling",
+            least_s / step_s,
+            at_least=AIMED_SHARE.get(options.device),
+        )
+        aimed = f" ({share.at_least:.0%})" if share.at_least and one.name in WAYS else ""
         table.add_row(
-            title if not place else "",
             one.name,
             f"{parameters:,}",
             f"{operations / patches / 1e9:.2f}",
             f"{bytes_ / patches / 1e6:.0f}",
             f"{patches / step_s:.1f}",
-            f"{ratio(running[0], one, 'train', 'train'):.2f}",
-            f"{ratio(one, ours, 'train', 'train'):.2f}{aim(one.name, network, options)}",
-            f"{least_s / step_s:.0%}",
+            f"{ratio(running[0], one, TRAIN, TRAIN):.2f}",
+            f"{ratio(one, ours, TRAIN, TRAIN):.2f}{aim(one.name, network, options)}",
+            f"{share.value:.0%}{aimed}",
             f"{patches / val_s:.1f}",
-            f"{ratio(running[0], one, commands[1], commands[1]):.2f}",
-            compared,
+            f"{ratio(running[0], one, RANK, RANK):.2f}",
+            f"{ratio(one, one, CALIBRATE, ONE):.2f}" if place else "",
             f"{peak_bytes[one.name] / 1e6:.0f}",
-            end_section=place == len(running) - 1,
         )
-        if one.name == "glsweep" and (network, size_px, options.device) == ("unetpp", 256, "cuda"):
-            share = Measured(f"step, {title}", "the machine's ceiling", least_s / step_s, at_least=0.5)
+        if aimed:
             add([share], options.measured)
     add(aims(running, title, network, options), options.measured)
     room = peak_bytes["glsweep"] / peak_bytes["plain loop"]
     add([Measured(f"memory at most, {title}", "plain loop", room, at_most=1)], options.measured)
-    for one in running:
-        one.process.communicate()
+    return table
 
 
 def aim(name: str, network: str, options: Options) -> str:
@@ -242,13 +284,13 @@ def aim(name: str, network: str, options: Options) -> str:
 def aims(running: list[Contender], title: str, network: str, options: Options) -> Iterator[Measured]:
     """Yield what was found of the package's ways against each contender with an aim, and of thresholds."""
     wanted = AIMS[options.device].get(network, {})
-    ways = [one for one in running if one.name in ("glsweep", "glsweep, graph")]
+    ways = [one for one in running if one.name in WAYS]
     for way in ways:
         what = f"training step, {title}{way.name.removeprefix('glsweep')}"
         for one in running:
             if one.name in wanted:
-                yield Measured(what, one.name, ratio(one, way, "train", "train"), at_least=wanted[one.name])
-    compared = ratio(ways[0], ways[0], "validate 17", "validate 1")
+                yield Measured(what, one.name, ratio(one, way, TRAIN, TRAIN), at_least=wanted[one.name])
+    compared = ratio(ways[0], ways[0], CALIBRATE, ONE)
     yield Measured(f"validation with 17 thresholds, {title}", "with one", compared, at_most=1.1)
 
 
@@ -258,49 +300,41 @@ def ratio(one: Contender, other: Contender, command: str, others: str) -> float:
     return statistics.median(a / b for a, b in pairs)
 
 
-def main(options: Options) -> None:
-    """Measure everything, and print the table with what it was measured on."""
-    torch.set_num_threads(options.threads)
-    table = Table(
-        "network",
-        "contender",
-        "parameters",
-        "G operations a patch",
-        "MB a patch",
-        "step, patches/s",
-        "plain",
-        "glsweep (aim)",
-        "ceiling",
-        "validation, patches/s",
-        "plain",
-        "17 thresholds over 1",
-        "peak, MB",
-    )
-    rates: dict[int | str, list[float]] = {32: [], 16: [], "copy": []}
-    for network in options.networks:
-        for size_px in options.sizes_px:
-            group(network, size_px, options, table, rates)
-    table.caption = (
+def rates_told(rates: Rates) -> str:
+    """Return what the machine does at best, in words."""
+    return (
         f"this machine: {statistics.median(rates[32]) / 1e9:.0f} G operations/s in float32, "
         f"{statistics.median(rates[16]) / 1e9:.0f} in bfloat16, "
         f"copies {statistics.median(rates['copy']) / 1e9:.1f} GB/s"
     )
-    console = Console(width=150)
-    console.print(table)
+
+
+def main(options: Options) -> None:
+    """Measure everything, and print a table for each network and size, then what it was measured on."""
+    torch.set_num_threads(options.threads)
+    console, failed = Console(width=150), False
+    for network in options.networks:
+        for size_px in options.sizes_px:
+            try:
+                console.print(measure(network, size_px, options))
+            except (RuntimeError, OSError) as error:
+                failed = True
+                console.print(f"{ARCHITECTURES.title(network)} {size_px}: no table, since {error}")
     if options.device == "cuda":
         console.print(torch.cuda.get_device_name())
     else:
         console.print(
             "CUDA: " + ("not asked for" if torch.cuda.is_available() else "no GPU here, so no rows for one")
         )
-    missing = [name for name in RIVALS if name not in installed()]
-    if missing:
-        console.print(f"not installed, so without rows: {', '.join(missing)}")
+    if missing():
+        console.print(f"not installed, so without rows: {', '.join(missing())}")
     console.print(
         f"{options.threads} thread(s), medians of {options.repetitions} by "
         f"the {options.clock}'s clock; {processor()}, {os.cpu_count()} cores; Python "
         f"{platform.python_version()}, torch {version('torch')}; {time.strftime('%d %B %Y')}"
     )
+    if failed:
+        raise SystemExit(1)
 
 
 def processor() -> str:

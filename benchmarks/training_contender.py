@@ -2,7 +2,8 @@
 
     python benchmarks/training_contender.py '{"name": "glsweep", ...}'
 
-Commands are `train`, `validate THRESHOLDS`, `count` and `peak`; answers are one line of JSON each.
+Commands are `train`, `validate THRESHOLDS`, `count`, `peak` and `release`, after which others find the
+GPU's memory free; answers are one line of JSON each.
 """
 
 import json
@@ -61,7 +62,9 @@ class Ours:
 
     def _put_in(self, rival: str, parameters: TrialParameters) -> None:
         """Take a rival's network: in float32 as it comes with plain Adam, else laid out as ours."""
-        network = build_rival(rival, len(parameters.channels), parameters.base_width).to(self.state.device)
+        network = build_rival(
+            rival, parameters.architecture, len(parameters.channels), parameters.base_width
+        ).to(self.state.device)
         as_it_is = parameters.precision == "float32"
         optimizer = torch.optim.Adam(
             network.parameters(),
@@ -125,6 +128,8 @@ def answer(command: str, contender: Ours | PlainLoop, told: dict[str, Any]) -> A
             return [count_parameters(network), *count(contender.train)]
         case ["peak"]:
             return peak_bytes(device)
+        case ["release"]:
+            return torch.cuda.empty_cache()
     raise ValueError(command)
 
 
