@@ -43,11 +43,11 @@ def fast_way_pays(features: Tensor, *, least_px: int = 1) -> bool:
         Pixels of the batch, N H W, below which the layer's own way costs more than it saves.
     """
     return (
-        features.device.type == "cpu"
+        not _plain.get()
+        and features.device.type == "cpu"
         and features.numel() >= least_px * features.shape[1]
         and features.is_contiguous(memory_format=torch.channels_last)
         and _get_current_dispatch_mode() is None
-        and not _plain.get()
     )
 
 
