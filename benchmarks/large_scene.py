@@ -126,14 +126,15 @@ def without_network_s(scene: Path, options: Options) -> float:
             device=device,
         ):
             raster.write(strip.row, strip.probability, strip.interferogram != 0)
-        raster.write_cog(Path(folder) / "probability.tif")
+        raster.write_cog(Path(folder) / "probability.tif", {})
         return time.perf_counter() - begun_s
 
 
 def main(options: Options) -> None:
     """Predict scenes of growing size, and print what each took."""
     torch.set_num_threads(options.threads)
-    table = Table("side px", "scene MB", "s", "without a network, s", "largest memory MB", "lines", "km")
+    heads = ("side px", "scene MB", "s", "million px/s", "without a network, s", "largest memory MB")
+    table = Table(*heads, "lines", "km")
     with tempfile.TemporaryDirectory() as folder:
         for side_px in options.sides_px:
             scene = Path(folder) / f"side{side_px}.tif"
@@ -145,16 +146,26 @@ def main(options: Options) -> None:
                 f"{side_px}",
                 f"{scene.stat().st_size / 1e6:.0f}",
                 f"{taken_s:.0f}",
+                f"{side_px**2 / taken_s / 1e6:.2f}",
                 f"{bare_s:.1f}",
                 f"{memory_mb:.0f}",
                 told[2].strip(),
                 told[3].strip(),
             )
             scene.unlink()
-    what = f"reading, blending and writing of {options.sides_px[-1]:,} px squared"
-    add([Measured(what, "the whole command", bare_s / taken_s, at_most=0.5)], options.measured)
+    what, rate = f"{options.sides_px[-1]:,} px squared", options.sides_px[-1] ** 2 / taken_s
+    add(
+        [
+            Measured(
+                f"reading, blending and writing of {what}", "the whole command", bare_s / taken_s, at_most=0.5
+            ),
+            Measured(f"`predict` of {what}, from its start to its lines", "million px/s", rate / 1e6),
+        ],
+        options.measured,
+    )
     Console(width=100).print(table)
-    print(f"torch {version('torch')}, {options.threads} thread(s), {os.cpu_count()} cores")
+    device = torch.cuda.get_device_name() if options.device == "cuda" else "CPU"
+    print(f"{device}, torch {version('torch')}, {options.threads} thread(s), {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":
