@@ -94,7 +94,7 @@ PARTS: dict[Name, Part] = {
         ),
         (
             *("benchmarks/whole_sweep.py", "--sizes-px", "32", "--batch-size", "4", "--patches", "24"),
-            *("--unet-width", "2", "--unetpp-width", "2", "--scenes", "4", "--epochs", "1"),
+            *("--unet-width", "2", "--unetpp-width", "2", "--scenes", "4", "--epochs", "2"),
         ),
     ),
     "predict": Part(
