@@ -39,7 +39,7 @@ from rich.console import Console
 HERE = Path(__file__).parent
 Name = Literal["tests", "steps", "sharing", "cohort", "sweep", "predict"]
 # On two cores that have other things to do.
-REHEARSAL_LIMIT_S = 600
+REHEARSAL_LIMIT_S = 900
 # Ray and MPS are told to end, and have so long for it.
 GRACE_S = 10
 CORES = str(os.cpu_count())

@@ -20,34 +20,26 @@ Memory is that of the whole process on a CPU, of its tensors on a GPU. Needs the
 U-Net++'s is not the published one on a CPU: there 32 takes minutes a step.
 """
 
-import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import tyro
 from measured import Measured, MeasuredFile, add
 from rich.console import Console
 from rich.table import Table
-from training_ceiling import copy_rate, matrix_rate
 from training_rivals import missing, rivals_of
+from training_turns import CALIBRATE, ONE, RANK, TRAIN, Contender, Turns, ratio, start, take_turns
 
 from glsweep.registry import ARCHITECTURES
-from glsweep.training.fit import RANKING_THRESHOLDS
-from glsweep.training.step import WARM_UP_STEPS, bits, dtype_of
+from glsweep.training.step import bits, dtype_of
 
-CONTENDER = Path(__file__).with_name("training_contender.py")
-# As many as rank a trial, as calibrate a member, and one.
-THRESHOLDS = (len(RANKING_THRESHOLDS), 17, 1)
 PUBLISHED_BATCH = 25
 # The package's own.
 WAYS = ("glsweep", "glsweep, graph")
@@ -67,17 +59,16 @@ COLUMNS = (
 )
 # Of a batch that a CPU is to train U-Net++ on.
 MOST_PX = 2**19
-# How many times as fast as a contender the package aims to be, by device, network and contender.
+# How many times as fast as a contender the package aims to be, by device, network and contender, and at which
+# share of the ceiling.
 AIMS: dict[str, dict[str, dict[str, float]]] = {
     "cpu": {"unet": {"plain loop": 1.5}, "unetpp": {"plain loop": 2.0, "MONAI": 1.7, "SMP": 1.7}},
     "cuda": {
-        "unet": {"plain loop": 10.0},
-        "attention_unet": {"plain loop": 10.0},
-        "unetpp": {"plain loop": 4.0, "MONAI": 2.0, "SMP": 2.0},
+        "unet": {"plain loop": 10.0, "ceiling": 0.5},
+        "attention_unet": {"plain loop": 10.0, "ceiling": 0.5},
+        "unetpp": {"plain loop": 4.0, "MONAI": 2.0, "SMP": 2.0, "ceiling": 0.5},
     },
 }
-# Of the machine's ceiling, by device.
-AIMED_SHARE = {"cuda": 0.5}
 
 
 @dataclass(frozen=True)
@@ -120,51 +111,6 @@ class Options:
         return self.batches or (8 if self.device == "cuda" else 1)
 
 
-@dataclass
-class Contender:
-    """A process that waits for commands, and what it took for them, by the command."""
-
-    name: str
-    bits: int
-    process: subprocess.Popen[str]
-    taken_s: dict[str, list[float]] = field(default_factory=dict)
-
-    def ask(self, command: str) -> Any:
-        """Let it do something, and return its answer."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        print(command, file=self.process.stdin, flush=True)
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended with {self.process.wait()}")
-        return json.loads(line)
-
-    def measure(self, command: str) -> None:
-        self.taken_s.setdefault(command, []).append(self.ask(command))
-
-
-def start(name: str, kind: str, parameters: dict[str, Any], options: Options) -> Contender:
-    """Start a contender's process, which is ready when it has answered for the first time."""
-    told = {
-        "kind": kind,
-        "parameters": parameters,
-        "device": options.device,
-        "threads": options.threads,
-        "batches": options.batches_an_epoch,
-        "loader_workers": options.loader_workers,
-        "clock": options.clock,
-    }
-    process = subprocess.Popen(
-        [sys.executable, str(CONTENDER), json.dumps(told)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=None,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": str(options.threads)},
-    )
-    precision = parameters["precision"]
-    return Contender(name, bits(dtype_of(precision, torch.device(options.device))), process)
-
-
 def contenders(network: str, size_px: int, options: Options) -> list[Contender]:
     """Start all that compete at one network and size; the plain loop is the first."""
     common = {
@@ -193,120 +139,72 @@ def contenders(network: str, size_px: int, options: Options) -> list[Contender]:
         listed.append((rival, rival, as_float32))
         if lean:
             listed.append((f"{rival}, as ours", rival, chosen))
-    return [start(name, kind, parameters, options) for name, kind, parameters in listed]
-
-
-Rates = dict[int | str, list[float]]
-TRAIN, RANK, CALIBRATE, ONE = "train", *(f"validate {thresholds}" for thresholds in THRESHOLDS)
-
-
-def take_turns(running: list[Contender], options: Options, rates: Rates) -> None:
-    """Let all contenders take all their turns, and measure the machine's rates in each."""
-    device, commands = torch.device(options.device), (TRAIN, RANK, CALIBRATE, ONE)
-    for one in running:
-        # A graph is captured after some steps.
-        for command in [*[TRAIN] * (WARM_UP_STEPS if "graph" in one.name else 0), *commands]:
-            one.ask(command)
-        one.ask("release")
-    for turn in range(options.repetitions):
-        rates[32].append(matrix_rate(device, torch.float32))
-        rates[16].append(matrix_rate(device, torch.bfloat16))
-        rates["copy"].append(copy_rate(device))
-        torch.cuda.empty_cache()
-        # Whoever comes first finds other caches and clocks than who comes last.
-        for one in running[turn % len(running) :] + running[: turn % len(running)]:
-            if options.device == "cuda":
-                # Has the memory again that it released: a card may not hold all contenders at once.
-                one.ask(TRAIN)
-            for command in commands:
-                one.measure(command)
-            one.ask("release")
+    told = {
+        "device": options.device,
+        "threads": options.threads,
+        "batches": options.batches_an_epoch,
+        "loader_workers": options.loader_workers,
+        "clock": options.clock,
+    }
+    return [start(name, {**told, "kind": kind, "parameters": given}) for name, kind, given in listed]
 
 
 def measure(network: str, size_px: int, options: Options) -> Table:
     """Return the table of what competes at one network and size."""
     running = contenders(network, size_px, options)
     try:
-        # A graph is one launch, in which nothing is counted; its step is that of `glsweep`.
-        counts = {one.name: one.ask("count") for one in running if "graph" not in one.name}
-        rates: Rates = {32: [], 16: [], "copy": []}
-        take_turns(running, options, rates)
-        peak_bytes = {one.name: one.ask("peak") for one in running}
+        turns = take_turns(running, torch.device(options.device), options.repetitions)
     finally:
         for one in running:
             one.process.communicate()
     batch = options.batch(network, size_px)
     title = f"{ARCHITECTURES.title(network)} {size_px}, width {options.width(network)}, batch {batch}"
-    table = Table(*COLUMNS, title=title, caption=rates_told(rates))
-    patches = options.batches_an_epoch * batch
+    table = Table(*COLUMNS, title=title, caption=turns.rates_told())
     ours = next(one for one in running if one.name == "glsweep")
-    for place, one in enumerate(running):
-        parameters, operations, bytes_ = counts[one.name.removesuffix(", graph")]
-        step_s, val_s = (statistics.median(one.taken_s[command]) for command in (TRAIN, RANK))
-        least_s = max(
-            operations / statistics.median(rates[one.bits]), bytes_ / statistics.median(rates["copy"])
-        )
-        share = Measured(
-            f"step, {title}{one.name.removeprefix('glsweep')}",
-            "the machine's ceiling",
-            least_s / step_s,
-            at_least=AIMED_SHARE.get(options.device),
-        )
-        aimed = f" ({share.at_least:.0%})" if share.at_least and one.name in WAYS else ""
+    for one in running:
+        patches, (parameters, operations, bytes_) = options.batches_an_epoch * batch, turns.counts[one.name]
+        aimed_share = aim("ceiling", network, options, form=".0%") if one.name in WAYS else ""
         table.add_row(
             one.name,
             f"{parameters:,}",
             f"{operations / patches / 1e9:.2f}",
             f"{bytes_ / patches / 1e6:.0f}",
-            f"{patches / step_s:.1f}",
+            f"{patches / statistics.median(one.taken_s[TRAIN]):.1f}",
             f"{ratio(running[0], one, TRAIN, TRAIN):.2f}",
             f"{ratio(one, ours, TRAIN, TRAIN):.2f}{aim(one.name, network, options)}",
-            f"{share.value:.0%}{aimed}",
-            f"{patches / val_s:.1f}",
+            f"{turns.share_of_ceiling(one):.0%}{aimed_share}",
+            f"{patches / statistics.median(one.taken_s[RANK]):.1f}",
             f"{ratio(running[0], one, RANK, RANK):.2f}",
-            f"{ratio(one, one, CALIBRATE, ONE):.2f}" if place else "",
-            f"{peak_bytes[one.name] / 1e6:.0f}",
+            "" if one is running[0] else f"{ratio(one, one, CALIBRATE, ONE):.2f}",
+            f"{turns.peak_bytes[one.name] / 1e6:.0f}",
         )
-        if aimed:
-            add([share], options.measured)
-    add(aims(running, title, network, options), options.measured)
-    room = peak_bytes["glsweep"] / peak_bytes["plain loop"]
-    add([Measured(f"memory at most, {title}", "plain loop", room, at_most=1)], options.measured)
+    add(aims(running, turns, title, network, options), options.measured)
     return table
 
 
-def aim(name: str, network: str, options: Options) -> str:
-    """Return what was aimed at against a contender, in brackets, where anything was."""
+def aim(name: str, network: str, options: Options, *, form: str = "g") -> str:
+    """Return what was aimed at against a contender, or of the ceiling, in brackets, where anything was."""
     wanted = AIMS[options.device].get(network, {}).get(name)
-    return "" if wanted is None else f" ({wanted:g})"
+    return "" if wanted is None else f" ({wanted:{form}})"
 
 
-def aims(running: list[Contender], title: str, network: str, options: Options) -> Iterator[Measured]:
-    """Yield what was found of the package's ways against each contender with an aim, and of thresholds."""
-    wanted = AIMS[options.device].get(network, {})
-    ways = [one for one in running if one.name in WAYS]
+def aims(
+    running: list[Contender], turns: Turns, title: str, network: str, options: Options
+) -> Iterator[Measured]:
+    """Yield what was found of the package's ways, of thresholds and of memory, each with its aim."""
+    wanted, ways = AIMS[options.device].get(network, {}), [one for one in running if one.name in WAYS]
     for way in ways:
         what = f"training step, {title}{way.name.removeprefix('glsweep')}"
         for one in running:
             if one.name in wanted:
                 yield Measured(what, one.name, ratio(one, way, TRAIN, TRAIN), at_least=wanted[one.name])
+        if "ceiling" in wanted:
+            share = turns.share_of_ceiling(way)
+            yield Measured(what, "the machine's ceiling", share, at_least=wanted["ceiling"])
     compared = ratio(ways[0], ways[0], CALIBRATE, ONE)
     yield Measured(f"validation with 17 thresholds, {title}", "with one", compared, at_most=1.1)
-
-
-def ratio(one: Contender, other: Contender, command: str, others: str) -> float:
-    """Return the median over turns of one's time over the other's."""
-    pairs = zip(one.taken_s[command], other.taken_s[others], strict=True)
-    return statistics.median(a / b for a, b in pairs)
-
-
-def rates_told(rates: Rates) -> str:
-    """Return what the machine does at best, in words."""
-    return (
-        f"this machine: {statistics.median(rates[32]) / 1e9:.0f} G operations/s in float32, "
-        f"{statistics.median(rates[16]) / 1e9:.0f} in bfloat16, "
-        f"copies {statistics.median(rates['copy']) / 1e9:.1f} GB/s"
-    )
+    room = turns.peak_bytes["glsweep"] / turns.peak_bytes["plain loop"]
+    yield Measured(f"memory at most, {title}", "plain loop", room, at_most=1)
 
 
 def main(options: Options) -> None:
