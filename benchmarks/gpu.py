@@ -178,7 +178,7 @@ def conclude(failures: Sequence[str], options: Options, taken_s: float) -> None:
     """Print the table of aims, and what failed, and keep it in the folder."""
     with (options.out / "table.txt").open("w", encoding="utf-8") as file:
         for console in (Console(width=140), Console(width=140, file=file)):
-            console.print(table_of(found_in(options.out)))
+            console.print(table_of(found_in(options.out), {}))
             if options.rehearse:
                 console.print("a rehearsal at small widths: none of these is a figure of a GPU")
             for failure in failures:
