@@ -71,13 +71,15 @@ class Recorded:
 
 
 def read_recorded(path: Path) -> Recorded:
-    """Read a table that this script has made."""
-    table = pd.read_csv(path, dtype=str)
+    """Read a table that this script has made; of every configuration as many seeds as all of them have."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
     columns = tuple(table.columns[: list(table.columns).index("configuration")])
     table = table.astype({"replicate": int, "epoch": int, FIGURE: float})
+    grouped = table.groupby(list(columns), dropna=False)
+    seeds = int(grouped["replicate"].nunique().min())
     curves = {
-        key: of_one.pivot(index="replicate", columns="epoch", values=FIGURE).dropna().to_numpy()
-        for key, of_one in table.groupby(list(columns), dropna=False)
+        key: of_one.pivot(index="replicate", columns="epoch", values=FIGURE).to_numpy()[:seeds]
+        for key, of_one in grouped
     }
     return Recorded(columns, curves)
 

@@ -79,7 +79,7 @@ def simulate(name: str, options: Options, console: Console) -> list[Measured]:
     trials = drawn(space)
     plan_ms = 1000 * (time.process_time() - begin_s) / len(trials)
     plan_kib = 1024 * (resident_mib() - begin_mib) / len(trials)
-    invented = InventedTrials(trials, epochs=space.search.epochs)
+    invented = InventedTrials(trials, epochs=space.search.epochs, stragglers=options.stragglers)
     console.print(f"{name}: {len(trials):,} configurations, {options.workers:,} workers")
     console.print(f"to draw one takes {plan_ms:.2f} ms, to keep it {plan_kib:.1f} KiB\n")
     runs = Runs(space, trials, invented, options)

@@ -31,7 +31,7 @@ SECONDS_PER_HOUR = 3600.0
 # Of an epoch, in the stratum that is fastest and in that which is slowest.
 EPOCH_S = (20.0, 200.0)
 TRIALS_SD, WORKERS_SD = 0.5, 0.1
-STRAGGLERS, STRAGGLERS_FACTOR = 0.01, 10.0
+STRAGGLERS_FACTOR = 10.0
 NODE_SIZES = (4, 9)
 
 
@@ -40,6 +40,8 @@ class ClusterTerms:
     """How large the cluster is, and what takes how long."""
 
     workers: int = 1_000
+    stragglers: float = 0.01
+    """Share of the trials whose epochs are ten times as long, all of them."""
     lost_an_hour: float = 0.01
     """Share of the nodes, of four to eight workers, that are lost in an hour."""
     mend_s: float = 600.0
@@ -60,8 +62,8 @@ class ClusterTerms:
 class InventedTrials:
     """What the trials report, how long each takes for an epoch, and how large its checkpoints are."""
 
-    def __init__(self, trials: Sequence[PlannedTrial], *, epochs: int) -> None:
-        self._epochs, self._world = epochs, wide_world(0)
+    def __init__(self, trials: Sequence[PlannedTrial], *, epochs: int, stragglers: float) -> None:
+        self._epochs, self._stragglers, self._world = epochs, stragglers, wide_world(0)
         keys = sorted({trial.stratum.key for trial in trials})
         self._strata_s = dict(zip(keys, np.geomspace(*EPOCH_S, num=len(keys)).tolist(), strict=True))
         self._curves: dict[str, npt.NDArray[np.float64]] = {}
@@ -79,7 +81,7 @@ class InventedTrials:
         if trial.trial_id not in self._epoch_s:
             drawn = generator_for(trial.seed, "seconds")
             factor = math.exp(TRIALS_SD * drawn.normal())
-            factor *= STRAGGLERS_FACTOR if drawn.random() < STRAGGLERS else 1.0
+            factor *= STRAGGLERS_FACTOR if drawn.random() < self._stragglers else 1.0
             self._epoch_s[trial.trial_id] = self._strata_s[trial.stratum.key] * factor
         return self._epoch_s[trial.trial_id]
 

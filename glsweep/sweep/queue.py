@@ -18,6 +18,7 @@ from glsweep.nets import network_of
 from glsweep.nets.grouped import can_group
 from glsweep.registry import is_imported
 from glsweep.search.plan import EarlierTrial, ListedPlan, NoProposal, Plan, PlannedTrial
+from glsweep.sweep.at_rungs import Entrants, WaitingAtRungs
 from glsweep.sweep.journal import CRASHES_IN_A_ROW, Decision, Journal
 from glsweep.sweep.records import TrialRecord
 from glsweep.training.cohort import cohort_key
@@ -106,36 +107,6 @@ def _pays(parameters: TrialParameters, *, on_gpu: bool) -> bool:
     return not on_gpu and work <= LARGEST_WORK_THAT_PAYS
 
 
-class Entrants:
-    """The trials of a stratum that entered a segment, in the order of the plan.
-
-    Rungs judge in that order too, so that others are only ever added at the end.
-
-    Parameters
-    ----------
-    passed_epoch : int or None
-        Of the rung at which the segment begins; None for the first segment, which every trial enters.
-    """
-
-    def __init__(self, passed_epoch: int | None) -> None:
-        self.trials: list[TrialRecord] = []
-        self.places: dict[str, int] = {}
-        self.seen = 0
-        self._passed_epoch = passed_epoch
-
-    def update(self, stratum: Sequence[TrialRecord]) -> None:
-        """Add those that have entered since; `seen` counts the stratum's trials of which it is settled."""
-        while self.seen < len(stratum):
-            record = stratum[self.seen]
-            if self._passed_epoch is not None and self._passed_epoch not in record.judged:
-                if record.outcome is None:
-                    return
-            elif self._passed_epoch is None or record.judged[self._passed_epoch].goes_on:
-                self.places[record.trial.trial_id] = len(self.trials)
-                self.trials.append(record)
-            self.seen += 1
-
-
 class WaitingCohorts:
     """Trials that wait for the other members of their cohort.
 
@@ -217,38 +188,6 @@ class WaitingCohorts:
         passed = self._passed(trial) or 0
         ends = (*self._journal.rung_epochs, self._journal.epochs)
         return min(epoch for epoch in ends if epoch > passed)
-
-
-# --- Trials that wait at a rung
-
-
-class WaitingAtRungs:
-    """Trials that wait to be judged, by stratum and rung.
-
-    A rung judges in the order of the plan: as long as the first waits, so do all others, and only that one
-    need be looked at, however many there are.
-    """
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._waiting: dict[tuple[str, int], list[tuple[int, PlannedTrial]]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-    def add(self, trial: PlannedTrial) -> None:
-        """Add a trial that waits, the first seed of its configuration."""
-        rung_epoch = self._journal.awaited_rung(trial.trial_id)
-        assert rung_epoch is not None
-        heapq.heappush(self._waiting.setdefault((trial.stratum.key, rung_epoch), []), (trial.index, trial))
-
-    def no_longer(self) -> Iterator[PlannedTrial]:
-        """Yield and remove the trials that are over, or were judged at the rung at which they waited."""
-        for (key, rung_epoch), waiting in list(self._waiting.items()):
-            while waiting and self._journal.awaited_rung(waiting[0][-1].trial_id) != rung_epoch:
-                yield heapq.heappop(waiting)[-1]
-            if not waiting:
-                del self._waiting[key, rung_epoch]
 
 
 # --- Which trial comes next: one that was interrupted, another seed of a good one, or a new one
