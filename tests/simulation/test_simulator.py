@@ -262,7 +262,7 @@ def test_a_crs_that_cannot_be_simulated_in_is_refused(tmp_path, crs):
 def test_the_demo_card_is_valid(request):
     card = load_card(request.config.rootpath / "datasets" / "demo.yaml")
     assert card.simulation is not None
-    assert 6 <= card.simulation.scenes <= 10
+    assert 6 <= card.simulation.scenes <= 20
     assert card.simulation.posting_m == 100
     assert card.title
     assert card.citation
