@@ -4,6 +4,7 @@ To add a command, write a function whose parameters are its options and whose fi
 its help, and enter it in `COMMANDS`.
 """
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -181,7 +182,6 @@ def _report(options: Annotated[ReportOptions, tyro.conf.arg(name="")]) -> int:
 
 
 def _run(stages: Sequence[Stage], options: Options) -> int:
-    from glsweep.report.console import print_failures, print_results
     from glsweep.stages import Context, run_stages
     from glsweep.sweep.outcomes import read_failures
 
@@ -200,8 +200,13 @@ def _run(stages: Sequence[Stage], options: Options) -> int:
         run_stages(study, stages, Context(plan, options.address, options.storage, console))
     failed = read_failures(study)
     if "report" in stages:
+        from glsweep.report.console import print_results
+
         print_results(study, console)
-    print_failures(failed.values(), console)
+    if failed:
+        from glsweep.report.console import print_failures
+
+        print_failures(failed.values(), console)
     return SOME_FAILED if failed else 0
 
 
@@ -308,10 +313,20 @@ def _check_is_first(stage: Stage, directory: Path) -> None:
         )
 
 
+# New objects after which Python looks for garbage: 700 unless it is told otherwise.
+OBJECTS_BETWEEN_COLLECTIONS = 10_000
+
+
 def run_and_exit() -> NoReturn:
-    """Run the command and exit with its code, which no further signal changes."""
+    """Run the command and exit with its code, which no further signal changes.
+
+    The libraries' modules are half a million objects, none of them garbage. Looked through as often as Python
+    does by itself they take a fifth longer to import, and at the end another second and a half.
+    """
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     exit_code = main()
     ignore_further_signals()
+    gc.freeze()
     sys.exit(exit_code)
 
 

@@ -286,6 +286,9 @@ def _start(folder: Path, environment: dict[str, list[str]] | None) -> None:
             runtime_env=environment,
             _node_ip_address="127.0.0.1",
             _temp_dir=str(folder),
+            # Ray would start a worker a core at once, and Tune, which asks for workers of another
+            # environment, would never use them.
+            _system_config={"prestart_worker_first_driver": False},
         )
     except Exception as error:  # Ray raises bare ones too
         raise ResourceError(
