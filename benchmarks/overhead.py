@@ -1,155 +1,162 @@
-"""What the platform costs: a sweep's wall time over that of a bare PyTorch loop on the same trials.
+"""What the platform costs: the demo's sweep against a bare loop on the same trials, and where it goes.
 
-    python benchmarks/overhead.py [--minutes-a-trial 1] [--trials 4] [--repetitions 2]
+    python benchmarks/overhead.py [--repetitions 1] [--ways alone file] [--epochs 6]
 
-Both sides train the same configurations with the same seeds on the same prepared patches, side by
-side on the same cores, one thread each, each from a cold start of the interpreter. The sweep is
-`python -m glsweep.run sweep` with all that belongs to it: Ray, a checkpoint each epoch, the ledger,
-MLflow. The bare loop (bare_loop.py) only trains. Their order changes from repetition to repetition.
+Both sides train every trial in full (no early stopping) on the same prepared patches with the same seeds,
+side by side on the same cores, one thread a process, each from a cold start of the interpreter. The sweep is
+`python -m glsweep.run sweep` with all that belongs to it: Ray, a checkpoint each epoch, the ledger, MLflow.
+The bare loop (bare_loop.py) only trains. `alone` trains each trial by itself, as the loop does; `file` trains
+together what the search space lets train together, which saves the loop's own time. Their order changes from
+repetition to repetition.
+
+Seconds of the processors are those of all processes, looked at ten times a second; beside other work they are
+steadier than the wall time. The second table times each part by itself (overhead_parts.py): how often the
+sweep has it, what it costs, and what that comes to. They overlap, so that the wall times do not add up.
 """
 
+import json
 import os
+import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Literal
 
 import tyro
 import yaml
 from measured import Measured, MeasuredFile, add
+from process_tree import KINDS, Usage, usage_of
+
+from glsweep.config import DEMO_CARD, DEMO_SPACE
 
 HERE = Path(__file__).parent
-THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-# About one second an epoch on a slow core.
-PATCHES = 96
-WIDTH = 8
-
-CARD = {
-    "name": "overhead",
-    "split": {"rule": "scene", "train": 0.5, "val": 0.25, "test": 0.25},
-    "simulation": {"scenes": 4, "rows": 256, "cols": 256, "looks": 12},
-}
-OPTIMISER = {"learning_rate": 1.0e-3, "weight_decay": 0.0, "batch_size": 8, "gradient_clip": 1.0}
-
-
-def space(trials: int, epochs: int) -> dict[str, object]:
-    """A grid of that many U-Nets that differ in their loss, with no early stopping."""
-    return {
-        "name": "overhead",
-        "dimensions": {
-            "architecture": {"choices": ["unet"]},
-            "patch_size_px": {"choices": [64]},
-            "bce_weight": {"choices": [round(0.1 + 0.8 * number / trials, 3) for number in range(trials)]},
-        },
-        "fixed": {
-            "channels": ["real", "imag"],
-            "fn_weight": 0.7,
-            "fp_weight": 0.3,
-            "gamma": 1.33,
-            "base_width": WIDTH,
-            "augmentation": ["dihedral", "conjugation"],
-            **OPTIMISER,
-        },
-        "patches": {
-            "with_line": PATCHES,
-            "without_line": PATCHES // 4,
-            "valid_share": 0.2,
-            "box_px": 31,
-            "box_coverage": 200,
-            "fresh_share": 0.4,
-            "fresh_coverage": 3,
-        },
-        "search": {
-            "sampler": "grid",
-            "epochs": epochs,
-            "rank_by": "relaxed_f1",
-            "tolerance_m": 200.0,
-            "scheduler": {"name": "none"},
-        },
-        "resources": {"cpus": 1, "gpus": 0},
-        "retraining": {"epochs": 1, "patience": 1, "monitor": "val_loss", **OPTIMISER},
-        "calibration": {"lowest": 0.1, "highest": 0.9, "count": 17, "criterion": "dice"},
-    }
+Way = Literal["alone", "file"]
+PARTS = ("ray", "checkpoints", "reports", "driver", "mlflow")
+# Started and ended as the command does it, without what lies between.
+COMMAND = (
+    "import gc, glsweep.run as run; gc.set_threshold(run.OBJECTS_BETWEEN_COLLECTIONS); "
+    "import glsweep.stages, glsweep.sweep.engine; gc.freeze()"
+)
+LOOP = "import bare_loop"
 
 
 @dataclass
 class Options:
-    """How much is trained."""
+    """What is trained, and how often."""
 
-    minutes_a_trial: float = 1.0
-    """Least wall time of a trial in the bare loop; epochs are chosen to fit."""
-    trials: int = 4
-    repetitions: int = 2
+    space: Path = DEMO_SPACE
+    data: Path = DEMO_CARD
+    epochs: int | None = None
+    """Of each trial; None for as many as the search space says."""
+    ways: tuple[Way, ...] = ("alone", "file")
+    repetitions: int = 1
     workers: int = os.cpu_count() or 1
-    """Trials side by side; the sweep takes as many as there are cores."""
+    """Trials side by side in the bare loop; the sweep takes as many as there are cores."""
+    parts: bool = True
+    """Time each part by itself too."""
     measured: MeasuredFile = None
 
 
 def main(options: Options) -> None:
     with tempfile.TemporaryDirectory(prefix="glsweep-overhead-") as folder:
         root = Path(folder)
-        epoch_s = seconds_an_epoch(root / "probe", options)
-        epochs = max(2, round(60 * options.minutes_a_trial / epoch_s))
-        ratios, lines = [], []
+        studies = {way: prepare(root / way, way, options) for way in options.ways}
+        runs: list[dict[str, Usage]] = []
         for repetition in range(options.repetitions):
-            study = prepare(root / f"study-{repetition}", options.trials, epochs)
-            took = both(study, options, sweep_first=repetition % 2 == 1)
-            ratios.append(took["sweep"] / took["bare"])
-            lines.append((took["bare"], took["sweep"], ratios[-1]))
-    print(
-        f"\n{options.trials} trials of {epochs} epochs of about {epoch_s:.2f} s, {options.workers} at a time"
-    )
+            names = ["bare", *options.ways]
+            runs.append({})
+            for name in names if repetition % 2 == 0 else reversed(names):
+                study = studies[options.ways[0] if name == "bare" else name]
+                runs[-1][name] = one_run(name, study, root / f"{name}-{repetition}", options)
+        print_runs(runs)
+        if options.parts:
+            print_parts(root / f"{options.ways[0]}-0", options)
     print(f"Python {sys.version.split()[0]}, torch {version('torch')}, ray {version('ray')}, ", end="")
     print(f"mlflow {version('mlflow')}, {os.cpu_count()} cores, {os.uname().machine}")
-    print("| bare loop (s) | sweep (s) | ratio |\n|---|---|---|")
-    for bare_s, sweep_s, ratio in lines:
-        print(f"| {bare_s:.1f} | {sweep_s:.1f} | {ratio:.3f} |")
-    ratio = statistics.median(ratios)
-    add([Measured("sweep of long trials", "bare loop", ratio, at_most=1.1)], options.measured)
-    print(f"median ratio {ratio:.3f}")
+    found = [
+        Measured(f"demo's sweep, {TITLES[way]}", "bare loop", median_ratio(runs, way), at_most=1.1)
+        for way in options.ways
+    ]
+    add(found, options.measured)
 
 
-def both(study: Path, options: Options, *, sweep_first: bool) -> dict[str, float]:
-    """Time both sides on one study."""
-    names = ("sweep", "bare") if sweep_first else ("bare", "sweep")
-    return {name: bare(study, options) if name == "bare" else sweep(study) for name in names}
+# --- Both sides
+
+TITLES = {"bare": "bare loop", "alone": "each trial by itself", "file": "trained together as the file lets"}
 
 
-def prepare(folder: Path, trials: int, epochs: int) -> Path:
-    """Make a study whose patches are ready."""
-    folder.mkdir(parents=True)
-    card, space_yaml, study = folder / "card.yaml", folder / "space.yaml", folder / "study"
-    card.write_text(yaml.safe_dump(CARD))
-    space_yaml.write_text(yaml.safe_dump(space(trials, epochs), sort_keys=False))
-    timed("-m", "glsweep.run", "prepare", "--data", card, "--space", space_yaml, "--study", study)
-    return study
+def prepare(folder: Path, way: Way, options: Options) -> Path:
+    """Make a study whose patches are ready, in which every trial runs in full."""
+    folder.mkdir()
+    space: dict[str, Any] = yaml.safe_load(options.space.read_text(encoding="utf-8"))
+    space["search"]["scheduler"] = {"name": "none"}
+    space["search"]["epochs"] = options.epochs or space["search"]["epochs"]
+    if way == "alone":
+        space["resources"]["cohort"] = 1
+    space_yaml = folder / "space.yaml"
+    space_yaml.write_text(yaml.safe_dump(space, sort_keys=False), encoding="utf-8")
+    given = ("--data", options.data, "--space", space_yaml, "--study", folder / "study")
+    usage_of("-m", "glsweep.run", "prepare", *given)
+    return folder / "study"
 
 
-def seconds_an_epoch(folder: Path, options: Options) -> float:
-    """Measure the slope of the bare loop's wall time over its epochs."""
-    few, more = (bare(prepare(folder / str(epochs), options.workers, epochs), options) for epochs in (2, 12))
-    return (more - few) / 10
+def one_run(name: str, study: Path, copy: Path, options: Options) -> Usage:
+    """Train all trials of a study: in the bare loop, or in a sweep of a copy of it."""
+    if name == "bare":
+        return usage_of(HERE / "bare_loop.py", study, options.workers)
+    shutil.copytree(study, copy)
+    return usage_of("-m", "glsweep.run", "sweep", "--study", copy)
 
 
-def bare(study: Path, options: Options) -> float:
-    return timed(HERE / "bare_loop.py", study, options.workers)
+def median_ratio(runs: list[dict[str, Usage]], way: str) -> float:
+    return statistics.median(run[way].wall_s / run["bare"].wall_s for run in runs)
 
 
-def sweep(study: Path) -> float:
-    return timed("-m", "glsweep.run", "sweep", "--study", study)
+def print_runs(runs: list[dict[str, Usage]]) -> None:
+    """Print wall time and processor seconds of every run, by what used them."""
+    kinds = ["the command", *dict.fromkeys(KINDS.values()), "others"]
+    print(f"| | wall (s) | ratio | processors (s) | ratio | {' | '.join(kinds)} |")
+    print("|---|---|---|---|---|" + "---|" * len(kinds))
+    for run in runs:
+        for name in ("bare", *(way for way in run if way != "bare")):
+            used, bare = run[name], run["bare"]
+            shares = " | ".join(f"{used.by_kind_s.get(kind, 0.0):.1f}" for kind in kinds)
+            print(
+                f"| {TITLES[name]} | {used.wall_s:.1f} | {used.wall_s / bare.wall_s:.3f} "
+                f"| {used.cpu_s:.1f} | {used.cpu_s / bare.cpu_s:.3f} | {shares} |"
+            )
 
 
-def timed(*arguments: object) -> float:
-    start_s = time.perf_counter()
-    environment = {**{k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}, **THREADS}
-    subprocess.run(
-        [sys.executable, *map(str, arguments)], check=True, env=environment, stdout=subprocess.DEVNULL
-    )
-    return time.perf_counter() - start_s
+# --- Where it goes
+
+
+def print_parts(study: Path, options: Options) -> None:
+    """Print what each part costs by itself, and what that comes to in the study's sweep."""
+    print("\n| part | times | wall (ms) | processors (ms) | in all (s) |\n|---|---|---|---|---|")
+    for row in parts(study, options):
+        in_all_s = row["times"] * row["cpu_s"]
+        print(
+            f"| {row['part']} | {row['times']} | {1000 * row['wall_s']:.1f} | {1000 * row['cpu_s']:.1f} "
+            f"| {in_all_s:.2f} |",
+            flush=True,
+        )
+
+
+def parts(study: Path, options: Options) -> Iterator[dict[str, Any]]:
+    """Yield the rows: the command's own start and end first, then the others, each in its own process."""
+    for part, times, code in (
+        ("start, imports and end of the command", 1, COMMAND),
+        ("of a process of the bare loop, for comparison", options.workers + 1, LOOP),
+    ):
+        used = usage_of("-c", f"import sys; sys.path.insert(0, {str(HERE)!r}); {code}")
+        yield {"part": part, "times": times, "wall_s": used.wall_s, "cpu_s": used.cpu_s}
+    for name in PARTS:
+        for line in usage_of(HERE / "overhead_parts.py", name, study).printed.splitlines():
+            yield json.loads(line)
 
 
 if __name__ == "__main__":
