@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,16 +23,20 @@ import numpy as np
 import rasterio
 import torch
 import tyro
+from affine import Affine
 from measured import Measured, MeasuredFile, add
 from rasterio.windows import Window
 from rich.console import Console
 from rich.table import Table
+from shapely import LineString
+from shapely.affinity import affine_transform
 from torch import Tensor, nn
 
 from glsweep.config.data_card import Simulation
 from glsweep.prediction.blend import EMBEDDED, fit_to, open_members, predict_strips
 from glsweep.scenes.probability import temporary_probability
 from glsweep.scenes.raster import read_header
+from glsweep.scenes.scene import Scene
 from glsweep.simulation import simulate_scene
 
 PIECE_PX = 1000
@@ -50,10 +55,15 @@ class Options:
     measured: MeasuredFile = None
 
 
-def write_scene(path: Path, side_px: int) -> None:
-    """Lay mirrored copies of one scene side by side, a row of them at a time."""
+def simulated_piece(seed: int, origin_xy_m: tuple[float, float] = (0.0, 0.0)) -> Scene:
+    """Simulate a scene of `PIECE_PX` x `PIECE_PX`."""
     simulation = Simulation(rows=PIECE_PX, cols=PIECE_PX, noise=0.5, tides="resolved")
-    piece = simulate_scene(simulation, seed=0, name="piece", origin_xy_m=(0.0, 0.0))
+    return simulate_scene(simulation, seed=seed, name="piece", origin_xy_m=origin_xy_m)
+
+
+def write_scene(path: Path, side_px: int) -> list[LineString]:
+    """Lay mirrored copies of one scene side by side, a row of them at a time, and return their lines."""
+    piece = simulated_piece(0)
     values = np.stack([piece.interferogram.real, piece.interferogram.imag]).astype(np.float32)
     profile = {
         "driver": "GTiff",
@@ -64,12 +74,23 @@ def write_scene(path: Path, side_px: int) -> None:
         "crs": piece.crs,
         "transform": piece.transform,
     }
+    lines: list[LineString] = []
     with rasterio.open(path, "w", **profile) as dataset:
-        for row in range(0, side_px, PIECE_PX):
-            for col in range(0, side_px, PIECE_PX):
-                turned = values[:, :: (-1) ** (row // PIECE_PX), :: (-1) ** (col // PIECE_PX)]
-                dataset.write(turned, window=Window(col, row, PIECE_PX, PIECE_PX))
+        for down, across in product(range(side_px // PIECE_PX), repeat=2):
+            turn = (-1) ** down, (-1) ** across
+            window = Window(across * PIECE_PX, down * PIECE_PX, PIECE_PX, PIECE_PX)
+            dataset.write(values[:, :: turn[0], :: turn[1]], window=window)
+            to_place = piece.transform @ _mirrored(turn, (down, across)) @ ~piece.transform
+            lines += [affine_transform(line, to_place.to_shapely()) for line in piece.lines]
         dataset.descriptions = ("real", "imaginary")
+    return lines
+
+
+def _mirrored(turn: tuple[int, int], place: tuple[int, int]) -> Affine:
+    """Return how pixels of a piece move to its place, in pieces, turned where `turn` is -1."""
+    (down, across), (rows, cols) = place, turn
+    corner = Affine.translation((across + (cols < 0)) * PIECE_PX, (down + (rows < 0)) * PIECE_PX)
+    return corner @ Affine.scale(cols, rows)
 
 
 def measure(options: Options, scene: Path, out: Path) -> tuple[float, float, str]:
