@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
+from affine import Affine
 from pyproj import CRS, Transformer
 from shapely import MultiPolygon, Polygon
 
@@ -16,14 +17,16 @@ from glsweep.config.data_card import SPLITS, Region, Split, SplitName
 from glsweep.errors import DataError
 from glsweep.geodesy import lengths_m
 from glsweep.patches.windows import GroundStrip, SummedArea
-from glsweep.scenes.polygons import pixels_within, read_region
-from glsweep.scenes.scene import SceneEntry
+from glsweep.scenes.polygons import ground_outside, read_region, untouched_pixels
+from glsweep.scenes.scene import SceneEntry, row_strips
 
 Points = npt.NDArray[np.float64]
 Polygons = npt.NDArray[np.object_]
 
 EDGE_PIECES = 64
 """A straight edge is bent by a change of map; so many pieces follow the bend."""
+CORNERS_AT_ONCE = 2**19
+"""Corners of pixels that are brought to another map at once."""
 
 
 def footprint(entry: SceneEntry, crs: CRS) -> Polygon:
@@ -66,42 +69,55 @@ def window_outlines(
     return np.asarray(shapely.polygons(_to_map(entry, corners, crs).reshape(-1, 4, 2)))
 
 
-def window_origins(
-    entry: SceneEntry,
-    size_px: int,
-    crs: CRS,
-    *,
-    strip: GroundStrip | None = None,
-    within: Polygon | MultiPolygon | None = None,
-) -> npt.NDArray[np.bool_]:
-    """Return at which upper left pixels a window lies wholly within `strip` and `within` (None: anywhere).
+class WindowOrigins:
+    """At which upper left pixels a window lies wholly within `strip` and `within` (None: anywhere).
 
-    Returns
-    -------
-    bool array (rows - size_px + 1, cols - size_px + 1)
-        Empty when the scene is smaller than a window.
+    Its shape is (rows - size_px + 1, cols - size_px + 1) of the scene's, and empty when the scene is smaller
+    than a window.
     """
-    rows, cols = entry.shape
-    shape = (max(0, rows - size_px + 1), max(0, cols - size_px + 1))
-    origins = np.ones(shape, np.bool_)
-    if 0 in shape:
+
+    def __init__(
+        self,
+        entry: SceneEntry,
+        size_px: int,
+        crs: CRS,
+        *,
+        strip: GroundStrip | None = None,
+        within: Polygon | MultiPolygon | None = None,
+    ) -> None:
+        rows, cols = entry.shape
+        self.shape = (max(0, rows - size_px + 1), max(0, cols - size_px + 1))
+        self._entry, self._size_px, self._crs, self._strip = entry, size_px, crs, strip
+        self._outside: list[Polygon] | None = None
+        if within is not None:
+            own = in_own_map(entry, within, crs)
+            self._outside = ground_outside(own, entry.shape, entry.header.transform)
+
+    def rows(self, top: int, bottom: int) -> npt.NDArray[np.bool_]:
+        """Return the rows from `top` to before `bottom`, those that there are."""
+        n, cols = self._size_px, self._entry.shape[1]
+        origins = np.ones((max(0, min(bottom, self.shape[0]) - top), self.shape[1]), np.bool_)
+        if 0 in origins.shape:
+            return origins
+        if self._strip is not None:
+            corners = self._corners_in(self._strip, top, len(origins) + n)
+            origins &= corners[:-n, :-n] & corners[n:, :-n] & corners[:-n, n:] & corners[n:, n:]
+        if self._outside is not None:
+            transform = self._entry.header.transform @ Affine.translation(0, top)
+            inside = untouched_pixels(self._outside, (len(origins) + n - 1, cols), transform)
+            origins &= SummedArea(~inside).in_windows(n) == 0
         return origins
-    if strip is not None:
-        origins = _origins_in_strip(entry, size_px, crs, strip)
-    if within is not None:
-        inside = pixels_within(in_own_map(entry, within, crs), entry.shape, entry.header.transform)
-        origins &= SummedArea(~inside).in_windows(size_px) == 0
-    return origins
 
-
-def _origins_in_strip(entry: SceneEntry, size_px: int, crs: CRS, strip: GroundStrip) -> npt.NDArray[np.bool_]:
-    rows, cols = entry.shape
-    row, col = np.indices((rows + 1, cols + 1)).reshape(2, -1)
-    corners = _to_map(entry, np.column_stack([col, row]), crs)
-    along = corners[:, strip.axis].reshape(rows + 1, cols + 1)
-    within = (along >= strip.low) & (along <= strip.high)
-    n = size_px
-    return np.asarray(within[:-n, :-n] & within[n:, :-n] & within[:-n, n:] & within[n:, n:])
+    def _corners_in(self, strip: GroundStrip, top: int, rows: int) -> npt.NDArray[np.bool_]:
+        """Return which corners of pixels lie in a strip of ground, (rows, cols + 1)."""
+        cols = self._entry.shape[1] + 1
+        within = np.empty((rows, cols), np.bool_)
+        for part in row_strips(rows, cols, most_px=CORNERS_AT_ONCE):
+            row, col = np.indices((part.rows, cols)).reshape(2, -1)
+            corners = _to_map(self._entry, np.column_stack([col, row + part.row + top]), self._crs)
+            along = corners[:, strip.axis].reshape(part.rows, cols)
+            within[part.row : part.row + part.rows] = (along >= strip.low) & (along <= strip.high)
+        return within
 
 
 def in_own_map(entry: SceneEntry, ground: Polygon | MultiPolygon, crs: CRS) -> Polygon | MultiPolygon:

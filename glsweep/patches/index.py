@@ -8,18 +8,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.data_card import SPLITS, DataCard, Split, SplitName
+from glsweep.config.data_card import SPLITS, DataCard, LineRule, Split, SplitName
 from glsweep.config.patches import PatchSettings
 from glsweep.errors import DataError
 from glsweep.patches.ground import (
     PieceOfGround,
     Polygons,
+    WindowOrigins,
     assert_no_shared_ground,
     negligible_area_m2,
     shared_pairs,
-    window_origins,
     window_outlines,
 )
+from glsweep.patches.held_masks import PIXELS_AT_ONCE, PackedMask, SparseMask
 from glsweep.patches.sampler import sample_positions
 from glsweep.patches.split import GroundSplit, apportion
 from glsweep.randomness import generator_for
@@ -60,15 +61,15 @@ def draw_index(
     quotas = {size_px: _quotas(ground.pieces, settings, size_px) for size_px in sizes_px}
     rows: dict[int, list[tuple[str | float | None, ...]]] = {size_px: [] for size_px in sizes_px}
     for entry in {piece.entry.name: piece.entry for piece in ground.pieces}.values():
-        mask, valid = entry.line_mask(card.line_rule), entry.valid()
+        line, valid = _line_and_data(entry, card.line_rule)
         here = [(n, piece) for n, piece in enumerate(ground.pieces) if piece.entry.name == entry.name]
         for (number, piece), size_px in product(here, sizes_px):
             quota = quotas[size_px][number]
-            origins = window_origins(entry, size_px, ground.crs, strip=piece.strip, within=piece.within)
+            origins = WindowOrigins(entry, size_px, ground.crs, strip=piece.strip, within=piece.within)
             # Not by the data set's name, which is there only once there are several.
             names = (size_px, entry.header.name, str(piece.split))
             drawn = sample_positions(
-                mask,
+                line,
                 valid,
                 origins,
                 size_px=size_px,
@@ -88,6 +89,17 @@ def draw_index(
             )
         _check_lines(index, size_px, ground)
     return indices
+
+
+def _line_and_data(entry: SceneEntry, rule: LineRule) -> tuple[SparseMask, PackedMask]:
+    """Return where a scene's line is, and where there is data, of which some rows are read at a time."""
+    valid, rows = PackedMask(entry.shape), entry.line_rows(rule)
+    on_line = []
+    for strip, has_data in entry.valid_strips(PIXELS_AT_ONCE):
+        valid.write(strip.row, has_data)
+        mask = rows.rows(strip.row, strip.row + strip.rows) > 0
+        on_line.append((strip.row, SparseMask.of(mask)))
+    return SparseMask.joined(entry.shape, on_line), valid
 
 
 def assign_patches(has_line: pd.Series, split: Split, generator: np.random.Generator) -> npt.NDArray[np.str_]:

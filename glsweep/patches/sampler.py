@@ -1,12 +1,23 @@
 """Where patches are cut from a scene: by the published rule, or spread evenly along the line."""
 
+import math
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
 from glsweep.config.patches import PatchSettings
-from glsweep.patches.windows import Places, Position, SummedArea, WindowCounts, count_windows
+from glsweep.patches.held_masks import PackedMask, Places, RowMask, SparseMask
+from glsweep.patches.windows import (
+    Position,
+    SummedArea,
+    WindowCounts,
+    count_in_boxes,
+    count_windows,
+    window_strips,
+)
 
 CANDIDATES_PER_PATCH = 30
 """Windows tried for each patch requested; more tries would find no more."""
@@ -33,14 +44,24 @@ def draw_published(
     tuple of list
         The (row, col) of windows with and without a line, in the order in which they were kept.
     """
-    holds_line = SummedArea(ground.line).in_windows(ground.size_px) > 0
-    line_free = SummedArea(ground.drawn).in_windows(ground.size_px) == 0
-    with_line = _draw(ground.usable & holds_line, limit_with_line * CANDIDATES_PER_PATCH, generator)
-    kept_with_line = Coverage(ground.line.shape, ground.size_px, settings).keep(with_line, limit_with_line)
+    with_line = _draw(
+        _usable(ground, ground.line, holding=True), limit_with_line * CANDIDATES_PER_PATCH, generator
+    )
+    kept_with_line = Coverage(ground.size_px, settings).keep(with_line, limit_with_line)
     tries = settings.tries_without_line or limit_without_line * CANDIDATES_PER_PATCH
-    without_line = _draw(ground.usable & line_free, tries if limit_without_line else 0, generator)
-    by_box = Coverage(ground.line.shape, ground.size_px, settings, by_box_alone=True)
+    line_free = _usable(ground, ground.drawn, holding=False)
+    without_line = _draw(line_free, tries if limit_without_line else 0, generator)
+    by_box = Coverage(ground.size_px, settings, by_box_alone=True)
     return kept_with_line, by_box.keep(without_line, limit_without_line)
+
+
+def _usable(ground: WindowCounts, line: SparseMask, *, holding: bool) -> PackedMask:
+    """Return the upper left pixels of usable windows that hold a pixel of a line, or none."""
+    found = PackedMask(ground.usable.shape)
+    for top, bottom in window_strips(found.shape, ground.size_px):
+        counts = SummedArea(line.rows(top, bottom + ground.size_px - 1)).in_windows(ground.size_px)
+        found.write(top, ground.usable.rows(top, bottom) & ((counts > 0) == holding))
+    return found
 
 
 class Coverage:
@@ -48,8 +69,6 @@ class Coverage:
 
     Parameters
     ----------
-    shape : tuple of int
-        Rows and columns of the scene.
     size_px : int
         Side of a patch.
     settings : PatchSettings
@@ -58,17 +77,15 @@ class Coverage:
         Whether a window whose box is full is dropped however few of its other pixels are covered.
     """
 
-    def __init__(
-        self, shape: tuple[int, ...], size_px: int, settings: PatchSettings, *, by_box_alone: bool = False
-    ) -> None:
+    def __init__(self, size_px: int, settings: PatchSettings, *, by_box_alone: bool = False) -> None:
         assert settings.box_px is not None and settings.box_coverage is not None
         assert settings.fresh_share is not None and settings.fresh_coverage is not None
-        self._times = np.zeros(shape, np.int32)
         self._size_px = size_px
         self._box_px, self._box_coverage = settings.box_px, settings.box_coverage
         self._fresh_share, self._fresh_coverage = settings.fresh_share, settings.fresh_coverage
         self._by_box_alone = by_box_alone
-        self._taken: set[tuple[int, int]] = set()
+        # By cells of a patch's size: a map of a whole scene takes too much memory.
+        self._taken: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
 
     def keep(self, candidates: npt.NDArray[np.int64], limit: int) -> list[tuple[int, int]]:
         """Return those of `candidates` (N, 2) that the rule keeps, up to `limit`, and cover them."""
@@ -77,33 +94,57 @@ class Coverage:
             if len(kept) == limit:
                 break
             if self._is_kept(row, col):
-                self._times[row : row + self._size_px, col : col + self._size_px] += 1
-                self._taken.add((row, col))
+                self._taken[row // self._size_px, col // self._size_px].append((row, col))
                 kept.append((row, col))
         return kept
 
     def _is_kept(self, row: int, col: int) -> bool:
-        if (row, col) in self._taken:
-            return False
         size, box_px = self._size_px, self._box_px
+        if (row, col) in self._taken.get((row // size, col // size), ()):
+            return False
         top, left = (corner + size // 2 - box_px // 2 for corner in (row, col))
-        box = self._times[max(0, top) : top + box_px, max(0, left) : left + box_px]
-        if box.sum() <= self._box_coverage:
+        covered = sum(
+            (min(down + size, top + box_px) - max(down, top))
+            * (min(across + size, left + box_px) - max(across, left))
+            for down, across in self._over(top, left, box_px)
+        )
+        if covered <= self._box_coverage:
             return True
         if self._by_box_alone:
             return False
-        window = self._times[row : row + size, col : col + size]
-        return bool(np.mean(window < self._fresh_coverage) >= self._fresh_share)
+        times = np.zeros((size, size), np.int32)
+        for down, across in self._over(row, col, size):
+            common = (slice(max(0, at), at + size) for at in (down - row, across - col))
+            times[tuple(common)] += 1
+        return bool(np.mean(times < self._fresh_coverage) >= self._fresh_share)
+
+    def _over(self, top: int, left: int, side_px: int) -> list[tuple[int, int]]:
+        """Return the patches that cover a part of a box, by their upper left pixels."""
+        size = self._size_px
+        down, across = (range((at - size + 1) // size, (at + side_px - 1) // size + 1) for at in (top, left))
+        return [
+            (row, col)
+            for cell in product(down, across)
+            for row, col in self._taken.get(cell, ())
+            if top - size < row < top + side_px and left - size < col < left + side_px
+        ]
 
 
-def _draw(
-    windows: npt.NDArray[np.bool_], count: int, generator: np.random.Generator
-) -> npt.NDArray[np.int64]:
+def _draw(windows: PackedMask, count: int, generator: np.random.Generator) -> Places:
     """Draw `count` of the true places of `windows` (rows, cols), with repetition: (count, 2)."""
-    places = np.flatnonzero(windows)
-    if count == 0 or len(places) == 0:
+    ends = windows.true_in_rows().cumsum()
+    if count == 0 or ends[-1] == 0:
         return np.empty((0, 2), np.int64)
-    return np.column_stack(np.unravel_index(generator.choice(places, count), windows.shape))
+    numbers = generator.choice(ends[-1], count)
+    rows = np.searchsorted(ends, numbers, side="right")
+    cols = np.empty(count, np.int64)
+    order = np.argsort(rows, kind="stable")
+    first_of_rows = np.flatnonzero(np.diff(rows[order])) + 1
+    for here in np.split(order, first_of_rows):
+        row = int(rows[here[0]])
+        before = ends[row - 1] if row else 0
+        cols[here] = np.flatnonzero(windows.rows(row, row + 1))[numbers[here] - before]
+    return np.column_stack([rows, cols])
 
 
 # --- The balanced rule: evenly along the line, and stated shares near it and far from it
@@ -135,26 +176,23 @@ def draw_balanced(
         The (row, col) of windows with and without a line; as many as requested, unless there are
         fewer.
     """
-    line = SummedArea(ground.line)
-    drawn = line if np.array_equal(ground.line, ground.drawn) else SummedArea(ground.drawn)
-    with_windows = _along_the_line(ground, line, with_line, generator)
-    return with_windows, _off_the_line(ground, line, drawn, near=near, far=far, generator=generator)
+    with_windows = _along_the_line(ground, with_line, generator)
+    return with_windows, _off_the_line(ground, near=near, far=far, generator=generator)
 
 
 def _along_the_line(
-    ground: WindowCounts, line: SummedArea, count: int, generator: np.random.Generator
+    ground: WindowCounts, count: int, generator: np.random.Generator
 ) -> list[tuple[int, int]]:
     size = ground.size_px
-    rows, cols = np.nonzero(ground.line)
-    if not ground.usable.all():
-        # A pixel can be covered where some usable window holds it.
-        coverable = SummedArea(ground.usable).in_boxes(rows - size + 1, cols - size + 1, size) > 0
-        rows, cols = rows[coverable], cols[coverable]
+    rows, cols = ground.line.places
+    # A pixel can be covered where some usable window holds it.
+    coverable = count_in_boxes(ground.usable, rows - size + 1, cols - size + 1, size) > 0
+    rows, cols = rows[coverable], cols[coverable]
     if len(rows) == 0 or count == 0:
         return []
     order = np.argsort(_morton(rows, cols), kind="stable")
     rows, cols = rows[order], cols[order]
-    weight = 1.0 / line.in_boxes(rows - size // 2, cols - size // 2, size)
+    weight = 1.0 / count_in_boxes(ground.line, rows - size // 2, cols - size // 2, size)
     taken: dict[tuple[int, int], None] = {}
     for _ in range(ROUNDS):
         missing = count - len(taken)
@@ -168,8 +206,6 @@ def _along_the_line(
 
 def _off_the_line(
     ground: WindowCounts,
-    line: SummedArea,
-    drawn: SummedArea,
     *,
     near: int,
     far: int,
@@ -180,11 +216,11 @@ def _off_the_line(
         return []
     size = ground.size_px
     # A lattice with a random start is as good as every place, and much faster.
-    stride = max(1, int((ground.usable.size / (PLACES_PER_WINDOW * count)) ** 0.5))
-    rows, cols = _line_free(ground, drawn, stride, generator)
+    stride = max(1, int((math.prod(ground.usable.shape) / (PLACES_PER_WINDOW * count)) ** 0.5))
+    rows, cols = _line_free(ground, stride, generator)
     if len(rows) < count:
-        rows, cols = _line_free(ground, drawn, 1, generator)
-    is_near = line.in_boxes(rows - size, cols - size, 3 * size) > 0
+        rows, cols = _line_free(ground, 1, generator)
+    is_near = count_in_boxes(ground.line, rows - size, cols - size, 3 * size) > 0
     spare_near, spare_far = int(is_near.sum()) - near, int((~is_near).sum()) - far
     return [
         *_over_the_ground(rows[is_near], cols[is_near], near + max(0, -spare_far), size, generator),
@@ -192,15 +228,19 @@ def _off_the_line(
     ]
 
 
-def _line_free(
-    ground: WindowCounts, drawn: SummedArea, stride: int, generator: np.random.Generator
-) -> tuple[Places, Places]:
+def _line_free(ground: WindowCounts, stride: int, generator: np.random.Generator) -> tuple[Places, Places]:
     """Return the rows and columns of usable windows without a line, on a lattice."""
     start_row, start_col = generator.integers(stride, size=2)
-    rows, cols = np.nonzero(ground.usable[start_row::stride, start_col::stride])
-    rows, cols = rows * stride + start_row, cols * stride + start_col
-    free = drawn.in_boxes(rows, cols, ground.size_px) == 0
-    return rows[free], cols[free]
+    found = []
+    for top, bottom in window_strips(ground.usable.shape, ground.size_px):
+        first = (start_row - top) % stride
+        rows, cols = np.nonzero(ground.usable.rows(top, bottom)[first::stride, start_col::stride])
+        rows, cols = rows * stride + first, cols * stride + start_col
+        line = SummedArea(ground.drawn.rows(top, bottom + ground.size_px))
+        free = line.in_boxes(rows, cols, ground.size_px) == 0
+        found.append(np.stack([rows[free] + top, cols[free]]))
+    rows, cols = np.concatenate(found, axis=1)
+    return rows, cols
 
 
 def _windows_around(
@@ -212,14 +252,15 @@ def _windows_around(
     down, across = generator.integers(size, size=(2, len(rows), TRIES))
     top, left = rows[:, None] - down, cols[:, None] - across
     inside = (top >= 0) & (top < height) & (left >= 0) & (left < width)
-    works = inside & ground.usable[np.clip(top, 0, height - 1), np.clip(left, 0, width - 1)]
+    works = inside & ground.usable.at(np.clip(top, 0, height - 1), np.clip(left, 0, width - 1))
     first = works.argmax(axis=1)
     each = np.arange(len(rows))
     windows = np.column_stack([top[each, first], left[each, first]])
     for number in np.flatnonzero(~works.any(axis=1)):
         row, col = int(rows[number]), int(cols[number])
         corner_row, corner_col = max(0, row - size + 1), max(0, col - size + 1)
-        around = np.argwhere(ground.usable[corner_row : row + 1, corner_col : col + 1])
+        extent = row + 1 - corner_row, col + 1 - corner_col
+        around = np.argwhere(ground.usable.box(corner_row, corner_col, *extent))
         windows[number] = around[generator.integers(len(around))] + (corner_row, corner_col)
     return windows
 
@@ -271,9 +312,9 @@ def _spread(values: Places) -> Places:
 
 
 def sample_positions(
-    mask: npt.NDArray[np.uint8],
-    valid: npt.NDArray[np.bool_],
-    origins: npt.NDArray[np.bool_],
+    drawn: SparseMask,
+    valid: PackedMask,
+    origins: RowMask,
     *,
     size_px: int,
     settings: PatchSettings,
@@ -288,11 +329,11 @@ def sample_positions(
 
     Parameters
     ----------
-    mask : uint8 array (rows, cols)
-        1 on the line, 0 elsewhere.
-    valid : bool array (rows, cols)
+    drawn : SparseMask (rows, cols)
+        The line's pixels.
+    valid : PackedMask (rows, cols)
         Pixels that hold data.
-    origins : bool array (rows - size_px + 1, cols - size_px + 1)
+    origins : RowMask (rows - size_px + 1, cols - size_px + 1)
         Upper left pixels at which a window may lie, such as those within a split's ground.
     size_px : int
         Side of a window; a scene that is smaller gives none.
@@ -310,9 +351,9 @@ def sample_positions(
     """
     if 0 in origins.shape:
         return []
-    ground = count_windows(mask, valid, origins, size_px=size_px, valid_share=settings.valid_share)
+    ground = count_windows(drawn, valid, origins, size_px=size_px, valid_share=settings.valid_share)
     if settings.rule == "published":
-        drawn: Sequence[Sequence[tuple[int, int]]] = draw_published(
+        chosen: Sequence[Sequence[tuple[int, int]]] = draw_published(
             ground,
             settings,
             limit_with_line=limit_with_line,
@@ -321,7 +362,7 @@ def sample_positions(
         )
     else:
         near = round((settings.near_share or 0) * limit_without_line)
-        drawn = draw_balanced(
+        chosen = draw_balanced(
             ground,
             with_line=limit_with_line,
             near=near,
@@ -330,6 +371,6 @@ def sample_positions(
         )
     return [
         Position(row, col, has_line, ground.valid_share(row, col))
-        for has_line, windows in zip((True, False), drawn, strict=True)
+        for has_line, windows in zip((True, False), chosen, strict=True)
         for row, col in windows
     ]

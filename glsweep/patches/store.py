@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,11 +18,12 @@ from glsweep.config.data_card import SPLITS, DataCard, SplitName
 from glsweep.errors import StudyError
 from glsweep.files import replacing
 from glsweep.patches import PatchArrays
+from glsweep.patches.held_masks import PIXELS_AT_ONCE
 from glsweep.patches.index import counts_by_split
 from glsweep.randomness import seed_for
 from glsweep.scenes import FULL
-from glsweep.scenes.masks import line_mask, mark_unsure, training_target
-from glsweep.scenes.scene import STRIP_PX, SceneEntry
+from glsweep.scenes.masks import LineRows, mark_unsure, training_target
+from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.source import Window
 from glsweep.study import Study
 from glsweep.study.artifacts import PatchMeta, TrainedOn, read_artifact, write_artifact
@@ -33,24 +35,42 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Labels(NamedTuple):
-    """A scene's line as it is scored, and as it is trained on where that differs: (rows, cols)."""
+    """Rows of a scene's line as it is scored, and as it is trained on where that differs: (rows, cols)."""
 
     mask: Bytes
     target: Bytes | None
 
 
-def scene_labels(entry: SceneEntry, card: DataCard) -> Labels:
-    """Draw a scene's line by the card's rule."""
-    mask = entry.line_mask(card.line_rule)
-    if not has_target(card):
-        return Labels(mask, None)
-    target = (
-        mask * np.uint8(FULL)
-        if card.label_width_m is None
-        else training_target(mask, card.label, card.label_width_m, entry.posting_m)
-    )
-    unsure = line_mask(entry.unsure, entry.shape, entry.header.transform, "all_touched")
-    return Labels(mask, mark_unsure(target, unsure, entry.unsure_within_m, entry.posting_m))
+class SceneLabels:
+    """A scene's line by the card's rule, drawn some rows at a time."""
+
+    def __init__(self, entry: SceneEntry, card: DataCard) -> None:
+        self._card, self._posting_m, self._within_m = card, entry.posting_m, entry.unsure_within_m
+        self._shape = entry.shape
+        self._line = entry.line_rows(card.line_rule)
+        self._unsure = LineRows(entry.unsure, entry.shape, entry.header.transform, "all_touched")
+
+    def rows(self, top: int, bottom: int) -> Labels:
+        """Return the rows from `top` to before `bottom`."""
+        mask = self._line.rows(top, bottom)
+        if not has_target(self._card):
+            return Labels(mask, None)
+        # With the rows around them from which a line reaches here.
+        width_m = self._card.label_width_m or 0.0
+        margin = math.ceil(max(WIDTHS_REACHED * width_m, self._within_m) / self._posting_m) + 1
+        low, high = max(0, top - margin), min(self._shape[0], bottom + margin)
+        around = self._line.rows(low, high)
+        target = (
+            around * np.uint8(FULL)
+            if self._card.label_width_m is None
+            else training_target(around, self._card.label, width_m, self._posting_m)
+        )
+        marked = mark_unsure(target, self._unsure.rows(low, high), self._within_m, self._posting_m)
+        return Labels(mask, marked[top - low : bottom - low])
+
+
+WIDTHS_REACHED = 4
+"""So many widths from a line, a soft label is 0: exp(-8) of `FULL` is less than half."""
 
 
 def has_target(card: DataCard) -> bool:
@@ -97,17 +117,20 @@ class PatchWriter:
                     shape=(len(part), *planes, size_px, size_px),
                 )
 
-    def cut(self, entry: SceneEntry, labels: Labels) -> None:
+    def cut(self, entry: SceneEntry, labels: SceneLabels) -> None:
         """Copy the scene's windows; no line where there is no data."""
         size = self.size_px
         for split, part in self._parts.items():
             for strip, windows in _by_strip(part[part["scene"] == entry.name], entry.shape, size):
                 pixels = entry.read_pixels(strip)
-                for number, row, col in zip(windows.index, windows["row"], windows["col"], strict=True):
-                    window = pixels[row - strip.row :, col:][:size, :size]
+                drawn = labels.rows(strip.row, strip.row + strip.rows)
+                for number, row, col in zip(
+                    windows.index, windows["row"] - strip.row, windows["col"], strict=True
+                ):
+                    window = pixels[row:, col:][:size, :size]
                     valid = window != 0
                     self._arrays[split, "image"][number] = np.stack([window.real, window.imag])
-                    for kind, label in zip(Labels._fields, labels, strict=True):
+                    for kind, label in zip(Labels._fields, drawn, strict=True):
                         if label is not None:
                             self._arrays[split, kind][number] = label[row:, col:][:size, :size] * valid
                     if split == "train":
@@ -133,7 +156,7 @@ def _by_strip(
 ) -> Iterator[tuple[Window, pd.DataFrame]]:
     """Yield strips of rows that fit the memory, each with the windows that lie within it."""
     rows, cols = shape
-    height = max(size_px, STRIP_PX // cols)
+    height = max(size_px, PIXELS_AT_ONCE // cols)
     windows = windows.sort_values("row", kind="stable")
     while len(windows):
         top = int(windows["row"].iloc[0])
@@ -300,7 +323,7 @@ def write_stores(
             for size_px, index in indices.items()
         ]
         for entry in entries:
-            labels = scene_labels(entry, card)
+            labels = SceneLabels(entry, card)
             for writer in writers:
                 writer.cut(entry, labels)
         for writer in writers:

@@ -1,7 +1,7 @@
 """Ground cut into strips, and windows of a scene with counts of what they hold."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from shapely import Polygon
+
+from glsweep.patches.held_masks import PIXELS_AT_ONCE, Mask, PackedMask, Places, RowMask, SparseMask
+from glsweep.scenes.scene import row_strips
 
 STEPS = 1000
 """The lines' extent is cut into so many steps where their length is cumulated."""
@@ -73,9 +76,7 @@ def cut_at_quantiles(lines: npt.NDArray[np.object_], shares: Sequence[float]) ->
 
 # --- Windows, and counts of what they hold from summed-area tables
 
-Mask = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int32]
-Places = npt.NDArray[np.int64]
 
 
 class Position(NamedTuple):
@@ -129,56 +130,78 @@ class SummedArea:
         return np.asarray(table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left])
 
 
+def count_in_boxes(mask: RowMask, rows: Places, cols: Places, size_px: int) -> Counts:
+    """Return the count of the square box at each upper left pixel, (N,), some rows of a mask at a time."""
+    counts = np.zeros(len(rows), np.int32)
+    first, last = (int(end) for end in (rows.min(initial=0), rows.max(initial=-1)))
+    for strip in row_strips(last + 1 - first, mask.shape[1], least_rows=size_px, most_px=PIXELS_AT_ONCE):
+        begin, end = first + strip.row, first + strip.row + strip.rows
+        here = np.flatnonzero((rows >= begin) & (rows < end))
+        if len(here):
+            top = max(0, begin)
+            table = SummedArea(mask.rows(top, max(top, end + size_px)))
+            counts[here] = table.in_boxes(rows[here] - top, cols[here], size_px)
+    return counts
+
+
 @dataclass(frozen=True)
 class WindowCounts:
     """The windows of one size that a scene offers, and what they hold.
 
     Attributes
     ----------
-    drawn : bool array (rows, cols)
+    drawn : SparseMask (rows, cols)
         Line pixels.
-    line : bool array (rows, cols)
+    line : SparseMask (rows, cols)
         Those that hold data: no network can see a line elsewhere. A window whose line lies wholly
         where there is no data is neither with a line nor without.
-    usable : bool array (rows - size_px + 1, cols - size_px + 1)
+    usable : PackedMask (rows - size_px + 1, cols - size_px + 1)
         Upper left pixels at which a window may lie.
-    valid_counts : int32 array of the same shape
-        Pixels of each window that hold data.
+    valid : PackedMask (rows, cols)
+        Pixels that hold data.
     size_px : int
         Side of a window.
     """
 
-    drawn: Mask
-    line: Mask
-    usable: Mask
-    valid_counts: Counts
+    drawn: SparseMask
+    line: SparseMask
+    usable: PackedMask
+    valid: PackedMask
     size_px: int
 
     def valid_share(self, row: int, col: int) -> float:
         """Return the share of a window's pixels that hold data."""
-        return float(self.valid_counts[row, col]) / self.size_px**2
+        return int(self.valid.box(row, col, self.size_px, self.size_px).sum()) / self.size_px**2
 
 
 def count_windows(
-    mask: npt.NDArray[np.uint8], valid: Mask, origins: Mask, *, size_px: int, valid_share: float
+    drawn: SparseMask, valid: PackedMask, origins: RowMask, *, size_px: int, valid_share: float
 ) -> WindowCounts:
     """Count what every sampling rule needs.
 
     Parameters
     ----------
-    mask : uint8 array (rows, cols)
-        1 on the line, 0 elsewhere.
-    valid : bool array (rows, cols)
+    drawn : SparseMask (rows, cols)
+        The line's pixels.
+    valid : PackedMask (rows, cols)
         Pixels that hold data.
-    origins : bool array (rows - size_px + 1, cols - size_px + 1)
+    origins : RowMask (rows - size_px + 1, cols - size_px + 1)
         Upper left pixels at which a window may lie, such as those within a split's ground.
     size_px : int
         Side of a window, at most the scene's.
     valid_share : float
         Least share of a window's pixels that must hold data.
     """
-    counts = SummedArea(valid).in_windows(size_px)
     # Rounded up, but not by the last bit of a product that should be whole.
     least = math.ceil(valid_share * size_px**2 - 1e-6)
-    drawn = mask > 0
-    return WindowCounts(drawn, drawn & valid, origins & (counts >= least), counts, size_px)
+    usable = PackedMask(origins.shape)
+    for top, bottom in window_strips(origins.shape, size_px):
+        counts = SummedArea(valid.rows(top, bottom + size_px - 1)).in_windows(size_px)
+        usable.write(top, origins.rows(top, bottom) & (counts >= least))
+    return WindowCounts(drawn, drawn.where(valid), usable, valid, size_px)
+
+
+def window_strips(shape: tuple[int, int], size_px: int) -> Iterator[tuple[int, int]]:
+    """Yield first row and row after the last of strips of windows' upper left pixels."""
+    for strip in row_strips(*shape, least_rows=size_px, most_px=PIXELS_AT_ONCE):
+        yield strip.row, strip.row + strip.rows

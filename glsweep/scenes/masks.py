@@ -49,16 +49,64 @@ def line_mask(
     uint8 array (rows, cols)
         1 on a line, 0 elsewhere.
     """
-    mask = np.zeros(shape, dtype=np.uint8)
-    parts = _in_pixels(lines, shape, transform)
-    if not parts:
-        return mask
-    if rule == "all_touched":
-        rasterize([(part, 1) for part in parts], out=mask, all_touched=True)
-        return mask
-    for part in parts:
-        _draw_bresenham(mask, part)
-    return mask
+    return LineRows(lines, shape, transform, rule).rows(0, shape[0])
+
+
+BLOCK_PX = 2**25
+"""Pixels of a scene that lines are drawn on at once."""
+MARGIN_ROWS = 2
+"""Above and below a block: where GDAL cuts a line, it may draw its pixels otherwise."""
+
+
+class LineRows:
+    """Lines that are drawn some rows at a time; parameters are those of `line_mask`.
+
+    Blocks of rows are always the same ones, whichever rows are wanted: of a line that passes through the
+    corner of a pixel exactly, GDAL draws one neighbour or another, depending on where a block begins.
+    """
+
+    def __init__(
+        self, lines: Sequence[LineString], shape: tuple[int, int], transform: Affine, rule: LineRule
+    ) -> None:
+        self._shape, self._rule = shape, rule
+        self._height = max(1, BLOCK_PX // max(1, shape[1]))
+        self._parts = np.array(_in_pixels(lines, shape, transform), dtype=object)
+        _, self._first, _, self._last = shapely.bounds(self._parts).reshape(-1, 4).T
+        self._drawn: tuple[int, npt.NDArray[np.uint8]] | None = None
+
+    def rows(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
+        """Return the rows from `top` to before `bottom`, those that there are: 1 on a line, 0 elsewhere."""
+        starts = range(top - top % self._height, min(bottom, self._shape[0]), self._height)
+        parts = [self._block(start)[max(0, top - start) : max(0, bottom - start)] for start in starts]
+        return np.concatenate([np.zeros((0, self._shape[1]), np.uint8), *parts])
+
+    def _block(self, start: int) -> npt.NDArray[np.uint8]:
+        if self._drawn is None or self._drawn[0] != start:
+            self._drawn = start, self._draw(start, min(start + self._height, self._shape[0]))
+        return self._drawn[1]
+
+    def _draw(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
+        low, high = max(0, top - MARGIN_ROWS), min(self._shape[0], bottom + MARGIN_ROWS)
+        mask = np.zeros((high - low, self._shape[1]), dtype=np.uint8)
+        parts = self._parts[(self._last >= low - 1) & (self._first <= high + 1)]
+        moved = parts if low == 0 else shapely.transform(parts, lambda xy: xy - (0, low))
+        if self._rule == "bresenham":
+            for part in moved:
+                _draw_bresenham(mask, part)
+        elif len(moved):
+            rasterize([(part, 1) for part in moved], out=mask, all_touched=True)
+        return mask[top - low : bottom - low]
+
+
+class KeptRows:
+    """A mask that is held as a whole, since it was given as one, (rows, cols)."""
+
+    def __init__(self, mask: npt.NDArray[np.uint8]) -> None:
+        self._mask = mask
+
+    def rows(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
+        """Return the rows from `top` to before `bottom`."""
+        return self._mask[top:bottom]
 
 
 def _in_pixels(lines: Sequence[LineString], shape: tuple[int, int], transform: Affine) -> list[LineString]:

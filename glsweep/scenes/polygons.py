@@ -191,13 +191,26 @@ def pixels_within(
 
     Pixels that the ground outside so much as touches are left out.
     """
+    return untouched_pixels(ground_outside(polygon, shape, transform), shape, transform)
+
+
+def ground_outside(
+    polygon: Polygon | MultiPolygon, shape: tuple[int, int], transform: Affine
+) -> list[Polygon]:
+    """Return what a scene of (rows, cols), and a pixel around it, has of ground outside a polygon."""
     rows, cols = shape
     corners = [(-1, -1), (cols + 1, -1), (cols + 1, rows + 1), (-1, rows + 1)]
     rest = Polygon([transform @ corner for corner in corners]).difference(polygon)
+    return [part for part in shapely.get_parts(rest) if part.area > 0]
+
+
+def untouched_pixels(
+    ground: Sequence[Polygon], shape: tuple[int, int], transform: Affine
+) -> npt.NDArray[np.bool_]:
+    """Return the pixels that some ground does not so much as touch, (rows, cols)."""
     touched = np.zeros(shape, np.uint8)
-    parts = [part for part in shapely.get_parts(rest) if part.area > 0]
-    if parts:
-        rasterize([(part, 1) for part in parts], out=touched, transform=transform, all_touched=True)
+    if ground:
+        rasterize([(part, 1) for part in ground], out=touched, transform=transform, all_touched=True)
     return np.asarray(touched == 0)
 
 

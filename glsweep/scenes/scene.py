@@ -1,5 +1,7 @@
 """A scene: one double-difference interferogram and its lines, in memory and on disk."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from shapely import LineString, Polygon
 from glsweep.config.data_card import LineRule, SplitName
 from glsweep.errors import DataError
 from glsweep.geodesy import lengths_m
-from glsweep.scenes.masks import line_mask, read_mask
+from glsweep.scenes.masks import KeptRows, LineRows, read_mask
 from glsweep.scenes.npz_scene import NpzHeader
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.source import Window
@@ -73,6 +75,13 @@ class Scene:
 
 STRIP_PX = 2**23
 """Pixels that are read at once where a whole scene might not fit the memory."""
+
+
+def row_strips(rows: int, cols: int, *, least_rows: int = 1, most_px: int = STRIP_PX) -> Iterator[Window]:
+    """Yield strips of rows, from the top down, of at most so many pixels but at least so many rows."""
+    height = max(least_rows, most_px // max(1, cols))
+    for top in range(0, rows, height):
+        yield Window(top, 0, min(height, rows - top), cols)
 
 
 @dataclass(frozen=True)
@@ -162,21 +171,36 @@ class SceneEntry:
         DataError
             When there is none, or the raster cannot be read.
         """
-        rows, cols = self.shape
-        height = max(1, STRIP_PX // cols)
-        strips = [Window(top, 0, min(height, rows - top), cols) for top in range(0, rows, height)]
-        valid = np.concatenate([self.read_pixels(strip) != 0 for strip in strips])
-        if not valid.any():
-            raise DataError(f"{self.header.path}: all {valid.size} pixels are without data; remove the file")
-        return valid
+        return np.concatenate([valid for _, valid in self.valid_strips()])
+
+    def valid_strips(self, most_px: int = STRIP_PX) -> Iterator[tuple[Window, npt.NDArray[np.bool_]]]:
+        """Yield strips of rows, of at most so many pixels, each with where it holds data.
+
+        Raises
+        ------
+        DataError
+            When none does, or the raster cannot be read.
+        """
+        found = False
+        for strip in row_strips(*self.shape, most_px=most_px):
+            valid = self.read_pixels(strip) != 0
+            found = found or bool(valid.any())
+            yield strip, valid
+        if not found:
+            pixels = math.prod(self.shape)
+            raise DataError(f"{self.header.path}: all {pixels} pixels are without data; remove the file")
 
     def line_mask(self, rule: LineRule) -> npt.NDArray[np.uint8]:
         """Return 1 on the line and 0 elsewhere, (rows, cols); a given mask is used as it is."""
+        return self.line_rows(rule).rows(0, self.shape[0])
+
+    def line_rows(self, rule: LineRule) -> LineRows | KeptRows:
+        """Return what draws `line_mask` some rows at a time."""
         if isinstance(self.header, NpzHeader):
-            return self.header.read_mask()
+            return KeptRows(self.header.read_mask())
         if self.mask_path is not None:
-            return read_mask(self.mask_path, self.header)
-        return line_mask(self.lines, self.shape, self.header.transform, rule)
+            return KeptRows(read_mask(self.mask_path, self.header))
+        return LineRows(self.lines, self.shape, self.header.transform, rule)
 
     def read(self) -> Scene:
         """Read the pixels.

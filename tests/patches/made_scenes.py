@@ -11,6 +11,7 @@ from shapely import LineString
 from glsweep.config.data_card import Split
 from glsweep.config.patches import PatchSettings
 from glsweep.config.space import load_space
+from glsweep.patches.ground import WindowOrigins
 from glsweep.scenes.cards import card_for_folder
 from glsweep.scenes.raster import RasterHeader, write_interferogram
 from glsweep.scenes.scene import SceneEntry
@@ -34,6 +35,12 @@ def settings(**changes):
         "fresh_coverage": 3,
     }
     return PatchSettings(**{**generous, **changes})
+
+
+def all_origins(*arguments, **limits):
+    """Every row of `WindowOrigins` at once."""
+    origins = WindowOrigins(*arguments, **limits)
+    return origins.rows(0, origins.shape[0])
 
 
 def entry_at(name, left_px, top_px, shape, *, degrees=0.0, crs=POLAR, line_cols=None):

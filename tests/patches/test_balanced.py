@@ -10,6 +10,7 @@ from rasterio.features import rasterize
 from shapely import Point, box
 
 from glsweep.config.patches import PatchSettings
+from glsweep.patches.held_masks import PackedMask, SparseMask
 from glsweep.patches.index import largest_overlap
 from glsweep.patches.sampler import sample_positions
 from glsweep.scenes.polygons import pixels_within
@@ -30,9 +31,9 @@ def tangled(shape=(200, 300)):
 def sample(mask, valid=None, *, with_line=60, without_line=40, near_share=0.5, seed=0, valid_share=0.2):
     valid = np.ones(mask.shape, np.bool_) if valid is None else valid
     return sample_positions(
-        mask,
-        valid,
-        np.ones([side - SIZE + 1 for side in mask.shape], np.bool_),
+        SparseMask.of(mask > 0),
+        PackedMask.of(valid),
+        PackedMask.of(np.ones([side - SIZE + 1 for side in mask.shape], np.bool_)),
         size_px=SIZE,
         settings=PatchSettings(
             rule="balanced",

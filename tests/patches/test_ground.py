@@ -4,7 +4,7 @@ import numpy as np
 import pyproj
 import pytest
 import shapely
-from made_scenes import POSTING_M, entry_at
+from made_scenes import POSTING_M, all_origins, entry_at
 from rasterio.crs import CRS
 from shapely import box
 
@@ -16,7 +16,6 @@ from glsweep.patches.ground import (
     in_own_map,
     lines_within,
     negligible_area_m2,
-    window_origins,
     window_outlines,
 )
 from glsweep.patches.windows import GroundStrip
@@ -108,7 +107,7 @@ def test_windows_begin_where_they_lie_wholly_in_all_that_limits_them(by):
     scene = entry_at("s", 0, 0, (20, 30))
     strip = None if by == "within" else GroundStrip(0, 10 * POSTING_M, 22 * POSTING_M)
     within = None if by == "strip" else box(0, -16 * POSTING_M, 18 * POSTING_M, -4 * POSTING_M)
-    origins = window_origins(scene, 8, COMMON, strip=strip, within=within)
+    origins = all_origins(scene, 8, COMMON, strip=strip, within=within)
     rows, cols = np.nonzero(origins)
     assert origins.shape == (13, 23)
     assert (cols.min(), cols.max()) == {"strip": (10, 14), "within": (0, 10), "both": (10, 10)}[by]
@@ -118,12 +117,12 @@ def test_windows_begin_where_they_lie_wholly_in_all_that_limits_them(by):
 
 def test_a_scene_as_large_as_a_window_holds_one_and_a_smaller_scene_none():
     just = entry_at("s", 0, 0, (8, 9))
-    assert window_origins(just, 8, COMMON).tolist() == [[True, True]]
+    assert all_origins(just, 8, COMMON).tolist() == [[True, True]]
     right = GroundStrip(0, POSTING_M, 9 * POSTING_M)
-    assert window_origins(just, 8, COMMON, strip=right).tolist() == [[False, True]]
+    assert all_origins(just, 8, COMMON, strip=right).tolist() == [[False, True]]
     for limit in (None, right):
-        assert window_origins(entry_at("s", 0, 0, (6, 9)), 8, COMMON, strip=limit).shape == (0, 2)
-        assert window_origins(entry_at("s", 0, 0, (9, 6)), 8, COMMON, strip=limit).shape == (2, 0)
+        assert all_origins(entry_at("s", 0, 0, (6, 9)), 8, COMMON, strip=limit).shape == (0, 2)
+        assert all_origins(entry_at("s", 0, 0, (9, 6)), 8, COMMON, strip=limit).shape == (2, 0)
 
 
 def test_the_proof_covers_every_pair_of_patches_of_two_splits():

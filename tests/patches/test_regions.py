@@ -7,12 +7,12 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from made_scenes import POSTING_M, entry_at
+from made_scenes import POSTING_M, all_origins, entry_at
 from shapely import box
 
 from glsweep.config.data_card import Region, Split
 from glsweep.errors import DataError
-from glsweep.patches.ground import window_origins, window_outlines
+from glsweep.patches.ground import window_outlines
 from glsweep.patches.split import split_ground
 
 
@@ -53,7 +53,7 @@ def test_a_region_by_polygon_holds_every_test_patch_and_no_other(tmp_path):
     ground = split_ground(row_of_scenes(), split, largest_patch_px=16, seed=0)
     drawn = {"train": 0, "val": 0, "test": 0}
     for piece in ground.pieces:
-        origins = window_origins(piece.entry, 16, ground.crs, strip=piece.strip, within=piece.within)
+        origins = all_origins(piece.entry, 16, ground.crs, strip=piece.strip, within=piece.within)
         outlines = window_outlines(piece.entry, *np.nonzero(origins), 16, ground.crs)
         drawn[piece.split] += len(outlines)
         if piece.split == "test":
@@ -102,7 +102,7 @@ def test_a_column_decides_and_shared_ground_goes_to_test():
     over = next(p for p in ground.pieces if p.entry.name == "over")
     test = next(p for p in ground.pieces if p.split == "test")
     assert over.outline.intersection(test.outline).area < POSTING_M**2
-    origins = window_origins(over.entry, 16, ground.crs, strip=over.strip, within=over.within)
+    origins = all_origins(over.entry, 16, ground.crs, strip=over.strip, within=over.within)
     outlines = window_outlines(over.entry, *np.nonzero(origins), 16, ground.crs)
     assert len(outlines)
     assert (shapely.area(shapely.intersection(test.outline, outlines)) < 1).all()

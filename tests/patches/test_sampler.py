@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from made_scenes import settings
 
 from glsweep.config.patches import PatchSettings
+from glsweep.patches.held_masks import PackedMask, SparseMask
 from glsweep.patches.sampler import Coverage, sample_positions
 from glsweep.patches.windows import SummedArea
 
@@ -24,9 +25,9 @@ def sample(mask, valid, size_px=16, seed=0, limits=(20, 20), origins=None, **cha
     if origins is None:
         origins = np.ones((mask.shape[0] - size_px + 1, mask.shape[1] - size_px + 1), np.bool_)
     return sample_positions(
-        mask,
-        valid,
-        origins,
+        SparseMask.of(mask > 0),
+        PackedMask.of(valid),
+        PackedMask.of(origins),
         size_px=size_px,
         settings=settings(**changes),
         limit_with_line=limits[0],
@@ -156,7 +157,7 @@ def test_the_coverage_rule_keeps_what_its_slow_twin_keeps(candidates, limit, has
     shape, size_px = (14, 18), 6
     chosen = settings(**rule)
     array = np.array(candidates, np.int64).reshape(-1, 2)
-    kept = Coverage(shape, size_px, chosen, by_box_alone=not has_line).keep(array, limit)
+    kept = Coverage(size_px, chosen, by_box_alone=not has_line).keep(array, limit)
     assert kept == kept_slowly(candidates, shape, size_px, chosen, limit, has_line)
 
 

@@ -7,19 +7,20 @@ import shapely
 from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from made_scenes import POSTING_M, entry_at, settings
+from made_scenes import POSTING_M, all_origins, entry_at, settings
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 
 from glsweep.config.data_card import SPLITS, Region, Split
 from glsweep.errors import DataError
 from glsweep.patches.ground import (
+    WindowOrigins,
     assert_no_shared_ground,
     common_map,
     footprint,
-    window_origins,
     window_outlines,
 )
+from glsweep.patches.held_masks import PackedMask, SparseMask
 from glsweep.patches.sampler import sample_positions
 from glsweep.patches.split import apportion, assign_groups, group_overlapping, split_ground
 from glsweep.patches.windows import GroundStrip, cut_at_quantiles
@@ -34,9 +35,9 @@ def windows_by_split(ground, size_px, seed):
     for n, piece in enumerate(ground.pieces):
         entry = piece.entry
         positions = sample_positions(
-            line_mask(entry.lines, entry.shape, entry.header.transform, "all_touched"),
-            np.ones(entry.shape, np.bool_),
-            window_origins(entry, size_px, ground.crs, strip=piece.strip, within=piece.within),
+            SparseMask.of(line_mask(entry.lines, entry.shape, entry.header.transform, "all_touched") > 0),
+            PackedMask.of(np.ones(entry.shape, np.bool_)),
+            WindowOrigins(entry, size_px, ground.crs, strip=piece.strip, within=piece.within),
             size_px=size_px,
             settings=settings(),
             limit_with_line=6,
@@ -234,7 +235,7 @@ def test_scenes_of_another_projection_are_compared_in_one_map():
     inside = window_outlines(there, [0, 44], [0, 44], 16, crs)
     assert (shapely.area(shapely.intersection(inside, moved)) > 0.999 * shapely.area(inside)).all()
     strip = GroundStrip(0, *np.quantile([moved.bounds[0], moved.bounds[2]], [0.3, 0.7]))
-    origins = window_origins(there, 16, crs, strip=strip)
+    origins = all_origins(there, 16, crs, strip=strip)
     row, col = np.nonzero(origins)
     assert 0 < len(row) < origins.size
     bounds = shapely.bounds(window_outlines(there, row, col, 16, crs))

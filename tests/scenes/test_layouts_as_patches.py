@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from layouts import LAYOUTS, Place, interferogram
 
-from glsweep.patches.store import PatchWriter, scene_labels
+from glsweep.patches.store import PatchWriter, SceneLabels
 from glsweep.scenes.catalogue import open_catalogue
 
 SIZE = 16
@@ -21,7 +21,7 @@ def test_patches_are_windows_of_what_was_written(tmp_path, layout, shape):
         scene=entry.name, has_line=True, split=["train", "train", "train", "val", "test"]
     )
     writer = PatchWriter(tmp_path / "store", index, SIZE, made.card)
-    writer.cut(entry, scene_labels(entry, made.card))
+    writer.cut(entry, SceneLabels(entry, made.card))
     writer.finish(entry.posting_m, "hash")
     for split in ("train", "val", "test"):
         images, masks = (np.load(tmp_path / "store" / split / f"{name}.npy") for name in ("image", "mask"))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import label
 from shapely import LineString
 
+from glsweep.scenes import masks
 from glsweep.scenes.masks import line_mask
 
 NORTH_UP = Affine(100, 0, -5e5, 0, -100, 3e5)
@@ -97,3 +98,14 @@ def test_lines_add_up(rule):
     both = line_mask(lines, SHAPE, NORTH_UP, rule)
     singly = [line_mask([one], SHAPE, NORTH_UP, rule) for one in lines]
     np.testing.assert_array_equal(both, np.maximum(*singly))
+
+
+@pytest.mark.parametrize("rule", ["all_touched", "bresenham"])
+def test_rows_of_a_drawing_are_those_of_the_whole(rule, monkeypatch):
+    generator = np.random.default_rng(5)
+    lines = [on_map(generator.uniform(-20, 80, (9, 2)).tolist(), NORTH_UP) for _ in range(6)]
+    whole = line_mask(lines, SHAPE, NORTH_UP, rule)
+    monkeypatch.setattr(masks, "BLOCK_PX", 5 * SHAPE[1])
+    drawn = masks.LineRows(lines, SHAPE, NORTH_UP, rule)
+    for top, bottom in ((0, SHAPE[0]), (3, 4), (4, 6), (5, 10), (0, 5), (9, 9), (11, SHAPE[0] + 20)):
+        np.testing.assert_array_equal(drawn.rows(top, bottom), whole[top:bottom])
