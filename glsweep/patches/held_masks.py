@@ -9,7 +9,7 @@ import numpy.typing as npt
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
 
-PIXELS_AT_ONCE = 2**22
+PIXELS_AT_ONCE = 2**21
 """Pixels of a scene that are unpacked, read or counted at once."""
 
 

@@ -134,7 +134,7 @@ def count_in_boxes(mask: RowMask, rows: Places, cols: Places, size_px: int) -> C
     """Return the count of the square box at each upper left pixel, (N,), some rows of a mask at a time."""
     counts = np.zeros(len(rows), np.int32)
     first, last = (int(end) for end in (rows.min(initial=0), rows.max(initial=-1)))
-    for strip in row_strips(last + 1 - first, mask.shape[1], least_rows=size_px, most_px=PIXELS_AT_ONCE):
+    for strip in row_strips(last + 1 - first, mask.shape[1], most_px=PIXELS_AT_ONCE):
         begin, end = first + strip.row, first + strip.row + strip.rows
         here = np.flatnonzero((rows >= begin) & (rows < end))
         if len(here):

@@ -20,6 +20,7 @@ from glsweep.nets.filters import filtered
 from glsweep.nets.member import ModelCard, line_probability, load_member, weights_hash
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.resample import Interferogram, multilook
+from glsweep.scenes.scene import row_strips
 from glsweep.scenes.source import Window
 from glsweep.tracking.registry import fetched_member
 
@@ -125,6 +126,8 @@ def member_probability(
 
 EMBEDDED = Path(__file__).with_name("embedded")
 """A network that knows simulated scenes alone; see docs/network.md."""
+READ_PX = 2**20
+"""Pixels of a scene that are read at once."""
 SAME = 1e-3
 """Relative difference up to which two postings or wavelengths are the same."""
 
@@ -220,8 +223,12 @@ class SceneInput:
     def read_rows(self, row: int, rows: int) -> Interferogram:
         """Read whole rows, (rows, cols); 0 where there is no data."""
         n, cols = self.looks, self.shape[1]
-        values = self.header.read(Window(row * n, 0, rows * n, cols * n))
-        return values if n == 1 else multilook(values, n)
+        found = np.empty((rows, cols), np.complex64)
+        # What reading holds besides is several times what is read.
+        for strip in row_strips(rows, cols * n**2, most_px=READ_PX):
+            values = self.header.read(Window((row + strip.row) * n, 0, strip.rows * n, cols * n))
+            found[strip.row : strip.row + strip.rows] = values if n == 1 else multilook(values, n)
+        return found
 
 
 def fit_to(header: RasterHeader, members: list[Member]) -> SceneInput:
@@ -313,14 +320,15 @@ def predict_strips(
     tops, lefts = window_starts(rows, window_px, stride_px), window_starts(cols, window_px, stride_px)
     width = lefts[-1] + window_px
     weight = torch.from_numpy(blending_weight(window_px)).to(device)
+    band = np.zeros((window_px, width), np.complex64)
     total = torch.zeros(len(members), window_px, width, device=device)
     weights = torch.zeros(window_px, width, device=device)
     pending: _Pending | None = None
     predict = partial(member_probability, members, turned=turned, filters=filters)
     for top, following in zip(tops, [*tops[1:], rows], strict=True):
-        band = np.zeros((window_px, width), np.complex64)
         height = min(window_px, rows - top)
         band[:height, :cols] = read_rows(top, height)
+        band[height:] = 0
         for left in lefts:
             weights[:, left : left + window_px] += weight
         for left, found in _windows(band, lefts, window_px, predict, device):
@@ -332,7 +340,7 @@ def predict_strips(
         # A device may still be at work on it: meanwhile the row before it is written, the next one read.
         if pending is not None:
             yield pending.finished()
-        pending = _Pending(top, probability, band[:kept, :cols])
+        pending = _Pending(top, probability, band[:kept, :cols].copy())
         total = torch.cat([total[:, done:], torch.zeros_like(total[:, :done])], dim=1)
         weights = torch.cat([weights[done:], torch.zeros_like(weights[:done])])
     if pending is not None:

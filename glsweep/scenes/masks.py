@@ -52,7 +52,7 @@ def line_mask(
     return LineRows(lines, shape, transform, rule).rows(0, shape[0])
 
 
-BLOCK_PX = 2**25
+BLOCK_PX = 2**23
 """Pixels of a scene that lines are drawn on at once."""
 MARGIN_ROWS = 2
 """Above and below a block: where GDAL cuts a line, it may draw its pixels otherwise."""
