@@ -48,7 +48,7 @@ def frame(study_folder: Path) -> pd.DataFrame:
         for epoch in sorted(record.epochs)
     ]
     table = pd.DataFrame(rows)
-    return table.loc[:, table.nunique() > 1]
+    return table.loc[:, (table.nunique() > 1) | table.columns.isin(["configuration", "replicate"])]
 
 
 @dataclass(frozen=True)

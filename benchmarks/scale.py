@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
-from invented_sweeps import altered
 from measured import Measured, MeasuredFile, add
+from played_sweeps import altered
 from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table

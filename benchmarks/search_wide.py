@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from invented_networks import World, wide_world
-from invented_sweeps import Played, altered, sweep
+from invented_networks import World, curve_of, wide_world
 from matplotlib.figure import Figure
+from played_sweeps import Played, altered, play
 
 from glsweep.config.space import load_space
+from glsweep.randomness import generator_for
+from glsweep.search import make_plan
 
 WIDE = Path(__file__).resolve().parents[1] / "search_spaces" / "wide.yaml"
 PARTS = 8
@@ -45,7 +47,13 @@ def compete(number: int, sampler: str, contest: Contest) -> list[float]:
     parallel = wide.search.parallel if sampler == "tpe" else None
     space = altered(wide, sampler=sampler, parallel=parallel, replicates=1, **contest.search)
     world = wide_world(number)
-    played = sweep(space, WIDE, world, number)
+    played = play(
+        make_plan(space, seed=number, source=WIDE),
+        space.search,
+        lambda trial: curve_of(trial, world, space.search.epochs),
+        generator_for(number, "arrival"),
+        places=24,
+    )
     return [_reached(played, world, contest.epochs * part / PARTS) for part in range(1, PARTS + 1)]
 
 
