@@ -91,8 +91,8 @@ def _is_separated(lead: Lead | None, spread: SeedSpread | None) -> bool:
 
 
 def _by_seeds(spread: SeedSpread) -> float:
-    """Return by how much seeds alone put one of two trainings ahead (95 %)."""
-    return float(student_t.ppf(0.975, spread.freedom)) * spread.sd * math.sqrt(2)
+    """Return by how much seeds alone put one of two trainings ahead (95 %): at most by the whole F1."""
+    return min(float(student_t.ppf(0.975, spread.freedom)) * spread.sd * math.sqrt(2), 1.0)
 
 
 def _why_nothing_separates(
