@@ -268,7 +268,7 @@ def test_what_does_not_fit_is_refused_in_one_line(parts: tuple, told: str) -> No
         (
             "search.scheduler",
             {"name": "halve"},
-            "'halve' is no rule; known are 'asha', 'median', 'none', and",
+            "'halve' is no rule; known are 'asha', 'halving', 'median', 'none', and",
         ),
         (
             "dimensions.Net.depth",
