@@ -93,7 +93,7 @@ def prepare(folder: Path, way: Way, options: Options) -> Path:
     """Make a study whose patches are ready, in which every trial runs in full."""
     folder.mkdir()
     space: dict[str, Any] = yaml.safe_load(options.space.read_text(encoding="utf-8"))
-    space["search"]["scheduler"] = {"name": "none"}
+    space["search"] |= {"scheduler": {"name": "none"}, "replicates": 1}
     space["search"]["epochs"] = options.epochs or space["search"]["epochs"]
     if way == "alone":
         space["resources"]["cohort"] = 1
