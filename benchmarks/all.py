@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -45,6 +46,8 @@ SHORT: dict[Name, tuple[str, ...]] = {
     "overhead": (),
     "whole_sweep": ("--sizes-px", "32", "--epochs", "4"),
 }
+# What some cannot run without; the others leave out the rows of rivals that are not installed.
+NEEDED: dict[Name, tuple[str, ...]] = {"metrics": ("monai", "medpy")}
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,14 @@ def main(options: Options) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "measured.jsonl"
         file.touch()
-        failures = [run(name, file, full=options.full) for name in options.only or get_args(Name)]
+        wanted = options.only or get_args(Name)
+        left_out = [name for name in wanted if not all(map(find_spec, NEEDED.get(name, ())))]
+        failures = [run(name, file, full=options.full) for name in wanted if name not in left_out]
         found = [Measured.parse(line) for line in file.read_text(encoding="utf-8").splitlines()]
     console, last = Console(width=140), last_found()
     console.print(table_of(found, last))
+    for name in left_out:
+        console.print(f"{name} is left out: it needs {' and '.join(NEEDED[name])}")
     for failure in filter(None, failures):
         console.print(failure)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"

@@ -150,7 +150,7 @@ def main(options: Options) -> None:
             loop_s = loop_s or median_s
             loop_patches = loop_patches or len(index)
             held, spread = evenness(entries, index, options.patch_px)
-            overlap = max(largest_overlap(index.assign(split="all"), options.patch_px).values())
+            overlap = max(largest_overlap(index.assign(split="train"), options.patch_px).values())
             table.add_row(
                 name,
                 f"{len(index)}",

@@ -254,16 +254,13 @@ def main(options: Options) -> None:
     for kind, sweeps in kinds.items():
         found = [outcomes(strata, np.random.default_rng(number)) for number, strata in enumerate(sweeps)]
         console.print(table_of(f"{kind}, {len(found)} sweeps", found, has_seeds=kind == "recorded"))
-        share = statistics.fmean(one[default].share for one in found)
-        asha_lost, own_lost = (
-            statistics.fmean(one[name].lost for one in found) for name in ("Ray Tune's ASHA 1, 3", default)
-        )
+        share, asha_share = (statistics.fmean(one[name].share for one in found) for name in (default, ASHA))
+        loss, asha_loss = (statistics.fmean(one[name].lost for one in found) for name in (default, ASHA))
         add(
             [
-                Measured(f"epochs of seed_asha's rule, {kind}", "the whole grid", share, at_most=1 / 6),
-                Measured(
-                    f"lost by seed_asha's rule, {kind}", "by ASHA 1, 3", own_lost / asha_lost, at_most=1
-                ),
+                Measured(f"epochs, {default}, {kind}", "the whole grid", share, at_most=1 / 6),
+                Measured(f"epochs, {default}, {kind}", ASHA, share / asha_share, at_most=1),
+                Measured(f"lost, {default}, {kind}", ASHA, loss / asha_loss, at_most=1),
             ],
             options.measured,
         )

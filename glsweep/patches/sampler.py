@@ -1,8 +1,7 @@
 """Where patches are cut from a scene: by the published rule, or spread evenly along the line."""
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -19,6 +18,8 @@ from glsweep.patches.windows import (
     window_strips,
 )
 
+CELL_PX = 128
+"""Side of the cells in which it is counted how often pixels are covered."""
 CANDIDATES_PER_PATCH = 30
 """Windows tried for each patch requested; more tries would find no more."""
 
@@ -84,8 +85,9 @@ class Coverage:
         self._box_px, self._box_coverage = settings.box_px, settings.box_coverage
         self._fresh_share, self._fresh_coverage = settings.fresh_share, settings.fresh_coverage
         self._by_box_alone = by_box_alone
-        # By cells of a patch's size: a map of a whole scene takes too much memory.
-        self._taken: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        self._taken: set[tuple[int, int]] = set()
+        # How often pixels are covered, by cells, where any is: a map of a whole scene takes too much memory.
+        self._times: dict[tuple[int, int], npt.NDArray[np.uint16]] = {}
 
     def keep(self, candidates: npt.NDArray[np.int64], limit: int) -> list[tuple[int, int]]:
         """Return those of `candidates` (N, 2) that the rule keeps, up to `limit`, and cover them."""
@@ -94,40 +96,47 @@ class Coverage:
             if len(kept) == limit:
                 break
             if self._is_kept(row, col):
-                self._taken[row // self._size_px, col // self._size_px].append((row, col))
+                self._cover(row, col)
                 kept.append((row, col))
         return kept
 
+    def _cover(self, row: int, col: int) -> None:
+        self._taken.add((row, col))
+        for cell, rows, cols in _cells(row, col, self._size_px):
+            if cell not in self._times:
+                self._times[cell] = np.zeros((CELL_PX, CELL_PX), np.uint16)
+            self._times[cell][rows, cols] += 1
+
     def _is_kept(self, row: int, col: int) -> bool:
-        size, box_px = self._size_px, self._box_px
-        if (row, col) in self._taken.get((row // size, col // size), ()):
+        if (row, col) in self._taken:
             return False
+        size, box_px = self._size_px, self._box_px
         top, left = (corner + size // 2 - box_px // 2 for corner in (row, col))
-        covered = sum(
-            (min(down + size, top + box_px) - max(down, top))
-            * (min(across + size, left + box_px) - max(across, left))
-            for down, across in self._over(top, left, box_px)
-        )
-        if covered <= self._box_coverage:
+        if sum(int(times.sum()) for times in self._covered(top, left, box_px)) <= self._box_coverage:
             return True
         if self._by_box_alone:
             return False
-        times = np.zeros((size, size), np.int32)
-        for down, across in self._over(row, col, size):
-            common = (slice(max(0, at), at + size) for at in (down - row, across - col))
-            times[tuple(common)] += 1
-        return bool(np.mean(times < self._fresh_coverage) >= self._fresh_share)
+        often = sum(int((times >= self._fresh_coverage).sum()) for times in self._covered(row, col, size))
+        return (size**2 - often) / size**2 >= self._fresh_share
 
-    def _over(self, top: int, left: int, side_px: int) -> list[tuple[int, int]]:
-        """Return the patches that cover a part of a box, by their upper left pixels."""
-        size = self._size_px
-        down, across = (range((at - size + 1) // size, (at + side_px - 1) // size + 1) for at in (top, left))
-        return [
-            (row, col)
-            for cell in product(down, across)
-            for row, col in self._taken.get(cell, ())
-            if top - size < row < top + side_px and left - size < col < left + side_px
-        ]
+    def _covered(self, top: int, left: int, side_px: int) -> Iterator[npt.NDArray[np.uint16]]:
+        """Yield how often the pixels of a square are covered, in the cells where any is."""
+        for cell, rows, cols in _cells(top, left, side_px):
+            times = self._times.get(cell)
+            if times is not None:
+                yield times[rows, cols]
+
+
+def _cells(top: int, left: int, side_px: int) -> Iterator[tuple[tuple[int, int], slice, slice]]:
+    """Yield the cells that a square touches, each with the square's rows and columns in it."""
+    for down, across in product(
+        *(range(at // CELL_PX, (at + side_px - 1) // CELL_PX + 1) for at in (top, left))
+    ):
+        rows, cols = (
+            slice(max(at - cell * CELL_PX, 0), min(at + side_px - cell * CELL_PX, CELL_PX))
+            for at, cell in ((top, down), (left, across))
+        )
+        yield (down, across), rows, cols
 
 
 def _draw(windows: PackedMask, count: int, generator: np.random.Generator) -> Places:
