@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
+from process_tree import resident_mib
 from ray import tune
 from rich.console import Console
 
@@ -143,11 +144,6 @@ def cpu_s() -> float:
     """Return the processor's seconds of this process, all threads together."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
-
-
-def resident_mib() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 if __name__ == "__main__":

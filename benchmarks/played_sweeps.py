@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from invented_networks import figures
 
 from glsweep.config.space import Search, SearchSpace
 from glsweep.search.plan import Plan, PlannedTrial
@@ -55,8 +56,8 @@ def play(plan: Plan, search: Search, curve: Curve, generator: np.random.Generato
             running.append(trial.trial_id)
         name = running.pop(int(generator.integers(len(running))))
         epoch = min(journal.records.trials[name].reached + 1, search.epochs)
-        figures = {"relaxed_f1": curves[name][epoch - 1], "dice": 0.0, "val_loss": 0.0, "epoch_s": 1.0}
-        decision = journal.report(name, epoch, figures, last=epoch == search.epochs)
+        reported = figures(curves[name][epoch - 1])
+        decision = journal.report(name, epoch, reported, last=epoch == search.epochs)
         if decision is Decision.CONTINUE:
             running.append(name)
         else:

@@ -90,3 +90,8 @@ def tree_cpu_s() -> float:
     """Return processor seconds of this process and of all that it has started and that still run."""
     this = psutil.Process()
     return sum(sum(one.cpu_times()[:2]) for one in (this, *this.children(recursive=True)))
+
+
+def resident_mib() -> float:
+    """Return the memory that this process holds, in MiB."""
+    return float(psutil.Process().memory_info().rss) / 2**20

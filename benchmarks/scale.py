@@ -25,11 +25,12 @@ from typing import Literal
 import tyro
 from measured import Measured, MeasuredFile, add
 from played_sweeps import altered
+from process_tree import resident_mib
 from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 from simulated_cluster import SECONDS_PER_HOUR, Cluster, ClusterTerms, InventedTrials
-from simulated_sweeps import MIB, Asynchronous, Journalled, SyncedLedger, resident_mib
+from simulated_sweeps import MIB, Asynchronous, Journalled, SyncedLedger
 
 from glsweep.config.space import Metric, SearchSpace, load_space
 from glsweep.search import make_plan

@@ -1,22 +1,21 @@
 """What a simulated cluster trains for: the real queue, journal and ledger, or Ray's asynchronous halving."""
 
 import bisect
-import resource
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 
 from invented_networks import figures
+from process_tree import resident_mib
 from ray.tune.schedulers.async_hyperband import _Bracket
 from ray.tune.schedulers.trial_scheduler import TrialScheduler
 
 from glsweep.config.space import Asha, SearchSpace
 from glsweep.search.plan import ListedPlan, PlannedTrial
 from glsweep.sweep.journal import Decision, Journal
-from glsweep.sweep.queue import Cohort, TrialQueue
+from glsweep.sweep.queue import Cohort, TrialQueue, planned_configurations
 from glsweep.sweep.records import Ended, Event, Ledger, Reported, SweepRecords, TrialEvent, TrialRecord
 
 MIB = 2.0**20
@@ -61,17 +60,18 @@ class Journalled:
     """The real journal and queue; their processor's seconds are counted."""
 
     def __init__(self, space: SearchSpace, trials: Sequence[PlannedTrial], ledger: SyncedLedger) -> None:
-        search = space.search
+        search, plan = space.search, ListedPlan(trials)
         self.mlflow, self.cpu_s, self._ledger, self._epochs = MlflowCalls(), 0.0, ledger, search.epochs
         self.journal = Journal(
             ledger,
             stopping=search.scheduler,
             epochs=search.epochs,
             metric=search.rank_by,
+            planned=planned_configurations(plan),
             listeners=[self.mlflow],
         )
         self._queue = TrialQueue(
-            ListedPlan(trials),
+            plan,
             self.journal,
             budget=search.budget,
             replicates=search.replicates,
@@ -154,15 +154,21 @@ class SortedValues(dict[str, float]):
         bisect.insort(self.ordered, value)
 
 
+ASHA = Asha(grace_epochs=1, reduction_factor=3)
+
+
 class Asynchronous:
-    """Ray's asynchronous halving in each stratum: a trial is judged at once among those that came before."""
+    """Ray's asynchronous halving in each stratum: a trial is judged at once among those that came before.
+
+    By the search's own numbers where it is stopped by `asha`, else by those of `ASHA`.
+    """
 
     syncs = 0
 
     def __init__(self, space: SearchSpace, trials: Sequence[PlannedTrial]) -> None:
         self._search, self._trials, self._seeds = space.search, iter(trials), deque[PlannedTrial]()
-        rule, keys = space.search.scheduler, {trial.stratum.key for trial in trials}
-        assert isinstance(rule, Asha)
+        own, keys = space.search.scheduler, {trial.stratum.key for trial in trials}
+        rule = own if isinstance(own, Asha) else ASHA
         self._brackets = {key: SortedBracket(rule, space.search.epochs) for key in keys}
         self._begun = 0
 
@@ -190,9 +196,3 @@ class Asynchronous:
 
     def begun(self) -> int:
         return self._begun
-
-
-def resident_mib() -> float:
-    """The memory of this process."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / MIB
