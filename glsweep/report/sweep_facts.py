@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.space import HIGHER_IS_BETTER, Asha, Halving, Median, OwnStopping, Stopping
+from glsweep.config.space import HIGHER_IS_BETTER, Median, OwnStopping, Stopping, SuccessiveHalving
 from glsweep.config.trial import Stratum
 from glsweep.registry import object_name
 from glsweep.report import DASH, counted, duration, short
@@ -63,21 +63,21 @@ def seed_rows(results: Results, stratum: Stratum) -> list[SeedRow]:
     return sorted(rows, key=lambda row: sign * row.mean)
 
 
-def pooled_spread(rows: list[SeedRow]) -> float | None:
-    """Return the standard deviation over seeds, pooled over configurations; None without any repeated."""
-    repeated = [row.values for row in rows if len(row.values) > 1]
-    if not repeated:
-        return None
-    squares = sum(float(((values - values.mean()) ** 2).sum()) for values in repeated)
-    return float(np.sqrt(squares / sum(len(values) - 1 for values in repeated)))
-
-
 @dataclass(frozen=True)
 class SeedSpread:
     """How far the seeds of one configuration lie apart, as a standard deviation with degrees of freedom."""
 
     sd: float
     freedom: int
+
+
+def pooled_spread(rows: list[SeedRow]) -> SeedSpread | None:
+    """Return the spread over seeds, pooled over configurations; None without any repeated."""
+    freedom = sum(len(row.values) - 1 for row in rows)
+    if freedom == 0:
+        return None
+    squares = sum(float(((row.values - row.mean) ** 2).sum()) for row in rows)
+    return SeedSpread(float(np.sqrt(squares / freedom)), freedom)
 
 
 def relaxed_spread(results: Results, patch_size_px: int) -> SeedSpread | None:
@@ -88,9 +88,7 @@ def relaxed_spread(results: Results, patch_size_px: int) -> SeedSpread | None:
     if results.config.space.search.rank_by != "relaxed_f1":
         return None
     strata = [stratum for stratum in results.trial_strata if stratum.patch_size_px == patch_size_px]
-    rows = [row for stratum in strata for row in seed_rows(results, stratum)]
-    sd = pooled_spread(rows)
-    return None if sd is None else SeedSpread(sd, sum(len(row.values) - 1 for row in rows))
+    return pooled_spread([row for stratum in strata for row in seed_rows(results, stratum)])
 
 
 def leads(results: Results) -> Iterator[Lead]:
@@ -101,7 +99,7 @@ def leads(results: Results) -> Iterator[Lead]:
         if len(rows) < 2 or spread is None:
             continue
         first, second = rows[:2]
-        error = spread * float(np.sqrt(1 / len(first.values) + 1 / len(second.values)))
+        error = spread.sd * float(np.sqrt(1 / len(first.values) + 1 / len(second.values)))
         difference = abs(first.mean - second.mean)
         yield Lead(stratum, first.configuration, second.configuration, difference, error)
 
@@ -149,7 +147,7 @@ def rung_rows(results: Results) -> list[RungRow]:
 def rule_words(stopping: Stopping) -> str:
     """Return who goes on at a rung, as the end of a sentence; nothing where nobody is judged."""
     match stopping:
-        case Asha() | Halving():
+        case SuccessiveHalving():
             return f"the best 1 in {stopping.reduction_factor} (at least one) go on"
         case Median():
             return "the better half goes on"

@@ -130,7 +130,8 @@ def test_configurations_are_ranked_by_the_mean_of_their_seeds(make_study):
 def test_the_spread_is_pooled_over_configurations_with_several_seeds():
     seeds = {"a": (1.0, 3.0), "b": (5.0,), "c": (0.0, 1.0, 2.0)}
     rows = [SeedRow(name, SeedScores(values)) for name, values in seeds.items()]
-    assert pooled_spread(rows) == pytest.approx(np.sqrt((2 + 2) / (1 + 2)))
+    spread = pooled_spread(rows)
+    assert (spread.sd, spread.freedom) == (pytest.approx(np.sqrt((2 + 2) / (1 + 2))), 1 + 2)
     assert pooled_spread(rows[1:2]) is None
     assert rows[1].scores.spread is None
 

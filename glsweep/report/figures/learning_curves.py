@@ -247,5 +247,5 @@ def _in_words(results: Results, stratum: Stratum) -> str:
     spread = pooled_spread(rows)
     if not rows:
         return f"{stratum.title} none ran in full"
-    deviation = "not known" if spread is None else f"{spread:.3f}"
+    deviation = "not known" if spread is None else f"{spread.sd:.3f}"
     return f"{stratum.title} best mean {rows[0].mean:.3f}, standard deviation over seeds {deviation}"
