@@ -12,7 +12,6 @@ from glsweep.config.trial import Stratum
 from glsweep.evaluate.patches import DataSets, HeldOut, Values, interval, member_curves, part_data_sets
 from glsweep.evaluate.scenes import evaluate_scenes
 from glsweep.files import replacing
-from glsweep.metrics.patches import PatchMetrics
 from glsweep.nets import count_parameters
 from glsweep.nets.member import load_card_of, load_member, untrained_network, write_card
 from glsweep.patches import PatchArrays
@@ -32,6 +31,7 @@ from glsweep.study.evaluation_artifacts import (
     DataSetFacts,
     DataSetRow,
     FailedRow,
+    HeldOutMetrics,
     Kind,
     Lead,
     LinesOnDataSet,
@@ -80,16 +80,20 @@ class PatchesToScore:
 
     def score(
         self, predictor: Predictor, probability: npt.NDArray[np.float32], tau: float
-    ) -> tuple[PatchMetrics, list[DataSetRow]]:
-        """Return what the table's metrics follow from for probabilities (N, S, S), and rows by data set."""
-        metrics = self.own.measure(probability[self.is_own], tau)
+    ) -> tuple[HeldOutMetrics, Values, list[DataSetRow]]:
+        """Return the table's metrics for probabilities (N, S, S), their draws, and the rows by data set."""
+        metrics, draws = self.own.score_and_draw(probability[self.is_own], tau)
         if self.data_sets is None:
-            return metrics, []
+            return metrics, draws, []
         by_data_set = self.data_sets.score(probability, tau, self.study.config.space.calibration)
-        return metrics, [
-            DataSetRow(**predictor.model_dump(), **scores.model_dump(), data_set=name)
-            for name, scores in by_data_set.items()
-        ]
+        return (
+            metrics,
+            draws,
+            [
+                DataSetRow(**predictor.model_dump(), **scores.model_dump(), data_set=name)
+                for name, scores in by_data_set.items()
+            ],
+        )
 
 
 def evaluate(study: Study) -> EvaluateSummary:
@@ -211,16 +215,15 @@ def _member(study: Study, stratum: Stratum, test: PatchesToScore) -> tuple[Score
     _keep_examples(study, stratum, test.own.patches, probability[test.is_own])
     assert card.tau is not None, "calibrated before it is evaluated"
     predictor = _predictor(stratum, stratum.title, "network")
-    metrics, by_data_set = test.score(predictor, probability, card.tau)
+    metrics, draws, by_data_set = test.score(predictor, probability, card.tau)
     curves = member_curves(test.own, probability[test.is_own], card.tau)
     row = NetworkRow(
         **predictor.model_dump(),
-        **test.own.metrics_of(metrics).model_dump(),
+        **metrics.model_dump(),
         tau=card.tau,
         parameters=count_parameters(network),
     )
-    drawn = MemberCurves(**predictor.model_dump(), **curves.model_dump())
-    return (row, by_data_set), drawn, test.own.relaxed_draws(metrics)
+    return (row, by_data_set), MemberCurves(**predictor.model_dump(), **curves.model_dump()), draws
 
 
 def _untrained(study: Study, stratum: Stratum, test: PatchesToScore) -> Scored:
@@ -232,12 +235,9 @@ def _untrained(study: Study, stratum: Stratum, test: PatchesToScore) -> Scored:
     tau = calibrate_on(val, network, card.channels, settings, tolerance_m=test.own.tolerance_m).tau
     probability = predict_patches(network, test.every.patches, card.channels)
     predictor = _predictor(stratum, f"untrained {stratum.title}", "untrained")
-    metrics, by_data_set = test.score(predictor, probability, tau)
+    metrics, _, by_data_set = test.score(predictor, probability, tau)
     row = BaselineRow(
-        **predictor.model_dump(),
-        **test.own.metrics_of(metrics).model_dump(),
-        tau=tau,
-        parameters=count_parameters(network),
+        **predictor.model_dump(), **metrics.model_dump(), tau=tau, parameters=count_parameters(network)
     )
     return row, by_data_set
 
@@ -251,9 +251,8 @@ def _trivial(test: PatchesToScore, size_px: int) -> list[Scored]:
     for kind, probability in probabilities.items():
         title = f"{kind.replace('_', '-')} {size_px}"
         predictor = Predictor(stratum=None, title=title, kind=kind, architecture=None, patch_size_px=size_px)
-        metrics, by_data_set = test.score(predictor, probability, 0.5)
-        own = test.own.metrics_of(metrics).model_dump()
-        row = BaselineRow(**predictor.model_dump(), **own, tau=None, parameters=0)
+        metrics, _, by_data_set = test.score(predictor, probability, 0.5)
+        row = BaselineRow(**predictor.model_dump(), **metrics.model_dump(), tau=None, parameters=0)
         scored.append((row, by_data_set))
     return scored
 

@@ -112,11 +112,13 @@ class HeldOut:
 
     def score(self, probability: npt.NDArray[np.float32], tau: float) -> HeldOutMetrics:
         """Return every metric of the table for probabilities (N, S, S) at one threshold."""
-        return self.metrics_of(self.measure(probability, tau))
+        return self.score_and_draw(probability, tau)[0]
 
-    def measure(self, probability: npt.NDArray[np.float32], tau: float) -> PatchMetrics:
-        """Return what the metrics of probabilities (N, S, S) at one threshold follow from, by patch."""
-        return patch_metrics(
+    def score_and_draw(
+        self, probability: npt.NDArray[np.float32], tau: float
+    ) -> tuple[HeldOutMetrics, Values]:
+        """Return what `score` does, and the relaxed F1 of each draw (DRAWS,) of its bootstrap."""
+        metrics = patch_metrics(
             probability,
             tau,
             self.patches.mask.view(np.bool_),
@@ -124,13 +126,14 @@ class HeldOut:
             posting_m=self.patches.posting_m,
             has_data=self.has_data,
         )
+        draws = self._relaxed_draws(metrics)
+        return self._metrics_of(metrics, interval(draws)), draws
 
-    def metrics_of(self, metrics: PatchMetrics) -> HeldOutMetrics:
-        """Return every metric of the table."""
+    def _metrics_of(self, metrics: PatchMetrics, relaxed: tuple[float, float] | None) -> HeldOutMetrics:
         has_line = metrics["truth_px"] > 0
         is_empty = metrics["predicted_px"] == 0
         macro = {name: float(metrics[name].mean()) for name in MACRO}
-        low, high = interval(self.relaxed_draws(metrics)) or (None, None)
+        low, high = relaxed or (None, None)
         return HeldOutMetrics.model_validate(
             {
                 **macro,
@@ -149,7 +152,7 @@ class HeldOut:
             }
         )
 
-    def relaxed_draws(self, metrics: PatchMetrics) -> Values:
+    def _relaxed_draws(self, metrics: PatchMetrics) -> Values:
         """Return the relaxed F1 of each draw (DRAWS,) of the bootstrap; the same draws for every prediction.
 
         Scenes are drawn anew, since patches of one scene overlap and err alike; patches where scenes are

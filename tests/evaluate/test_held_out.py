@@ -182,7 +182,7 @@ def test_a_lead_is_of_the_same_draws_for_both_networks() -> None:
     rows = [
         network_row(Stratum.parse(key), test.score(of_one, 0.5).relaxed_f1) for key, of_one in strata.items()
     ]
-    draws = {key: test.relaxed_draws(test.measure(of_one, 0.5)) for key, of_one in strata.items()}
+    draws = {key: test.score_and_draw(of_one, 0.5)[1] for key, of_one in strata.items()}
     (lead,) = paired_leads(rows, draws)
     assert (lead.stratum, lead.behind) == ("unetpp-48", "unet-48")
     assert (
