@@ -34,26 +34,33 @@ WHICHEVER: Startable = "whichever"
 HIGHER_IS_BETTER: dict[Metric, bool] = {"relaxed_f1": True, "dice": True, "val_loss": False}
 
 
-class Asha(Settings):
+class SuccessiveHalving(Settings):
+    """What both kinds of successive halving have.
+
+    Rungs lie at `grace_epochs`, and again each time the epochs have grown by `reduction_factor`.
+    """
+
+    name: str
+    grace_epochs: int = Field(ge=1, description="epochs before the first rung, which every trial runs")
+    reduction_factor: int = Field(ge=2, description="one trial in so many goes on from a rung")
+
+
+class Asha(SuccessiveHalving):
     """Asynchronous successive halving: at each rung only the best of the trials so far go on.
 
     Rungs lie at `grace_epochs`, and again each time the epochs have grown by `reduction_factor`.
     """
 
     name: Literal["asha"] = Field(default="asha", description="chooses this rule")
-    grace_epochs: int = Field(ge=1, description="epochs before the first rung, which every trial runs")
-    reduction_factor: int = Field(ge=2, description="one trial in so many goes on from a rung")
 
 
-class Halving(Settings):
+class Halving(SuccessiveHalving):
     """Successive halving: at each rung all trials of a stratum are compared at once, and the best go on.
 
     Rungs lie where those of `asha` do. For a grid, all of whose trials are known beforehand.
     """
 
     name: Literal["halving"] = Field(default="halving", description="chooses this rule")
-    grace_epochs: int = Field(ge=1, description="epochs before the first rung, which every trial runs")
-    reduction_factor: int = Field(ge=2, description="one trial in so many goes on from a rung")
 
 
 class Median(Settings):

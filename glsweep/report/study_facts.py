@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 from glsweep.config.data_card import SplitName
 from glsweep.config.dimension import Dimension, Span, span_of
-from glsweep.config.space import Asha, Budget, Halving, Median, NoStopping, OwnStopping, SearchSpace, Stopping
+from glsweep.config.space import (
+    Asha,
+    Budget,
+    Median,
+    NoStopping,
+    OwnStopping,
+    SearchSpace,
+    Stopping,
+    SuccessiveHalving,
+)
 from glsweep.registry import SAMPLERS
 from glsweep.report import DASH, METRIC_WORDS, counted
 from glsweep.study.artifacts import CountsBySplit, DataSummary
@@ -267,7 +276,7 @@ def _budget(budget: Budget) -> str:
 def _stopping(stopping: Stopping) -> str:
     within = "within each (architecture, patch size)"
     match stopping:
-        case Asha() | Halving():
+        case SuccessiveHalving():
             kind = "asynchronous successive halving" if isinstance(stopping, Asha) else "successive halving"
             return (
                 f"{kind} {within}, first rung at epoch {stopping.grace_epochs}, "

@@ -31,6 +31,7 @@ from glsweep.config.space import (
     NoStopping,
     OwnStopping,
     Stopping,
+    SuccessiveHalving,
 )
 from glsweep.errors import ConfigError
 from glsweep.registry import STOPPING_RULES
@@ -90,7 +91,7 @@ def rung_epochs(stopping: Stopping, epochs: int) -> tuple[int, ...]:
     For successive halving grace x reduction^k, for the median rule every one from grace on.
     """
     match stopping:
-        case Asha() | Halving():
+        case SuccessiveHalving():
             rungs, epoch = [], stopping.grace_epochs
             while epoch < epochs:
                 rungs.append(epoch)
@@ -105,10 +106,10 @@ def rung_epochs(stopping: Stopping, epochs: int) -> tuple[int, ...]:
             return tuple(sorted(epoch for epoch in own if 0 < epoch < epochs))
 
 
-def kept_count(stopping: Asha | Halving | Median | NoStopping, trials: int) -> int:
+def kept_count(stopping: SuccessiveHalving | Median | NoStopping, trials: int) -> int:
     """Return how many of `trials` at a rung go on, at least one."""
     match stopping:
-        case Asha() | Halving():
+        case SuccessiveHalving():
             return max(1, trials // stopping.reduction_factor)
         case Median():
             return (trials + 1) // 2
@@ -140,7 +141,8 @@ class Rung:
         self._sign = -1.0 if HIGHER_IS_BETTER[metric] else 1.0
         self._planned = planned
         self._position = 0
-        self._gathered: list[TrialRecord] = []  # they wait for the others of a rule that judges all at once
+        # They wait, each with its value, for the others of a rule that judges all at once.
+        self._gathered: list[tuple[TrialRecord, float]] = []
         self._costs: list[float] = []  # ascending: the best trial first, whichever way the metric goes
         self._curves: list[list[float]] = []  # of the same trials, in the plan's order; for own rules
 
@@ -157,29 +159,27 @@ class Rung:
             self._position += 1
             if record.reached < self.epoch:
                 continue
-            bisect.insort(self._costs, self._cost(record))
+            known = record.judged.get(self.epoch)
+            value = known.value if known else self._value(record)
+            bisect.insort(self._costs, self._sign * value)
             if isinstance(self._stopping, Halving):
-                self._gathered.append(record)
+                self._gathered.append((record, value))
             else:
-                yield from self._judged(record)
+                yield from self._judged(record, value)
             if isinstance(self._stopping, OwnStopping):
                 self._curves.append(self._curve(record))
         if self._gathered and self._position == self._planned:
             gathered, self._gathered = self._gathered, []
-            for record in gathered:
-                yield from self._judged(record)
+            for record, value in gathered:
+                yield from self._judged(record, value)
 
-    def _judged(self, record: TrialRecord) -> Iterator[Judged]:
+    def _judged(self, record: TrialRecord, value: float) -> Iterator[Judged]:
         """Yield the judgement of a trial, among all that have been ranked, unless nothing follows from it."""
         known = record.judged.get(self.epoch)
         # A trial that ended otherwise, such as by an error, still counts in the ranks of others. One
         # that was judged but not ended comes from a process that died between the two.
         if record.outcome is None and (known is None or not known.goes_on):
-            yield known or self._judge(record)
-
-    def _cost(self, record: TrialRecord) -> float:
-        known = record.judged.get(self.epoch)
-        return self._sign * (known.value if known else self._value(record))
+            yield known or self._judge(record, value)
 
     def _value(self, record: TrialRecord) -> float:
         best = record.best(self._metric, until_epoch=self.epoch)
@@ -187,8 +187,8 @@ class Rung:
             raise ValueError(f"{record.trial.trial_id} has no report until epoch {self.epoch}")
         return best[1]
 
-    def _judge(self, record: TrialRecord) -> Judged:
-        value, of = self._value(record), len(self._costs)
+    def _judge(self, record: TrialRecord, value: float) -> Judged:
+        of = len(self._costs)
         rank = bisect.bisect_left(self._costs, self._sign * value) + 1
         if isinstance(self._stopping, OwnStopping):
             # It need not go by ranks. Reported is the equivalent: all go on, or only those that are better.
