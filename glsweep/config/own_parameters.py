@@ -1,7 +1,8 @@
-"""The user's own networks, losses and augmentations in a search space, and their parameters.
+"""Parameters that one network, loss or augmentation of a search space has for itself.
 
-A parameter is written `TinyNet.depth`, after the object's name in `my_nets:TinyNet`. It exists only with
-that object, so that strata of other architectures have no such dimension.
+Such a parameter is written `unetpp.upsampling`, or `TinyNet.depth` after the object's name in
+`my_nets:TinyNet`. It exists only with that object, so that strata of other architectures have no such
+dimension.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,16 +11,16 @@ from typing import Any
 from glsweep.config.dimension import Dimension, as_list, as_tuples, parameters_of, set_by
 from glsweep.config.settings import misfit
 from glsweep.config.trial import canonical, object_names
-from glsweep.registry import is_imported, object_name
+from glsweep.registry import object_name
 
 NAMING_PARAMETERS = ("architecture", "loss", "augmentation")
-"""The parameters of a trial whose values may name something of the user's own."""
+"""The parameters of a trial whose values name something that may have parameters for itself."""
 
 
-def imported_names(
+def named_objects(
     dimensions: Mapping[str, Dimension], fixed: Mapping[str, Any]
 ) -> dict[str, tuple[str, str]]:
-    """Return, by the name of each object of the user's own, the parameter that names it and its import path.
+    """Return, by the name of each object, the parameter that names it and its import path, or its name again.
 
     Raises
     ------
@@ -29,7 +30,7 @@ def imported_names(
     found: dict[str, tuple[str, str]] = {}
     for parameter in NAMING_PARAMETERS:
         for value in _values(parameter, dimensions, fixed):
-            for path in filter(is_imported, object_names({parameter: value})):
+            for path in object_names({parameter: value}):
                 known = found.setdefault(object_name(path), (parameter, path))
                 if known != (parameter, path):
                     raise misfit(
@@ -50,16 +51,16 @@ def with_conditions(
     PydanticCustomError
         When a parameter is of an object that the space does not name, or has a condition that excludes it.
     """
-    imported = imported_names(dimensions, fixed)
+    named = named_objects(dimensions, fixed)
     for key in fixed:
-        _parameter_of_owner(key, imported, "fixed", key)
+        _parameter_of_owner(key, named, "fixed", key)
     for name, dimension in dimensions.items():
         when = dict(dimension.when)
         for key in parameters_of(name, dimension):
-            parameter = _parameter_of_owner(key, imported, "dimensions", name)
+            parameter = _parameter_of_owner(key, named, "dimensions", name)
             if parameter is None or canonical(parameter) in map(canonical, fixed):
                 continue
-            path = imported[key.partition(".")[0]][1]
+            path = named[key.partition(".")[0]][1]
             values = [
                 v for v in _values(parameter, dimensions, fixed) if path in object_names({parameter: v})
             ]
@@ -87,13 +88,16 @@ def _values(parameter: str, dimensions: Mapping[str, Dimension], fixed: Mapping[
     return values
 
 
-def _parameter_of_owner(key: str, imported: Mapping[str, tuple[str, str]], *place: str) -> str | None:
+def _parameter_of_owner(key: str, named: Mapping[str, tuple[str, str]], *place: str) -> str | None:
     """Return the parameter that names the object which `key` belongs to; None if it belongs to none."""
     owner, dot, _ = key.partition(".")
     if not dot:
         return None
-    if owner not in imported:
-        known = f"those here are {', '.join(imported)}" if imported else "there is none here"
-        fault = f"nothing of your own is called {owner} ({known}); name it as package.module:{owner}"
+    if owner not in named:
+        known = f"those here are {', '.join(named)}" if named else "there is none here"
+        fault = (
+            f"no network, loss or augmentation here is called {owner} ({known}); name it, your own as "
+            f"package.module:{owner}"
+        )
         raise misfit(fault, *place)
-    return imported[owner][0]
+    return named[owner][0]

@@ -17,7 +17,7 @@ from pydantic import (
 from glsweep.config import find_shipped
 from glsweep.config.contradictions import check_space
 from glsweep.config.dimension import Dimension, parameters_of
-from glsweep.config.own_parameters import imported_names, with_conditions
+from glsweep.config.own_parameters import named_objects, with_conditions
 from glsweep.config.patches import PatchSettings
 from glsweep.config.settings import Settings, load_yaml, misfit
 from glsweep.config.trial import canonical, named_in
@@ -329,7 +329,9 @@ class SearchSpace(Settings):
     @property
     def imported(self) -> tuple[str, ...]:
         """The import paths of whatever in the space is the user's own, sorted."""
-        of_trials = [path for _, path in imported_names(self.dimensions, self.fixed).values()]
+        of_trials = filter(
+            is_imported, (path for _, path in named_objects(self.dimensions, self.fixed).values())
+        )
         of_search = filter(is_imported, (self.search.sampler, self.search.scheduler.name))
         return tuple(sorted({*of_trials, *of_search}))
 

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 from pydantic_core import PydanticCustomError
 
 from glsweep.config.settings import Settings, misfit
-from glsweep.registry import ARCHITECTURES, AUGMENTATIONS, LOSSES, Registry, is_imported, object_name
+from glsweep.registry import ARCHITECTURES, AUGMENTATIONS, LOSSES, Registry, object_name
 
 
 def named_in(registry: Registry[Any]) -> BeforeValidator:
@@ -115,6 +115,13 @@ class TrialParameters(Settings):
         description="channels of the network's first stage; left out, the published number, or your own "
         "network's default",
     )
+    dropout: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="share of the feature maps that each block of the network drops in training; left out, "
+        "as published, which is none but for the atrous U-Net's .2",
+    )
     learning_rate: float = Field(gt=0, description="step size of the optimiser, Adam")
     weight_decay: float = Field(ge=0, description="L2 penalty on the weights, added to the gradient")
     batch_size: int = Field(ge=1, description="patches in one step of the optimiser")
@@ -154,8 +161,8 @@ class TrialParameters(Settings):
     )
     own: dict[str, Scalar] = Field(
         default_factory=dict,
-        description="parameters of what is your own; a search space writes each by its name, such as "
-        "`TinyNet.depth`",
+        description="parameters that one network, loss or augmentation has for itself; a search space writes "
+        "each by its name, such as `unetpp.upsampling` or, of your own, `TinyNet.depth`",
     )
 
     @model_validator(mode="before")
@@ -203,6 +210,7 @@ class TrialParameters(Settings):
         # A trial's name and seed follow from what is written, which must not change for older studies.
         values: dict[str, Any] = serialise(self)
         defaults: dict[str, Any] = {
+            "dropout": None,
             "precision": "auto",
             "loss": BUILT_IN_LOSS,
             "start": NO_START,
@@ -227,8 +235,7 @@ class TrialParameters(Settings):
     def own_of(self, name: str) -> dict[str, Scalar]:
         """Return the own parameters of one of the trial's objects, by the names of its signature."""
         prefix = f"{object_name(name)}."
-        own = self.own.items() if is_imported(name) else ()
-        return {key.removeprefix(prefix): value for key, value in own if key.startswith(prefix)}
+        return {key.removeprefix(prefix): value for key, value in self.own.items() if key.startswith(prefix)}
 
 
 def object_names(values: Mapping[str, Any]) -> list[str]:
@@ -241,8 +248,8 @@ def object_names(values: Mapping[str, Any]) -> list[str]:
 
 
 def _owners(values: Mapping[str, Any]) -> set[str]:
-    """Return the names of the user's own objects in a trial."""
-    return {object_name(name) for name in object_names(values) if is_imported(name)}
+    """Return after what a trial's own parameters may be named: its network, loss and augmentations."""
+    return {object_name(name) for name in object_names(values)}
 
 
 def _owner(key: str) -> str:

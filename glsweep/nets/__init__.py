@@ -150,6 +150,7 @@ def network_of(parameters: TrialParameters, *, seed: int) -> nn.Module:
         in_channels=len(parameters.channels),
         base_width=parameters.base_width,
         own=parameters.own_of(parameters.architecture),
+        dropout=parameters.dropout,
         seed=seed,
     )
 
@@ -160,6 +161,7 @@ def build_network(
     in_channels: int,
     base_width: int | None = None,
     own: Mapping[str, Scalar] | None = None,
+    dropout: float | None = None,
     seed: int,
 ) -> nn.Module:
     """Build a network on the CPU, its weights drawn from `seed`, and laid out channels last.
@@ -181,18 +183,23 @@ def build_network(
         width: 4, 4 and 32, or an own network's default. Not given to a network that takes none.
     own : mapping, optional
         Further parameters that the network takes.
+    dropout : float, optional
+        Share of feature maps that are dropped in training; None is the network's own default.
     seed : int
         Decides the weights; no global generator is touched.
 
     Raises
     ------
     ConfigError
-        When the architecture is unknown, cannot be imported or does not make a network, or the width is
-        not a positive even number.
+        When the architecture is unknown, cannot be imported, does not make a network or takes no dropout
+        though it is given, or the width is not a positive even number.
     """
     if base_width is not None and (base_width < 2 or base_width % 2):
         raise ConfigError(f"base_width: {base_width} is not a positive even number; choose 2, 4, 6, ...")
-    make = ARCHITECTURES.bind(architecture, own or {})
+    if dropout is not None and not ARCHITECTURES.takes(architecture, "dropout"):
+        raise ConfigError(f"dropout: {architecture} takes none; leave it out, or give it a `when`")
+    dropped = {} if dropout is None else {"dropout": dropout}
+    make = ARCHITECTURES.bind(architecture, {**(own or {}), **dropped})
     offered = {"in_channels": in_channels, **({} if base_width is None else {"base_width": base_width})}
     # Layers take no generator. `torch.manual_seed` would also reseed every GPU, which the fork
     # does not give back.

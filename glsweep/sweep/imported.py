@@ -1,4 +1,4 @@
-"""Trying out what a search space imports from the user's own modules, before anything runs."""
+"""Trying out what a search space imports or sets for one object alone, before anything runs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from glsweep.config.space import OwnStopping, SearchSpace
-from glsweep.config.trial import TrialParameters
+from glsweep.config.trial import BUILT_IN_LOSS, TrialParameters
 from glsweep.errors import ConfigError
 from glsweep.losses import NO_DATA
 from glsweep.nets import network_of
@@ -25,7 +25,7 @@ PATCHES = 2
 
 
 def check_imported(space: SearchSpace, plan: Plan, source: Path) -> None:
-    """Call everything that is imported once, as a sweep would, for one trial of each kind.
+    """Call once, as a sweep would, what is imported or has parameters for itself, for a trial of each kind.
 
     A network sees patches of each size, a loss its heads, an augmentation a batch of patches, and a
     stopping rule a trial.
@@ -52,12 +52,13 @@ def check_imported(space: SearchSpace, plan: Plan, source: Path) -> None:
 def _checks(trial: TrialParameters) -> Mapping[object, Callable[[TrialParameters], None]]:
     """Return the checks of a trial, each by a key that is the same for trials that need it only once."""
     checks: dict[object, Callable[[TrialParameters], None]] = {}
-    if is_imported(trial.architecture):
-        own = tuple(trial.own_of(trial.architecture).items())
-        checks["network", trial.stratum, trial.base_width, own, len(trial.channels)] = _try_network
-    if is_imported(trial.loss):
+    own = tuple(trial.own_of(trial.architecture).items())
+    if is_imported(trial.architecture) or own or trial.dropout is not None:
+        key = (trial.stratum, trial.base_width, trial.dropout, own, len(trial.channels))
+        checks["network", *key] = _try_network
+    if trial.loss != BUILT_IN_LOSS:
         checks["loss", trial.loss, *trial.own_of(trial.loss).items()] = _try_loss
-    for name in filter(is_imported, trial.augmentation):
+    for name in _own_augmentations(trial):
         checks["augmentation", name, *trial.own_of(name).items()] = _try_augmentation
     return checks
 
@@ -99,8 +100,12 @@ def _try_loss(trial: TrialParameters) -> None:
         raise ConfigError(f"loss: {trial.loss} or its gradient is not finite where all logits are 0; mend it")
 
 
+def _own_augmentations(trial: TrialParameters) -> list[str]:
+    return [name for name in trial.augmentation if is_imported(name) or trial.own_of(name)]
+
+
 def _try_augmentation(trial: TrialParameters) -> None:
-    for name in filter(is_imported, trial.augmentation):
+    for name in _own_augmentations(trial):
         AUGMENTATIONS.check_own(name, trial.own_of(name))
         image, label = _patches(trial.patch_size_px)
         changes = build_augmentations([name], {name: trial.own_of(name)})

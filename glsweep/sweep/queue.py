@@ -16,7 +16,6 @@ from glsweep.config.space import Budget, Resources
 from glsweep.config.trial import TrialParameters
 from glsweep.nets import network_of
 from glsweep.nets.grouped import can_group
-from glsweep.registry import is_imported
 from glsweep.search.plan import EarlierTrial, ListedPlan, NoProposal, Plan, PlannedTrial
 from glsweep.sweep.at_rungs import Entrants, WaitingAtRungs
 from glsweep.sweep.journal import CRASHES_IN_A_ROW, Decision, Journal
@@ -94,7 +93,7 @@ def groupable_strata(plan: Plan, budget: Budget) -> dict[str, list[TrialParamete
 
 def _can_be_grouped(trials: Sequence[TrialParameters]) -> bool:
     first = trials[0]
-    if len(trials) == 1 or not is_imported(first.architecture):
+    if len(trials) == 1:
         return True
     networks = [network_of(first, seed=seed) for seed in range(2)]
     return can_group(networks, (len(first.channels), first.patch_size_px))

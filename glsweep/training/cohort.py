@@ -235,6 +235,7 @@ def cohort_key(parameters: TrialParameters) -> tuple[object, ...]:
     return (
         parameters.stratum,
         parameters.base_width,
+        parameters.dropout,
         tuple(parameters.own_of(parameters.architecture).items()),
         parameters.channels,
         parameters.batch_size,

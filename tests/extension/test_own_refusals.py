@@ -257,7 +257,7 @@ def test_what_does_not_fit_is_refused_in_one_line(parts: tuple, told: str) -> No
 @pytest.mark.parametrize(
     ("key", "to", "told"),
     [
-        ("fixed.Nett.depth", 1, "Nett.depth: nothing of your own is called Nett (there is none here)"),
+        ("fixed.Nett.depth", 1, "no network, loss or augmentation here is called Nett (those here are unet"),
         ("dimensions.loss", {"choices": ["a:Net", "b:Net"]}, "a:Net and b:Net are both called Net"),
         (
             "dimensions.loss",
@@ -273,7 +273,7 @@ def test_what_does_not_fit_is_refused_in_one_line(parts: tuple, told: str) -> No
         (
             "dimensions.Net.depth",
             {"choices": [1], "when": {"architecture": "unet"}},
-            "nothing of your own is called Net",
+            "no network, loss or augmentation here is called Net",
         ),
     ],
 )
