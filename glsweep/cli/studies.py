@@ -1,4 +1,4 @@
-"""Commands that look at a study: `status`, `replay`, `track`, and `report` of a copy."""
+"""Commands that look at a study: `status`, `effects`, `replay`, `track`, and `report` of a copy."""
 
 import shutil
 from pathlib import Path
@@ -20,6 +20,33 @@ def status(study: StudyFolder, /, debug: Debug = False) -> None:
 
     opened = open_study(study)
     print_status(opened, read_status(opened), Console())
+
+
+def effects(
+    study: StudyFolder,
+    /,
+    of: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="DIMENSION...", help_behavior_hint="(default: all with several choices)"),
+    ] = (),
+    debug: Debug = False,
+) -> None:
+    """Compare the choices of a dimension over a sweep, all else alike, with intervals over seeds.
+
+    Parameters
+    ----------
+    of
+        Dimensions of the search space, such as channels.
+    """
+    from glsweep.report.effects import effects_of, effects_table
+    from glsweep.sweep.records import read_records
+
+    opened = open_study(study)
+    space, records, console = opened.config.space, read_records(opened.ledger_jsonl), Console()
+    several = [name for name, one in space.dimensions.items() if len(one.choices or ()) > 1]
+    for name in of or several:
+        found = effects_of(name, space, records)
+        console.print(effects_table(name, found, rank_by=space.search.rank_by))
 
 
 def replay(
