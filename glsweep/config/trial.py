@@ -24,7 +24,9 @@ def named_in(registry: Registry[Any]) -> BeforeValidator:
 
 Architecture = Annotated[str, named_in(ARCHITECTURES)]
 Loss = Annotated[str, named_in(LOSSES)]
-Channel = Literal["real", "imag", "cos", "sin", "phase", "magnitude", "raw_magnitude"]
+Channel = Literal[
+    "real", "imag", "cos", "sin", "phase", "magnitude", "raw_magnitude", "coherence", "frequency"
+]
 FilterName = Literal["raw", "boxcar3", "boxcar5", "goldstein.3", "goldstein.6", "goldstein.9", "multilooked"]
 """A processor's filter, of Goldstein's with its strength; `glsweep.nets.filters` computes them."""
 Augmentation = Annotated[str, named_in(AUGMENTATIONS)]
@@ -129,7 +131,9 @@ class TrialParameters(Settings):
     channels: tuple[Channel, ...] = Field(
         min_length=1,
         description="what the network sees: `phase` (over pi), `cos` and `sin` of it, `real`, `imag` and "
-        "`magnitude` (over the root mean square magnitude in training), `raw_magnitude` (as it is)",
+        "`magnitude` (over the root mean square magnitude in training), `raw_magnitude` (as it is: the "
+        "data's own coherence where a scene is phase and coherence), `coherence` (of the phase in 5 x 5 "
+        "pixels), `frequency` (fringes to a pixel, times 2)",
     )
     augmentation: tuple[Augmentation, ...] = Field(
         description="random changes to training patches, from `dihedral`, `conjugation`, `phase_rotation`, "

@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 
 from glsweep.config.trial import Scalar, TrialParameters
 from glsweep.errors import ConfigError
+from glsweep.nets.local_phase import fringe_frequency, local_coherence
 from glsweep.registry import ARCHITECTURES, is_imported
 
 
@@ -52,7 +53,9 @@ def derive_channels(image: Tensor, channels: Sequence[str], amplitude_scale: flo
     `imag` and `magnitude` are divided by `amplitude_scale`, so that nothing depends on the unit
     in which a processor writes amplitudes. The published study feeds phase over pi and the magnitude as
     it is, which is `phase` and `raw_magnitude`: what was trained on that, such as its weights, needs
-    it. All are 0 where there is no data.
+    it. `coherence` is that of 5 x 5 pixels, `frequency` the fringes to a pixel in 7 x 7, times 2, since half
+    a cycle is the most that can be seen along an axis; see `glsweep.nets.local_phase`. Both are the same
+    whatever constant phase is added, and of the conjugate. All are 0 where there is no data.
 
     Parameters
     ----------
@@ -89,6 +92,8 @@ def derive_channels(image: Tensor, channels: Sequence[str], amplitude_scale: flo
         "phase": lambda: torch.atan2(imag, real) * seen / pi,
         "cos": lambda: real / divisor,
         "sin": lambda: imag / divisor,
+        "coherence": lambda: local_coherence(image.float()),
+        "frequency": lambda: 2 * fringe_frequency(image.float()),
     }
     unknown = [name for name in channels if name not in derive]
     if unknown or not channels:

@@ -1,9 +1,12 @@
 """Channels against the complex arithmetic of NumPy."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
+from glsweep.config.trial import Channel
 from glsweep.errors import ConfigError
 from glsweep.nets import derive_channels
 
@@ -39,7 +42,7 @@ def test_channels_come_in_the_order_asked_for(interferogram):
 
 @pytest.mark.parametrize("zero", [0.0, -0.0])
 def test_every_channel_is_zero_where_there_is_no_data(zero):
-    assert not derive_channels(torch.full((1, 2, 16, 16), zero), ALL, 1.0).any()
+    assert not derive_channels(torch.full((1, 2, 16, 16), zero), get_args(Channel), 1.0).any()
 
 
 def test_phase_and_phasor_do_not_depend_on_amplitude(interferogram):
@@ -52,10 +55,15 @@ def test_half_precision_storage_gives_float32_channels(interferogram):
     assert derive_channels(as_image(interferogram).half(), ALL, 1.0).dtype == torch.float32
 
 
+def test_every_channel_that_a_trial_may_name_is_derived(interferogram):
+    image = as_image(interferogram)
+    assert derive_channels(image, get_args(Channel), 1.0).shape == (2, len(get_args(Channel)), 16, 24)
+
+
 def test_an_unknown_channel_and_a_bad_scale_are_refused():
     image = torch.ones(1, 2, 16, 16)
-    with pytest.raises(ConfigError, match=r"coherence.*known here: real"):
-        derive_channels(image, ["real", "coherence"], 1.0)
+    with pytest.raises(ConfigError, match=r"height.*known here: real"):
+        derive_channels(image, ["real", "height"], 1.0)
     with pytest.raises(ConfigError, match="channels"):
         derive_channels(image, [], 1.0)
     for scale in (0.0, float("nan")):
