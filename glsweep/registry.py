@@ -255,6 +255,10 @@ ARCHITECTURES: Registry[Callable[..., Any]] = Registry(
             "glsweep.nets.attention_unet:AttentionUNet", "Attention U-Net", {"base_width": 4}
         ),
         "unetpp": BuiltIn("glsweep.nets.unetpp:UNetPlusPlus", "U-Net++", {"base_width": 32}),
+        "atrous_unet": BuiltIn("glsweep.nets.atrous_unet:AtrousUNet", "Atrous U-Net", {"base_width": 32}),
+        "segformer": BuiltIn("glsweep.nets.segformer:SegFormer", "SegFormer", {"base_width": 32}),
+        "two_head": BuiltIn("glsweep.nets.two_head:TwoHeadUNet", "Two-head U-Net", {"base_width": 4}),
+        "hed": BuiltIn("glsweep.nets.hed:HED", "HED", {"base_width": 64}),
     },
     offers=frozenset({"in_channels", "base_width"}),
     needs=("in_channels",),

@@ -30,8 +30,8 @@ class AttentionGate(nn.Module):
 class GatedDecoderStage(DecoderStage):
     """A decoder stage that gates its skip after upsampling."""
 
-    def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, skip_channels, out_channels)
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int, dropout: float = 0.0) -> None:
+        super().__init__(in_channels, skip_channels, out_channels, dropout)
         self.gate = AttentionGate(out_channels, skip_channels, max(1, out_channels // 2))
 
     def weigh(self, skip: Tensor, upsampled: Tensor) -> Tensor:

@@ -24,7 +24,8 @@ def box_sum(values: Tensor, rows: int, cols: int) -> Tensor:
     flat = values.flatten(0, -3)[:, None]
     padding = (rows // 2, cols // 2)
     total = F.avg_pool2d(flat, (rows, cols), stride=1, padding=padding, divisor_override=1)
-    return total[:, 0].unflatten(0, values.shape[:-2])
+    boxes: Tensor = total[:, 0].unflatten(0, values.shape[:-2])
+    return boxes
 
 
 def local_coherence(image: Tensor, box_px: int = COHERENCE_BOX_PX) -> Tensor:
@@ -43,7 +44,8 @@ def local_coherence(image: Tensor, box_px: int = COHERENCE_BOX_PX) -> Tensor:
     has_data = phasor.abs().sum(dim=1) > 0
     count = box_sum(has_data.to(phasor.dtype), box_px, box_px)
     length = torch.linalg.vector_norm(box_sum(phasor, box_px, box_px), dim=1)
-    return length / count.clamp(min=1) * has_data
+    coherence: Tensor = length / count.clamp(min=1) * has_data
+    return coherence
 
 
 def fringe_frequency(image: Tensor, box_px: int = FREQUENCY_BOX_PX) -> Tensor:

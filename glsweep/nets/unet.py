@@ -24,9 +24,9 @@ def check_size(image: Tensor) -> None:
 
 
 class DoubleConv(nn.Sequential):
-    """Twice: 3x3 convolution with bias, batch normalisation, ReLU."""
+    """Twice: 3x3 convolution with bias, batch normalisation, ReLU; feature maps may be dropped at the end."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, dropout: float = 0.0) -> None:
         super().__init__(
             Conv2d(in_channels, out_channels, 3, padding=1),
             BatchNorm2d(out_channels),
@@ -34,6 +34,7 @@ class DoubleConv(nn.Sequential):
             Conv2d(out_channels, out_channels, 3, padding=1),
             BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
+            *([nn.Dropout2d(dropout)] if dropout else []),
         )
 
 
@@ -75,10 +76,10 @@ class ASPP(nn.Module):
 class DecoderStage(nn.Module):
     """Upsample by two, concatenate with the skip, convolve twice."""
 
-    def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.up = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)
-        self.conv = DoubleConv(out_channels + skip_channels, out_channels)
+        self.conv = DoubleConv(out_channels + skip_channels, out_channels, dropout)
 
     def weigh(self, skip: Tensor, upsampled: Tensor) -> Tensor:
         """Return the skip as it is concatenated; here unchanged."""
@@ -104,6 +105,8 @@ class UNet(nn.Module):
         Channels of the first stage; even. All others scale with it.
     aspp_rates : sequence of int
         Dilations of the bottleneck, see `ASPP`.
+    dropout : float
+        Share of the feature maps that each stage drops in training.
     """
 
     published_width: ClassVar[int] = 4
@@ -114,16 +117,17 @@ class UNet(nn.Module):
         in_channels: int,
         base_width: int = published_width,
         aspp_rates: Sequence[int] = PUBLISHED_RATES,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         widths = [base_width * 2**level for level in range(4)]
-        self.encoder = nn.ModuleList(DoubleConv(i, o) for i, o in pairwise([in_channels, *widths]))
+        self.encoder = nn.ModuleList(DoubleConv(i, o, dropout) for i, o in pairwise([in_channels, *widths]))
         self.pool = nn.MaxPool2d(2)
         self.bottleneck = ASPP(widths[-1], aspp_rates)
         skips = widths[::-1]
         decoded = [width // 2 for width in skips]
         self.decoder = nn.ModuleList(
-            self.decoder_stage(below, skip, out)
+            self.decoder_stage(below, skip, out, dropout)
             for below, skip, out in zip([widths[-1], *decoded[:-1]], skips, decoded, strict=True)
         )
         self.head = nn.Conv2d(decoded[-1], 1, 1)
@@ -137,11 +141,16 @@ class UNet(nn.Module):
             When 16 does not divide H and W.
         """
         check_size(image)
-        features, skips = image, []
+        return (self.head(self.features(image)),)
+
+    def features(self, image: Tensor) -> Tensor:
+        """Map (N, C, H, W) to what the head sees, (N, C', H, W)."""
+        features: Tensor = image
+        skips = []
         for stage in self.encoder:
             skips.append(stage(features))
             features = self.pool(skips[-1])
         features = self.bottleneck(features)
         for stage, skip in zip(self.decoder, reversed(skips), strict=True):
             features = stage(features, skip)
-        return (self.head(features),)
+        return features

@@ -6,11 +6,29 @@ from torch import Tensor, nn
 
 from glsweep.errors import ConfigError, DataError
 from glsweep.nets import build_network, count_parameters
+from glsweep.nets.segformer import StochasticDepth
 from glsweep.nets.unet import ASPP, UNet
+from glsweep.nets.unetpp import pruned
 from glsweep.registry import ARCHITECTURES
 
-PUBLISHED = {"unet": 68_901, "attention_unet": 69_528, "unetpp": 9_163_140}
-HEADS = {"unet": 1, "attention_unet": 1, "unetpp": 4}
+PUBLISHED = {
+    "unet": 68_901,
+    "attention_unet": 69_528,
+    "unetpp": 9_163_140,
+    "atrous_unet": 966_119,
+    "hed": 14_724_042,  # the convolutions of VGG-16, with biases, normalisation, sides and their fusion
+    "segformer": 3_712_833,  # the published MiT-B0, 3,319,392 with three channels, and the decoder
+    "two_head": 68_904,  # a zone from the two channels before the head
+}
+HEADS = {
+    "unet": 1,
+    "attention_unet": 1,
+    "unetpp": 4,
+    "atrous_unet": 1,
+    "hed": 6,
+    "segformer": 1,
+    "two_head": 2,
+}
 
 
 every_architecture = pytest.mark.parametrize("architecture", sorted(ARCHITECTURES.built_in))
@@ -106,6 +124,70 @@ def test_unetpp_heads_are_ordered_from_x01_to_x04():
         network.nodes["x13"][0].weight.add_(1.0)  # feeds x04 alone
     after = network(noise(1, 2, 32, 32))
     assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("upsampling", ["bilinear", "transposed"])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_pruned_unetpp_answers_as_that_head_of_the_whole(upsampling, depth):
+    def built(depth: int) -> nn.Module:
+        own = {"upsampling": upsampling, "depth": depth}
+        return build_network("unetpp", in_channels=2, base_width=4, own=own, seed=depth).eval()
+
+    whole, part = built(4), built(depth)
+    whole.train()(noise(4, 2, 32, 32, seed=5))  # running statistics of its own
+    part.load_state_dict(pruned(whole.state_dict(), depth))
+    image = noise(2, 2, 64, 32)
+    torch.testing.assert_close(part(image), whole.eval()(image)[:depth])
+    assert count_parameters(part) < count_parameters(whole)
+
+
+@pytest.mark.parametrize("own", [{"depth": 5}, {"depth": 0}, {"upsampling": "nearest"}])
+def test_a_unetpp_that_does_not_exist_is_refused_by_the_name_of_its_parameter(own):
+    with pytest.raises(ConfigError, match=rf"unetpp\.{next(iter(own))}: {next(iter(own.values()))} is "):
+        build_network("unetpp", in_channels=2, own=own, seed=0)
+
+
+@every_architecture
+def test_dropout_changes_training_alone_and_no_name_of_a_weight(architecture):
+    plain = narrow(architecture)
+    dropping = build_network(architecture, in_channels=2, base_width=4, dropout=0.4, seed=0)
+    assert list(dropping.state_dict()) == list(plain.state_dict())
+    image = noise(1, 2, 32, 32)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        assert torch.equal(dropping.eval()(image)[-1], plain.eval()(image)[-1])
+        assert not torch.equal(dropping.train()(image)[-1], dropping(image)[-1])
+
+
+def test_stochastic_depth_drops_whole_branches_of_patches_in_training_alone():
+    layer = StochasticDepth(0.25)
+    branch = torch.ones(4000, 2, 2)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        dropped = layer.train()(branch)
+    assert set(dropped.amax(dim=(1, 2)).tolist()) == set(dropped.amin(dim=(1, 2)).tolist())
+    assert (dropped == 0).float().mean() == pytest.approx(0.25, abs=0.03)
+    assert dropped.mean() == pytest.approx(1, abs=0.05)
+    assert layer.eval()(branch) is branch
+
+
+@pytest.mark.parametrize("architecture", ["atrous_unet", "hed", "segformer"])
+def test_a_network_from_random_weights_learns_an_edge(architecture):
+    width = 16 if architecture == "segformer" else 8
+    network = build_network(architecture, in_channels=1, base_width=width, dropout=0, seed=0).train()
+    generator = torch.Generator().manual_seed(1)
+    columns = torch.arange(32).expand(8, 32, 32)
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    for _ in range(60):
+        edge = torch.randint(6, 26, (8, 1, 1), generator=generator)
+        image = (columns >= edge)[:, None] + 0.3 * torch.randn(8, 1, 32, 32, generator=generator)
+        label = (columns == edge)[:, None].float()
+        logits = network(image)[-1]
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, label)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    nowhere_known = -(1 / 32) * torch.tensor(1 / 32).log() - (31 / 32) * torch.tensor(31 / 32).log()
+    assert loss < 0.6 * nowhere_known
 
 
 def test_an_attention_gate_only_weakens_its_skip():
