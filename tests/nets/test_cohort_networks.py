@@ -9,9 +9,9 @@ from torch import nn
 from glsweep.errors import DataError
 from glsweep.nets import build_network, count_parameters
 from glsweep.nets.grouped import group, ungroup
-from glsweep.registry import ARCHITECTURES
 
-every_architecture = pytest.mark.parametrize("architecture", sorted(ARCHITECTURES.built_in))
+# The others have layers that are not known to work in groups; see the contract's "in cohorts".
+every_architecture = pytest.mark.parametrize("architecture", ["attention_unet", "two_head", "unet", "unetpp"])
 COUNT = 3
 
 
