@@ -53,7 +53,7 @@ def test_an_import_path_is_a_name_without_being_imported(name: str) -> None:
 def test_anything_else_is_refused_with_the_names_that_there_are(name: object) -> None:
     fault = ARCHITECTURES.fault_in(name)
     assert fault is not None
-    assert "'unet', 'attention_unet' or 'unetpp'" in fault
+    assert "'unet', 'attention_unet', 'unetpp'" in fault
 
 
 def test_only_what_a_callable_takes_is_passed_and_the_rest_is_its_own(module) -> None:
