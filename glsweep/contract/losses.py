@@ -197,6 +197,15 @@ def _adds_up(loss: HeadsLoss) -> str:
     return f"a batch in parts comes to another value, here by {off:.1%}"
 
 
+def _asks_for_values(loss: HeadsLoss) -> str:
+    # Tensors on the device "meta" have a shape and no values; what needs some raises.
+    try:
+        loss((_noise()[:, None].to("meta"),), lines().to("meta"))
+    except (RuntimeError, NotImplementedError):
+        return "it asks the device for a value: leave `cuda_graphs` off"
+    return "it asks the device for no value, as `cuda_graphs` needs"
+
+
 CHECKS: dict[str, Callable[[HeadsLoss], str]] = {
     "it stays finite": _is_finite,
     "only pixels with data count": _counts_data_alone,
@@ -205,7 +214,8 @@ CHECKS: dict[str, Callable[[HeadsLoss], str]] = {
     "it pushes the right way": _pushes_the_right_way,
     "a step lowers it": _a_step_lowers_it,
     "patches without a line teach": _learns_from_empty_patches,
-    # This only informs; whatever it finds is right.
+    # These only inform; whatever they find is right.
     "in parts": _adds_up,
+    "on a GPU": _asks_for_values,
 }
 """The checks, in their order."""
