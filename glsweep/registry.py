@@ -265,7 +265,14 @@ ARCHITECTURES: Registry[Callable[..., Any]] = Registry(
 )
 LOSSES: Registry[Callable[..., Any]] = Registry(
     "loss",
-    {"focal_tversky_bce": BuiltIn("glsweep.losses:GroundingLineLoss")},
+    {
+        "focal_tversky_bce": BuiltIn("glsweep.losses:GroundingLineLoss", "focal Tversky and cross-entropy"),
+        "weighted_bce": BuiltIn("glsweep.losses.weighted:weighted_bce", "weighted cross-entropy"),
+        "balanced_bce": BuiltIn("glsweep.losses.weighted:balanced_bce", "class-balanced cross-entropy"),
+        "cl_dice": BuiltIn("glsweep.losses.shapes:cl_dice", "clDice"),
+        "skeleton_recall": BuiltIn("glsweep.losses.shapes:skeleton_recall", "skeleton recall"),
+        "boundary": BuiltIn("glsweep.losses.shapes:boundary", "boundary loss"),
+    },
     offers=frozenset({"logits", "label", "valid"}),
     needs=("logits", "label", "valid"),
 )

@@ -112,9 +112,10 @@ def check(
 
 
 def contract(
-    architecture: Annotated[str, tyro.conf.arg(metavar="PACKAGE.MODULE:NAME")],
+    name: Annotated[str, tyro.conf.arg(metavar="PACKAGE.MODULE:NAME")],
     /,
     *,
+    loss: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False,
     parameters: Annotated[
         tuple[str, ...],
         tyro.conf.arg(
@@ -125,31 +126,36 @@ def contract(
     channels: Annotated[int, tyro.conf.arg(metavar="N")] = 2,
     debug: Debug = False,
 ) -> int:
-    """Check that a network of your own does what training and prediction rely on; exit code 2 if not.
+    """Check that a network or loss of your own does what training relies on; exit code 2 if not.
 
     Parameters
     ----------
-    architecture
+    name
         A class or function in a module here or on PYTHONPATH, or a built-in name.
+    loss
+        It is a loss, not a network.
     parameters
-        What it is made with, such as depth=3.
+        What it is made or called with, such as depth=3.
     sizes_px
-        Sides of the patches that it must take.
+        Sides of the patches that a network must take.
     channels
-        How many channels it is given.
+        How many channels a network is given.
     """
     from rich.table import Table
 
-    from glsweep.contract import check_network, parameters_given
+    from glsweep.contract import check_loss, check_network, parameters_given
 
     own = parameters_given(parameters)
-    base_width = own.pop("base_width", None)
-    if base_width is not None and not isinstance(base_width, int):
-        raise ConfigError(f"--set base_width={base_width}: is no whole number; choose 2, 4, 6, ...")
-    verdicts = check_network(
-        architecture, in_channels=channels, sizes_px=sizes_px, base_width=base_width, own=own
-    )
-    table = Table(title=f"The contract of {architecture}")
+    if loss:
+        verdicts = check_loss(name, own)
+    else:
+        base_width = own.pop("base_width", None)
+        if base_width is not None and not isinstance(base_width, int):
+            raise ConfigError(f"--set base_width={base_width}: is no whole number; choose 2, 4, 6, ...")
+        verdicts = check_network(
+            name, in_channels=channels, sizes_px=sizes_px, base_width=base_width, own=own
+        )
+    table = Table(title=f"The contract of {name}")
     for heading in ("what must be so", "", "what was found"):
         table.add_column(heading)
     for verdict in verdicts:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from glsweep.config.space import Annealing, Metric
 from glsweep.config.trial import BUILT_IN_LOSS, PARAMETERS_OF_BUILT_IN_LOSS, TrialParameters
-from glsweep.losses import GroundingLineLoss, HeadsLoss, OwnLoss
+from glsweep.losses import FunctionLoss, GroundingLineLoss, HeadsLoss
 from glsweep.metrics.counts import ThresholdCounts
 from glsweep.metrics.thresholds import Truth, count_at_thresholds
 from glsweep.patches import PatchArrays
@@ -283,7 +283,7 @@ def loss_of(parameters: TrialParameters) -> HeadsLoss:
     """Return the loss that a trial's parameters name."""
     name, ds_weights = parameters.loss, parameters.ds_weights
     if name != BUILT_IN_LOSS:
-        return OwnLoss(LOSSES.bind(name, parameters.own_of(name)), ds_weights=ds_weights)
+        return FunctionLoss(LOSSES.bind(name, parameters.own_of(name)), ds_weights=ds_weights)
     settings = {key: float(getattr(parameters, key)) for key in PARAMETERS_OF_BUILT_IN_LOSS}
     return GroundingLineLoss(**settings, ds_weights=ds_weights)
 

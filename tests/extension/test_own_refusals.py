@@ -262,7 +262,7 @@ def test_what_does_not_fit_is_refused_in_one_line(parts: tuple, told: str) -> No
         (
             "dimensions.loss",
             {"choices": ["a-b:Net"]},
-            "should be 'focal_tversky_bce' or, for your own, package.",
+            "'skeleton_recall' or 'boundary' or, for your own, package.",
         ),
         ("search.sampler", "gird", "search.sampler: input should be 'grid', 'random' or 'tpe' or, for your"),
         (

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from glsweep.contract import CHECKS, check_network, parameters_given
+from glsweep.contract import check_network, parameters_given
+from glsweep.contract.networks import CHECKS
 from glsweep.errors import ConfigError
 from glsweep.registry import ARCHITECTURES
 from glsweep.run import main

@@ -2,16 +2,16 @@
 
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-import yaml
 from torch import Tensor, nn
 
 from glsweep import __version__
 from glsweep.config.trial import Channel, Scalar
+from glsweep.contract.verdicts import Broken, Verdict, verdicts
 from glsweep.errors import ConfigError
 from glsweep.losses import GroundingLineLoss
 from glsweep.nets import build_network, count_parameters
@@ -22,25 +22,6 @@ from glsweep.registry import ARCHITECTURES
 PATCHES = 3
 STEP = 1e-4
 CHANNELS: tuple[Channel, ...] = ("real", "imag", "cos", "sin", "phase", "magnitude")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What one check found.
-
-    Attributes
-    ----------
-    check : str
-        What must be true.
-    is_kept : bool
-        Whether it is.
-    finding : str
-        What was found.
-    """
-
-    check: str
-    is_kept: bool
-    finding: str
 
 
 @dataclass(frozen=True)
@@ -84,10 +65,6 @@ class Subject:
         return torch.randn(PATCHES, self.in_channels, size, size, generator=generator)
 
 
-class Broken(Exception):  # noqa: N818  a finding, not an error
-    """Says how the contract is broken."""
-
-
 def check_network(
     architecture: str,
     *,
@@ -126,38 +103,7 @@ def check_network(
     ARCHITECTURES.check_own(architecture, dict(own or {}))
     subject = Subject(architecture, in_channels, tuple(sizes_px), base_width, dict(own or {}))
     subject.built()
-    return list(_verdicts(subject))
-
-
-def parameters_given(settings: Sequence[str]) -> dict[str, Scalar]:
-    """Return the parameters in settings such as `depth=3`, whose values are read as YAML.
-
-    Raises
-    ------
-    ConfigError
-        When one has no name or a value that is not a number, text, true, false or null.
-    """
-    given = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            value = text
-        if not equals or not name.isidentifier() or not isinstance(value, bool | int | float | str | None):
-            raise ConfigError(f"--set {setting}: is not NAME=VALUE with a number or a word; such as depth=3")
-        given[name] = value
-    return given
-
-
-def _verdicts(subject: Subject) -> Iterator[Verdict]:
-    for text, check in CHECKS.items():
-        try:
-            yield Verdict(text, True, check(subject))
-        except Broken as broken:
-            yield Verdict(text, False, str(broken))
-        except Exception as error:  # noqa: BLE001  a user's network may raise anything
-            yield Verdict(text, False, " ".join(f"{type(error).__name__}: {error}".split())[:300])
+    return list(verdicts(CHECKS, subject))
 
 
 def _follows_its_seed(subject: Subject) -> str:

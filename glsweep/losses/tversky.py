@@ -1,24 +1,23 @@
-"""The loss: binary cross-entropy and focal Tversky, weighted over all heads.
+"""Binary cross-entropy and focal Tversky, weighted.
 
 It is a function of a few sums over the batch's pixels that hold data; what a network predicts for the
 others does not count. The sums of a batch's parts add up to those of the whole, so the loss of a batch
 that is computed in parts is exact too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
+
+from glsweep.losses.heads import HeadsLoss
+from glsweep.losses.pixels import silenced
 
 # Added to both sides of the Tversky index, which keeps it defined on empty batches.
 SMOOTH = 1.0
 # Below it the slope of x^(1/gamma), infinite at 0, is cut.
 SMALLEST_SHORTFALL = 1e-6
-NO_DATA = -1.0
-"""The target of a pixel without data."""
-# The logit of a pixel that is no line for sure: right, it adds exactly 0 to every sum, in float32.
-NO_LINE_LOGIT = -1e4
 
 
 def tversky_sums(probability: Tensor, target: Tensor) -> Tensor:
@@ -72,9 +71,9 @@ def pixel_sums(logits: Tensor, target: Tensor) -> Tensor:
     Tensor (5,)
         Cross-entropy, TP, FN and FP over the pixels that hold data, and how many these are.
     """
-    logits, target = logits.float(), target.float()
+    target = target.float()
     unseen = target < 0
-    logits, target = torch.where(unseen, NO_LINE_LOGIT, logits), target.clamp_min(0)
+    logits, target = silenced(logits, target, ~unseen)
     cross_entropy = binary_cross_entropy_with_logits(logits, target, reduction="sum")
     seen = (target.numel() - unseen.sum()).float()
     return torch.cat([cross_entropy[None], tversky_sums(logits.sigmoid(), target), seen[None]])
@@ -89,6 +88,9 @@ def loss_from_sums(
     bce_weight: float,
 ) -> Tensor:
     """Return bce_weight * BCE + (1 - bce_weight) * FTL.
+
+    With `bce_weight` 0 and `gamma` 1 it is the Tversky loss (Salehi et al. 2017, arXiv:1706.05721); with
+    both weights .5 besides, Dice (Milletari et al. 2016, arXiv:1606.04797); with `bce_weight` 1, BCE alone.
 
     Parameters
     ----------
@@ -106,53 +108,6 @@ def loss_from_sums(
     tversky = focal_tversky(sums[..., 1:4], fn_weight=fn_weight, fp_weight=fp_weight, gamma=gamma)
     cross_entropy = sums[..., 0] / sums[..., 4].clamp_min(1)
     return bce_weight * cross_entropy + (1 - bce_weight) * tversky
-
-
-class HeadsLoss(nn.Module):
-    """The loss of a network's heads, weighted by deep supervision, from sums over the batch.
-
-    Parameters
-    ----------
-    ds_weights : sequence of float, optional
-        Weights of the heads x01..x04, normalised to sum 1; None weighs them equally. A network
-        with one head has the weight 1.
-    """
-
-    def __init__(self, *, ds_weights: Sequence[float] | None = None) -> None:
-        super().__init__()
-        self.ds_weights = None if ds_weights is None else tuple(ds_weights)
-
-    def sums_of_head(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the sums that a head's loss follows from, of logits (N, 1, H, W) and target (N, H, W)."""
-        raise NotImplementedError
-
-    def losses(self, sums: Tensor) -> Tensor:
-        """Return each head's loss, (heads,), from the sums of all, one row a head."""
-        raise NotImplementedError
-
-    def head_weights(self, heads: int) -> tuple[float, ...]:
-        """Return the weight of each of `heads` heads; they sum to 1."""
-        raw = (1.0,) * heads if self.ds_weights is None or heads == 1 else self.ds_weights
-        if len(raw) != heads:
-            raise ValueError(f"ds_weights {raw} cannot weigh {heads} heads; give one weight a head")
-        return tuple(weight / sum(raw) for weight in raw)
-
-    def sums(self, heads: tuple[Tensor, ...], target: Tensor) -> Tensor:
-        """Return the sums of a batch, or of a part of one, over `target`'s pixels (N, H, W), a row a head.
-
-        The sums of the parts of a batch, added, are those of the batch.
-        """
-        return torch.stack([self.sums_of_head(logits, target) for logits in heads])
-
-    def from_sums(self, sums: Tensor) -> Tensor:
-        """Return the scalar loss of a batch from its sums."""
-        losses = self.losses(sums)
-        weights = self.head_weights(len(sums))
-        return torch.stack([w * loss for w, loss in zip(weights, losses, strict=True)]).sum()
-
-    def forward(self, heads: tuple[Tensor, ...], target: Tensor) -> Tensor:
-        """Return the scalar loss of the heads' logits (N, 1, H, W) against `target` (N, H, W)."""
-        return self.from_sums(self.sums(heads, target))
 
 
 class GroundingLineLoss(HeadsLoss):
@@ -190,38 +145,3 @@ class GroundingLineLoss(HeadsLoss):
     def losses(self, sums: Tensor) -> Tensor:
         """Return each head's loss, (heads,), from sums (heads, 5)."""
         return loss_from_sums(sums, **self.settings)
-
-
-class OwnLoss(HeadsLoss):
-    """A loss of the user's own, computed for each head and weighted as the built-in one is.
-
-    It need not be linear in sums over pixels. Of a batch that passes in parts, the loss is the mean of
-    the parts' losses, each weighted by its pixels that hold data.
-
-    Parameters
-    ----------
-    function : callable
-        Called as `function(logits=..., label=..., valid=...)`, all (N, 1, H, W): logits in float32;
-        label in float32 from 0 to 1, 0 where there is no data; valid is bool, False where there is no
-        data. Returns a scalar, the mean over the batch.
-    ds_weights : sequence of float, optional
-        See `HeadsLoss`.
-    """
-
-    def __init__(self, function: Callable[..., Tensor], *, ds_weights: Sequence[float] | None = None) -> None:
-        super().__init__(ds_weights=ds_weights)
-        self._function = function
-
-    def sums_of_head(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the loss times the pixels that hold data, and how many these are, (2,)."""
-        label = target.float()[:, None]
-        valid = label >= 0
-        loss = self._function(logits=logits.float(), label=label.clamp_min(0), valid=valid)
-        if not isinstance(loss, Tensor) or loss.ndim:
-            raise TypeError("a loss returns a scalar tensor, the mean over the batch")
-        seen = valid.sum().float()
-        return torch.stack([loss * seen, seen])
-
-    def losses(self, sums: Tensor) -> Tensor:
-        """Return each head's loss, (heads,), from sums (heads, 2)."""
-        return sums[:, 0] / sums[:, 1].clamp_min(1)
