@@ -204,7 +204,7 @@ def test_a_dimension_that_cannot_mean_what_it_says_is_refused(tmp_path, dimensio
         ("{patch_size: true}", "when.patch_size: input should be a multiple of 16 (it is True)"),
         (
             "{architecture: 3}",
-            "when.architecture: input should be 'unet', 'attention_unet' or 'unetpp' (it is 3)",
+            "when.architecture: input should be 'unet', 'attention_unet', 'unetpp', ",
         ),
         ("{bce_weight: 0.3}", "can never be met (bce_weight is 0.2 or 0.35)"),
         ("{wide: 4, architecture: unet}", "can never be met"),
