@@ -263,6 +263,11 @@ ARCHITECTURES: Registry[Callable[..., Any]] = Registry(
     offers=frozenset({"in_channels", "base_width"}),
     needs=("in_channels",),
 )
+UNTRAINED: Registry[Callable[..., Any]] = Registry(
+    "architecture",
+    {"phase_gradient": BuiltIn("glsweep.nets.phase_gradient:PhaseGradient", "Phase gradient")},
+)
+"""What draws lines without learning: a member may be one, a search space cannot name it."""
 LOSSES: Registry[Callable[..., Any]] = Registry(
     "loss",
     {

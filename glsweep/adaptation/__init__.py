@@ -21,6 +21,7 @@ from glsweep.prediction.blend import Member
 from glsweep.prediction.command import each_scene, named_rasters, open_drawing
 from glsweep.prediction.scene import Advance, Drawing
 from glsweep.randomness import generator_for
+from glsweep.registry import UNTRAINED
 from glsweep.scenes.raster import read_header
 
 FEWEST_SCENES, MOST_SCENES = 4, 48
@@ -107,6 +108,8 @@ def adapt_member(
     _check_enough(len(paths))
     options = DrawingOptions(model=() if model is None else (model,), device=device)
     (old,), drawing = open_drawing(options, console)
+    if old.card.architecture in UNTRAINED.built_in:
+        raise ConfigError(f"--model {old.name}: has no weights that could be fitted; name a network")
     lot = generator_for(seed, "adapt", "scenes").permutation(len(paths))
     if len(paths) > MOST_SCENES:
         console.print(f"{MOST_SCENES} of the {len(paths)} scenes are taken, by lot", highlight=False)

@@ -7,15 +7,22 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 from pydantic_core import PydanticCustomError
 
 from glsweep.config.settings import Settings, misfit
-from glsweep.registry import ARCHITECTURES, AUGMENTATIONS, LOSSES, Registry, object_name
+from glsweep.registry import (
+    ARCHITECTURES,
+    AUGMENTATIONS,
+    LOSSES,
+    UNTRAINED,
+    Registry,
+    object_name,
+)
 
 
-def named_in(registry: Registry[Any]) -> BeforeValidator:
+def named_in(registry: Registry[Any], *others: Registry[Any]) -> BeforeValidator:
     """Return a validator for a name in a registry, or the import path of something of the user's own."""
 
     def check(value: object) -> object:
         fault = registry.fault_in(value)
-        if fault is not None:
+        if fault is not None and not any(value in list(other.built_in) for other in others):
             raise PydanticCustomError("unknown_name", "{fault}", {"fault": fault})
         return value
 
@@ -23,6 +30,8 @@ def named_in(registry: Registry[Any]) -> BeforeValidator:
 
 
 Architecture = Annotated[str, named_in(ARCHITECTURES)]
+MemberArchitecture = Annotated[str, named_in(ARCHITECTURES, UNTRAINED)]
+"""Of a member, which may also be what needs no training."""
 Loss = Annotated[str, named_in(LOSSES)]
 Channel = Literal[
     "real", "imag", "cos", "sin", "phase", "magnitude", "raw_magnitude", "coherence", "frequency"

@@ -16,6 +16,7 @@ from glsweep.nets import count_parameters
 from glsweep.nets.member import load_card_of, load_member, untrained_network, write_card
 from glsweep.patches import PatchArrays
 from glsweep.patches.store import open_patches
+from glsweep.registry import UNTRAINED
 from glsweep.study import Study
 from glsweep.study.artifacts import (
     EvaluateSummary,
@@ -43,6 +44,7 @@ from glsweep.study.evaluation_artifacts import (
 )
 from glsweep.sweep.outcomes import Failures, read_failures, recorded_failure, surviving_strata
 from glsweep.training.memory import calibrate_on, predict_patches
+from glsweep.training.phase_gradient import CHANNELS, tune_phase_gradient
 
 PATCH_METRICS = ("relaxed_f1", "dice", "bf")
 LINE_METRICS = ("lines_km", "reference_km", "mean_m", "completeness_200", "completeness_500", "false_km_200")
@@ -141,7 +143,11 @@ def _scored(
     study: Study, strata: Sequence[Stratum], tests: Mapping[int, PatchesToScore], failed: Failures
 ) -> tuple[list[Scored], list[MemberCurves], Draws]:
     """Score baselines, and each member with its untrained self; return members' curves and draws too."""
-    scored = [pair for size, test in tests.items() for pair in _trivial(test, size)]
+    scored = [
+        pair
+        for size, test in tests.items()
+        for pair in (*_trivial(test, size), _phase_gradient(study, test, size))
+    ]
     curves: list[MemberCurves] = []
     draws: Draws = {}
     for stratum in strata:
@@ -255,6 +261,27 @@ def _trivial(test: PatchesToScore, size_px: int) -> list[Scored]:
         row = BaselineRow(**predictor.model_dump(), **metrics.model_dump(), tau=None, parameters=0)
         scored.append((row, by_data_set))
     return scored
+
+
+def _phase_gradient(study: Study, test: PatchesToScore, size_px: int) -> Scored:
+    """Score the line drawn without learning, its numbers and its threshold chosen on validation."""
+    val = open_patches(study, size_px).arrays("val")
+    network = tune_phase_gradient(val, tolerance_m=test.own.tolerance_m)
+    settings = study.config.space.calibration
+    tau = calibrate_on(val, network, CHANNELS, settings, tolerance_m=test.own.tolerance_m).tau
+    predictor = Predictor(
+        stratum=None,
+        title=f"{UNTRAINED.title('phase_gradient')} {size_px}",
+        kind="phase_gradient",
+        architecture=None,
+        patch_size_px=size_px,
+    )
+    probability = predict_patches(network, test.every.patches, CHANNELS)
+    metrics, _, by_data_set = test.score(predictor, probability, tau)
+    row = BaselineRow(
+        **predictor.model_dump(), **metrics.model_dump(), tau=tau, parameters=count_parameters(network)
+    )
+    return row, by_data_set
 
 
 def _predictor(stratum: Stratum, title: str, kind: Kind) -> Predictor:

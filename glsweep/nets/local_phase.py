@@ -21,11 +21,12 @@ def box_sum(values: Tensor, rows: int, cols: int) -> Tensor:
     Of odd sides, a box stands around each pixel. Of an even one, around each place between two, and half
     a pixel beyond either end.
     """
-    flat = values.flatten(0, -3)[:, None]
-    padding = (rows // 2, cols // 2)
-    total = F.avg_pool2d(flat, (rows, cols), stride=1, padding=padding, divisor_override=1)
-    boxes: Tensor = total[:, 0].unflatten(0, values.shape[:-2])
-    return boxes
+    total = values.flatten(0, -3)[:, None]
+    for side in ((rows, 1), (1, cols)):
+        padding = (side[0] // 2, side[1] // 2)
+        total = F.avg_pool2d(total, side, stride=1, padding=padding, divisor_override=1)
+    sums: Tensor = total[:, 0].unflatten(0, values.shape[:-2])
+    return sums
 
 
 def local_coherence(image: Tensor, box_px: int = COHERENCE_BOX_PX) -> Tensor:
@@ -43,9 +44,8 @@ def local_coherence(image: Tensor, box_px: int = COHERENCE_BOX_PX) -> Tensor:
     phasor = unit_phasor(image)
     has_data = phasor.abs().sum(dim=1) > 0
     count = box_sum(has_data.to(phasor.dtype), box_px, box_px)
-    length = torch.linalg.vector_norm(box_sum(phasor, box_px, box_px), dim=1)
-    coherence: Tensor = length / count.clamp(min=1) * has_data
-    return coherence
+    length: Tensor = torch.linalg.vector_norm(box_sum(phasor, box_px, box_px), dim=1)
+    return length / count.clamp(min=1) * has_data
 
 
 def fringe_frequency(image: Tensor, box_px: int = FREQUENCY_BOX_PX) -> Tensor:

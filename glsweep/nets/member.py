@@ -10,10 +10,11 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from glsweep.config.settings import Settings, validate
-from glsweep.config.trial import Architecture, Channel, ParameterValue, Scalar
+from glsweep.config.trial import Channel, MemberArchitecture, ParameterValue, Scalar
 from glsweep.errors import ConfigError, StudyError
 from glsweep.files import read_json, replacing, write_json
 from glsweep.nets import build_network, derive_channels, has_data
+from glsweep.registry import UNTRAINED
 
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
@@ -66,7 +67,8 @@ class Adaptation(Settings):
 class ModelCard(Settings):
     """What must be known of a network before it may predict, and where it came from.
 
-    `architecture` is built in, or the import path of the user's own, made with `network_parameters`;
+    `architecture` is built in, or the import path of the user's own, made with `network_parameters`, or
+    what needs no training (`phase_gradient`);
     `tau` is the probability from which a pixel is line, None before calibration; `uncertainty` makes
     metres of a band's width, None where that is not known, `uncertainty_unknown` says why; `posting_m` and
     `wavelength_m` are those of the training data, which `trained_on` names, and `line` is what its lines
@@ -77,7 +79,7 @@ class ModelCard(Settings):
     fitted to without labels, of which no figures are known.
     """
 
-    architecture: Architecture
+    architecture: MemberArchitecture
     patch_size_px: int = Field(ge=16, multiple_of=16)
     base_width: int | None = None
     network_parameters: dict[str, Scalar] = Field(default_factory=dict)
@@ -151,13 +153,16 @@ def load_card_of(folder: Path) -> ModelCard:
 
 
 def untrained_network(card: ModelCard) -> nn.Module:
-    """Return a member's network as it was before training, on the CPU.
+    """Return a member's network as it was before training, on the CPU; the same where it needs none.
 
     Raises
     ------
     ConfigError
         When its architecture is the user's own and cannot be imported.
     """
+    if card.architecture in UNTRAINED.built_in:
+        network: nn.Module = UNTRAINED.load(card.architecture)()
+        return network
     return build_network(
         card.architecture,
         in_channels=len(card.channels),

@@ -126,6 +126,8 @@ def member_probability(
 
 EMBEDDED = Path(__file__).with_name("embedded")
 """A network that knows simulated scenes alone; see docs/network.md."""
+IN_PACKAGE = {"phase-gradient": Path(__file__).with_name("phase_gradient")}
+"""Members that `--model` names by a word: the line drawn without learning."""
 READ_PX = 2**20
 """Pixels of a scene that are read at once."""
 SAME = 1e-3
@@ -133,7 +135,7 @@ SAME = 1e-3
 
 
 def open_members(names: Sequence[str], device: torch.device) -> list[Member]:
-    """Load members from folders, or from MLflow's model registry (`models:/NAME@ALIAS`).
+    """Load members from folders, from MLflow's model registry (`models:/NAME@ALIAS`), or from the package.
 
     Raises
     ------
@@ -146,7 +148,8 @@ def open_members(names: Sequence[str], device: torch.device) -> list[Member]:
     for name in names:
         with ExitStack() as stack:
             registered = name.startswith("models:")
-            folder = stack.enter_context(fetched_member(name)) if registered else Path(name)
+            named = IN_PACKAGE.get(name, Path(name))
+            folder = stack.enter_context(fetched_member(name)) if registered else named
             network, card = load_member(folder)
             digits = weights_hash(folder)
         if card.tau is None:

@@ -146,6 +146,12 @@ def definitions(tolerance_m: float, posting_m: float, interval_over: str = "patc
             "learnt nothing either. Drawing no line is right on line-free patches, so that means over "
             "patches give it their share.",
         ),
+        "phase_gradient": (
+            "Phase gradient",
+            "A line drawn without learning, at the landward edge of dense fringes, by their frequency alone. "
+            "Its few numbers and its tau are chosen on the validation split. What a network has beyond it, "
+            "it has learnt.",
+        ),
     }
     return [Definition(anchor, name, text) for anchor, (name, text) in entries.items()]
 

@@ -151,8 +151,9 @@ def _picture(drawn: CaptionedFigure, png: bytes, defined: list[Definition]) -> P
         caption=drawn.caption,
         alt=drawn.alt,
         definitions=[definition for definition in defined if definition.anchor in drawn.defined],
-        width=round(width_in * DOTS_PER_INCH),
-        height=round(height_in * DOTS_PER_INCH),
+        # Matplotlib drops what is left of a pixel.
+        width=int(width_in * DOTS_PER_INCH),
+        height=int(height_in * DOTS_PER_INCH),
         source=Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii"),
     )
 

@@ -9,7 +9,7 @@ from glsweep.config.settings import Settings
 from glsweep.study.artifacts import Artifact
 from glsweep.study.configuration import Stage
 
-Kind = Literal["network", "untrained", "all_line", "no_line", "failed"]
+Kind = Literal["network", "untrained", "all_line", "no_line", "phase_gradient", "failed"]
 Resampled = Literal["scenes", "patches"]
 Interval = tuple[float, float]
 """The lower and the upper end of a 95 % bootstrap interval."""
@@ -93,9 +93,12 @@ class NetworkRow(TableRow):
 
 
 class BaselineRow(TableRow):
-    """The row of a baseline: a line everywhere, a line nowhere, or an untrained network."""
+    """The row of a baseline: a line everywhere, a line nowhere, an untrained network, or the phase gradient.
 
-    kind: Literal["untrained", "all_line", "no_line"]
+    All but the last know nothing.
+    """
+
+    kind: Literal["untrained", "all_line", "no_line", "phase_gradient"]
 
 
 class FailedRow(Predictor):

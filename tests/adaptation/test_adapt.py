@@ -98,6 +98,7 @@ def test_the_old_network_is_kept_where_fitting_does_not_help(given, capsys):
         ([], {"scenes": "scenes/s0.tif scenes/s1.tif scenes/s2.tif"}, "3 can be used, and 4 are needed"),
         ([], {"model": "gone"}, "gone: holds no complete member"),
         (["--steps", "0"], {}, "--steps 0: fits nothing"),
+        ([], {"model": "phase-gradient"}, "phase-gradient: has no weights that could be fitted"),
         ([], {"model": "blind"}, "sure of a line (at 0.8) in none of the 3 scenes"),
         ([], {"model": "fine"}, "0 can be used"),
         (["--out", "scenes/s0.tif"], {}, "is a file, and results go into a folder"),

@@ -44,6 +44,7 @@ def test_the_table_scores_test_patches_at_the_threshold_of_the_card(calibrated):
     # The member is the untrained network, so the same must have been chosen, on the same patches.
     for name in ("tau", "dice", "relaxed_f1", "parameters"):
         assert getattr(untrained, name) == getattr(member, name), name
+    assert row_of(table, "phase_gradient").title == f"Phase gradient {STRATUM.patch_size_px}"
     card = load_card_of(study.member(STRATUM))
     write_card(study.member(STRATUM), card.model_copy(update={"tau": DRAWN_AT["test"]}))
     evaluate(study)

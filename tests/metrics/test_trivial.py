@@ -9,6 +9,13 @@ from glsweep.metrics.counts import best_trivial, is_better_than_trivial
 shares = st.floats(0, 1)
 
 
+def test_the_phase_gradient_is_no_trivial_predictor() -> None:
+    rows = [baseline_row("all_line", 64, 0.2), baseline_row("phase_gradient", 64, 0.9)]
+    best = best_trivial(study_table(*rows), 64)
+    assert best is not None
+    assert (best.kind, best.relaxed_f1) == ("all_line", 0.2)
+
+
 @given(shares, shares, shares, shares)
 def test_a_network_is_good_only_above_all_that_needs_no_training(
     own: float, everything: float, nothing: float, untrained: float

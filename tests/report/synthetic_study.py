@@ -222,7 +222,7 @@ def _table(strata: tuple[Stratum, ...], intervals: bool) -> StudyTable:
             )
         )
     for size in sorted({s.patch_size_px for s in strata}):
-        kinds = [("all_line", None, 0.11), ("no_line", None, 0.0)]
+        kinds = [("all_line", None, 0.11), ("no_line", None, 0.0), ("phase_gradient", None, 0.3)]
         kinds += [("untrained", s, 0.12) for s in strata if s.patch_size_px == size]
         for kind, stratum, quality in kinds:
             row = baseline_row(kind, size, **_figures(quality, size))

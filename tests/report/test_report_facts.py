@@ -121,7 +121,10 @@ def test_the_printed_table_fits_a_terminal_of_eighty_columns(make_study):
     console.print(console_table(read_artifact(make_study(repeats=1).table_json, StudyTable)))
     text = console.file.getvalue()
     assert "…" not in text
-    assert all(words in text for words in ("128 px", "256 px", "U-Net++", "all-line", "untrained", "0.740"))
+    assert all(
+        words in text
+        for words in ("128 px", "256 px", "U-Net++", "all-line", "gradient", "untrained", "0.740")
+    )
 
 
 def compared(results, *, lead, low, high):
@@ -195,7 +198,7 @@ def test_where_no_network_beats_drawing_everything_the_headline_says_so_and_noth
     assert verdict.title == ""
     assert "32 px: no network beats an untrained network: relaxed F1 0.120" in str(verdict)
     assert all(best_value(results.table, 32, column) is None for column in METRICS)
-    baselines = {"untrained": 0.0, "all_line": 0.3, "no_line": 0.0}
+    baselines = {"untrained": 0.0, "all_line": 0.3, "no_line": 0.0, "phase_gradient": 0.9}
     results = with_rows(results, lambda row: {"relaxed_f1": baselines[row.kind]}, "baselines")
     assert "no network beats drawing everything" in str(verdicts(results)[0])
     assert "0.300 of all-line 32" in str(verdicts(results)[0])
