@@ -58,6 +58,10 @@ def plan_transfer(data: Sequence[Path], *, leave_one_out: bool) -> list[Training
     """
     cards = [load_card(path) for path in data]
     _check_cards(cards)
+    if leave_one_out and len(cards) < 3:
+        raise ConfigError(
+            "--leave-one-out: of two data sets each row trains on all but the other already; name a third"
+        )
     names = tuple(card.name for card in cards)
     trainings = [
         Training(name, join_to_test(cards, [other for other in names if other != name]), names)
