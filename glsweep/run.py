@@ -162,9 +162,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_command(given: list[str], ending: Ending) -> int:
     try:
         code: int | None = tyro.extras.subcommand_cli_from_dict(
-            {name: _command(stages, text) for name, (stages, text) in STAGE_COMMANDS.items()}
-            | {"report": _report, "transfer": _transfer}
-            | COMMANDS,
+            {
+                **{name: _command(stages, text) for name, (stages, text) in STAGE_COMMANDS.items()},
+                "report": _report,
+                "transfer": _transfer,
+                **COMMANDS,
+            },
             prog="python -m glsweep.run",
             description=DESCRIPTION,
             args=given,

@@ -1,6 +1,6 @@
 """Train here, test there: a study for each data set, tested on all others, and one table of them all.
 
-Every data set is simulated alike in every study, since the parts keep their order. What a network is tested on
+A data set is simulated alike in every study, since the parts keep their order. What a network is tested on
 differs all the same: of the data that it was trained on only the test split, of the others every scene.
 """
 
@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from glsweep.config.data_card import DataCard
-from glsweep.config.space import Criterion
 from glsweep.config.settings import Settings
+from glsweep.config.space import Criterion
 from glsweep.errors import ConfigError
 from glsweep.files import write_text
 from glsweep.report import DASH
@@ -83,14 +83,14 @@ def _check_cards(cards: Sequence[DataCard]) -> None:
         if card.parts:
             raise ConfigError(f"--data {card.name}: is joined of several data sets; name these instead")
         if card.name.startswith(ALL_BUT):
-            raise ConfigError(f"--data {card.name}: rows of left out data sets are called so; rename the card")
+            raise ConfigError(f"--data {card.name}: rows of `--leave-one-out` are called so; rename the card")
     known_m = [(card.name, posting_m) for card in cards if (posting_m := _posting_m(card)) is not None]
     for name, posting_m in known_m[1:]:
         first, expected_m = known_m[0]
         if abs(posting_m - expected_m) > POSTING_TOLERANCE * expected_m:
             raise ConfigError(
-                f"--data: {name} has a posting of {posting_m:g} m, {first} one of {expected_m:g} m, and patches "
-                "are not resampled; resample the scenes (gdalwarp -tr), or leave one of them out"
+                f"--data: {name} has a posting of {posting_m:g} m, {first} one of {expected_m:g} m, and "
+                "patches are not resampled; resample the scenes (gdalwarp -tr), or leave one of them out"
             )
 
 
@@ -106,8 +106,8 @@ class TransferCell(Settings):
 
     `is_own` says that it was trained on other scenes of this data set, so that only the test split counts.
     `relaxed_f1` and its interval are of patches; `completeness_500` is the share of the true line that has a
-    drawn one within 500 m, and `mean_m` the mean distance of lines, over whole scenes, of which some data sets
-    have none. None where a metric is not known.
+    drawn one within 500 m, and `mean_m` the mean distance of lines, over whole scenes, of which some data
+    sets have none. None where a metric is not known.
     """
 
     tested_on: str
@@ -121,7 +121,7 @@ class TransferCell(Settings):
 
 
 class TransferRow(Settings):
-    """The best network of a study, by what its threshold was chosen by: `criterion` on the validation split."""
+    """The best network of a study on validation, by the `criterion` that chose its threshold."""
 
     trained_on: str
     stratum: str
@@ -167,7 +167,12 @@ def transfer_row(
     """Return the row of one study: its best network on validation, on each data set that it is tested on."""
     best = best_on_validation(table.rows, curves)
     curve = curves.by_stratum[best.stratum]
-    on_patches = {row.data_set: row for row in table.by_data_set if row.stratum == best.stratum}
+    # The same network untrained has a row of its stratum too.
+    on_patches = {
+        row.data_set: row
+        for row in table.by_data_set
+        if row.kind == "network" and row.stratum == best.stratum
+    }
     members = () if lines is None else lines.members
     on_scenes = {
         found.data_set: found
@@ -248,8 +253,8 @@ def transfer_table(transfer: Transfer) -> Table:
         title="Trained on (rows), tested on (columns)",
         caption="Relaxed F1 of patches with its 95 % interval; below, of whole scenes, the share of the true "
         f"line found within 500 m, and the mean distance. Each row is its study's best network by {criteria} "
-        "on validation. * the data that it was trained on, of which the test split alone counts; of the others "
-        "every scene does.",
+        "on validation. * the data that it was trained on, of which the test split alone counts; of the "
+        "others every scene does.",
         show_lines=True,
     )
     table.add_column("trained on")
@@ -264,10 +269,7 @@ def transfer_table(transfer: Transfer) -> Table:
 
 
 def _cell_text(cell: TransferCell) -> str:
-    if cell.relaxed_f1 is None:
-        f1 = DASH
-    else:
-        f1 = f"{cell.relaxed_f1:.3f}"
+    f1 = DASH if cell.relaxed_f1 is None else f"{cell.relaxed_f1:.3f}"
     if cell.interval is not None:
         low, high = cell.interval
         f1 += f" ({low:.3f}{DASH}{high:.3f})"

@@ -66,9 +66,7 @@ def tiles_with_masks(root):
         mask = line_mask([drawn(number)], (SIDE, SIDE), place(number), "all_touched")
         tile = f"{dates}_x{number}"
         write_bands(root / f"coco{tile}.tif", values[None], place(number), POLAR)
-        write_bands(
-            root / f"delineation{tile}.tif", np.uint8(255 * (mask > 0))[None], place(number), POLAR
-        )
+        write_bands(root / f"delineation{tile}.tif", np.uint8(255 * (mask > 0))[None], place(number), POLAR)
 
 
 @pytest.mark.parametrize(
