@@ -13,6 +13,7 @@ from made_configs import SPACE, changed, write_yaml
 from rich.console import Console
 
 from glsweep.config.trial import Stratum
+from glsweep.doctor.connection import connected
 from glsweep.errors import ConfigError
 from glsweep.report import DASH
 from glsweep.run import main
@@ -235,10 +236,17 @@ def test_the_matrix_marks_what_was_trained_on_and_leaves_other_cells_of_left_out
 # --- The whole command
 
 
+@pytest.fixture
+def ray():
+    """One Ray for every study."""
+    with connected(None):
+        yield
+
+
 @pytest.mark.ray
 @pytest.mark.slow
 def test_two_data_sets_are_each_trained_on_and_tested_by_the_other_and_nothing_is_done_twice(
-    monkeypatch, capsys
+    ray, monkeypatch, capsys
 ):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     space = changed(SPACE, "dimensions", {"patch_size_px": {"choices": [32]}})
