@@ -104,6 +104,28 @@ class ReportOptions(Options):
     """A new folder for page, figures and tables; the study is only read."""
 
 
+@dataclass(frozen=True)
+class TransferOptions:
+    """What `transfer` takes."""
+
+    data: Annotated[_Paths, tyro.conf.arg(metavar="CARD.yaml|FOLDER...")]
+    """Two data sets or more, each of them in turn trained on."""
+    study: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """The folder of the studies, one for each row, and of the table."""
+    space: Annotated[_Path, _hint("SPACE.yaml", DEMO_SPACE_NAME)] = None
+    """A search space, with the settings of every stage."""
+    leave_one_out: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False
+    """Also train on all data sets but one, and test on that one."""
+    seed: Annotated[int | None, _hint("N", "0")] = None
+    """Decides every random draw."""
+    address: Annotated[str | None, _hint("ADDR", "this machine alone")] = None
+    """A Ray cluster's address, such as `auto`."""
+    storage: Annotated[str | None, _hint("FOLDER|URI", "the studies' folders")] = None
+    """Where checkpoints are kept."""
+    debug: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False
+    """Show whole tracebacks."""
+
+
 DESCRIPTION = """Find the network that draws glacier grounding lines best.
 
 Without a command the whole study runs, on simulated scenes unless --data names yours:
@@ -141,9 +163,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_command(given: list[str], ending: Ending) -> int:
     try:
         code: int | None = tyro.extras.subcommand_cli_from_dict(
-            {name: _command(stages, text) for name, (stages, text) in STAGE_COMMANDS.items()}
-            | {"report": _report}
-            | COMMANDS,
+            {
+                **{name: _command(stages, text) for name, (stages, text) in STAGE_COMMANDS.items()},
+                "report": _report,
+                "transfer": _transfer,
+                **COMMANDS,
+            },
             prog="python -m glsweep.run",
             description=DESCRIPTION,
             args=given,
@@ -182,7 +207,29 @@ def _report(options: Annotated[ReportOptions, tyro.conf.arg(name="")]) -> int:
     return 0
 
 
-def _run(stages: Sequence[Stage], options: Options) -> int:
+def _transfer(options: Annotated[TransferOptions, tyro.conf.arg(name="")]) -> int:
+    """Train on each data set, test on all others: a study for each, and one table."""
+    from glsweep.transfer import plan_transfer, print_transfer, read_transfer, write_transfer
+
+    trainings = plan_transfer(options.data, leave_one_out=options.leave_one_out)
+    console = Console()
+    codes = []
+    for training in trainings:
+        one = Options(
+            space=options.space,
+            study=options.study / training.name,
+            seed=options.seed,
+            address=options.address,
+            storage=options.storage,
+        )
+        codes.append(_run(STAGES, one, training.card))
+    transfer = read_transfer(options.study, trainings)
+    write_transfer(options.study, transfer)
+    print_transfer(options.study, transfer, console)
+    return max(codes)
+
+
+def _run(stages: Sequence[Stage], options: Options, card: DataCard | None = None) -> int:
     from glsweep.stages import Context, run_stages
     from glsweep.sweep.outcomes import read_failures
 
@@ -193,7 +240,7 @@ def _run(stages: Sequence[Stage], options: Options) -> int:
     for name in unused if not {"sweep", "retrain"} & set(stages) else ():
         console.print(Text(f"--{name} means nothing to `{stages[-1]}`, which trains nothing", style="yellow"))
     with ExitStack() as stack:
-        study, plan = _open(options, stages[0], stack, console)
+        study, plan = _open(options, stages[0], stack, console, card)
         size = "trials within a budget" if plan.size is None else f"{plan.size} configurations planned"
         console.print(f"study [bold]{study.directory}[/bold]: {size}", highlight=False)
         for remark in (*study.config.space.remarks, *remarks_on_lines(study.config.card)):
@@ -211,14 +258,16 @@ def _run(stages: Sequence[Stage], options: Options) -> int:
     return SOME_FAILED if failed else 0
 
 
-def _open(options: Options, first: Stage, stack: ExitStack, console: Console) -> tuple[Study, Plan]:
+def _open(
+    options: Options, first: Stage, stack: ExitStack, console: Console, card: DataCard | None = None
+) -> tuple[Study, Plan]:
     """Open, create or extend the study, and lock it for as long as `stack` lasts.
 
-    All checks are made before anything is written.
+    Without a `card` the data are those that the options name. All checks are made before anything is written.
     """
     existing = open_study(options.study) if options.study is not None and is_study(options.study) else None
     source = options.space or (existing.config_yaml if existing else DEMO_SPACE)
-    card = _requested_card(options, existing)
+    card = card or _requested_card(options, existing)
     if existing is None or options.space is not None:
         space, start = _with_start(load_space(source), source)
     else:

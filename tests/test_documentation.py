@@ -176,4 +176,4 @@ def test_the_shortest_way_to_an_own_network_leads_there(
 
 
 def test_every_command_has_its_section() -> None:
-    assert set(commands_in(help_of())) == {*STAGE_COMMANDS, "report", *COMMANDS}
+    assert set(commands_in(help_of())) == {*STAGE_COMMANDS, "report", "transfer", *COMMANDS}

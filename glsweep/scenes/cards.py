@@ -1,6 +1,6 @@
 """Data cards: read from YAML, made for folders without one, and several joined to one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -130,8 +130,30 @@ def join_cards(cards: Sequence[DataCard], test_only: Sequence[DataCard] = ()) ->
     if not others and not test_only:
         return first
     held_out = [card.model_copy(update={"test_only": True}) for card in test_only]
-    parts = [part for card in cards for part in card.data_sets] + held_out
-    value = {
+    return _joined([part for card in cards for part in card.data_sets] + held_out, first)
+
+
+def join_to_test(cards: Sequence[DataCard], tested: Collection[str]) -> DataCard:
+    """Return one card for several data sets, in their order; those named in `tested` are never trained on.
+
+    A data set keeps its number whichever are trained on, and with it the scenes that are simulated for it.
+    Where data of several wavelengths train, the card's is that of the first one that is tested: what such
+    networks are for.
+
+    Raises
+    ------
+    ConfigError
+        As `join_cards`.
+    """
+    parts = [card.model_copy(update={"test_only": card.name in tested}) for card in cards]
+    trained = [part for part in parts if not part.test_only]
+    mixes = len({part.wavelength_m for part in trained}) > 1
+    wavelength_m = next(part.wavelength_m for part in parts if part.test_only) if mixes else None
+    return _joined(parts, trained[0], wavelength_m=wavelength_m)
+
+
+def _joined(parts: Sequence[DataCard], first: DataCard, *, wavelength_m: float | None = None) -> DataCard:
+    value: dict[str, Any] = {
         "name": "-".join(part.name for part in parts),
         "title": ", ".join(part.title or part.name for part in parts),
         "split": first.split,
@@ -139,6 +161,8 @@ def join_cards(cards: Sequence[DataCard], test_only: Sequence[DataCard] = ()) ->
         "label_width_m": first.label_width_m,
         "parts": parts,
     }
+    if wavelength_m is not None:
+        value["wavelength_m"] = wavelength_m
     joined = validate(value, DataCard, Path("--data"))
     check_joined(joined, value, Path("--data"))
     return _of_one_wavelength(joined, value)
