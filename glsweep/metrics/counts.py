@@ -243,7 +243,7 @@ def best_trivial(table: StudyTable, patch_size_px: int) -> TrivialBaseline | Non
     TrivialBaseline or None
         None where the table holds none of that size.
     """
-    rows = [row for row in table.baselines if row.patch_size_px == patch_size_px]
+    rows = [row for row in table.baselines if row.patch_size_px == patch_size_px and row.kind in WORDS]
     best = max(rows, key=lambda row: row.relaxed_f1, default=None)
     return None if best is None else TrivialBaseline(best.title, best.kind, best.relaxed_f1)
 
