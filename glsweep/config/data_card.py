@@ -183,7 +183,7 @@ class Layout(Settings):
     )
     second_analyst: str | None = Field(
         default=None,
-        description="file of another analyst's lines of scenes, with the same `scene_column`: they are scored "
+        description="file of another analyst's lines, with the same `scene_column`: they are scored "
         "beside the networks on test ground, and are neither trained on nor the truth",
     )
     group_pattern: str | None = Field(
@@ -306,7 +306,7 @@ class DataCard(Settings):
         return self
 
     def decisive(self) -> dict[str, Any]:
-        """Return the values that decide which patches are cut: all but text, name, place and a second analyst."""
+        """Return the values that decide which patches are cut: all but text, name, place and second lines."""
         values = self.model_dump(mode="json", exclude={"name", "root", "parts", *CARD_TEXT})
         values["layout"].pop("second_analyst", None)
         if self.simulation is not None and self.simulation.lines is not None:

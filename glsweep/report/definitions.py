@@ -146,6 +146,11 @@ def definitions(tolerance_m: float, posting_m: float, interval_over: str = "patc
             "learnt nothing either. Drawing no line is right on line-free patches, so that means over "
             "patches give it their share.",
         ),
+        "second-analyst": (
+            "second analyst",
+            "Another person's lines of the same scenes, scored as a network's: the ceiling is what two "
+            "people agree on, and a network above it has learnt one analyst's habits.",
+        ),
     }
     return [Definition(anchor, name, text) for anchor, (name, text) in entries.items()]
 

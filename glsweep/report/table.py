@@ -92,7 +92,7 @@ def networks_of(table: StudyTable, patch_size_px: int) -> list[NetworkRow]:
 
 
 def baselines_of(table: StudyTable, patch_size_px: int) -> list[BaselineRow]:
-    """Rows of trivial predictors with one patch size."""
+    """Rows of baselines with one patch size."""
     return _of_size(table.baselines, patch_size_px)
 
 
@@ -134,7 +134,8 @@ def interval_over(table: StudyTable) -> Resampled:
 def table_frame(table: StudyTable) -> pd.DataFrame:
     """Return the table as a frame: networks, then baselines, of each patch size in turn.
 
-    Columns: model, kind (`network`, `all_line`, `no_line`, `untrained`, `failed`), patch_size_px, then the
+    Columns: model, kind (`network`, `all_line`, `no_line`, `untrained`, `second_analyst`,
+    `failed`), patch_size_px, then the
     headings of `COLUMNS`, and `reason` and `remedy` of what failed. Metrics of different patch sizes are of
     different test sets.
     """

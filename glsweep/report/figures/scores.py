@@ -53,7 +53,7 @@ def draw_metric_bars(results: Results) -> CaptionedFigure:
         title="Scores on the test split",
         figure=figure,
         caption=(
-            "Higher is better; networks in colour, untrained ones in a tint of it, trivial predictors in "
+            "Higher is better; networks in colour, untrained ones in a tint of it, other baselines in "
             f"grey. Relaxed F1 and BF accept {results.table.tolerance_m:g} m; the whisker is the 95 % "
             f"bootstrap interval over {interval_over(results.table)}. "
             + results.between_sizes("Each row has a test set of its own: compare bars within a row only.")
