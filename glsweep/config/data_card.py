@@ -139,6 +139,8 @@ LabelRule = Literal["all_touched", "bresenham", "buffered", "soft"]
 
 UNSURE_LINES = "unsure_lines.gpkg"
 """The usual name of a layout's `unsure`, by which a folder without a card is known to have one."""
+SECOND_ANALYST = "second_analyst.gpkg"
+"""The same of a layout's `second_analyst`."""
 
 
 class Layout(Settings):
@@ -179,6 +181,11 @@ class Layout(Settings):
     unsure_within_m: float = Field(
         default=500.0, gt=0, description="how far from a line of `unsure` nobody can tell, in metres"
     )
+    second_analyst: str | None = Field(
+        default=None,
+        description="file of another analyst's lines, with the same `scene_column`: they are scored "
+        "beside the networks on test ground, and are neither trained on nor the truth",
+    )
     group_pattern: str | None = Field(
         default=None,
         description="regular expression on scene names: scenes whose first group is the same stay in one "
@@ -194,6 +201,8 @@ class Layout(Settings):
             raise ValueError("name either `lines` (a vector file) or `masks` (rasters), not both")
         if self.unsure is not None and (self.lines is None or "*" in self.unsure):
             raise ValueError("`unsure` names one file of lines, beside `lines`")
+        if self.second_analyst is not None and "*" in f"{self.lines or '*'}{self.second_analyst}":
+            raise ValueError("`second_analyst` names one file of lines, beside one of `lines`")
         return self
 
     @model_serializer(mode="wrap")
@@ -202,6 +211,7 @@ class Layout(Settings):
         values: dict[str, Any] = serialise(self)
         unset = {"nodata"} if self.nodata is None else set()
         unset |= {"unsure", "unsure_within_m"} if self.unsure is None else set()
+        unset |= {"second_analyst"} if self.second_analyst is None else set()
         return {key: value for key, value in values.items() if key not in unset}
 
     @property
@@ -296,8 +306,9 @@ class DataCard(Settings):
         return self
 
     def decisive(self) -> dict[str, Any]:
-        """Return the values that decide which patches are cut: all but text, name and place."""
+        """Return the values that decide which patches are cut: all but text, name, place and second lines."""
         values = self.model_dump(mode="json", exclude={"name", "root", "parts", *CARD_TEXT})
+        values["layout"].pop("second_analyst", None)
         if self.simulation is not None and self.simulation.lines is not None:
             values["simulation"]["lines"] = self.simulation.lines.name
         for region, written in zip(self.split.regions, values["split"]["regions"], strict=True):

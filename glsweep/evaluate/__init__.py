@@ -11,12 +11,14 @@ import pandas as pd
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.patches import DataSets, HeldOut, Values, interval, member_curves, part_data_sets
 from glsweep.evaluate.scenes import evaluate_scenes
+from glsweep.evaluate.second_analyst import drawn_on_patches, title_of
 from glsweep.files import replacing
 from glsweep.nets import count_parameters
 from glsweep.nets.member import load_card_of, load_member, untrained_network, write_card
 from glsweep.patches import PatchArrays
 from glsweep.patches.store import open_patches
 from glsweep.registry import UNTRAINED
+from glsweep.scenes.catalogue import open_data
 from glsweep.study import Study
 from glsweep.study.artifacts import (
     EvaluateSummary,
@@ -112,6 +114,7 @@ def evaluate(study: Study) -> EvaluateSummary:
     strata = [Stratum.parse(key) for key in surviving_strata(study, won)]
     tests = {size: _patches_to_score(study, size) for size in sorted({one.patch_size_px for one in strata})}
     scored, curves, draws = _scored(study, strata, tests, failed)
+    scored += _second_analyst(study, tests)
     lines = evaluate_scenes(study, [stratum for stratum in strata if stratum.key not in failed], failed)
     scored = [(row, by_data_set) for row, by_data_set in scored if row.stratum not in failed]
     every_failure = sorted({**read_failures(study), **failed}.items())
@@ -186,7 +189,10 @@ def _failed_row(failure: Failure) -> FailedRow:
     )
 
 
-def _patches_to_score(study: Study, size_px: int) -> PatchesToScore:
+def _patches_to_score(
+    study: Study, size_px: int, chosen: npt.NDArray[np.bool_] | None = None
+) -> PatchesToScore:
+    """Open the test patches, or those that `chosen` (N,) marks."""
     patches = open_patches(study, size_px)
     index = patches.index("test")
     every = HeldOut(
@@ -195,6 +201,8 @@ def _patches_to_score(study: Study, size_px: int) -> PatchesToScore:
         study.config.seed,
         index["scene"].to_numpy(str),
     )
+    if chosen is not None:
+        every, index = every.select(chosen), index[chosen]
     cards = sorted(study.config.card.data_sets, key=lambda card: card.test_only)
     of_patch = index["data_set"].to_numpy(str)
     is_own = np.isin(of_patch, [card.name for card in cards if not card.test_only])
@@ -282,6 +290,27 @@ def _phase_gradient(study: Study, test: PatchesToScore, size_px: int) -> Scored:
         **predictor.model_dump(), **metrics.model_dump(), tau=tau, parameters=count_parameters(network)
     )
     return row, by_data_set
+
+
+def _second_analyst(study: Study, tests: Mapping[int, PatchesToScore]) -> Iterator[Scored]:
+    """Score another analyst's lines, on the test patches of scenes that this one has looked at."""
+    card = study.config.card
+    if all(part.layout.second_analyst is None for part in card.data_sets):
+        return
+    entries = open_data(card, {part.name: study.scene_root(part) for part in card.data_sets}).entries
+    for size, test in tests.items():
+        index = open_patches(study, size).index("test")
+        probability, has_looked = drawn_on_patches(entries, index, size, card.line_rule)
+        looked_at = test if has_looked.all() else _patches_to_score(study, size, has_looked)
+        if not looked_at.is_own.any():
+            continue
+        title = title_of(index["scene"][test.is_own], has_looked[test.is_own], size)
+        predictor = Predictor(
+            stratum=None, title=title, kind="second_analyst", architecture=None, patch_size_px=size
+        )
+        metrics, _, by_data_set = looked_at.score(predictor, probability[has_looked], 0.5)
+        row = BaselineRow(**predictor.model_dump(), **metrics.model_dump(), tau=None, parameters=0)
+        yield row, by_data_set
 
 
 def _predictor(stratum: Stratum, title: str, kind: Kind) -> Predictor:

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from glsweep.prediction.split_scenes import (
     split_scenes,
 )
 from glsweep.randomness import generator_for
+from glsweep.scenes.lines import lines_on_data
 from glsweep.scenes.probability import open_probability
 from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.source import Window
@@ -41,6 +42,7 @@ from glsweep.study.evaluation_artifacts import (
     LinesOnDataSet,
     LinesOnScene,
     MemberLines,
+    PooledLines,
     StatedBandMetrics,
     StudyLines,
 )
@@ -217,6 +219,7 @@ def evaluate_scenes(
         bridge_m=BRIDGE_M,
         window_px=WINDOW_PX,
         members=tuple(members),
+        second_analyst=tuple(_second_analyst(scenes, study.config.seed)),
     )
     write_artifact(study.lines_json, found)
     rows = [{"member": one.title, **scene.model_dump()} for one in members for scene in one.scenes]
@@ -243,6 +246,23 @@ def _member_scores(study: Study, stratum: Stratum, scenes: Sequence[SplitScene])
         data_sets=tuple(groups),
         scenes=tuple(_on_scene(scene, one) for scene, one in zip(scenes, drawn, strict=True)),
     )
+
+
+def _second_analyst(scenes: Sequence[SplitScene], seed: int) -> Iterator[PooledLines]:
+    """Measure another analyst's lines as a member's, where there is data, on the scenes that have them."""
+    by_data_set: dict[str, list[LineDistances]] = {}
+    for scene in scenes:
+        entry = scene.entry
+        if entry.second_analyst is not None:
+            seen = lines_on_data(entry.second_analyst, entry.valid(), scene.header.transform)
+            by_data_set.setdefault(entry.data_set, []).append(scene.distances(seen))
+    for data_set, measured in by_data_set.items():
+        yield PooledLines(
+            data_set=data_set,
+            scenes=len(measured),
+            pooled=line_scores(LineDistances.pooled(measured)),
+            intervals=intervals(measured, seed=seed),
+        )
 
 
 def _on_scene(scene: SplitScene, drawn: "MeasuredLines") -> LinesOnScene:

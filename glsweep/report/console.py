@@ -15,7 +15,7 @@ from glsweep.files import replacing
 from glsweep.report import DASH, METRIC_WORDS, counted, duration, joined
 from glsweep.report.figures import house_style, png_bytes
 from glsweep.report.figures.stopping import draw_replay
-from glsweep.report.scene_tables import console_line_table, data_set_lines, line_rows
+from glsweep.report.scene_tables import console_line_table, data_set_lines, scenes_rows
 from glsweep.report.study_facts import data_facts
 from glsweep.report.table import console_table
 from glsweep.study import Study
@@ -59,7 +59,7 @@ def print_results(study: Study, console: Console) -> None:
     for line in data_set_lines(table):
         console.print(line, highlight=False)
     if study.lines_json.is_file():
-        console.print(console_line_table(line_rows(read_artifact(study.lines_json, StudyLines))))
+        console.print(console_line_table(scenes_rows(read_artifact(study.lines_json, StudyLines))))
     summary = study.record("report").summary
     assert isinstance(summary, ReportSummary), "what the stage `report` leaves"
     for headline in summary.headlines:

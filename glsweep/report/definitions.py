@@ -152,6 +152,11 @@ def definitions(tolerance_m: float, posting_m: float, interval_over: str = "patc
             "Its few numbers and its tau are chosen on the validation split. What a network has beyond it, "
             "it has learnt.",
         ),
+        "second-analyst": (
+            "second analyst",
+            "Another person's lines of the same scenes, scored as a network's: the ceiling is what two "
+            "people agree on, and a network above it has learnt one analyst's habits.",
+        ),
     }
     return [Definition(anchor, name, text) for anchor, (name, text) in entries.items()]
 

@@ -40,7 +40,7 @@ from glsweep.report.figures.thresholds import (
 )
 from glsweep.report.importance import Panel, importance_panels
 from glsweep.report.results import Results, read_results
-from glsweep.report.scene_tables import data_set_tables, line_rows
+from glsweep.report.scene_tables import data_set_tables, line_rows, scenes_rows
 from glsweep.report.study_facts import data_facts, setup_facts
 from glsweep.report.sweep_facts import common_parameters, outcome_rows, rung_rows, saving_words, winner_rows
 from glsweep.report.table import GROUPS, best_value
@@ -184,6 +184,7 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "data_sets": data_set_tables(results),
         "lines": results.lines,
         "line_rows": line_rows(results.lines),
+        "scenes_rows": scenes_rows(results.lines),
         "columns": (*tables.METRICS, tables.TAU, *tables.COUNTS),
         "apart": GROUPS,
         "interval_over": tables.interval_over(results.table),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
@@ -22,37 +23,25 @@ from glsweep.study.evaluation_artifacts import (
 
 
 @dataclass(frozen=True)
-class LineRow:
-    """One member on one data set.
+class ScenesRow:
+    """One member, or a second analyst, on one data set.
 
     Attributes
     ----------
-    title, architecture, stratum, data_set : str
+    title, data_set : str
     scenes : int
         Whole test scenes.
     pooled : LineMetrics
         Every metric over all their lines.
     intervals : LineIntervals
         Of some of them, from bootstrap over scenes; None with too few scenes.
-    bands : BandsHeld
-        How often the true line lay within the drawn bands.
     """
 
     title: str
-    architecture: str
-    stratum: str
     data_set: str
     scenes: int
     pooled: LineMetrics
     intervals: LineIntervals
-    bands: BandsHeld
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of completeness and correctness: how good lines are on the whole."""
-        found = self.pooled.completeness_200 or 0.0
-        right = self.pooled.correctness_200 or 0.0
-        return 2 * found * right / (found + right) if found + right else 0.0
 
     def text(self, name: str, form: str) -> str:
         """Return a metric as text, a dash where there is none."""
@@ -63,6 +52,29 @@ class LineRow:
         """Return a metric's interval as text, nothing where there is none."""
         ends = getattr(self.intervals, name)
         return "" if ends is None else DASH.join(form.format(end) for end in ends)
+
+
+@dataclass(frozen=True)
+class LineRow(ScenesRow):
+    """One member on one data set.
+
+    Attributes
+    ----------
+    architecture, stratum : str
+    bands : BandsHeld
+        How often the true line lay within the drawn bands.
+    """
+
+    architecture: str
+    stratum: str
+    bands: BandsHeld
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of completeness and correctness: how good lines are on the whole."""
+        found = self.pooled.completeness_200 or 0.0
+        right = self.pooled.correctness_200 or 0.0
+        return 2 * found * right / (found + right) if found + right else 0.0
 
     def uncertainty(self) -> str:
         """Return in words what share of the drawn lines `uncert_m` held, or why it is empty."""
@@ -87,6 +99,9 @@ def _share(bands: BandMetrics) -> str:
     return f"{bands.held:.0%} ({bands.low:.0%}{DASH}{bands.high:.0%})"
 
 
+AnyRow = TypeVar("AnyRow", bound=ScenesRow)
+
+
 def line_rows(lines: StudyLines | None) -> list[LineRow]:
     """Arrange `lines.json`, data set by data set; empty without whole test scenes."""
     if lines is None:
@@ -94,17 +109,32 @@ def line_rows(lines: StudyLines | None) -> list[LineRow]:
     rows = [
         LineRow(
             member.title,
-            member.architecture,
-            member.stratum,
             group.data_set,
             group.scenes,
             group.pooled,
             group.intervals,
+            member.architecture,
+            member.stratum,
             group.bands,
         )
         for member in lines.members
         for group in member.data_sets
     ]
+    return _by_data_set(rows)
+
+
+def scenes_rows(lines: StudyLines | None) -> list[ScenesRow]:
+    """Return the rows of the table: members, and after them a second analyst, on each data set in turn."""
+    if lines is None:
+        return []
+    second = [
+        ScenesRow("second analyst", one.data_set, one.scenes, one.pooled, one.intervals)
+        for one in lines.second_analyst
+    ]
+    return _by_data_set([*line_rows(lines), *second])
+
+
+def _by_data_set(rows: Sequence[AnyRow]) -> list[AnyRow]:
     order = {name: number for number, name in enumerate(dict.fromkeys(row.data_set for row in rows))}
     return sorted(rows, key=lambda row: order[row.data_set])
 
@@ -115,7 +145,7 @@ def best_member(rows: Sequence[LineRow]) -> str | None:
     return max(own, key=lambda row: row.f1).stratum if own else None
 
 
-def console_line_table(rows: Sequence[LineRow]) -> Table:
+def console_line_table(rows: Sequence[ScenesRow]) -> Table:
     """Return the table that is printed after a study."""
     metrics = ("scenes", "km", "true km", "mean m", "median", "MAD")
     headings = [*metrics, "found\n200 m", "found\n500 m", "false km\n200 m"]

@@ -92,7 +92,7 @@ def networks_of(table: StudyTable, patch_size_px: int) -> list[NetworkRow]:
 
 
 def baselines_of(table: StudyTable, patch_size_px: int) -> list[BaselineRow]:
-    """Rows of trivial predictors and of the phase gradient with one patch size."""
+    """Rows of baselines with one patch size."""
     return _of_size(table.baselines, patch_size_px)
 
 
@@ -134,9 +134,9 @@ def interval_over(table: StudyTable) -> Resampled:
 def table_frame(table: StudyTable) -> pd.DataFrame:
     """Return the table as a frame: networks, then baselines, of each patch size in turn.
 
-    Columns: model, kind (`network`, `all_line`, `no_line`, `phase_gradient`, `untrained`, `failed`),
-    patch_size_px, then the headings of `COLUMNS`, and `reason` and `remedy` of what failed. Metrics of
-    different patch sizes are of different test sets.
+    Columns: model, kind (`network`, `all_line`, `no_line`, `phase_gradient`, `second_analyst`, `untrained`,
+    `failed`), patch_size_px, then the headings of `COLUMNS`, and `reason` and `remedy` of what failed.
+    Metrics of different patch sizes are of different test sets.
     """
     records = []
     for size in all_patch_sizes(table):

@@ -58,7 +58,11 @@ def annotate_from_vectors(headers: Sequence[RasterHeader], root: Path, card: Dat
         return _annotate_from_files(headers, files_by_scene(root, lines), root / lines, card)
     file = read_lines(root / lines, card.layout.scene_column, card.split.column)
     annotation = _annotate_from_file(headers, file, card)
-    return annotation if card.layout.unsure is None else _with_unsure(annotation, root, card)
+    if card.layout.unsure is not None:
+        annotation = _with_unsure(annotation, root, card)
+    if card.layout.second_analyst is not None:
+        annotation = _with_second_analyst(annotation, root, card)
+    return annotation
 
 
 def _with_unsure(annotation: Annotation, root: Path, card: DataCard) -> Annotation:
@@ -70,6 +74,21 @@ def _with_unsure(annotation: Annotation, root: Path, card: DataCard) -> Annotati
         names = [scene_name(entry.header.name)] if column else list(file.by_scene)
         unsure = (line for name in names for line in file.lines_of(name, entry.header.crs))
         entries.append(replace(entry, unsure=tuple(unsure), unsure_within_m=card.layout.unsure_within_m))
+    return annotation._replace(entries=entries)
+
+
+def _with_second_analyst(annotation: Annotation, root: Path, card: DataCard) -> Annotation:
+    """Give each scene that another analyst has looked at that analyst's lines, which may be none."""
+    column = card.layout.scene_column
+    file = read_lines(root / str(card.layout.second_analyst), column)
+    entries = []
+    for entry in annotation.entries:
+        names = [scene_name(entry.header.name)] if column else list(file.by_scene)
+        lines = tuple(line for name in names for line in file.lines_of(name, entry.header.crs))
+        if column is None:
+            lines = tuple(line for line in lines if shapely.intersects(line, entry.ground()))
+        has_looked = names[0] in file.rows_by_scene if column else bool(lines)
+        entries.append(replace(entry, second_analyst=lines if has_looked else None))
     return annotation._replace(entries=entries)
 
 

@@ -40,6 +40,8 @@ class Scene:
         Grounding lines in `crs`; empty when none was drawn.
     unsure : tuple of LineString
         Where a line may run, but nobody can tell.
+    second_analyst : tuple of LineString or None
+        Another analyst's lines in `crs`; None where no other has looked.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Scene:
     crs: CRS
     lines: tuple[LineString, ...] = ()
     unsure: tuple[LineString, ...] = ()
+    second_analyst: tuple[LineString, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -114,6 +117,8 @@ class SceneEntry:
         Where a line may run, but nobody can tell, in the raster's CRS.
     unsure_within_m : float
         How far from there nobody can tell.
+    second_analyst : tuple of LineString or None
+        Another analyst's lines, in the raster's CRS; None where no other has looked at the scene.
     """
 
     header: RasterHeader
@@ -128,6 +133,7 @@ class SceneEntry:
     mask_path: Path | None = None
     unsure: tuple[LineString, ...] = ()
     unsure_within_m: float = 0.0
+    second_analyst: tuple[LineString, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -212,5 +218,11 @@ class SceneEntry:
         """
         interferogram = self.read_pixels()
         return Scene(
-            self.name, interferogram, self.header.transform, self.header.crs, self.lines, self.unsure
+            self.name,
+            interferogram,
+            self.header.transform,
+            self.header.crs,
+            self.lines,
+            self.unsure,
+            self.second_analyst,
         )

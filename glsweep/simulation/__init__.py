@@ -1,6 +1,7 @@
 """Scenes from physics: an elastic beam's flexure as a radar sees it, with lines as an analyst draws them."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,14 +13,14 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from shapely import LineString, Polygon
 
-from glsweep.config.data_card import UNSURE_LINES, Layout, Simulation
+from glsweep.config.data_card import SECOND_ANALYST, UNSURE_LINES, Layout, Simulation
 from glsweep.errors import ConfigError
 from glsweep.files import replacing
 from glsweep.randomness import generator_for
 from glsweep.scenes.raster import write_interferogram
 from glsweep.scenes.scene import Scene
 from glsweep.simulation.coherence import draw_coherence, draw_shear_margin
-from glsweep.simulation.drawing import draw_level_cycles, drawn_lines, lines_at_level
+from glsweep.simulation.drawing import DrawnLines, draw_level_cycles, drawn_lines, lines_at_level
 from glsweep.simulation.outlines import Outline, cut_outline, draw_outline
 from glsweep.simulation.phase import (
     REALISTIC,
@@ -62,6 +63,9 @@ def simulate_scene(
 ) -> Scene:
     """Simulate a scene with its lines, where analysts draw them or where the ice begins to bend.
 
+    A second analyst draws it too: with another hand, in other strokes, and at another level of the
+    fringes unless lines are drawn where the ice begins to bend.
+
     Parameters
     ----------
     settings : Simulation
@@ -100,19 +104,22 @@ def simulate_scene(
             name=f"{name}, {attempt}" if attempt else name,
             noise=noise,
         )
-        drawn = drawn_lines(
-            lines,
-            observation.footprint,
-            transform,
-            generator_for(seed, name, "strokes"),
-            coherence=observation.coherence,
-            gap_share=GAP_SHARE * noise,
-            wobble_m=WOBBLE_M * noise,
-        )
+        drawn = _drawn(lines, observation, transform, generator_for(seed, name, "strokes"), noise)
         if drawn.lines:
             break
+    if settings.line == "analyst":
+        lines = _fringe_edge(settings, tide_rad, seed=seed, name=name, analyst="second analyst's ")
+    second = _drawn(
+        lines, observation, transform, generator_for(seed, name, "second analyst's strokes"), noise
+    )
     return Scene(
-        name, observation.interferogram, transform, projected_crs(settings), drawn.lines, drawn.unsure
+        name,
+        observation.interferogram,
+        transform,
+        projected_crs(settings),
+        drawn.lines,
+        drawn.unsure,
+        second.lines,
     )
 
 
@@ -170,13 +177,34 @@ def _observed(
     return Observation(interferogram, coherence, footprint)
 
 
+def _drawn(
+    lines: Sequence[LineString],
+    observation: Observation,
+    transform: Affine,
+    generator: np.random.Generator,
+    noise: float,
+) -> DrawnLines:
+    """Return what an analyst leaves of lines in pixel coordinates, on the map."""
+    return drawn_lines(
+        lines,
+        observation.footprint,
+        transform,
+        generator,
+        coherence=observation.coherence,
+        gap_share=GAP_SHARE * noise,
+        wobble_m=WOBBLE_M * noise,
+    )
+
+
 def _fringe_edge(
-    settings: Simulation, tide_rad: npt.NDArray[np.float64], *, seed: int, name: str
+    settings: Simulation, tide_rad: npt.NDArray[np.float64], *, seed: int, name: str, analyst: str = ""
 ) -> tuple[LineString, ...]:
-    """Return where the scene's analyst sees the belt of fringes begin, in pixel coordinates."""
+    """Return where an analyst sees the belt of fringes begin, in pixel coordinates."""
     beam = scene_beam(settings, seed=seed, name=name)
     tide_cycles = beam.phase_per_m * beam.amplitude_m / (2 * math.pi)
-    return lines_at_level(tide_rad, draw_level_cycles(tide_cycles, generator_for(seed, name, "level")))
+    return lines_at_level(
+        tide_rad, draw_level_cycles(tide_cycles, generator_for(seed, name, f"{analyst}level"))
+    )
 
 
 def _disturbances(settings: Simulation, *, seed: int, name: str) -> Disturbances:
@@ -263,8 +291,8 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 
     settings : Simulation
         Number and kind of scenes.
     root : Path
-        The folder to be made or replaced: `DInSAR/<name>.tif`, `all_manual_segm_gl.gpkg`, and, where a line
-        runs that was not drawn, `unsure_lines.gpkg`.
+        The folder to be made or replaced: `DInSAR/<name>.tif`, `all_manual_segm_gl.gpkg`, where a line
+        runs that was not drawn, `unsure_lines.gpkg`, and another analyst's `second_analyst.gpkg`.
     seed : int
         Decides every draw.
     number : int
@@ -279,6 +307,7 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 
     crs = projected_crs(settings)
     drawn: list[tuple[str, LineString]] = []
     unsure: list[tuple[str, LineString]] = []
+    second: list[tuple[str, LineString | None]] = []
     with replacing(root) as folder:
         for index in range(settings.scenes):
             name = f"sim{index:03d}_seed{seed}" + (f"_set{number}" if number else "")
@@ -287,7 +316,9 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 
             write_interferogram(folder / "DInSAR" / f"{name}.tif", scene.interferogram, scene.transform, crs)
             drawn += [(f"{name}.shp", line) for line in scene.lines]
             unsure += [(f"{name}.shp", line) for line in scene.unsure]
-        for path, rows in ((str(layout.lines), drawn), (UNSURE_LINES, unsure)):
+            # A row without a line says that the scene was looked at.
+            second += [(f"{name}.shp", line) for line in scene.second_analyst or (None,)]
+        for path, rows in ((str(layout.lines), drawn), (UNSURE_LINES, unsure), (SECOND_ANALYST, second)):
             column, geometry = ([row[part] for row in rows] for part in (0, 1))
             table = gpd.GeoDataFrame({layout.scene_column: column}, geometry=geometry, crs=crs.to_wkt())
             table.to_file(folder / path, driver="GPKG", layer="grounding_lines", geometry_type="LineString")

@@ -88,7 +88,8 @@ def _never(_was: Any, _now: Any) -> bool:
 _RULES: tuple[tuple[str, tuple[Stage, ...], Callable[[Any, Any], bool]], ...] = (
     (rf"name|space\.(name|title)|{_CARD_KEY}\.({'|'.join(CARD_TEXT)})", ("report",), _always),
     (rf"space\.resources\..*|{_CARD_KEY}\.root", (), _always),
-    (rf"{_CARD_KEY}\.name", _TESTED_AGAIN, _always),
+    # Scenes that were simulated before lack the file of lines.
+    (rf"{_CARD_KEY}\.(name|layout\.second_analyst)", _TESTED_AGAIN, _always),
     (r"space\.calibration\..*", _from("calibrate"), _always),
     (r"space\.retraining\..*", _from("retrain"), _always),
     # They decide only what comes next; what has begun stays.

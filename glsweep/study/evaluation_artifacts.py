@@ -9,7 +9,7 @@ from glsweep.config.settings import Settings
 from glsweep.study.artifacts import Artifact
 from glsweep.study.configuration import Stage
 
-Kind = Literal["network", "untrained", "all_line", "no_line", "phase_gradient", "failed"]
+Kind = Literal["network", "untrained", "all_line", "no_line", "phase_gradient", "second_analyst", "failed"]
 Resampled = Literal["scenes", "patches"]
 Interval = tuple[float, float]
 """The lower and the upper end of a 95 % bootstrap interval."""
@@ -93,12 +93,13 @@ class NetworkRow(TableRow):
 
 
 class BaselineRow(TableRow):
-    """The row of a baseline: a line everywhere, a line nowhere, an untrained network, or the phase gradient.
+    """The row of a baseline.
 
-    All but the last know nothing.
+    A line everywhere or nowhere, an untrained network, the phase gradient, or another
+    analyst. All but the last two know nothing.
     """
 
-    kind: Literal["untrained", "all_line", "no_line", "phase_gradient"]
+    kind: Literal["untrained", "all_line", "no_line", "phase_gradient", "second_analyst"]
 
 
 class FailedRow(Predictor):
@@ -315,13 +316,18 @@ class LinesAtTau(LineMetrics):
     tau: float
 
 
-class LinesOnDataSet(Settings):
-    """A member's lines on all whole test scenes of one data set."""
+class PooledLines(Settings):
+    """Lines on all whole test scenes of one data set; of a second analyst, on those this one looked at."""
 
     data_set: str
     scenes: int
     pooled: LineMetrics
     intervals: LineIntervals
+
+
+class LinesOnDataSet(PooledLines):
+    """A member's lines."""
+
     bands: BandsHeld
     curve: tuple[LinesAtTau, ...]
 
@@ -350,7 +356,10 @@ class MemberLines(Settings):
 
 
 class StudyLines(Artifact):
-    """`lines.json`: how far each member's lines lie from the true ones, and how they were drawn."""
+    """`lines.json`: how far each member's lines lie from the true ones, and how they were drawn.
+
+    `second_analyst` holds another analyst's lines, by data set, where there are any.
+    """
 
     written_by = "evaluate"
 
@@ -359,3 +368,4 @@ class StudyLines(Artifact):
     bridge_m: float
     window_px: int
     members: tuple[MemberLines, ...]
+    second_analyst: tuple[PooledLines, ...] = ()

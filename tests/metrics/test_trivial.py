@@ -35,6 +35,14 @@ def test_other_patch_sizes_are_other_test_patches() -> None:
     assert best_trivial(table, 256) is None
 
 
+def test_another_analyst_is_no_trivial_predictor() -> None:
+    analyst = baseline_row("second_analyst", 64, 0.9)
+    assert best_trivial(study_table(analyst), 64) is None
+    best = best_trivial(study_table(analyst, baseline_row("all_line", 64, 0.2)), 64)
+    assert best is not None
+    assert best.kind == "all_line"
+
+
 def test_nobody_is_good_where_no_patch_holds_a_line() -> None:
     right = patch_metrics(1.0, patches_with_line=0)
     for table in (study_table(), study_table(baseline_row("all_line", 64, 0.0))):

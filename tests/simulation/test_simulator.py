@@ -143,6 +143,17 @@ def test_the_line_that_is_drawn_changes_nothing_else():
     assert hinge.lines != analyst.lines
 
 
+def test_two_analysts_differ_in_hand_alone_where_the_ice_begins_to_bend():
+    clean, noisy = simulated(0, 0), simulated(0, 1)
+    clean_m, noisy_m = (
+        np.median(shapely.distance(shapely.union_all(one.lines), shapely.points(points)))
+        for one in (clean, noisy)
+        for points in [np.concatenate([shapely.get_coordinates(line) for line in one.second_analyst])]
+    )
+    assert clean_m == pytest.approx(0, abs=1e-6)
+    assert 5 < noisy_m < 100
+
+
 def test_a_scene_is_the_same_for_the_same_seed_and_name_only():
     first, again = simulated(0, 1), simulated(0, 1)
     np.testing.assert_array_equal(first.interferogram, again.interferogram)
@@ -195,7 +206,7 @@ def test_simulated_data_is_read_as_any_other(tmp_path):
     settings = Simulation(scenes=5, rows=128, cols=192)
     root = tmp_path / "scenes"
     simulate_data(settings, root, seed=0)
-    layout = Layout(unsure="unsure_lines.gpkg")
+    layout = Layout(unsure="unsure_lines.gpkg", second_analyst="second_analyst.gpkg")
     catalogue = open_catalogue(root, DataCard(name="demo", simulation=settings, layout=layout))
     found = catalogue.findings()
     assert (found.scenes, found.posting_m) == (5, 100)
@@ -211,6 +222,7 @@ def test_simulated_data_is_read_as_any_other(tmp_path):
         np.testing.assert_array_equal(entry.read().interferogram, scene.interferogram)
         assert entry.lines == scene.lines
         assert entry.unsure == scene.unsure
+        assert entry.second_analyst == scene.second_analyst != scene.lines
     assert any(entry.unsure for entry in catalogue.entries)
 
 

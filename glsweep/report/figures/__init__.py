@@ -28,7 +28,12 @@ BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 VERMILLION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
 ARCHITECTURE_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
 ARCHITECTURE_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1)), (0, (5, 1.5, 1.2, 1.5)))
-BASELINE_COLOURS = {"all_line": "#b3b9bf", "no_line": "#7d858c", "phase_gradient": "#4a5157"}
+BASELINE_COLOURS = {
+    "all_line": "#b3b9bf",
+    "no_line": "#7d858c",
+    "phase_gradient": "#4a5157",
+    "second_analyst": "#22272c",
+}
 
 SETTINGS: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so figures look alike everywhere
