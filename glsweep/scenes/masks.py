@@ -165,6 +165,26 @@ def training_target(
     return np.asarray(np.rint(FULL * share), np.uint8)
 
 
+def squared_distance(mask: npt.NDArray[np.uint8], farthest_px2: int) -> npt.NDArray[np.int16]:
+    """Return each pixel's squared distance from the nearest line pixel, a whole number of pixels.
+
+    Parameters
+    ----------
+    mask : uint8 array (rows, cols)
+        1 on the line, 0 elsewhere.
+    farthest_px2 : int
+        The largest value, and that of all pixels where there is no line.
+
+    Returns
+    -------
+    int16 array (rows, cols)
+    """
+    if not mask.any():
+        return np.full(mask.shape, farthest_px2, np.int16)
+    squared = np.square(np.asarray(distance_transform_edt(mask == 0)))
+    return np.asarray(np.rint(np.minimum(squared, farthest_px2)), np.int16)
+
+
 def mark_unsure(
     target: npt.NDArray[np.uint8], unsure: npt.NDArray[np.uint8], within_m: float, posting_m: float
 ) -> npt.NDArray[np.uint8]:

@@ -275,8 +275,8 @@ def make_task(
 ) -> EpochTask:
     """Place the patches on the device, and find what lies near the true lines of validation."""
     truth = truth_of(val, schedule.tolerance_m, device)
-    seen = place(train, device, scenes=parameters.train_scenes)
-    return EpochTask(parameters, loss_of(parameters), seen, place(val, device), truth)
+    seen = place(train, device, scenes=parameters.train_scenes, trial=parameters)
+    return EpochTask(parameters, loss_of(parameters), seen, place(val, device, trial=parameters), truth)
 
 
 def loss_of(parameters: TrialParameters) -> HeadsLoss:
