@@ -139,6 +139,8 @@ LabelRule = Literal["all_touched", "bresenham", "buffered", "soft"]
 
 UNSURE_LINES = "unsure_lines.gpkg"
 """The usual name of a layout's `unsure`, by which a folder without a card is known to have one."""
+GROUNDED_ICE = "grounded.gpkg"
+"""The file of polygons, for a layout's `grounded`, that a simulation writes."""
 
 
 class Layout(Settings):
@@ -179,6 +181,11 @@ class Layout(Settings):
     unsure_within_m: float = Field(
         default=500.0, gt=0, description="how far from a line of `unsure` nobody can tell, in metres"
     )
+    grounded: str | None = Field(
+        default=None,
+        description="file of polygons of grounded ice, in any CRS: what a network with a head for zones "
+        "learns beside the line; what lies outside of them floats",
+    )
     group_pattern: str | None = Field(
         default=None,
         description="regular expression on scene names: scenes whose first group is the same stay in one "
@@ -202,6 +209,7 @@ class Layout(Settings):
         values: dict[str, Any] = serialise(self)
         unset = {"nodata"} if self.nodata is None else set()
         unset |= {"unsure", "unsure_within_m"} if self.unsure is None else set()
+        unset |= {"grounded"} if self.grounded is None else set()
         return {key: value for key, value in values.items() if key not in unset}
 
     @property
@@ -313,6 +321,11 @@ class DataCard(Settings):
     def line_rule(self) -> LineRule:
         """How the line that is scored is drawn; wider and softer labels are only for training."""
         return "bresenham" if self.label == "bresenham" else "all_touched"
+
+    @property
+    def has_zones(self) -> bool:
+        """Whether every data set that is trained on says which ice is grounded."""
+        return all(card.layout.grounded is not None for card in self.data_sets if not card.test_only)
 
     @property
     def line_kind(self) -> LineKind | None:

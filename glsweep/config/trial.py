@@ -180,6 +180,13 @@ class TrialParameters(Settings):
         description="a target y becomes y (1 - e) + e / 2 with this e, in training and in `val_loss`; not "
         "where there is no data or nobody can tell, and never what is scored",
     )
+    zone_weight: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="for a network with a head for zones: share of that head's cross-entropy in the loss; "
+        "the rest is the line's",
+    )
     own: dict[str, Scalar] = Field(
         default_factory=dict,
         description="parameters that one network, loss or augmentation has for itself; a search space writes "
@@ -249,6 +256,7 @@ class TrialParameters(Settings):
             "label": LABEL_OF_CARD,
             "label_width_m": None,
             "label_smoothing": 0.0,
+            "zone_weight": None,
             "own": {},
         }
         return {key: value for key, value in values.items() if key not in defaults or value != defaults[key]}

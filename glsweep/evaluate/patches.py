@@ -114,6 +114,7 @@ class HeldOut:
             target=target,
             distance_px2=None,
             thin=None,
+            zone=None,
         )
         return replace(self, patches=kept, scenes=None if self.scenes is None else self.scenes[chosen])
 

@@ -38,6 +38,8 @@ class PatchArrays:
         trial has a label of its own; `thin` likewise.
     thin : uint8 array (N, S, S) or None
         The line as Bresenham's algorithm draws it, with the values of `target`.
+    zone : uint8 array (N, S, S) or None
+        0 where ice is grounded, 1 where it floats; None where the card does not say.
     """
 
     image: npt.NDArray[np.float32]
@@ -48,6 +50,7 @@ class PatchArrays:
     scene: npt.NDArray[np.int64] | None = None
     distance_px2: npt.NDArray[np.int16] | None = None
     thin: npt.NDArray[np.uint8] | None = None
+    zone: npt.NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.image)

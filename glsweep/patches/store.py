@@ -22,7 +22,7 @@ from glsweep.patches.held_masks import PIXELS_AT_ONCE
 from glsweep.patches.index import counts_by_split
 from glsweep.randomness import seed_for
 from glsweep.scenes import FULL
-from glsweep.scenes.masks import LineRows, mark_unsure, squared_distance, training_target
+from glsweep.scenes.masks import LineRows, ZoneRows, mark_unsure, squared_distance, training_target
 from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.source import Window
 from glsweep.study import Study
@@ -41,6 +41,7 @@ class Labels(NamedTuple):
     target: Bytes | None = None
     distance_px2: npt.NDArray[np.int16] | None = None
     thin: Bytes | None = None
+    zone: Bytes | None = None
 
 
 class SceneLabels:
@@ -62,6 +63,11 @@ class SceneLabels:
         self._line = entry.line_rows(card.line_rule)
         self._thin = entry.line_rows("bresenham")
         self._unsure = LineRows(entry.unsure, entry.shape, entry.header.transform, "all_touched")
+        self._zones = (
+            ZoneRows(entry.grounded, entry.shape, entry.header.transform)
+            if card.has_zones and entry.grounded is not None
+            else None
+        )
 
     def rows(self, top: int, bottom: int) -> Labels:
         """Return the rows from `top` to before `bottom`."""
@@ -72,6 +78,8 @@ class SceneLabels:
             labels = labels._replace(
                 distance_px2=self._distance_px2(top, bottom), thin=self._thin_target(top, bottom)
             )
+        if self._zones is not None:
+            labels = labels._replace(zone=self._zones.rows(top, bottom))
         return labels
 
     def _target(self, top: int, bottom: int) -> Bytes:
@@ -142,6 +150,8 @@ class PatchWriter:
             kinds["target"] = np.uint8
         if of_trials:
             kinds |= {"distance_px2": np.int16, "thin": np.uint8}
+        if card.has_zones:
+            kinds["zone"] = np.uint8
         for split in SPLITS:
             (folder / split).mkdir(parents=True)
             part = index[index["split"] == split].drop(columns="split").reset_index(drop=True)
@@ -226,7 +236,7 @@ class PatchStore:
         """Return a split's patches as read-only memory maps."""
         optional = {
             name: self._map(split, name)
-            for name in ("target", "distance_px2", "thin")
+            for name in ("target", "distance_px2", "thin", "zone")
             if (self.folder / split / f"{name}.npy").is_file()
         }
         image, mask = (self._map(split, name) for name in ("image", "mask"))

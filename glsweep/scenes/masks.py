@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.features import rasterize
 from scipy.ndimage import distance_transform_edt
-from shapely import LineString
+from shapely import LineString, MultiPolygon
 from skimage.draw import line as bresenham_pixels
 from skimage.morphology import skeletonize
 
@@ -107,6 +107,32 @@ class KeptRows:
     def rows(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
         """Return the rows from `top` to before `bottom`."""
         return self._mask[top:bottom]
+
+
+class ZoneRows:
+    """Which ice floats, drawn some rows at a time: 0 where a pixel's centre is on grounded ice, else 1.
+
+    Parameters
+    ----------
+    grounded : MultiPolygon
+        In map coordinates.
+    shape : tuple of int
+        Rows and columns.
+    transform : Affine
+        From (col, row) pixel corners to map coordinates.
+    """
+
+    def __init__(self, grounded: MultiPolygon, shape: tuple[int, int], transform: Affine) -> None:
+        to_pixels = ~transform
+        moved = shapely.transform(grounded, lambda xy: np.column_stack(to_pixels @ (xy[:, 0], xy[:, 1])))
+        self._shape, self._grounded = shape, shapely.clip_by_rect(moved, -1, -1, shape[1] + 1, shape[0] + 1)
+
+    def rows(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
+        """Return the rows from `top` to before `bottom`, those that there are."""
+        zone = np.ones((max(0, min(bottom, self._shape[0]) - top), self._shape[1]), np.uint8)
+        if zone.size and not self._grounded.is_empty:
+            rasterize([(self._grounded, 0)], out=zone, transform=Affine.translation(0, top))
+        return zone
 
 
 def _in_pixels(lines: Sequence[LineString], shape: tuple[int, int], transform: Affine) -> list[LineString]:

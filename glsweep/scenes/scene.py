@@ -11,7 +11,7 @@ import pyproj
 import shapely
 from affine import Affine
 from rasterio.crs import CRS
-from shapely import LineString, Polygon
+from shapely import LineString, MultiPolygon, Polygon
 
 from glsweep.config.data_card import LineRule, SplitName
 from glsweep.errors import DataError
@@ -114,6 +114,8 @@ class SceneEntry:
         Where a line may run, but nobody can tell, in the raster's CRS.
     unsure_within_m : float
         How far from there nobody can tell.
+    grounded : MultiPolygon or None
+        Where ice is grounded, in the raster's CRS; None where nobody says.
     """
 
     header: RasterHeader
@@ -128,6 +130,7 @@ class SceneEntry:
     mask_path: Path | None = None
     unsure: tuple[LineString, ...] = ()
     unsure_within_m: float = 0.0
+    grounded: MultiPolygon | None = None
 
     @property
     def name(self) -> str:

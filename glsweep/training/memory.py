@@ -21,7 +21,7 @@ from glsweep.nets import derive_channels, has_data
 from glsweep.patches import PatchArrays
 from glsweep.study.artifacts import ThresholdCurve
 from glsweep.training.state import TrainingState, copy_to_host, restore_state
-from glsweep.training.targets import TargetRule, target_of
+from glsweep.training.targets import TargetRule, target_of, zones_of
 
 # Of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -187,6 +187,8 @@ class DevicePatches:
         See `PatchArrays`.
     rows : int64 tensor or None
         The patches that there are, each perhaps several times; None for each once.
+    zone : uint8 tensor (N, S, S) or None
+        1 where ice floats, 0 where it is grounded, for a network that learns it.
     """
 
     image: Tensor
@@ -195,6 +197,7 @@ class DevicePatches:
     device: torch.device
     amplitude_scale: float
     rows: Tensor | None = None
+    zone: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.image) if self.rows is None else len(self.rows)
@@ -206,13 +209,18 @@ class DevicePatches:
         -------
         tuple of Tensor
             Image (B, 2, S, S), and float32 label (B, S, S): 0 to 1, `NO_DATA` where there is none, or
-            nobody can tell.
+            nobody can tell. With zones the label is (B, 2, S, S), line and zone.
         """
         index = index.to(self.image.device)
         index = index if self.rows is None else self.rows[index]
         image = self.image[index].to(self.device)
         target, known = self.rule.target(*(plane[index].to(self.device) for plane in self.planes))
-        return image, torch.where(has_data(image) & known, target, NO_DATA)
+        valid = has_data(image)
+        label = torch.where(valid & known, target, NO_DATA)
+        if self.zone is None:
+            return image, label
+        zone = torch.where(valid, self.zone[index].to(self.device).float(), NO_DATA)
+        return image, torch.stack([label, zone], dim=1)
 
     def channels(self, image: Tensor, channels: Sequence[Channel]) -> Tensor:
         """Derive the network's input (B, C, S, S) from real and imaginary parts."""
@@ -237,14 +245,17 @@ def place(
         When the patches were cut without what the trial's label needs; see `target_of`.
     """
     rule, stored = target_of(arrays, trial)
-    image, planes = _shared(arrays.image), tuple(_shared(plane) for plane in stored)
+    zones = zones_of(arrays, trial)
+    image, *planes = _shared(arrays.image), *(_shared(plane) for plane in (*stored, *zones))
     if device.type == "cuda":
         free_bytes, _ = torch.cuda.mem_get_info(device)
         if image.nbytes + sum(plane.nbytes for plane in planes) <= STORE_SHARE_OF_DEVICE * free_bytes:
-            image, planes = image.to(device), tuple(plane.to(device) for plane in planes)
+            image, planes = image.to(device), [plane.to(device) for plane in planes]
     rows = arrays.rows_of(scenes)
     used = None if rows is None else torch.from_numpy(rows).to(image.device)
-    return DevicePatches(image, planes, rule, device, arrays.amplitude_scale, used)
+    zone = planes[-1] if zones else None
+    targets = tuple(planes[: len(stored)])
+    return DevicePatches(image, targets, rule, device, arrays.amplitude_scale, used, zone)
 
 
 def truth_of(arrays: PatchArrays, tolerance_m: float, device: torch.device | str = "cpu") -> Truth:

@@ -12,6 +12,7 @@ from glsweep.config.trial import LABEL_OF_CARD, WIDE_LABELS, TrialLabel, TrialPa
 from glsweep.errors import StudyError
 from glsweep.patches import FARTHEST_PX2, PatchArrays
 from glsweep.patches.store import WIDTHS_REACHED
+from glsweep.registry import ARCHITECTURES
 from glsweep.scenes import FULL, UNSURE
 
 # What is added before a squared width is compared with whole numbers, which 3 x 0.1 / 0.1 must reach.
@@ -93,6 +94,33 @@ def target_of(arrays: PatchArrays, trial: TrialParameters | None) -> tuple[Targe
     check_reach(trial, arrays.posting_m)
     rule = TargetRule(label, trial.label_width_m / arrays.posting_m, smoothing=smoothing)
     return rule, (arrays.distance_px2, arrays.thin)
+
+
+def zones_of(arrays: PatchArrays, trial: TrialParameters | None) -> Planes:
+    """Return the zones, in a tuple, if a trial's network learns them.
+
+    Raises
+    ------
+    StudyError
+        When the network has a head for zones and the patches have none, or one of the two goes without
+        `zone_weight`.
+    """
+    if trial is None:
+        return ()
+    has_head = bool(getattr(ARCHITECTURES.load(trial.architecture), "zone_head", False))
+    if has_head != (trial.zone_weight is not None):
+        raise StudyError(
+            f"architecture: {trial.architecture}: has {'a' if has_head else 'no'} head for zones; "
+            f"{'set' if has_head else 'remove'} `zone_weight`, or keep it to such networks by `when`"
+        )
+    if not has_head:
+        return ()
+    if arrays.zone is None:
+        raise StudyError(
+            f"architecture: {trial.architecture}: learns which ice is grounded, and the data card does not "
+            "say; name a file of polygons by `layout.grounded`"
+        )
+    return (arrays.zone,)
 
 
 def check_reach(trial: TrialParameters, posting_m: float) -> None:
