@@ -141,6 +141,8 @@ UNSURE_LINES = "unsure_lines.gpkg"
 """The usual name of a layout's `unsure`, by which a folder without a card is known to have one."""
 SECOND_ANALYST = "second_analyst.gpkg"
 """The same of a layout's `second_analyst`."""
+GROUNDED_ICE = "grounded.gpkg"
+"""The file of polygons, for a layout's `grounded`, that a simulation writes."""
 
 
 class Layout(Settings):
@@ -186,6 +188,11 @@ class Layout(Settings):
         description="file of another analyst's lines, with the same `scene_column`: they are scored "
         "beside the networks on test ground, and are neither trained on nor the truth",
     )
+    grounded: str | None = Field(
+        default=None,
+        description="file of polygons of grounded ice, in any CRS: what a network with a head for zones "
+        "learns beside the line; what lies outside of them floats",
+    )
     group_pattern: str | None = Field(
         default=None,
         description="regular expression on scene names: scenes whose first group is the same stay in one "
@@ -212,6 +219,7 @@ class Layout(Settings):
         unset = {"nodata"} if self.nodata is None else set()
         unset |= {"unsure", "unsure_within_m"} if self.unsure is None else set()
         unset |= {"second_analyst"} if self.second_analyst is None else set()
+        unset |= {"grounded"} if self.grounded is None else set()
         return {key: value for key, value in values.items() if key not in unset}
 
     @property
@@ -324,6 +332,11 @@ class DataCard(Settings):
     def line_rule(self) -> LineRule:
         """How the line that is scored is drawn; wider and softer labels are only for training."""
         return "bresenham" if self.label == "bresenham" else "all_touched"
+
+    @property
+    def has_zones(self) -> bool:
+        """Whether every data set that is trained on says which ice is grounded."""
+        return all(card.layout.grounded is not None for card in self.data_sets if not card.test_only)
 
     @property
     def line_kind(self) -> LineKind | None:

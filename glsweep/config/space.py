@@ -16,11 +16,11 @@ from pydantic import (
 
 from glsweep.config import find_shipped
 from glsweep.config.contradictions import check_space
-from glsweep.config.dimension import Dimension, parameters_of
+from glsweep.config.dimension import Dimension, parameters_of, set_by
 from glsweep.config.own_parameters import named_objects, with_conditions
 from glsweep.config.patches import PatchSettings
 from glsweep.config.settings import Settings, load_yaml, misfit
-from glsweep.config.trial import canonical, named_in
+from glsweep.config.trial import LABEL_OF_CARD, canonical, named_in
 from glsweep.registry import SAMPLERS, STOPPING_RULES, is_imported
 
 Metric = Literal["relaxed_f1", "dice", "val_loss"]
@@ -334,6 +334,18 @@ class SearchSpace(Settings):
         )
         of_search = filter(is_imported, (self.search.sampler, self.search.scheduler.name))
         return tuple(sorted({*of_trials, *of_search}))
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The labels that trials ask for, but for the card's own."""
+        searched = (
+            set_by(name, dimension, number).get("label")
+            for name, dimension in self.dimensions.items()
+            for number in range(len(dimension.choices or ()))
+        )
+        return frozenset({str(label) for label in (self.fixed.get("label"), *searched) if label}) - {
+            LABEL_OF_CARD
+        }
 
     @property
     def retraining_overrides(self) -> dict[str, tuple[str, str]]:

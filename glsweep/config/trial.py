@@ -41,6 +41,9 @@ FilterName = Literal["raw", "boxcar3", "boxcar5", "goldstein.3", "goldstein.6", 
 Augmentation = Annotated[str, named_in(AUGMENTATIONS)]
 Precision = Literal["auto", "float32", "bfloat16"]
 Outcome = Literal["completed", "stopped", "failed"]
+TrialLabel = Literal["card", "bresenham", "buffered", "soft"]
+LABEL_OF_CARD: TrialLabel = "card"
+WIDE_LABELS = ("buffered", "soft")
 
 Scalar = bool | int | float | str | None
 
@@ -172,6 +175,31 @@ class TrialParameters(Settings):
         "that follows from the study's seed, so that more hold the fewer; an epoch has as many steps for "
         "any number; left out, all",
     )
+    label: TrialLabel = Field(
+        default=LABEL_OF_CARD,
+        description="how a line becomes pixels to train on, whatever the data card says: `card`, as it says; "
+        "one pixel wide (`bresenham`), a disk along it (`buffered`) or a bell (`soft`); what is scored is "
+        "always narrow",
+    )
+    label_width_m: float | None = Field(
+        default=None,
+        gt=0,
+        description="reach of a `buffered` label, or standard deviation of a `soft` one, in metres",
+    )
+    label_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=0.5,
+        description="a target y becomes y (1 - e) + e / 2 with this e, in training and in `val_loss`; not "
+        "where there is no data or nobody can tell, and never what is scored",
+    )
+    zone_weight: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="for a network with a head for zones: share of that head's cross-entropy in the loss; "
+        "the rest is the line's",
+    )
     own: dict[str, Scalar] = Field(
         default_factory=dict,
         description="parameters that one network, loss or augmentation has for itself; a search space writes "
@@ -208,6 +236,16 @@ class TrialParameters(Settings):
         return self
 
     @model_validator(mode="after")
+    def _has_a_whole_label(self) -> Self:
+        if (self.label in WIDE_LABELS) != (self.label_width_m is not None):
+            raise misfit(
+                f"`label_width_m` goes with `label: buffered` or `soft`, and only with them (label is "
+                f"{self.label}); add it, or `when: {{label: [buffered, soft]}}`",
+                "label_width_m",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _fits_its_loss(self) -> Self:
         if self.loss != BUILT_IN_LOSS:
             return self
@@ -228,6 +266,10 @@ class TrialParameters(Settings):
             "loss": BUILT_IN_LOSS,
             "start": NO_START,
             "train_scenes": None,
+            "label": LABEL_OF_CARD,
+            "label_width_m": None,
+            "label_smoothing": 0.0,
+            "zone_weight": None,
             "own": {},
         }
         return {key: value for key, value in values.items() if key not in defaults or value != defaults[key]}

@@ -107,7 +107,15 @@ class HeldOut:
         """Return the patches that `chosen` (N,) marks."""
         patches = self.patches
         target = None if patches.target is None else patches.target[chosen]
-        kept = replace(patches, image=patches.image[chosen], mask=patches.mask[chosen], target=target)
+        kept = replace(
+            patches,
+            image=patches.image[chosen],
+            mask=patches.mask[chosen],
+            target=target,
+            distance_px2=None,
+            thin=None,
+            zone=None,
+        )
         return replace(self, patches=kept, scenes=None if self.scenes is None else self.scenes[chosen])
 
     def score(self, probability: npt.NDArray[np.float32], tau: float) -> HeldOutMetrics:

@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 from glsweep.scenes import UNSURE
 
+FARTHEST_PX2 = 2**15 - 1
+"""Squared distance from a line, in pixels, of whatever lies as far as this (181 pixels) or farther."""
+
 
 @dataclass(frozen=True)
 class PatchArrays:
@@ -29,6 +32,14 @@ class PatchArrays:
     scene : int array (N,) or None
         Place of each patch's scene in the order in which `train_scenes` takes them; None where no trial
         may take fewer than all.
+    distance_px2 : int16 array (N, S, S) or None
+        Squared distance in pixels from the line that is scored, in the patch or beyond its edges, at most
+        `FARTHEST_PX2`; a whole number, since it leads from pixel centre to pixel centre. None where no
+        trial has a label of its own; `thin` likewise.
+    thin : uint8 array (N, S, S) or None
+        The line as Bresenham's algorithm draws it, with the values of `target`.
+    zone : uint8 array (N, S, S) or None
+        0 where ice is grounded, 1 where it floats; None where the card does not say.
     """
 
     image: npt.NDArray[np.float32]
@@ -37,6 +48,9 @@ class PatchArrays:
     amplitude_scale: float
     target: npt.NDArray[np.uint8] | None = None
     scene: npt.NDArray[np.int64] | None = None
+    distance_px2: npt.NDArray[np.int16] | None = None
+    thin: npt.NDArray[np.uint8] | None = None
+    zone: npt.NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.image)

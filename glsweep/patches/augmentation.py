@@ -34,7 +34,7 @@ def augment(
     image : Tensor (N, 2, S, S)
         Real and imaginary part, on any device.
     label : Tensor (N, S, S)
-        Masks or training targets, on the same device.
+        Masks or training targets, on the same device; (N, 2, S, S) with zones, which turn likewise.
     changes : sequence of callable
         See `build_augmentations`.
     generator : torch.Generator

@@ -73,8 +73,9 @@ def check_data(study: Study, patch_sizes_px: Sequence[int]) -> None:
     DataError
         When the scenes cannot be used or split, or a patch is larger than every scene.
     ConfigError
-        When simulated scenes would have no projected CRS.
+        When simulated scenes would have no projected CRS, or trials ask for thin lines of masks.
     """
+    check_labels(study)
     sizes_px = sorted(set(patch_sizes_px))
     data_sets = study.config.card.data_sets
     if all(data_set.root is not None for data_set in data_sets):
@@ -85,6 +86,16 @@ def check_data(study: Study, patch_sizes_px: Sequence[int]) -> None:
             annotated_scenes(open_catalogue(data_set.root, data_set))
         elif data_set.simulation is not None:
             _check_simulation(data_set, data_set.simulation, sizes_px[-1])
+
+
+def check_labels(study: Study) -> None:
+    """Raise `ConfigError` when trials would draw lines by themselves that come drawn already."""
+    for card in study.config.card.data_sets:
+        if "bresenham" in study.config.space.labels and (card.layout.masks or card.layout.holds_npz):
+            raise ConfigError(
+                f"search space {study.config.space.name}: label: bresenham: the lines of the data card "
+                f"{card.name} come as masks, drawn already; take `card`, `buffered` or `soft`"
+            )
 
 
 def _check_simulation(card: DataCard, simulation: Simulation, largest_px: int) -> None:
@@ -140,6 +151,7 @@ def prepare_patches(study: Study, patch_sizes_px: Sequence[int]) -> DataSummary:
     DataError
         When the scenes cannot be used, split, or cut to patches of these sizes.
     """
+    check_labels(study)
     config = study.config
     sizes_px = sorted(set(patch_sizes_px))
     surveyed = survey(study, sizes_px)

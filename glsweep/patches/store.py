@@ -17,12 +17,12 @@ import pandas as pd
 from glsweep.config.data_card import SPLITS, DataCard, SplitName
 from glsweep.errors import StudyError
 from glsweep.files import replacing
-from glsweep.patches import PatchArrays
+from glsweep.patches import FARTHEST_PX2, PatchArrays
 from glsweep.patches.held_masks import PIXELS_AT_ONCE
 from glsweep.patches.index import counts_by_split
 from glsweep.randomness import seed_for
 from glsweep.scenes import FULL
-from glsweep.scenes.masks import LineRows, mark_unsure, training_target
+from glsweep.scenes.masks import LineRows, ZoneRows, mark_unsure, squared_distance, training_target
 from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.source import Window
 from glsweep.study import Study
@@ -35,38 +35,79 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Labels(NamedTuple):
-    """Rows of a scene's line as it is scored, and as it is trained on where that differs: (rows, cols)."""
+    """Rows of what a store holds of a scene's line, (rows, cols); see `PatchArrays`."""
 
     mask: Bytes
-    target: Bytes | None
+    target: Bytes | None = None
+    distance_px2: npt.NDArray[np.int16] | None = None
+    thin: Bytes | None = None
+    zone: Bytes | None = None
 
 
 class SceneLabels:
-    """A scene's line by the card's rule, drawn some rows at a time."""
+    """A scene's line by the card's rule, drawn some rows at a time.
 
-    def __init__(self, entry: SceneEntry, card: DataCard) -> None:
+    Parameters
+    ----------
+    entry : SceneEntry
+        The scene.
+    card : DataCard
+        Says how its line is drawn.
+    of_trials : bool
+        Whether trials have labels of their own, which follow from the distance and the thin line.
+    """
+
+    def __init__(self, entry: SceneEntry, card: DataCard, *, of_trials: bool = False) -> None:
         self._card, self._posting_m, self._within_m = card, entry.posting_m, entry.unsure_within_m
-        self._shape = entry.shape
+        self._shape, self._of_trials = entry.shape, of_trials
         self._line = entry.line_rows(card.line_rule)
+        self._thin = entry.line_rows("bresenham")
         self._unsure = LineRows(entry.unsure, entry.shape, entry.header.transform, "all_touched")
+        self._zones = (
+            ZoneRows(entry.grounded, entry.shape, entry.header.transform)
+            if card.has_zones and entry.grounded is not None
+            else None
+        )
 
     def rows(self, top: int, bottom: int) -> Labels:
         """Return the rows from `top` to before `bottom`."""
-        mask = self._line.rows(top, bottom)
-        if not has_target(self._card):
-            return Labels(mask, None)
-        # With the rows around them from which a line reaches here.
+        labels = Labels(self._line.rows(top, bottom))
+        if has_target(self._card):
+            labels = labels._replace(target=self._target(top, bottom))
+        if self._of_trials:
+            labels = labels._replace(
+                distance_px2=self._distance_px2(top, bottom), thin=self._thin_target(top, bottom)
+            )
+        if self._zones is not None:
+            labels = labels._replace(zone=self._zones.rows(top, bottom))
+        return labels
+
+    def _target(self, top: int, bottom: int) -> Bytes:
         width_m = self._card.label_width_m or 0.0
-        margin = math.ceil(max(WIDTHS_REACHED * width_m, self._within_m) / self._posting_m) + 1
-        low, high = max(0, top - margin), min(self._shape[0], bottom + margin)
+        low, high = self._around(top, bottom, max(WIDTHS_REACHED * width_m, self._within_m) / self._posting_m)
         around = self._line.rows(low, high)
         target = (
             around * np.uint8(FULL)
             if self._card.label_width_m is None
             else training_target(around, self._card.label, width_m, self._posting_m)
         )
-        marked = mark_unsure(target, self._unsure.rows(low, high), self._within_m, self._posting_m)
-        return Labels(mask, marked[top - low : bottom - low])
+        return self._marked(target, low, high)[top - low : bottom - low]
+
+    def _thin_target(self, top: int, bottom: int) -> Bytes:
+        low, high = self._around(top, bottom, self._within_m / self._posting_m)
+        return self._marked(self._thin.rows(low, high) * np.uint8(FULL), low, high)[top - low : bottom - low]
+
+    def _distance_px2(self, top: int, bottom: int) -> npt.NDArray[np.int16]:
+        low, high = self._around(top, bottom, math.sqrt(FARTHEST_PX2))
+        return squared_distance(self._line.rows(low, high), FARTHEST_PX2)[top - low : bottom - low]
+
+    def _around(self, top: int, bottom: int, reach_px: float) -> tuple[int, int]:
+        """Return the rows from which a line reaches into those from `top` to before `bottom`."""
+        margin = math.ceil(reach_px) + 1
+        return max(0, top - margin), min(self._shape[0], bottom + margin)
+
+    def _marked(self, target: Bytes, low: int, high: int) -> Bytes:
+        return mark_unsure(target, self._unsure.rows(low, high), self._within_m, self._posting_m)
 
 
 WIDTHS_REACHED = 4
@@ -91,18 +132,26 @@ class PatchWriter:
         Side of a patch.
     card : DataCard
         Says whether there is a training target beside the mask.
+    of_trials : bool
+        See `SceneLabels`.
     """
 
-    def __init__(self, folder: Path, index: pd.DataFrame, size_px: int, card: DataCard) -> None:
+    def __init__(
+        self, folder: Path, index: pd.DataFrame, size_px: int, card: DataCard, *, of_trials: bool = False
+    ) -> None:
         self.size_px = size_px
         self._folder = folder
         self._index = index
         self._parts: dict[str, pd.DataFrame] = {}
         self._arrays: dict[tuple[str, str], Any] = {}
         self._power, self._valid_px = 0.0, 0
-        kinds = {"image": np.float32, "mask": np.uint8}
+        kinds: dict[str, type[np.generic]] = {"image": np.float32, "mask": np.uint8}
         if has_target(card):
             kinds["target"] = np.uint8
+        if of_trials:
+            kinds |= {"distance_px2": np.int16, "thin": np.uint8}
+        if card.has_zones:
+            kinds["zone"] = np.uint8
         for split in SPLITS:
             (folder / split).mkdir(parents=True)
             part = index[index["split"] == split].drop(columns="split").reset_index(drop=True)
@@ -132,7 +181,9 @@ class PatchWriter:
                     self._arrays[split, "image"][number] = np.stack([window.real, window.imag])
                     for kind, label in zip(Labels._fields, drawn, strict=True):
                         if label is not None:
-                            self._arrays[split, kind][number] = label[row:, col:][:size, :size] * valid
+                            blank = FARTHEST_PX2 if kind == "distance_px2" else 0
+                            cropped = label[row:, col:][:size, :size]
+                            self._arrays[split, kind][number] = np.where(valid, cropped, blank)
                     if split == "train":
                         self._power += float(np.square(np.abs(window), dtype=np.float64).sum())
                         self._valid_px += int(valid.sum())
@@ -183,11 +234,14 @@ class PatchStore:
 
     def arrays(self, split: SplitName) -> PatchArrays:
         """Return a split's patches as read-only memory maps."""
+        optional = {
+            name: self._map(split, name)
+            for name in ("target", "distance_px2", "thin", "zone")
+            if (self.folder / split / f"{name}.npy").is_file()
+        }
         image, mask = (self._map(split, name) for name in ("image", "mask"))
-        has_target = (self.folder / split / "target.npy").is_file()
-        target = self._map(split, "target") if has_target else None
         scene = scene_places(self.index(split)["scene"], self.seed) if split == "train" else None
-        return PatchArrays(image, mask, self.posting_m, self.amplitude_scale, target, scene)
+        return PatchArrays(image, mask, self.posting_m, self.amplitude_scale, scene=scene, **optional)
 
     @property
     def train_scenes(self) -> int:
@@ -316,14 +370,20 @@ def write_stores(
     """
     if not indices:
         return
-    card = study.config.card
+    card, of_trials = study.config.card, bool(study.config.space.labels)
     with ExitStack() as stack:
         writers = [
-            PatchWriter(stack.enter_context(replacing(store_folder(study, size_px))), index, size_px, card)
+            PatchWriter(
+                stack.enter_context(replacing(store_folder(study, size_px))),
+                index,
+                size_px,
+                card,
+                of_trials=of_trials,
+            )
             for size_px, index in indices.items()
         ]
         for entry in entries:
-            labels = SceneLabels(entry, card)
+            labels = SceneLabels(entry, card, of_trials=of_trials)
             for writer in writers:
                 writer.cut(entry, labels)
         for writer in writers:
@@ -333,5 +393,7 @@ def write_stores(
 def _content_hash(study: Study, size_px: int) -> str:
     config = study.config
     settings = [config.card.content_hash(), config.space.patches.model_dump(mode="json")]
+    # Not where no trial needs them: what was cut for older studies stays of use.
+    settings += ["labels of trials"] * bool(config.space.labels)
     text = json.dumps([FORMAT, *settings, size_px, config.seed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -14,6 +14,7 @@ from glsweep.scenes.lines import LineFile, read_lines
 from glsweep.scenes.masks import lines_through, mask_path, read_mask
 from glsweep.scenes.names import cell_text, name_mismatch, scene_name
 from glsweep.scenes.npz_scene import NpzHeader
+from glsweep.scenes.polygons import read_grounded
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.raster_files import matching_paths
 from glsweep.scenes.scene import SceneEntry
@@ -90,6 +91,15 @@ def _with_second_analyst(annotation: Annotation, root: Path, card: DataCard) -> 
         has_looked = names[0] in file.rows_by_scene if column else bool(lines)
         entries.append(replace(entry, second_analyst=lines if has_looked else None))
     return annotation._replace(entries=entries)
+
+
+def with_zones(entries: Sequence[SceneEntry], root: Path, card: DataCard) -> list[SceneEntry]:
+    """Give each scene the polygons of grounded ice, in its raster's CRS, where the card names them."""
+    if card.layout.grounded is None:
+        return list(entries)
+    path = root / card.layout.grounded
+    by_crs = {crs: read_grounded(path, crs) for crs in {entry.header.crs for entry in entries}}
+    return [replace(entry, grounded=by_crs[entry.header.crs]) for entry in entries]
 
 
 def files_by_scene(root: Path, lines: str) -> dict[str, Path]:

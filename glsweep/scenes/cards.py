@@ -7,7 +7,7 @@ from unicodedata import normalize
 
 from glsweep.config import find_shipped
 from glsweep.config.contradictions import check_card, check_joined
-from glsweep.config.data_card import SECOND_ANALYST, UNSURE_LINES, DataCard, Layout
+from glsweep.config.data_card import GROUNDED_ICE, SECOND_ANALYST, UNSURE_LINES, DataCard, Layout
 from glsweep.config.settings import load_yaml_mapping, refusal, validate
 from glsweep.errors import ConfigError, DataError
 from glsweep.scenes.products import scene_stem
@@ -207,7 +207,9 @@ def _find_lines(folder: Path, scenes: set[str]) -> str:
     # macOS writes `._lines.gpkg` beside `lines.gpkg` on foreign disks.
     there = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     files = [
-        p for p in there if p.suffix.lower() in LINE_SUFFIXES and p.name not in (UNSURE_LINES, SECOND_ANALYST)
+        p
+        for p in there
+        if p.suffix.lower() in LINE_SUFFIXES and p.name not in (UNSURE_LINES, SECOND_ANALYST, GROUNDED_ICE)
     ]
     # Notes beside scenes are .json too.
     files = [p for p in files if p.suffix.lower() != ".json"] or files

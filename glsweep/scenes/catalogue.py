@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glsweep.config.data_card import DataCard
 from glsweep.errors import DataError
-from glsweep.scenes.annotation import Annotation, annotate_from_masks, annotate_from_vectors
+from glsweep.scenes.annotation import Annotation, annotate_from_masks, annotate_from_vectors, with_zones
 from glsweep.scenes.npz_scene import read_npz_headers
 from glsweep.scenes.raster import RasterHeader, give_own_ground, read_header
 from glsweep.scenes.raster_files import SceneFiles, check_scenes_found, distinct_scenes, rasters_of_card
@@ -96,7 +96,8 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: boo
             "check the CRS of the lines and of the rasters"
         )
     remarks = (*map(str, choice.passed_over), *annotation.remarks)
-    return Catalogue(root, tuple(annotation.entries), annotation.rows, annotation.rows_without_scene, remarks)
+    entries = with_zones(annotation.entries, root, card)
+    return Catalogue(root, tuple(entries), annotation.rows, annotation.rows_without_scene, remarks)
 
 
 def choose_rasters(root: Path, card: DataCard) -> SceneFiles:

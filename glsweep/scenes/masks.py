@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.features import rasterize
 from scipy.ndimage import distance_transform_edt
-from shapely import LineString
+from shapely import LineString, MultiPolygon
 from skimage.draw import line as bresenham_pixels
 from skimage.morphology import skeletonize
 
@@ -109,6 +109,32 @@ class KeptRows:
         return self._mask[top:bottom]
 
 
+class ZoneRows:
+    """Which ice floats, drawn some rows at a time: 0 where a pixel's centre is on grounded ice, else 1.
+
+    Parameters
+    ----------
+    grounded : MultiPolygon
+        In map coordinates.
+    shape : tuple of int
+        Rows and columns.
+    transform : Affine
+        From (col, row) pixel corners to map coordinates.
+    """
+
+    def __init__(self, grounded: MultiPolygon, shape: tuple[int, int], transform: Affine) -> None:
+        to_pixels = ~transform
+        moved = shapely.transform(grounded, lambda xy: np.column_stack(to_pixels @ (xy[:, 0], xy[:, 1])))
+        self._shape, self._grounded = shape, shapely.clip_by_rect(moved, -1, -1, shape[1] + 1, shape[0] + 1)
+
+    def rows(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
+        """Return the rows from `top` to before `bottom`, those that there are."""
+        zone = np.ones((max(0, min(bottom, self._shape[0]) - top), self._shape[1]), np.uint8)
+        if zone.size and not self._grounded.is_empty:
+            rasterize([(self._grounded, 0)], out=zone, transform=Affine.translation(0, top))
+        return zone
+
+
 def _in_pixels(lines: Sequence[LineString], shape: tuple[int, int], transform: Affine) -> list[LineString]:
     """Lines in (col, row) pixel coordinates, cut a little outside the scene.
 
@@ -163,6 +189,26 @@ def training_target(
     distance_m = np.asarray(distance_transform_edt(mask == 0)) * posting_m
     share = distance_m <= width_m if rule == "buffered" else np.exp(-(distance_m**2) / (2 * width_m**2))
     return np.asarray(np.rint(FULL * share), np.uint8)
+
+
+def squared_distance(mask: npt.NDArray[np.uint8], farthest_px2: int) -> npt.NDArray[np.int16]:
+    """Return each pixel's squared distance from the nearest line pixel, a whole number of pixels.
+
+    Parameters
+    ----------
+    mask : uint8 array (rows, cols)
+        1 on the line, 0 elsewhere.
+    farthest_px2 : int
+        The largest value, and that of all pixels where there is no line.
+
+    Returns
+    -------
+    int16 array (rows, cols)
+    """
+    if not mask.any():
+        return np.full(mask.shape, farthest_px2, np.int16)
+    squared = np.square(np.asarray(distance_transform_edt(mask == 0)))
+    return np.asarray(np.rint(np.minimum(squared, farthest_px2)), np.int16)
 
 
 def mark_unsure(

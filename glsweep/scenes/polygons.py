@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -235,12 +236,29 @@ def read_region(region: Region, crs: CRS) -> MultiPolygon:
                 f"{path}: its column {region.column!r} has no {min(unknown)!r}; mend `names` in split.regions"
             )
         geometries = [shape for shape, value in zip(geometries, values, strict=True) if value in requested]
+    return _ground(geometries, layer, crs, "split.regions")
+
+
+def read_grounded(path: Path, crs: CRS) -> MultiPolygon:
+    """Return the ground of all polygons of a file, in `crs`.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, has no CRS, or holds no polygon.
+    """
+    layer = open_layer(path, holds="polygons", option="layout.grounded:")
+    _, geometries = layer.read([])
+    return _ground(geometries, layer, crs, "layout.grounded")
+
+
+def _ground(geometries: Sequence[BaseGeometry], layer: VectorLayer, crs: CRS, key: str) -> MultiPolygon:
     whole = shapely.get_parts(shapely.get_parts(shapely.make_valid(np.array(geometries, dtype=object))))
     polygons = [part for part in whole.tolist() if part.geom_type == "Polygon"]
     ground = shapely.union_all(shapely.make_valid(reproject(polygons, layer.crs, crs)))
     areas = [part for part in shapely.get_parts(ground) if part.geom_type == "Polygon"]
     if not areas or not np.isfinite(shapely.get_coordinates(areas)).all():
-        raise DataError(f"{path}: holds no polygon that has a place in the scenes' map; mend split.regions")
+        raise DataError(f"{layer.path}: holds no polygon that has a place in the scenes' map; mend {key}")
     return MultiPolygon(shapely.get_parts(shapely.union_all(areas)).tolist())
 
 

@@ -11,7 +11,7 @@ import pyproj
 import shapely
 from affine import Affine
 from rasterio.crs import CRS
-from shapely import LineString, Polygon
+from shapely import LineString, MultiPolygon, Polygon
 
 from glsweep.config.data_card import LineRule, SplitName
 from glsweep.errors import DataError
@@ -119,6 +119,8 @@ class SceneEntry:
         How far from there nobody can tell.
     second_analyst : tuple of LineString or None
         Another analyst's lines, in the raster's CRS; None where no other has looked at the scene.
+    grounded : MultiPolygon or None
+        Where ice is grounded, in the raster's CRS; None where nobody says.
     """
 
     header: RasterHeader
@@ -134,6 +136,7 @@ class SceneEntry:
     unsure: tuple[LineString, ...] = ()
     unsure_within_m: float = 0.0
     second_analyst: tuple[LineString, ...] | None = None
+    grounded: MultiPolygon | None = None
 
     @property
     def name(self) -> str:

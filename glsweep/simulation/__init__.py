@@ -11,9 +11,10 @@ import numpy.typing as npt
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
+from rasterio.features import shapes
 from shapely import LineString, Polygon
 
-from glsweep.config.data_card import SECOND_ANALYST, UNSURE_LINES, Layout, Simulation
+from glsweep.config.data_card import GROUNDED_ICE, SECOND_ANALYST, UNSURE_LINES, Layout, Simulation
 from glsweep.errors import ConfigError
 from glsweep.files import replacing
 from glsweep.randomness import generator_for
@@ -200,11 +201,14 @@ def _fringe_edge(
     settings: Simulation, tide_rad: npt.NDArray[np.float64], *, seed: int, name: str, analyst: str = ""
 ) -> tuple[LineString, ...]:
     """Return where an analyst sees the belt of fringes begin, in pixel coordinates."""
+    return lines_at_level(tide_rad, _level_cycles(settings, seed=seed, name=name, analyst=analyst))
+
+
+def _level_cycles(settings: Simulation, *, seed: int, name: str, analyst: str = "") -> float:
+    """Return the tidal phase at which an analyst draws; the scene's own has no name."""
     beam = scene_beam(settings, seed=seed, name=name)
     tide_cycles = beam.phase_per_m * beam.amplitude_m / (2 * math.pi)
-    return lines_at_level(
-        tide_rad, draw_level_cycles(tide_cycles, generator_for(seed, name, f"{analyst}level"))
-    )
+    return draw_level_cycles(tide_cycles, generator_for(seed, name, f"{analyst}level"))
 
 
 def _disturbances(settings: Simulation, *, seed: int, name: str) -> Disturbances:
@@ -228,6 +232,16 @@ def floating_ice(settings: Simulation, *, seed: int, name: str) -> npt.NDArray[n
     """Return where a scene's ice is seaward of where bending begins, (rows, cols)."""
     shape = (settings.rows, settings.cols)
     return np.asarray(_outline(settings, shape, generator_for(seed, name, "outline")).seaward_px > 0)
+
+
+def grounded_ice(settings: Simulation, *, seed: int, name: str) -> npt.NDArray[np.bool_]:
+    """Return where a scene's ice is landward of its line before the hand's wobble, (rows, cols)."""
+    shape = (settings.rows, settings.cols)
+    outline = _outline(settings, shape, generator_for(seed, name, "outline"))
+    if settings.line == "hinge":
+        return np.asarray(outline.seaward_px <= 0)
+    tide_rad = _tide_rad(settings, outline, seed=seed, name=name, strength=settings.noise)
+    return np.asarray(np.abs(tide_rad) / (2 * math.pi) < _level_cycles(settings, seed=seed, name=name))
 
 
 def _tide_rad(
@@ -292,7 +306,8 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 
         Number and kind of scenes.
     root : Path
         The folder to be made or replaced: `DInSAR/<name>.tif`, `all_manual_segm_gl.gpkg`, where a line
-        runs that was not drawn, `unsure_lines.gpkg`, and another analyst's `second_analyst.gpkg`.
+        runs that was not drawn, `unsure_lines.gpkg`, another analyst's `second_analyst.gpkg`, and
+        `grounded.gpkg`, polygons of the ice landward of the line.
     seed : int
         Decides every draw.
     number : int
@@ -308,6 +323,7 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 
     drawn: list[tuple[str, LineString]] = []
     unsure: list[tuple[str, LineString]] = []
     second: list[tuple[str, LineString | None]] = []
+    grounded: list[Polygon] = []
     with replacing(root) as folder:
         for index in range(settings.scenes):
             name = f"sim{index:03d}_seed{seed}" + (f"_set{number}" if number else "")
@@ -318,10 +334,19 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 
             unsure += [(f"{name}.shp", line) for line in scene.unsure]
             # A row without a line says that the scene was looked at.
             second += [(f"{name}.shp", line) for line in scene.second_analyst or (None,)]
+            grounded += _polygons(grounded_ice(settings, seed=seed, name=name), scene.transform)
         for path, rows in ((str(layout.lines), drawn), (UNSURE_LINES, unsure), (SECOND_ANALYST, second)):
             column, geometry = ([row[part] for row in rows] for part in (0, 1))
             table = gpd.GeoDataFrame({layout.scene_column: column}, geometry=geometry, crs=crs.to_wkt())
             table.to_file(folder / path, driver="GPKG", layer="grounding_lines", geometry_type="LineString")
+        areas = gpd.GeoDataFrame(geometry=grounded, crs=crs.to_wkt())
+        areas.to_file(folder / GROUNDED_ICE, driver="GPKG", layer="grounded_ice", geometry_type="Polygon")
+
+
+def _polygons(mask: npt.NDArray[np.bool_], transform: Affine) -> list[Polygon]:
+    """Return the areas of a mask along the edges of its pixels, on the map."""
+    areas = shapes(mask.astype(np.uint8), mask=mask, transform=transform)
+    return [Polygon(area["coordinates"][0], area["coordinates"][1:]) for area, _ in areas]
 
 
 def _origin_xy_m(settings: Simulation, index: int, number: int) -> tuple[float, float]:

@@ -38,6 +38,7 @@ from glsweep.sweep.status import ConsoleListener
 from glsweep.sweep.tune import HaltStopper, JournalScheduler, QueueSearcher, SplitRefs, train_cohort
 from glsweep.training.fit import Schedule
 from glsweep.training.state import Start
+from glsweep.training.targets import check_reach
 
 # Workers that may be starting up or waiting for a place on a cluster: an autoscaler starts nodes for them.
 WORKERS_IN_WAITING = 32
@@ -183,7 +184,7 @@ def sweep(
     A stratum without a winner is listed under `failed` in the summary, see `glsweep.sweep.outcomes`.
     """
     search = study.config.space.search
-    check_train_scenes(study, plan)
+    check_trials_fit_patches(study, plan)
     job = Job(
         plan=plan,
         schedule=Schedule(search.epochs, search.tolerance_m, search.rank_by),
@@ -221,17 +222,21 @@ def sweep(
     )
 
 
-def check_train_scenes(study: Study, plan: Plan) -> None:
-    """Make sure that no trial asks for more scenes than are trained on.
+def check_trials_fit_patches(study: Study, plan: Plan) -> None:
+    """Make sure that no trial asks for more scenes than are trained on, or for a label that reaches too far.
 
     Raises
     ------
     ConfigError
         When one does.
+    StudyError
+        When one's label reaches farther than distances are stored.
     """
     space, source = study.config.space, study.config_yaml
-    there = {size: open_patches(study, size).train_scenes for size in patch_sizes_px(plan.strata)}
+    stores = {size: open_patches(study, size) for size in patch_sizes_px(plan.strata)}
+    there = {size: store.train_scenes for size, store in stores.items()}
     for trial in trials_of(space, plan, source):
+        check_reach(trial, stores[trial.patch_size_px].posting_m)
         most = there[trial.patch_size_px]
         if (trial.train_scenes or 0) > most:
             raise ConfigError(

@@ -241,6 +241,7 @@ def cohort_key(parameters: TrialParameters) -> tuple[object, ...]:
         parameters.batch_size,
         parameters.precision,
         parameters.train_scenes,
+        (parameters.label, parameters.label_width_m, parameters.label_smoothing),
     )
 
 

@@ -24,6 +24,7 @@ from glsweep.training import EpochReport, is_better
 from glsweep.training.memory import DevicePatches, place, run_in_memory, truth_of
 from glsweep.training.state import TrainingState
 from glsweep.training.step import CapturedStep, Step, bits, computing_in, count_parts, dtype_of, take_step
+from glsweep.training.zoned_loss import ZonedLoss
 
 # A trial is ranked at its own best threshold, which for a young network may lie anywhere: below .01 for
 # one that is never sure of a line, above .99 for a saturated one.
@@ -275,12 +276,17 @@ def make_task(
 ) -> EpochTask:
     """Place the patches on the device, and find what lies near the true lines of validation."""
     truth = truth_of(val, schedule.tolerance_m, device)
-    seen = place(train, device, scenes=parameters.train_scenes)
-    return EpochTask(parameters, loss_of(parameters), seen, place(val, device), truth)
+    seen = place(train, device, scenes=parameters.train_scenes, trial=parameters)
+    return EpochTask(parameters, loss_of(parameters), seen, place(val, device, trial=parameters), truth)
 
 
 def loss_of(parameters: TrialParameters) -> HeadsLoss:
     """Return the loss that a trial's parameters name."""
+    line_loss = _line_loss(parameters)
+    return line_loss if parameters.zone_weight is None else ZonedLoss(line_loss, parameters.zone_weight)
+
+
+def _line_loss(parameters: TrialParameters) -> HeadsLoss:
     name, ds_weights = parameters.loss, parameters.ds_weights
     if name != BUILT_IN_LOSS:
         return FunctionLoss(LOSSES.bind(name, parameters.own_of(name)), ds_weights=ds_weights)

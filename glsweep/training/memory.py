@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,9 @@ from glsweep.losses import NO_DATA
 from glsweep.metrics.thresholds import Truth, choose_threshold, truth_within
 from glsweep.nets import derive_channels, has_data
 from glsweep.patches import PatchArrays
-from glsweep.scenes import FULL, UNSURE
 from glsweep.study.artifacts import ThresholdCurve
 from glsweep.training.state import TrainingState, copy_to_host, restore_state
+from glsweep.training.targets import TargetRule, target_of, zones_of
 
 # Of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -177,25 +177,27 @@ class DevicePatches:
     Attributes
     ----------
     image : float32 tensor (N, 2, S, S)
-    label : uint8 tensor (N, S, S)
-        What is trained on: the mask (1 on a line), or a target wider or softer (`FULL` on a line), which is
-        `UNSURE` where nobody can tell.
-    full : int
-        The label's value on a line.
+    planes : tuple of tensor (N, S, S)
+        What the training target follows from.
+    rule : TargetRule
+        How it does.
     device : torch.device
         Where batches are wanted; the tensors may lie on the host.
     amplitude_scale : float
         See `PatchArrays`.
     rows : int64 tensor or None
         The patches that there are, each perhaps several times; None for each once.
+    zone : uint8 tensor (N, S, S) or None
+        1 where ice floats, 0 where it is grounded, for a network that learns it.
     """
 
     image: Tensor
-    label: Tensor
-    full: int
+    planes: tuple[Tensor, ...]
+    rule: TargetRule
     device: torch.device
     amplitude_scale: float
     rows: Tensor | None = None
+    zone: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.image) if self.rows is None else len(self.rows)
@@ -207,33 +209,53 @@ class DevicePatches:
         -------
         tuple of Tensor
             Image (B, 2, S, S), and float32 label (B, S, S): 0 to 1, `NO_DATA` where there is none, or
-            nobody can tell.
+            nobody can tell. With zones the label is (B, 2, S, S), line and zone.
         """
         index = index.to(self.image.device)
         index = index if self.rows is None else self.rows[index]
-        image, label = self.image[index].to(self.device), self.label[index].to(self.device)
-        known = has_data(image) & (label != UNSURE)
-        return image, torch.where(known, label.float() / self.full, NO_DATA)
+        image = self.image[index].to(self.device)
+        target, known = self.rule.target(*(plane[index].to(self.device) for plane in self.planes))
+        valid = has_data(image)
+        label = torch.where(valid & known, target, NO_DATA)
+        if self.zone is None:
+            return image, label
+        zone = torch.where(valid, self.zone[index].to(self.device).float(), NO_DATA)
+        return image, torch.stack([label, zone], dim=1)
 
     def channels(self, image: Tensor, channels: Sequence[Channel]) -> Tensor:
         """Derive the network's input (B, C, S, S) from real and imaginary parts."""
         return derive_channels(image, channels, self.amplitude_scale)
 
 
-def place(arrays: PatchArrays, device: torch.device, *, scenes: int | None = None) -> DevicePatches:
+def place(
+    arrays: PatchArrays,
+    device: torch.device,
+    *,
+    scenes: int | None = None,
+    trial: TrialParameters | None = None,
+) -> DevicePatches:
     """Put a split's patches on `device` if they take a small part of its free memory.
 
-    With `scenes` only those of so many scenes are used, see `PatchArrays.rows_of`.
+    With `scenes` only those of so many scenes are used, see `PatchArrays.rows_of`. What is trained
+    on is as `trial` says, or else the data card.
+
+    Raises
+    ------
+    StudyError
+        When the patches were cut without what the trial's label needs; see `target_of`.
     """
-    image = _shared(arrays.image)
-    label, full = (_shared(arrays.mask), 1) if arrays.target is None else (_shared(arrays.target), FULL)
+    rule, stored = target_of(arrays, trial)
+    zones = zones_of(arrays, trial)
+    image, *planes = _shared(arrays.image), *(_shared(plane) for plane in (*stored, *zones))
     if device.type == "cuda":
         free_bytes, _ = torch.cuda.mem_get_info(device)
-        if image.nbytes + label.nbytes <= STORE_SHARE_OF_DEVICE * free_bytes:
-            image, label = image.to(device), label.to(device)
+        if image.nbytes + sum(plane.nbytes for plane in planes) <= STORE_SHARE_OF_DEVICE * free_bytes:
+            image, planes = image.to(device), [plane.to(device) for plane in planes]
     rows = arrays.rows_of(scenes)
     used = None if rows is None else torch.from_numpy(rows).to(image.device)
-    return DevicePatches(image, label, full, device, arrays.amplitude_scale, used)
+    zone = planes[-1] if zones else None
+    targets = tuple(planes[: len(stored)])
+    return DevicePatches(image, targets, rule, device, arrays.amplitude_scale, used, zone)
 
 
 def truth_of(arrays: PatchArrays, tolerance_m: float, device: torch.device | str = "cpu") -> Truth:
@@ -242,7 +264,7 @@ def truth_of(arrays: PatchArrays, tolerance_m: float, device: torch.device | str
     return truth_within(arrays.mask, tolerance_m, arrays.posting_m, has_data=seen, device=device)
 
 
-def _shared(array: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Tensor:
+def _shared(array: npt.NDArray[Any]) -> Tensor:
     """Wrap an array without copying it."""
     with warnings.catch_warnings():
         # Arrays shared between trials are read-only; batches are gathered copies, so nothing writes.

@@ -78,3 +78,28 @@ def test_a_stratum_is_an_architecture_at_a_patch_size():
 def test_a_stratum_is_found_again_by_its_key():
     for stratum in (Stratum("unet", 64), Stratum("attention_unet", 256)):
         assert Stratum.parse(stratum.key) == stratum
+
+
+def test_labels_left_out_are_not_written_and_those_given_are():
+    plain = TrialParameters(**VALUES)
+    assert not {key for key in plain.model_dump() if key.startswith("label")}
+    own = {"label": "soft", "label_width_m": 150.0, "label_smoothing": 0.05}
+    given = TrialParameters(**VALUES, **own)
+    assert own.items() <= given.model_dump().items()
+    assert TrialParameters.model_validate_json(given.model_dump_json()) == given
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"label": "soft"},
+        {"label": "bresenham", "label_width_m": 100.0},
+        {"label_width_m": 100.0},
+        {"label": "buffered", "label_width_m": 0.0},
+        {"label_smoothing": 0.5},
+        {"label": "wide"},
+    ],
+)
+def test_a_label_without_its_width_or_a_width_without_its_label_is_refused(label):
+    with pytest.raises(ValidationError, match="label"):
+        TrialParameters(**VALUES, **label)
