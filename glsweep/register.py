@@ -151,7 +151,9 @@ def _relaxed_f1(study: Study, folder: Path, test: PatchArrays) -> float:
             raise _MisfitError(f"was trained for a {name} of {theirs:g} {unit}, and this data has {ours:g}")
     # Its input is divided by the amplitude of its own training data.
     patches = replace(test, amplitude_scale=card.amplitude_scale)
-    probability = torch.from_numpy(predict_patches(network, patches, card.channels))
+    probability = torch.from_numpy(
+        predict_patches(network, patches, card.channels, temperature=card.temperature)
+    )
     truth = truth_of(test, study.config.space.search.tolerance_m)
     return float(count_at_thresholds(probability, truth, torch.tensor([card.tau])).relaxed_f1()[0])
 

@@ -241,7 +241,7 @@ def _calibrated(study: Study, stratum: Stratum, scenes: Sequence[SplitScene]) ->
     network, card = load_member(study.member(stratum))
     val = open_patches(study, stratum.patch_size_px).arrays("val")
     curve = calibrate_on(val, network, card.channels, settings, tolerance_m=tolerance_m)
-    card = card.model_copy(update={"tau": curve.tau})
+    card = card.model_copy(update={"tau": curve.tau, "temperature": curve.temperature})
     uncertainty, why_not = learn_uncertainty(
         Member(stratum.key, network, card), scenes, study.member(stratum)
     )

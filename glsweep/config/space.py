@@ -259,6 +259,11 @@ class Calibration(Settings):
         description="thresholds whose metric is within so much of the best count as good as it, and the one "
         "nearest to .5 is taken: the best of a flat curve is chance, and does not carry over to other scenes",
     )
+    temperature: bool = Field(
+        default=False,
+        description="whether logits are divided by a number that makes probabilities fit the mask best "
+        "(least cross-entropy on validation), before the threshold is chosen",
+    )
 
     @model_validator(mode="after")
     def _ascends(self) -> Self:
@@ -270,7 +275,8 @@ class Calibration(Settings):
     def _without_what_is_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A study's identity follows from what is written, which must not change for older ones.
         values: dict[str, Any] = serialise(self)
-        return {k: v for k, v in values.items() if (k, v) != ("as_good_within", 0.0)}
+        later = {"as_good_within": 0.0, "temperature": False}
+        return {k: v for k, v in values.items() if k not in later or v != later[k]}
 
 
 class SearchSpace(Settings):

@@ -225,7 +225,7 @@ def _data_sets(test: PatchesToScore, size_px: int) -> list[DataSetFacts]:
 def _member(study: Study, stratum: Stratum, test: PatchesToScore) -> tuple[Scored, MemberCurves, Values]:
     """Score a member, and return its curves and the draws of its relaxed F1 too."""
     network, card = load_member(study.member(stratum))
-    probability = predict_patches(network, test.every.patches, card.channels)
+    probability = predict_patches(network, test.every.patches, card.channels, temperature=card.temperature)
     _keep_examples(study, stratum, test.own.patches, probability[test.is_own])
     assert card.tau is not None, "calibrated before it is evaluated"
     predictor = _predictor(stratum, stratum.title, "network")
@@ -246,12 +246,12 @@ def _untrained(study: Study, stratum: Stratum, test: PatchesToScore) -> Scored:
     network = untrained_network(card).eval()
     val = open_patches(study, stratum.patch_size_px).arrays("val")
     settings = study.config.space.calibration
-    tau = calibrate_on(val, network, card.channels, settings, tolerance_m=test.own.tolerance_m).tau
-    probability = predict_patches(network, test.every.patches, card.channels)
+    curve = calibrate_on(val, network, card.channels, settings, tolerance_m=test.own.tolerance_m)
+    probability = predict_patches(network, test.every.patches, card.channels, temperature=curve.temperature)
     predictor = _predictor(stratum, f"untrained {stratum.title}", "untrained")
-    metrics, _, by_data_set = test.score(predictor, probability, tau)
+    metrics, _, by_data_set = test.score(predictor, probability, curve.tau)
     row = BaselineRow(
-        **predictor.model_dump(), **metrics.model_dump(), tau=tau, parameters=count_parameters(network)
+        **predictor.model_dump(), **metrics.model_dump(), tau=curve.tau, parameters=count_parameters(network)
     )
     return row, by_data_set
 

@@ -91,7 +91,7 @@ def intervals(by_scene: Sequence[LineDistances], *, seed: int) -> LineIntervals:
 def bands_held(
     by_scene: Sequence[PiecesInBand], uncertainty: LineUncertainty | None, *, unknown_because: str, seed: int
 ) -> BandsHeld:
-    """Return in what share of the drawn length near true lines these lie within the band, and as stated.
+    """Return what share of the true line near drawn ones lies within their bands, and as stated.
 
     Metrics of no line, and intervals of too few scenes, are None.
     """

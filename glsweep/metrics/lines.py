@@ -159,11 +159,14 @@ class PieceDistances(NamedTuple):
         The line that each piece is of.
     length_m, distance_m : float64 array (N,)
         A piece's length, and its middle's distance; infinite where there is no other line.
+    middle_xy : float64 array (N, 2)
+        Its middle on the map.
     """
 
     line: npt.NDArray[np.int64]
     length_m: Metres
     distance_m: Metres
+    middle_xy: Metres
 
 
 def piece_distances(
@@ -175,7 +178,7 @@ def piece_distances(
 ) -> PieceDistances:
     """Measure every piece of lines against a reference on the same map; see `line_distances`."""
     own, other = _pieces(lines, crs, step_m), _pieces(reference, crs, step_m)
-    return PieceDistances(own.line, own.length_m, arc_m(_nearest_m(own, other), crs))
+    return PieceDistances(own.line, own.length_m, arc_m(_nearest_m(own, other), crs), own.middle_xy)
 
 
 class _Pieces(NamedTuple):

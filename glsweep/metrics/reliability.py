@@ -4,7 +4,9 @@ The width of a drawn band says where a network is unsure, but not by how many me
 holds the truth nearly always, another's in a quarter of its length. What makes metres of it is the
 quantile of |distance| / half width on lines that the network was not trained on, as in split conformal
 prediction (Lei et al. 2018, section 2.2). What is exchangeable are scenes, not pieces of a line: those of
-one scene err alike, so that many kilometres of two scenes tell little about a third.
+one scene err alike, so that many kilometres of two scenes tell little about a third. So the metres of true
+line that a band does not hold are taken for a scene's risk, which is controlled over scenes (conformal risk
+control, Angelopoulos et al. 2022, theorem 1).
 """
 
 import math
@@ -23,9 +25,9 @@ from glsweep.metrics.thresholds import Truth, best_within
 Values = npt.NDArray[np.float64]
 
 SHARE = 0.68
-"""Share of the lines' length that is to lie within the uncertainty, as within one standard deviation."""
+"""Share of the true line's length that is to lie within the uncertainty, as within one standard deviation."""
 NEAR_M = max(TOLERANCES_M)
-"""Farther from every true line, a piece is invented, and has no place to be uncertain about."""
+"""Farther from every drawn line, a piece is missed, and no line is there to be uncertain about."""
 HELD_WITHIN = 0.05
 """By how much the share that is held in unseen scenes may differ from `SHARE`."""
 LARGEST_ERROR = HELD_WITHIN / 2
@@ -39,14 +41,14 @@ FEWEST_SCENES = 50
 
 
 class PiecesInBand(NamedTuple):
-    """Pieces of drawn lines that lie near a true one.
+    """Pieces of the true line that lie near a drawn one.
 
     Attributes
     ----------
     length_m, distance_m : float64 array (N,)
-        A piece's length, and its distance from the true line, `NEAR_M` at most.
+        A piece's length, and its distance from the nearest drawn line, `NEAR_M` at most.
     half_width_m : float64 array (N,)
-        Of its line's band.
+        Of that line's band.
     """
 
     length_m: Values
@@ -59,7 +61,7 @@ class PiecesInBand(NamedTuple):
         return cls(*map(np.concatenate, zip(*several, strict=True)))
 
     def held(self, factor: float) -> npt.NDArray[np.bool_]:
-        """Return for each piece whether the true line is within so many half widths."""
+        """Return for each piece whether it is within so many half widths of the drawn line."""
         return self.distance_m <= factor * self.half_width_m
 
 
@@ -91,11 +93,7 @@ def factor_that_holds(by_scene: Sequence[PiecesInBand]) -> LearntFactor:
     if len(drawn) < FEWEST_SCENES:
         why = f"{len(drawn)} validation scenes have lines near a true one, and {FEWEST_SCENES} are needed"
         return LearntFactor(None, len(drawn), why)
-    pieces = PiecesInBand.pooled(drawn)
-    ratio = pieces.distance_m / np.maximum(pieces.half_width_m, np.finfo(np.float64).tiny)
-    order = np.argsort(ratio)
-    passed = np.cumsum(pieces.length_m[order])
-    factor = float(ratio[order][np.searchsorted(passed, SHARE * passed[-1])])
+    factor = conformal_factor(drawn)
     error = share_error(drawn, factor)
     if error <= LARGEST_ERROR:
         return LearntFactor(factor, len(drawn), "")
@@ -105,6 +103,21 @@ def factor_that_holds(by_scene: Sequence[PiecesInBand]) -> LearntFactor:
         f"has a standard error of {error:.1%}, not {LARGEST_ERROR:.1%} or less; about {needed} are needed"
     )
     return LearntFactor(None, len(drawn), why)
+
+
+def conformal_factor(by_scene: Sequence[PiecesInBand]) -> float:
+    """Return the least factor with which the scenes hold `SHARE`, were there one more that holds nothing.
+
+    That one is as long as they are on average. Of three scenes or more that are drawn alike, and equally
+    long, another one then holds `SHARE` or more, on average over all that could be drawn (Angelopoulos et al.
+    2022, theorem 1); of unequal ones nearly so.
+    """
+    pieces = PiecesInBand.pooled(by_scene)
+    ratio = pieces.distance_m / np.maximum(pieces.half_width_m, np.finfo(np.float64).tiny)
+    order = np.argsort(ratio)
+    passed_m = np.cumsum(pieces.length_m[order])
+    wanted_m = SHARE * passed_m[-1] * (1 + 1 / len(by_scene))
+    return float(ratio[order][min(np.searchsorted(passed_m, wanted_m), len(ratio) - 1)])
 
 
 def share_error(by_scene: Sequence[PiecesInBand], factor: float) -> float:

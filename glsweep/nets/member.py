@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -69,7 +69,8 @@ class ModelCard(Settings):
 
     `architecture` is built in, or the import path of the user's own, made with `network_parameters`, or
     what needs no training (`phase_gradient`);
-    `tau` is the probability from which a pixel is line, None before calibration; `uncertainty` makes
+    `temperature` divides its logits, None for 1; `tau` is the probability, so tempered, from which a pixel
+    is line, None before calibration; `uncertainty` makes
     metres of a band's width, None where that is not known, `uncertainty_unknown` says why; `posting_m` and
     `wavelength_m` are those of the training data, which `trained_on` names, and `line` is what its lines
     were (`analyst`, `hinge`), empty where that is not known; `parameters` are those of
@@ -87,6 +88,7 @@ class ModelCard(Settings):
     amplitude_scale: float = Field(gt=0)
     posting_m: float = Field(gt=0)
     wavelength_m: float = Field(gt=0)
+    temperature: float | None = Field(default=None, gt=0)
     tau: float | None = Field(default=None, ge=0, le=1)
     uncertainty: LineUncertainty | None = None
     uncertainty_unknown: str = ""
@@ -102,6 +104,12 @@ class ModelCard(Settings):
     tested: dict[str, dict[str, float]] = Field(default_factory=dict)
     adapted: Adaptation | None = None
     glsweep_version: str
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A card that is written again stays readable by the version that wrote it first.
+        values: dict[str, Any] = serialise(self)
+        return {key: value for key, value in values.items() if (key, value) != ("temperature", None)}
 
 
 def save_member(folder: Path, network: nn.Module, card: ModelCard) -> None:
@@ -213,5 +221,22 @@ def line_probability(network: nn.Module, card: ModelCard, image: Tensor) -> Tens
         Real and imaginary part; both 0 where there is no data.
     """
     channels = derive_channels(image, card.channels, card.amplitude_scale)
-    probability: Tensor = network(channels)[-1].squeeze(1).float().sigmoid() * has_data(image)
-    return probability
+    return tempered(network(channels)[-1], image, card.temperature)
+
+
+def tempered(logits: Tensor, image: Tensor, temperature: float | None) -> Tensor:
+    """Return the probability of logits divided by a temperature, float32 (N, H, W), 0 without data.
+
+    Guo et al. (2017), On calibration of modern neural networks, equation 9.
+
+    Parameters
+    ----------
+    logits : Tensor (N, 1, H, W)
+        Of a network's last head.
+    image : Tensor (N, 2, H, W)
+        What they were derived from; both parts 0 where there is no data.
+    temperature : float or None
+        Above 1 it draws probabilities towards .5; None leaves them as they are.
+    """
+    logits = logits.squeeze(1).float()
+    return (logits if temperature is None else logits / temperature).sigmoid() * has_data(image)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 import torch
+from pyproj import CRS
 from shapely import LineString, MultiPolygon, Polygon
 
 from glsweep.config.data_card import SplitName
@@ -67,12 +68,19 @@ class SplitScene:
         return line_distances(own, self.reference, crs=self.entry.map_crs, farthest_m=self.farthest_m)
 
     def pieces_in_band(self, lines: Sequence[DrawnLine]) -> PiecesInBand:
-        """Return the pieces of drawn lines on the split's ground that lie near a true line."""
-        own, line = _within([one.line for one in lines], self.ground)
-        pieces = piece_distances(own, self.reference, crs=self.entry.map_crs)
-        near = pieces.distance_m <= NEAR_M
-        half_width_m = np.array([one.half_width_m for one in lines], np.float64)[line[pieces.line[near]]]
-        return PiecesInBand(pieces.length_m[near], pieces.distance_m[near], half_width_m)
+        """Return the pieces of the true line on the split's ground that lie near a drawn one."""
+        return true_pieces(lines, self.reference, self.entry.map_crs)
+
+
+def true_pieces(lines: Sequence[DrawnLine], reference: Sequence[LineString], crs: CRS | None) -> PiecesInBand:
+    """Return the pieces of the true line near drawn ones, each with the half width of the nearest one."""
+    own = [one.line for one in lines]
+    pieces = piece_distances(reference, own, crs=crs)
+    near = pieces.distance_m <= NEAR_M
+    length_m, distance_m, xy = (of[near] for of in (pieces.length_m, pieces.distance_m, pieces.middle_xy))
+    nearest = shapely.STRtree(own).nearest(shapely.points(xy)) if near.any() else np.empty(0, np.int64)
+    half_width_m = np.array([one.half_width_m for one in lines], np.float64)
+    return PiecesInBand(length_m, distance_m, half_width_m[nearest])
 
 
 def drawing_of_study(card: ModelCard) -> Drawing:

@@ -77,7 +77,7 @@ class LineRow(ScenesRow):
         return 2 * found * right / (found + right) if found + right else 0.0
 
     def uncertainty(self) -> str:
-        """Return in words what share of the drawn lines `uncert_m` held, or why it is empty."""
+        """Return in words what share of the true line `uncert_m` held, or why it is empty."""
         if not self.bands.scenes:
             return "no line was drawn near a true one"
         stated, near = self.bands.uncertainty, counted(self.bands.scenes, "scene")
@@ -85,11 +85,11 @@ class LineRow(ScenesRow):
             band = self.bands.band
             return (
                 f"uncert_m is empty: {self.bands.unknown_because}. Within half the band's width, "
-                f"{band.mean_m:.0f} m on average, lies {_share(band)} of the drawn line ({near})"
+                f"{band.mean_m:.0f} m on average, lies {_share(band)} of the true line ({near})"
             )
         return (
             f"{stated.share:.0%} bands, {stated.mean_m:.0f} m to either side on average, hold "
-            f"{_share(stated)} of the drawn line ({near})"
+            f"{_share(stated)} of the true line ({near})"
         )
 
 

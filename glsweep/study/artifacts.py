@@ -4,9 +4,9 @@ The files of the stage `evaluate` are described in `glsweep.study.evaluation_art
 """
 
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from glsweep.config.data_card import SplitName
 from glsweep.config.settings import Settings
@@ -208,7 +208,8 @@ class Winners(Artifact):
 class ThresholdCurve(Settings):
     """How a threshold was chosen: the criterion at each threshold that was tried.
 
-    `on_grid_edge` says that `tau` is the first or the last of them, so that a better one may lie outside.
+    `on_grid_edge` says that `tau` is the first or the last of them, so that a better one may lie outside;
+    probabilities are those of logits divided by `temperature`, None where they are taken as they are.
     """
 
     criterion: Criterion
@@ -216,6 +217,12 @@ class ThresholdCurve(Settings):
     on_grid_edge: bool
     thresholds: tuple[float, ...]
     values: tuple[float, ...]
+    temperature: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = serialise(self)
+        return {key: value for key, value in values.items() if (key, value) != ("temperature", None)}
 
 
 class ThresholdCurves(Artifact):

@@ -279,7 +279,7 @@ class LineIntervals(Settings):
 
 
 class BandMetrics(Settings):
-    """The share of the drawn length around which the true line lies within a band.
+    """The share of the true line near drawn ones that lies within their bands.
 
     `low` and `high` are the ends of the 95 % bootstrap interval over scenes of the share that is `held`;
     `mean_m` is half a band's mean width.
@@ -298,7 +298,7 @@ class StatedBandMetrics(BandMetrics):
 
 
 class BandsHeld(Settings):
-    """How often the truth lay within the bands, over so many km of drawn lines in so many scenes.
+    """How often the truth lay within the bands, over so many km of true line in so many scenes.
 
     `uncertainty` is None for a member whose uncertainty is not known; `unknown_because` says why.
     """

@@ -1,9 +1,10 @@
 """Memory of device and host: where patches lie, and what is done when it runs out."""
 
 import ctypes
+import math
 import platform
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -11,13 +12,16 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from glsweep.config.space import Calibration
 from glsweep.config.trial import Channel, TrialParameters
 from glsweep.losses import NO_DATA
 from glsweep.metrics.thresholds import Truth, choose_threshold, truth_within
 from glsweep.nets import derive_channels, has_data
+from glsweep.nets.member import tempered
 from glsweep.patches import PatchArrays
 from glsweep.study.artifacts import ThresholdCurve
 from glsweep.training.state import TrainingState, copy_to_host, restore_state
@@ -277,24 +281,34 @@ def _shared(array: npt.NDArray[Any]) -> Tensor:
 BATCH_PATCHES = 16
 
 
-@torch.inference_mode()
 def predict_patches(
-    network: nn.Module, patches: PatchArrays, channels: tuple[Channel, ...]
+    network: nn.Module,
+    patches: PatchArrays,
+    channels: tuple[Channel, ...],
+    *,
+    temperature: float | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return the final head's probability for each pixel, (N, S, S), from the network in eval mode.
 
-    0 where there is no data, as in `glsweep.prediction`.
+    0 where there is no data, as in `glsweep.prediction`; `temperature` is the card's.
     """
+    probability = np.empty(patches.mask.shape, np.float32)
+    for index, logits, image in predict_logits(network, patches, channels):
+        probability[index.numpy()] = tempered(logits, image, temperature).cpu().numpy()
+    return probability
+
+
+@torch.inference_mode()
+def predict_logits(
+    network: nn.Module, patches: PatchArrays, channels: tuple[Channel, ...]
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield each batch's rows, its logits of the final head (B, 1, S, S) and its images (B, 2, S, S)."""
     device = next(network.parameters()).device
     placed = place(patches, device)
     network.eval()
-    probability = np.empty(patches.mask.shape, np.float32)
     for index in torch.arange(len(patches)).split(BATCH_PATCHES):
         image, _ = placed.batch(index)
-        logits = network(placed.channels(image, channels))[-1]
-        batch = logits.squeeze(1).float().sigmoid() * has_data(image)
-        probability[index.numpy()] = batch.cpu().numpy()
-    return probability
+        yield index, network(placed.channels(image, channels))[-1], image
 
 
 def calibrate_on(
@@ -305,6 +319,46 @@ def calibrate_on(
     *,
     tolerance_m: float,
 ) -> ThresholdCurve:
-    """Choose the network's threshold on `patches`, those of validation; see `choose_threshold`."""
-    probability = torch.from_numpy(predict_patches(network, patches, channels))
-    return choose_threshold(probability, truth_of(patches, tolerance_m), settings)
+    """Choose the network's threshold on `patches`, those of validation; where wanted its temperature first.
+
+    See `choose_threshold` and `fitted_temperature`.
+    """
+    temperature = fitted_temperature(network, patches, channels) if settings.temperature else None
+    probability = torch.from_numpy(predict_patches(network, patches, channels, temperature=temperature))
+    curve = choose_threshold(probability, truth_of(patches, tolerance_m), settings)
+    return curve.model_copy(update={"temperature": temperature})
+
+
+# --- The temperature of its logits
+
+LARGEST_TEMPERATURE = 20.0
+"""And its inverse the least: beyond it is what no pixel, or a network without an error, asks for."""
+
+
+def fitted_temperature(network: nn.Module, patches: PatchArrays, channels: tuple[Channel, ...]) -> float:
+    """Return by what logits are to be divided for the least cross-entropy with the mask.
+
+    Over pixels that hold data and are known; 1 without any. The cross-entropy is convex in the inverse of
+    the temperature, so that there is one least value (Guo et al. 2017, section 4.2).
+    """
+    logits = np.concatenate(
+        [
+            np.empty((0, *patches.mask.shape[1:]), np.float32),
+            *(
+                found.squeeze(1).float().cpu().numpy()
+                for _, found, _ in predict_logits(network, patches, channels)
+            ),
+        ]
+    )
+    seen = has_data(patches.image) & patches.is_known
+    if not seen.any():
+        return 1.0
+    known, line = torch.from_numpy(logits[seen]), torch.from_numpy(patches.mask[seen] > 0)
+
+    def cross_entropy(log_temperature: float) -> float:
+        scaled = known / math.exp(log_temperature)
+        # Of line pixels ln(1 + e^-z), of all others ln(1 + e^z).
+        return float(softplus(torch.where(line, -scaled, scaled)).mean(dtype=torch.float64))
+
+    ends = math.log(LARGEST_TEMPERATURE)
+    return math.exp(minimize_scalar(cross_entropy, bounds=(-ends, ends), method="bounded").x)

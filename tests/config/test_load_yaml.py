@@ -39,7 +39,7 @@ def refused_space(tmp_path, key, to):
             "dimensions.bce_weight.choises",
             "choices, grid, high, keys, labels, log, low, permutations, step, value, when",
         ),
-        ("calibration.thresholds", "as_good_within, count, criterion, highest, lowest"),
+        ("calibration.thresholds", "as_good_within, count, criterion, highest, lowest, temperature"),
     ],
 )
 def test_an_unknown_key_is_told_with_the_known_ones(tmp_path, key, known):

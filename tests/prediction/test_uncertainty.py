@@ -16,10 +16,12 @@ from glsweep.evaluate.scenes import evaluate_scenes
 from glsweep.metrics.reliability import FEWEST_SCENES
 from glsweep.nets.member import load_card_of, load_member, save_member
 from glsweep.patches.prepare import prepare_patches
+from glsweep.prediction.split_scenes import true_pieces
 from glsweep.retrain import calibrate
 from glsweep.study import create_study
 from glsweep.study.artifacts import Winners, write_artifact
 from glsweep.study.configuration import StudyConfig
+from glsweep.vectorize import DrawnLine
 
 STRATUM = Stratum("unet", 32)
 SHAPE = (64, 72)
@@ -73,6 +75,21 @@ def test_metres_are_learnt_on_validation_and_held_to_account_on_test(tmp_path):
     (path, *_) = sorted((study.maps / STRATUM.key).glob("*-lines.gpkg"))
     assert gpd.read_file(path)["uncert_m"].to_numpy() == pytest.approx(OFF_M["validation"], abs=20)
     assert not [left for left in study.member(STRATUM).iterdir() if left.name.startswith(".")]
+
+
+def test_a_piece_of_the_true_line_has_the_width_of_the_nearest_drawn_one_and_missed_ones_are_left_out():
+    drawn = [
+        DrawnLine(LineString([(0, y), (1000, y)]), 1000.0, 0.9, half_width_m)
+        for y, half_width_m in ((0, 40.0), (400, 90.0))
+    ]
+    true = [LineString([(0, 100), (1000, 100)]), LineString([(0, 350), (500, 350)])]
+    pieces = true_pieces(drawn, [*true, LineString([(0, 2000), (1000, 2000)])], None)
+    found = {
+        (float(width), round(float(away))): pieces.length_m[(pieces.half_width_m == width)].sum()
+        for width, away in zip(pieces.half_width_m, pieces.distance_m, strict=True)
+    }
+    assert found == pytest.approx({(40.0, 100): 1000, (90.0, 50): 500})
+    assert not len(true_pieces([], true, None).length_m)
 
 
 def test_without_validation_scenes_enough_no_metres_are_stated(tmp_path):

@@ -45,14 +45,14 @@ def test_what_the_uncertainty_held_is_told_in_words_and_why_it_is_empty(make_stu
     known, unknown = (row.uncertainty() for row in line_rows(read_results(study).lines))
     # The first member's lines lie 60, 90, 120 and 150 m off, less by the slope, and are held within 110 m.
     assert known.startswith("68% bands, 110 m to either side on average, hold 50% (0%")
-    assert known.endswith(") of the drawn line (4 scenes)")
+    assert known.endswith(") of the true line (4 scenes)")
     assert unknown.startswith(f"uncert_m is empty: {WHY_NOT}. Within half the band's width, 100 m on average")
 
 
 def test_of_few_scenes_or_none_no_more_is_said_than_is_known(make_study):
     study = add_lines(make_study("few", strata=STRATA[:1], repeats=1), STRATA[:1], scenes=2)
     (row,) = line_rows(read_results(study).lines)
-    assert row.uncertainty().endswith("hold 100% of the drawn line (2 scenes)"), "no interval"
+    assert row.uncertainty().endswith("hold 100% of the true line (2 scenes)"), "no interval"
     nothing = replace(row, bands=bands_held([], LEARNT, unknown_because="", seed=0))
     assert nothing.uncertainty() == "no line was drawn near a true one"
 
