@@ -259,6 +259,9 @@ ARCHITECTURES: Registry[Callable[..., Any]] = Registry(
         "segformer": BuiltIn("glsweep.nets.segformer:SegFormer", "SegFormer", {"base_width": 32}),
         "two_head": BuiltIn("glsweep.nets.two_head:TwoHeadUNet", "Two-head U-Net", {"base_width": 4}),
         "hed": BuiltIn("glsweep.nets.hed:HED", "HED", {"base_width": 64}),
+        "pretrained_unet": BuiltIn(
+            "glsweep.nets.pretrained_unet:PretrainedUNet", "Pre-trained U-Net", {"base_width": 16}
+        ),
     },
     offers=frozenset({"in_channels", "base_width"}),
     needs=("in_channels",),

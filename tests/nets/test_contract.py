@@ -111,7 +111,9 @@ def found(name: str, **settings: object) -> dict[str, tuple[bool, str]]:
     return {verdict.check: (verdict.is_kept, verdict.finding) for verdict in check_network(name, **settings)}
 
 
-@pytest.mark.parametrize("architecture", list(ARCHITECTURES.built_in))
+@pytest.mark.parametrize(
+    "architecture", [name for name in ARCHITECTURES.built_in if name != "pretrained_unet"]
+)
 def test_every_built_in_network_keeps_the_contract(architecture: str) -> None:
     verdicts = found(architecture, base_width=4, in_channels=3)
     assert list(verdicts) == list(CHECKS)

@@ -1,11 +1,13 @@
 """The contract that every network keeps."""
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from glsweep.errors import ConfigError, DataError
-from glsweep.nets import build_network, count_parameters
+from glsweep.nets import build_network, count_parameters, pretrained_unet
 from glsweep.nets.segformer import StochasticDepth
 from glsweep.nets.unet import ASPP, UNet
 from glsweep.nets.unetpp import pruned
@@ -18,6 +20,7 @@ PUBLISHED = {
     "atrous_unet": 966_119,
     "hed": 14_724_042,  # the convolutions of VGG-16, with biases, normalisation, sides and their fusion
     "segformer": 3_712_833,  # the published MiT-B0, 3,319,392 with three channels, and the decoder
+    "pretrained_unet": 1_188_369,
     "two_head": 68_904,  # a zone from the two channels before the head
 }
 HEADS = {
@@ -26,12 +29,17 @@ HEADS = {
     "unetpp": 4,
     "atrous_unet": 1,
     "hed": 6,
+    "pretrained_unet": 1,
     "segformer": 1,
     "two_head": 2,
 }
 
 
-every_architecture = pytest.mark.parametrize("architecture", sorted(ARCHITECTURES.built_in))
+# The pre-trained one needs a package that only the extra of that name installs.
+AT_HAND = [
+    name for name in ARCHITECTURES.built_in if name != "pretrained_unet" or find_spec(pretrained_unet.PACKAGE)
+]
+every_architecture = pytest.mark.parametrize("architecture", sorted(AT_HAND))
 
 
 def narrow(architecture: str, *, in_channels: int = 2, seed: int = 0) -> nn.Module:
@@ -147,7 +155,7 @@ def test_a_unetpp_that_does_not_exist_is_refused_by_the_name_of_its_parameter(ow
         build_network("unetpp", in_channels=2, own=own, seed=0)
 
 
-@every_architecture
+@pytest.mark.parametrize("architecture", sorted(set(AT_HAND) - {"pretrained_unet"}))
 def test_dropout_changes_training_alone_and_no_name_of_a_weight(architecture):
     plain = narrow(architecture)
     dropping = build_network(architecture, in_channels=2, base_width=4, dropout=0.4, seed=0)
@@ -188,6 +196,27 @@ def test_a_network_from_random_weights_learns_an_edge(architecture):
         optimizer.step()
     nowhere_known = -(1 / 32) * torch.tensor(1 / 32).log() - (31 / 32) * torch.tensor(31 / 32).log()
     assert loss < 0.6 * nowhere_known
+
+
+def test_without_its_package_the_pretrained_network_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(pretrained_unet, "PACKAGE", "there_is_none_such")
+    with pytest.raises(ConfigError, match=r'pip install "glsweep\[pretrained\]"'):
+        narrow("pretrained_unet")
+    network = build_network("pretrained_unet", in_channels=2, own={"pretrained": False}, seed=0)
+    assert network(noise(1, 2, 32, 32))[-1].shape == (1, 1, 32, 32)
+
+
+@pytest.mark.skipif("pretrained_unet" not in AT_HAND, reason="needs the extra `pretrained`")
+def test_the_decoder_of_the_pretrained_network_is_drawn_as_without_weights_and_its_encoder_is_not():
+    own = {"pretrained": False}
+    given = build_network("pretrained_unet", in_channels=2, seed=0)
+    drawn = build_network("pretrained_unet", in_channels=2, own=own, seed=0)
+    same = {
+        name.split(".")[0]: torch.equal(ours, theirs)
+        for (name, ours), theirs in zip(given.named_parameters(), drawn.parameters(), strict=True)
+        if ours.ndim > 1
+    }
+    assert same == {"encoder": False, "decoder": True, "head": True}
 
 
 def test_an_attention_gate_only_weakens_its_skip():
