@@ -21,7 +21,7 @@ from glsweep.patches import FARTHEST_PX2, PatchArrays
 from glsweep.patches.held_masks import PIXELS_AT_ONCE
 from glsweep.patches.index import counts_by_split
 from glsweep.randomness import seed_for
-from glsweep.scenes import FULL
+from glsweep.scenes import FULL, WIDTHS_REACHED
 from glsweep.scenes.masks import LineRows, ZoneRows, mark_unsure, squared_distance, training_target
 from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.source import Window
@@ -108,10 +108,6 @@ class SceneLabels:
 
     def _marked(self, target: Bytes, low: int, high: int) -> Bytes:
         return mark_unsure(target, self._unsure.rows(low, high), self._within_m, self._posting_m)
-
-
-WIDTHS_REACHED = 4
-"""So many widths from a line, a soft label is 0: exp(-8) of `FULL` is less than half."""
 
 
 def has_target(card: DataCard) -> bool:

@@ -10,3 +10,5 @@ FULL = 254
 """The value of a training target on the line."""
 UNSURE = 255
 """The value of a training target of which nobody can tell whether it is on a line."""
+WIDTHS_REACHED = 4
+"""So many widths from a line, a soft label is 0: exp(-8) of `FULL` is less than half."""

@@ -11,9 +11,8 @@ from torch import Tensor
 from glsweep.config.trial import LABEL_OF_CARD, WIDE_LABELS, TrialLabel, TrialParameters
 from glsweep.errors import StudyError
 from glsweep.patches import FARTHEST_PX2, PatchArrays
-from glsweep.patches.store import WIDTHS_REACHED
 from glsweep.registry import ARCHITECTURES
-from glsweep.scenes import FULL, UNSURE
+from glsweep.scenes import FULL, UNSURE, WIDTHS_REACHED
 
 # What is added before a squared width is compared with whole numbers, which 3 x 0.1 / 0.1 must reach.
 ROUNDING_PX2 = 1e-6
