@@ -16,6 +16,7 @@ from glsweep.config.space import Budget, Resources
 from glsweep.config.trial import TrialParameters
 from glsweep.nets import network_of
 from glsweep.nets.grouped import can_group
+from glsweep.registry import is_imported
 from glsweep.search.plan import EarlierTrial, ListedPlan, NoProposal, Plan, PlannedTrial
 from glsweep.sweep.at_rungs import Entrants, WaitingAtRungs
 from glsweep.sweep.journal import CRASHES_IN_A_ROW, Decision, Journal
@@ -26,6 +27,8 @@ from glsweep.training.cohort import cohort_key
 # a quarter or more: see benchmarks/RESULTS.md.
 LARGEST_WORK_THAT_PAYS = 2**18
 COHORT_SIZE = 4
+TRIED = {"base_width": 4, "patch_size_px": 64}
+"""Of a built-in network that is tried, small and of no other result than a large one."""
 
 
 class Cohort(Settings):
@@ -95,6 +98,9 @@ def _can_be_grouped(trials: Sequence[TrialParameters]) -> bool:
     first = trials[0]
     if len(trials) == 1:
         return True
+    if not is_imported(first.architecture):
+        # Of what is built in, layers alone decide, whatever the width and the size; a full one takes minutes.
+        first = first.model_copy(update=TRIED)
     networks = [network_of(first, seed=seed) for seed in range(2)]
     return can_group(networks, (len(first.channels), first.patch_size_px))
 
