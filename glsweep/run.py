@@ -280,7 +280,7 @@ def _open(
     seed = own_seed if options.seed is None else options.seed
     requested = StudyConfig(name=directory.resolve().name, seed=seed, card=card, space=space)
     plan = make_plan(space, seed=seed, source=source)
-    if space.imported:
+    if space.is_tried_first:
         from glsweep.sweep.imported import check_imported
 
         check_imported(space, plan, source)

@@ -29,7 +29,7 @@ def named_objects(
     """
     found: dict[str, tuple[str, str]] = {}
     for parameter in NAMING_PARAMETERS:
-        for value in _values(parameter, dimensions, fixed):
+        for value in values_of(parameter, dimensions, fixed):
             for path in object_names({parameter: value}):
                 known = found.setdefault(object_name(path), (parameter, path))
                 if known != (parameter, path):
@@ -62,7 +62,7 @@ def with_conditions(
                 continue
             path = named[key.partition(".")[0]][1]
             values = [
-                v for v in _values(parameter, dimensions, fixed) if path in object_names({parameter: v})
+                v for v in values_of(parameter, dimensions, fixed) if path in object_names({parameter: v})
             ]
             if parameter in when and any(v not in map(as_tuples, values) for v in _wanted(when, parameter)):
                 fault = f"{key} exists beside {path} alone; leave `{parameter}` out of its `when`"
@@ -78,7 +78,7 @@ def _wanted(when: Mapping[str, Any], parameter: str) -> list[Any]:
     return [as_tuples(value) for value in as_list(when[parameter])]
 
 
-def _values(parameter: str, dimensions: Mapping[str, Dimension], fixed: Mapping[str, Any]) -> list[Any]:
+def values_of(parameter: str, dimensions: Mapping[str, Dimension], fixed: Mapping[str, Any]) -> list[Any]:
     """Return the values that a parameter may have."""
     values = [value for key, value in fixed.items() if canonical(key) == parameter]
     for name, dimension in dimensions.items():

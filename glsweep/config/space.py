@@ -16,11 +16,11 @@ from pydantic import (
 
 from glsweep.config import find_shipped
 from glsweep.config.contradictions import check_space
-from glsweep.config.dimension import Dimension, parameters_of, set_by
-from glsweep.config.own_parameters import named_objects, with_conditions
+from glsweep.config.dimension import Dimension, parameters_of
+from glsweep.config.own_parameters import named_objects, values_of, with_conditions
 from glsweep.config.patches import PatchSettings
 from glsweep.config.settings import Settings, load_yaml, misfit
-from glsweep.config.trial import LABEL_OF_CARD, canonical, named_in
+from glsweep.config.trial import BUILT_IN_LOSS, LABEL_OF_CARD, canonical, named_in
 from glsweep.registry import SAMPLERS, STOPPING_RULES, is_imported
 
 Metric = Literal["relaxed_f1", "dice", "val_loss"]
@@ -342,16 +342,21 @@ class SearchSpace(Settings):
         return tuple(sorted({*of_trials, *of_search}))
 
     @property
+    def is_tried_first(self) -> bool:
+        """Whether something is imported or set for one object alone, so that only a try shows a mistake."""
+        named = named_objects(self.dimensions, self.fixed).values()
+        sets = (parameters_of(name, dimension) for name, dimension in self.dimensions.items())
+        parameters = set().union(map(canonical, self.fixed), *sets)
+        return (
+            bool(self.imported)
+            or any(parameter == "dropout" or "." in parameter for parameter in parameters)
+            or any(parameter == "loss" and name != BUILT_IN_LOSS for parameter, name in named)
+        )
+
+    @property
     def labels(self) -> frozenset[str]:
         """The labels that trials ask for, but for the card's own."""
-        searched = (
-            set_by(name, dimension, number).get("label")
-            for name, dimension in self.dimensions.items()
-            for number in range(len(dimension.choices or ()))
-        )
-        return frozenset({str(label) for label in (self.fixed.get("label"), *searched) if label}) - {
-            LABEL_OF_CARD
-        }
+        return frozenset(values_of("label", self.dimensions, self.fixed)) - {LABEL_OF_CARD}
 
     @property
     def retraining_overrides(self) -> dict[str, tuple[str, str]]:

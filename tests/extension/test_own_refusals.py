@@ -309,6 +309,35 @@ def test_a_command_refuses_what_cannot_be_imported_before_anything_is_written(
     assert not is_study(tmp_path / "study")
 
 
+@pytest.mark.parametrize(
+    ("fixed", "told"),
+    [
+        ({"unetpp.depth": 9}, "unetpp.depth: 9 is not between 1 and 4"),
+        ({"unetpp.width": 9}, "unetpp.width: unetpp takes no width"),
+        ({"loss": "boundary", "boundary.reach_px": 0}, "boundary.reach_px"),
+        ({"architecture": "pretrained_unet", "dropout": 0.1, "pretrained_unet.pretrained": False}, "dropout"),
+    ],
+)
+def test_what_a_built_in_object_does_not_take_is_refused_before_anything_is_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fixed: dict,
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    value = copy.deepcopy(GRID)
+    value["dimensions"] = {"patch_size_px": {"choices": [32]}}
+    value["fixed"] |= {"architecture": "unetpp", **fixed}
+    write_yaml(tmp_path / "card.yaml", CARD)
+    write_yaml(tmp_path / "space.yaml", value)
+    assert main(["--data", "card.yaml", "--space", "space.yaml", "--study", "study"]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert not is_study(tmp_path / "study")
+
+
 def test_windows_that_an_own_network_does_not_take_are_refused_before_drawing(tmp_path: Path) -> None:
     card = ModelCard(
         architecture="own_things:Fixed",
