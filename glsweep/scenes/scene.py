@@ -42,6 +42,8 @@ class Scene:
         Where a line may run, but nobody can tell.
     second_analyst : tuple of LineString or None
         Another analyst's lines in `crs`; None where no other has looked.
+    grounded : bool array (rows, cols) or None
+        Where ice is landward of the line, before the hand's wobble; None where nobody says.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Scene:
     lines: tuple[LineString, ...] = ()
     unsure: tuple[LineString, ...] = ()
     second_analyst: tuple[LineString, ...] | None = None
+    grounded: npt.NDArray[np.bool_] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -93,9 +93,11 @@ def simulate_scene(
     transform = Affine(settings.posting_m, 0, origin_xy_m[0], 0, -settings.posting_m, origin_xy_m[1])
     outline = _outline(settings, shape, generator_for(seed, name, "outline"))
     tide_rad = _tide_rad(settings, outline, seed=seed, name=name, strength=noise)
-    lines = outline.lines
+    lines, grounded = outline.lines, outline.seaward_px <= 0
     if settings.line == "analyst":
-        lines = _fringe_edge(settings, tide_rad, seed=seed, name=name)
+        level_cycles = _level_cycles(settings, seed=seed, name=name)
+        lines = lines_at_level(tide_rad, level_cycles)
+        grounded = np.abs(tide_rad) / (2 * math.pi) < level_cycles
     for attempt in range(MOST_ATTEMPTS if noise > 0 else 1):
         observation = _observed(
             settings,
@@ -109,7 +111,8 @@ def simulate_scene(
         if drawn.lines:
             break
     if settings.line == "analyst":
-        lines = _fringe_edge(settings, tide_rad, seed=seed, name=name, analyst="second analyst's ")
+        level_cycles = _level_cycles(settings, seed=seed, name=name, analyst="second analyst's ")
+        lines = lines_at_level(tide_rad, level_cycles)
     second = _drawn(
         lines, observation, transform, generator_for(seed, name, "second analyst's strokes"), noise
     )
@@ -121,6 +124,7 @@ def simulate_scene(
         drawn.lines,
         drawn.unsure,
         second.lines,
+        np.asarray(grounded),
     )
 
 
@@ -197,15 +201,8 @@ def _drawn(
     )
 
 
-def _fringe_edge(
-    settings: Simulation, tide_rad: npt.NDArray[np.float64], *, seed: int, name: str, analyst: str = ""
-) -> tuple[LineString, ...]:
-    """Return where an analyst sees the belt of fringes begin, in pixel coordinates."""
-    return lines_at_level(tide_rad, _level_cycles(settings, seed=seed, name=name, analyst=analyst))
-
-
 def _level_cycles(settings: Simulation, *, seed: int, name: str, analyst: str = "") -> float:
-    """Return the tidal phase at which an analyst draws; the scene's own has no name."""
+    """Return the tidal phase at which an analyst sees the fringes begin; the scene's own has no name."""
     beam = scene_beam(settings, seed=seed, name=name)
     tide_cycles = beam.phase_per_m * beam.amplitude_m / (2 * math.pi)
     return draw_level_cycles(tide_cycles, generator_for(seed, name, f"{analyst}level"))
@@ -232,16 +229,6 @@ def floating_ice(settings: Simulation, *, seed: int, name: str) -> npt.NDArray[n
     """Return where a scene's ice is seaward of where bending begins, (rows, cols)."""
     shape = (settings.rows, settings.cols)
     return np.asarray(_outline(settings, shape, generator_for(seed, name, "outline")).seaward_px > 0)
-
-
-def grounded_ice(settings: Simulation, *, seed: int, name: str) -> npt.NDArray[np.bool_]:
-    """Return where a scene's ice is landward of its line before the hand's wobble, (rows, cols)."""
-    shape = (settings.rows, settings.cols)
-    outline = _outline(settings, shape, generator_for(seed, name, "outline"))
-    if settings.line == "hinge":
-        return np.asarray(outline.seaward_px <= 0)
-    tide_rad = _tide_rad(settings, outline, seed=seed, name=name, strength=settings.noise)
-    return np.asarray(np.abs(tide_rad) / (2 * math.pi) < _level_cycles(settings, seed=seed, name=name))
 
 
 def _tide_rad(
@@ -334,7 +321,8 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 
             unsure += [(f"{name}.shp", line) for line in scene.unsure]
             # A row without a line says that the scene was looked at.
             second += [(f"{name}.shp", line) for line in scene.second_analyst or (None,)]
-            grounded += _polygons(grounded_ice(settings, seed=seed, name=name), scene.transform)
+            assert scene.grounded is not None, "known of what is simulated"
+            grounded += _polygons(scene.grounded, scene.transform)
         for path, rows in ((str(layout.lines), drawn), (UNSURE_LINES, unsure), (SECOND_ANALYST, second)):
             column, geometry = ([row[part] for row in rows] for part in (0, 1))
             table = gpd.GeoDataFrame({layout.scene_column: column}, geometry=geometry, crs=crs.to_wkt())
