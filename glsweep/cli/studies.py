@@ -38,13 +38,12 @@ def effects(
     of
         Dimensions of the search space, such as channels.
     """
-    from glsweep.report.effects import effects_of, effects_table
+    from glsweep.report.effects import effects_of, effects_table, with_several_choices
     from glsweep.sweep.records import read_records
 
     opened = open_study(study)
     space, records, console = opened.config.space, read_records(opened.ledger_jsonl), Console()
-    several = [name for name, one in space.dimensions.items() if len(one.choices or ()) > 1]
-    for name in of or several:
+    for name in of or with_several_choices(space):
         found = effects_of(name, space, records)
         console.print(effects_table(name, found, rank_by=space.search.rank_by))
 

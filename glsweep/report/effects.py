@@ -97,8 +97,8 @@ def effects_of(name: str, space: SearchSpace, records: SweepRecords) -> list[Eff
     """
     dimension = space.dimensions.get(name)
     if dimension is None or dimension.choices is None:
-        known = [key for key, of in space.dimensions.items() if of.choices and len(of.choices) > 1]
-        raise ConfigError(f"--of {name}: is no dimension with choices; here are {', '.join(known) or 'none'}")
+        known = ", ".join(with_several_choices(space)) or "none"
+        raise ConfigError(f"--of {name}: is no dimension with choices; here are {known}")
     metric = space.search.rank_by
     chosen = list(_chosen(name, space, records.trials.values(), metric))
     if not chosen:
@@ -119,6 +119,11 @@ def effects_of(name: str, space: SearchSpace, records: SweepRecords) -> list[Eff
         for choice in present
         for own in [[one for one in chosen if one.choice == choice]]
     ]
+
+
+def with_several_choices(space: SearchSpace) -> list[str]:
+    """Return the dimensions of which choices can be compared, in the space's order."""
+    return [name for name, dimension in space.dimensions.items() if len(dimension.choices or ()) > 1]
 
 
 def labels_of_choices(dimension: Dimension) -> list[str]:
