@@ -31,6 +31,7 @@ from glsweep.prediction.command import open_drawing
 from glsweep.prediction.scene import Drawing
 from glsweep.randomness import generator_for
 from glsweep.scenes.cards import load_card
+from glsweep.scenes.scene import Scene
 from glsweep.simulation import simulate_scene
 from glsweep.simulation.outlines import draw_outline
 from glsweep.vectorize.centre_lines import centre_lines
@@ -172,12 +173,8 @@ def measure_bands() -> Table:
 # --- What a network draws in simulated scenes
 
 
-def offsets_m(
-    settings: Simulation, seed: int, number: int, members: list[Member], how: Drawing
-) -> list[Values]:
-    """Return the offsets of a scene's lines where they are near a true one, of middles and of ridges."""
-    name = f"bias{number}"
-    scene = simulate_scene(settings, seed=seed, name=name, origin_xy_m=ORIGIN_XY_M)
+def probability_of(scene: Scene, members: Sequence[Member], how: Drawing) -> npt.NDArray[np.float32]:
+    """Return the mean probability of members on a scene in memory, NaN without data."""
     strips = predict_strips(
         lambda row, rows: scene.interferogram[row : row + rows],
         scene.shape,
@@ -189,6 +186,16 @@ def offsets_m(
     )
     probability = np.concatenate([strip.probability.mean(axis=0) for strip in strips])
     probability[~scene.valid] = np.nan
+    return probability
+
+
+def offsets_m(
+    settings: Simulation, seed: int, number: int, members: list[Member], how: Drawing
+) -> list[Values]:
+    """Return the offsets of a scene's lines where they are near a true one, of middles and of ridges."""
+    name = f"bias{number}"
+    scene = simulate_scene(settings, seed=seed, name=name, origin_xy_m=ORIGIN_XY_M)
+    probability = probability_of(scene, members, how)
     seaward_px = draw_outline(
         scene.shape, settings.posting_m, generator_for(seed, name, "outline")
     ).seaward_px

@@ -10,6 +10,7 @@ Run: `python benchmarks/line_coverage.py [--model MEMBER] [--card CARD.yaml] [--
 (about a second a scene; those in `--cache` are not drawn again).
 """
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import tyro
-from line_bias import ORIGIN_XY_M, InMemory
+from line_bias import ORIGIN_XY_M, InMemory, probability_of
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
@@ -38,7 +39,7 @@ from glsweep.metrics.reliability import (
     share_error,
 )
 from glsweep.prediction import DrawingOptions
-from glsweep.prediction.blend import Member, predict_strips
+from glsweep.prediction.blend import Member
 from glsweep.prediction.command import open_drawing
 from glsweep.prediction.scene import Drawing
 from glsweep.prediction.split_scenes import true_pieces
@@ -60,7 +61,7 @@ class Options:
     """Of each region."""
     seed: int = 4100
     """Of the scenes; another than any that was trained with."""
-    cache: Path = Path("/tmp/glsweep-coverage")
+    cache: Path = Path(tempfile.gettempdir()) / "glsweep-coverage"
     """Folder of drawn scenes; one for each member."""
     drawings: int = 100
     """How often scenes are shared out."""
@@ -106,20 +107,9 @@ def draw_region(name: str, settings: Simulation, options: Options) -> list[Drawn
 def draw_scene(name: str, settings: Simulation, seed: int, members: list[Member], how: Drawing) -> Drawn:
     """Simulate a scene, draw its lines, and return the pieces near each other."""
     scene = simulate_scene(settings, seed=seed, name=name, origin_xy_m=ORIGIN_XY_M)
-    strips = predict_strips(
-        lambda row, rows: scene.interferogram[row : row + rows],
-        scene.shape,
-        members,
-        window_px=how.window_px,
-        overlap=how.overlap,
-        turned=how.turned,
-        device=how.device,
-    )
-    probability = np.concatenate([strip.probability.mean(axis=0) for strip in strips])
-    probability[~scene.valid] = np.nan
     crs = pyproj.CRS.from_wkt(scene.crs.to_wkt())
     lines = draw_lines(
-        InMemory(probability),
+        InMemory(probability_of(scene, members, how)),
         scene.transform,
         crs=crs,
         tau=how.tau,
