@@ -216,10 +216,9 @@ class Layout(Settings):
     def _without_what_is_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A card's hash follows from what is written, and must not change for older studies.
         values: dict[str, Any] = serialise(self)
-        unset = {"nodata"} if self.nodata is None else set()
-        unset |= {"unsure", "unsure_within_m"} if self.unsure is None else set()
-        unset |= {"second_analyst"} if self.second_analyst is None else set()
-        unset |= {"grounded"} if self.grounded is None else set()
+        later = ("nodata", "unsure", "second_analyst", "grounded")
+        unset = {name for name in later if getattr(self, name) is None}
+        unset |= {"unsure_within_m"} if self.unsure is None else set()
         return {key: value for key, value in values.items() if key not in unset}
 
     @property
