@@ -59,6 +59,8 @@ def inputs(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> None:
     config = yaml.safe_load((PROJECT / "tests/smoke/space.yaml").read_text())
     config["search"]["epochs"] = EPOCHS
     config["search"]["scheduler"] = {"name": "asha", "grace_epochs": 10, "reduction_factor": 2}
+    # Members that outlast the start of a worker: else one host could train them all before another has begun.
+    config["retraining"] |= {"epochs": EPOCHS, "patience": EPOCHS}
     long = tmp_path_factory.mktemp("space") / "long.yaml"
     long.write_text(yaml.safe_dump(config))
     for path in (PROJECT / "tests/smoke/card.yaml", PROJECT / "tests/smoke/space.yaml", long):
