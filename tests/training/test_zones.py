@@ -42,8 +42,9 @@ def zoned(patches):
     return replace(patches, zone=(np.cumsum(patches.mask, axis=1) > 0).astype(np.uint8))
 
 
-def test_line_and_zones_are_learned_together():
-    trial = parameters(**ZONED)
+@pytest.mark.parametrize("changes", [{}, {"architecture": "two_head", "base_width": 2}], ids=["own", "built in"])
+def test_line_and_zones_are_learned_together(changes):
+    trial = parameters(**ZONED | changes)
     state = fresh_state(trial, seed=3, device=CPU)
     reports = list(fit(state, trial, zoned(bands(16, seed=1)), zoned(bands(4, seed=2)), schedule(4), seed=5))
     assert reports[-1].train_loss < reports[0].train_loss
