@@ -112,7 +112,7 @@ def evaluate(study: Study) -> EvaluateSummary:
     failed: Failures = {}
     won = read_artifact(study.winners_json, Winners).by_stratum
     strata = [Stratum.parse(key) for key in surviving_strata(study, won)]
-    tests = {size: _patches_to_score(study, size) for size in sorted({one.patch_size_px for one in strata})}
+    tests = {size: patches_to_score(study, size) for size in sorted({one.patch_size_px for one in strata})}
     scored, curves, draws = _scored(study, strata, tests, failed)
     scored += _second_analyst(study, tests)
     lines = evaluate_scenes(study, [stratum for stratum in strata if stratum.key not in failed], failed)
@@ -189,7 +189,7 @@ def _failed_row(failure: Failure) -> FailedRow:
     )
 
 
-def _patches_to_score(
+def patches_to_score(
     study: Study, size_px: int, chosen: npt.NDArray[np.bool_] | None = None
 ) -> PatchesToScore:
     """Open the test patches, or those that `chosen` (N,) marks."""
@@ -301,7 +301,7 @@ def _second_analyst(study: Study, tests: Mapping[int, PatchesToScore]) -> Iterat
     for size, test in tests.items():
         index = open_patches(study, size).index("test")
         probability, has_looked = drawn_on_patches(entries, index, size, card.line_rule)
-        looked_at = test if has_looked.all() else _patches_to_score(study, size, has_looked)
+        looked_at = test if has_looked.all() else patches_to_score(study, size, has_looked)
         if not looked_at.is_own.any():
             continue
         title = title_of(index["scene"][test.is_own], has_looked[test.is_own], size)

@@ -311,6 +311,16 @@ def predict_logits(
         yield index, network(placed.channels(image, channels))[-1], image
 
 
+def logits_of(
+    network: nn.Module, patches: PatchArrays, channels: tuple[Channel, ...]
+) -> npt.NDArray[np.float32]:
+    """Return the final head's logit for each pixel, (N, S, S), from the network in eval mode."""
+    logits = np.empty(patches.mask.shape, np.float32)
+    for index, found, _ in predict_logits(network, patches, channels):
+        logits[index.numpy()] = found.squeeze(1).float().cpu().numpy()
+    return logits
+
+
 def calibrate_on(
     patches: PatchArrays,
     network: nn.Module,
@@ -321,10 +331,14 @@ def calibrate_on(
 ) -> ThresholdCurve:
     """Choose the network's threshold on `patches`, those of validation; where wanted its temperature first.
 
-    See `choose_threshold` and `fitted_temperature`.
+    See `choose_threshold` and `fitted_temperature`. The patches pass through the network once.
     """
-    temperature = fitted_temperature(network, patches, channels) if settings.temperature else None
-    probability = torch.from_numpy(predict_patches(network, patches, channels, temperature=temperature))
+    logits = logits_of(network, patches, channels)
+    temperature = _temperature_of(logits, patches) if settings.temperature else None
+    # In place and batch by batch: whatever validation holds, it is in memory once.
+    probability, image = torch.from_numpy(logits), _shared(patches.image)
+    for index in torch.arange(len(patches)).split(BATCH_PATCHES):
+        probability[index] = tempered(probability[index].unsqueeze(1), image[index], temperature)
     curve = choose_threshold(probability, truth_of(patches, tolerance_m), settings)
     return curve.model_copy(update={"temperature": temperature})
 
@@ -341,15 +355,10 @@ def fitted_temperature(network: nn.Module, patches: PatchArrays, channels: tuple
     Over pixels that hold data and are known; 1 without any. The cross-entropy is convex in the inverse of
     the temperature, so that there is one least value (Guo et al. 2017, section 4.2).
     """
-    logits = np.concatenate(
-        [
-            np.empty((0, *patches.mask.shape[1:]), np.float32),
-            *(
-                found.squeeze(1).float().cpu().numpy()
-                for _, found, _ in predict_logits(network, patches, channels)
-            ),
-        ]
-    )
+    return _temperature_of(logits_of(network, patches, channels), patches)
+
+
+def _temperature_of(logits: npt.NDArray[np.float32], patches: PatchArrays) -> float:
     seen = has_data(patches.image) & patches.is_known
     if not seen.any():
         return 1.0

@@ -9,7 +9,7 @@ from made_input import card as model_card
 from glsweep.config.data_card import SECOND_ANALYST, DataCard, Layout, Simulation
 from glsweep.config.space import SearchSpace
 from glsweep.config.trial import Stratum
-from glsweep.evaluate import _patches_to_score, _second_analyst
+from glsweep.evaluate import _second_analyst, patches_to_score
 from glsweep.evaluate.scenes import evaluate_scenes
 from glsweep.nets import build_network
 from glsweep.nets.member import save_member
@@ -52,7 +52,7 @@ def second(study):
 
 
 def rows_of(study):
-    return [row for row, _ in _second_analyst(study, {SIZE: _patches_to_score(study, SIZE)})]
+    return [row for row, _ in _second_analyst(study, {SIZE: patches_to_score(study, SIZE)})]
 
 
 def test_another_analyst_is_close_to_the_first_and_not_the_same(study):

@@ -10,10 +10,11 @@ from torch import nn
 
 from glsweep.config.space import Calibration
 from glsweep.metrics.reliability import measure_reliability, relaxed_precision_recall
-from glsweep.metrics.thresholds import count_at_thresholds
+from glsweep.metrics.thresholds import choose_threshold, count_at_thresholds
 from glsweep.patches import PatchArrays
 from glsweep.randomness import generator_for
 from glsweep.training.memory import (
+    BATCH_PATCHES,
     LARGEST_TEMPERATURE,
     calibrate_on,
     fitted_temperature,
@@ -101,6 +102,18 @@ def test_the_threshold_is_that_of_tempered_probabilities_and_unasked_nothing_is_
     assert asked.temperature == pytest.approx(3, rel=0.1)
     assert max(asked.values) == pytest.approx(max(unasked.values), abs=0.01)
     assert "temperature" not in Calibration(**SETTINGS).model_dump(), "older studies keep their identity"
+
+
+@pytest.mark.parametrize("temperature", [False, True])
+def test_the_threshold_is_of_the_probabilities_that_are_predicted_and_the_network_is_called_once(temperature):
+    patches, boasts = drawn_from_logits(5, shape=(BATCH_PATCHES + 3, 32, 32)), Boasts(3.0)
+    settings, calls = Calibration(**SETTINGS, temperature=temperature), []
+    boasts.register_forward_hook(lambda _module, given, _answer: calls.append(len(given[0])))
+    curve = calibrate_on(patches, boasts, CHANNELS, settings, tolerance_m=100.0)
+    assert calls == [BATCH_PATCHES, 3]
+    assert curve.temperature == (fitted_temperature(boasts, patches, CHANNELS) if temperature else None)
+    said = predict_patches(boasts, patches, CHANNELS, temperature=curve.temperature)
+    assert curve.values == choose_threshold(torch.from_numpy(said), truth_of(patches, 100.0), settings).values
 
 
 def test_a_network_without_an_error_and_one_without_pixels_have_a_temperature_too():
