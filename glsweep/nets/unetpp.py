@@ -94,7 +94,7 @@ class UNetPlusPlus(nn.Module):
 
 
 def pruned(state: dict[str, Tensor], depth: int) -> dict[str, Tensor]:
-    """Return the weights of a U-Net++ that its part of this depth needs (Zhou et al. 2018, section 3.3).
+    """Return the weights of a U-Net++ that its part of this depth needs (Zhou et al. 2018, section 3.2).
 
     Its last head answers as the head x0`depth` of the whole does.
 
