@@ -21,7 +21,7 @@ class TwoHeadUNet(UNet):
         See `UNet`.
     """
 
-    zone_head: ClassVar[int] = 0
+    zone_head: ClassVar[bool] = True
 
     def __init__(
         self,
