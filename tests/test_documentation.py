@@ -98,7 +98,7 @@ def test_limits_and_defaults_are_told_as_the_models_have_them() -> None:
     space = settings_pages()["reference/search_space.md"]
     assert row(space, "patch_size_px")[:2] == ["whole number ≥ 16 and a multiple of 16", "*required*"]
     assert row(space, "cohort")[:2] == ["`auto` or whole number ≥ 1", "`auto`"]
-    assert row(space, "ds_weights")[:2] == ["list of 4 numbers or null", "`null`"]
+    assert row(space, "ds_weights")[:2] == ["list of numbers (at least 1, at most 4) or null", "`null`"]
 
 
 def test_a_key_means_what_its_description_says(gate: str) -> None:
