@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from glsweep.config.space import OwnStopping, SearchSpace
+from glsweep.config.space import SearchSpace
+from glsweep.config.stopping import OwnStopping
 from glsweep.config.trial import BUILT_IN_LOSS, TrialParameters
 from glsweep.errors import ConfigError
 from glsweep.losses import NO_DATA
