@@ -28,7 +28,8 @@ from rich.console import Console
 import glsweep.sweep  # noqa: F401  sets what Ray reads when it is imported
 from glsweep.config import DEMO_SPACE
 from glsweep.config.data_card import DataCard
-from glsweep.config.space import NoStopping, Resources, load_space
+from glsweep.config.space import Resources, load_space
+from glsweep.config.stopping import NoStopping
 from glsweep.config.trial import TrialParameters
 from glsweep.doctor.connection import connected
 from glsweep.search.plan import ListedPlan, PlannedTrial

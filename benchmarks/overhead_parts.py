@@ -26,7 +26,8 @@ from process_tree import tree_cpu_s
 from ray import tune
 from rich.console import Console
 
-from glsweep.config.space import NoStopping, Resources
+from glsweep.config.space import Resources
+from glsweep.config.stopping import NoStopping
 from glsweep.doctor.connection import connected
 from glsweep.patches.store import open_patches
 from glsweep.search import make_plan, plan_trials

@@ -12,7 +12,8 @@ from process_tree import resident_mib
 from ray.tune.schedulers.async_hyperband import _Bracket
 from ray.tune.schedulers.trial_scheduler import TrialScheduler
 
-from glsweep.config.space import Asha, SearchSpace
+from glsweep.config.space import SearchSpace
+from glsweep.config.stopping import Asha
 from glsweep.search.plan import ListedPlan, PlannedTrial
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.queue import Cohort, TrialQueue, planned_configurations

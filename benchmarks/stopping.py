@@ -34,7 +34,8 @@ from rich.table import Table
 from scipy.stats import ttest_rel
 from stopping_rivals import Rule, rivals
 
-from glsweep.config.space import Asha, Halving, Median, NoStopping, SearchSpace, Stopping, load_space
+from glsweep.config.space import SearchSpace, load_space
+from glsweep.config.stopping import Asha, Halving, Median, NoStopping, Stopping
 from glsweep.search import plan_trials
 from glsweep.search.plan import PlannedTrial
 from glsweep.sweep.records import TrialRecord

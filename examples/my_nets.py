@@ -40,7 +40,7 @@ class TinyNet(nn.Module):
         return early, self.late(features)
 
 
-def boundary(logits: Tensor, label: Tensor, valid: Tensor, reach_px: int = 2) -> Tensor:
+def near_line(logits: Tensor, label: Tensor, valid: Tensor, reach_px: int = 2) -> Tensor:
     """Weigh the cross-entropy by how near to a line a pixel lies: all are (N, 1, H, W)."""
     near = max_pool2d(label, 2 * reach_px + 1, stride=1, padding=reach_px)
     weight = (0.2 + avg_pool2d(near, 3, stride=1, padding=1)) * valid

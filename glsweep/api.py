@@ -34,7 +34,6 @@ from glsweep.scenes.probability import open_probability
 from glsweep.scenes.raster import read_header
 from glsweep.scenes.scene import Scene
 from glsweep.search import make_plan
-from glsweep.search.plan import patch_sizes_px
 from glsweep.simulation import simulate_scene
 
 __all__ = ["Adapted", "Prediction", "adapt", "check", "compare", "predict", "score", "simulate"]
@@ -139,9 +138,9 @@ def check(
     """
     check_bands(bands or "auto")
     loaded = load_space(Path(space))
-    sizes_px = patch_sizes_px(make_plan(loaded, seed=0, source=Path(space)).strata)
+    plan = make_plan(loaded, seed=0, source=Path(space))
     where = None if root is None else Path(root)
-    return examine(Path(data), loaded, CheckRequest(sizes_px, where, bands, nodata))
+    return examine(Path(data), loaded, CheckRequest(plan, Path(space), where, bands, nodata))
 
 
 def predict(

@@ -314,9 +314,9 @@ SAMPLERS: Registry[Callable[..., Any]] = Registry(
 STOPPING_RULES: Registry[Callable[..., Any]] = Registry(
     "stopping rule",
     {
-        "asha": BuiltIn("glsweep.config.space:Asha"),
-        "halving": BuiltIn("glsweep.config.space:Halving"),
-        "median": BuiltIn("glsweep.config.space:Median"),
-        "none": BuiltIn("glsweep.config.space:NoStopping"),
+        "asha": BuiltIn("glsweep.config.stopping:Asha"),
+        "halving": BuiltIn("glsweep.config.stopping:Halving"),
+        "median": BuiltIn("glsweep.config.stopping:Median"),
+        "none": BuiltIn("glsweep.config.stopping:NoStopping"),
     },
 )

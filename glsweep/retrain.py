@@ -8,7 +8,7 @@ import pandas as pd
 from rich.console import Console
 
 from glsweep import __version__
-from glsweep.config.space import NoStopping
+from glsweep.config.stopping import NoStopping
 from glsweep.config.trial import Stratum
 from glsweep.doctor.connection import connected
 from glsweep.errors import GlsweepError

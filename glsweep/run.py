@@ -29,6 +29,7 @@ from glsweep.errors import ConfigError, GlsweepError, StudyError
 from glsweep.files import check_output_folder, check_output_storage
 from glsweep.scenes.cards import join_test_data, load_data, with_root
 from glsweep.search import make_plan
+from glsweep.search.draws import trials_of
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.signals import Ending, ending_in_order, ignore_further_signals
 from glsweep.study import Study, check_extension, create_study, extend_study, is_study, locked, open_study
@@ -284,6 +285,10 @@ def _open(
         from glsweep.sweep.imported import check_imported
 
         check_imported(space, plan, source)
+    if existing is None or options.space is not None or options.data:
+        from glsweep.training.targets import check_zones
+
+        check_zones(trials_of(space, plan, source), card, source)
     if start:
         from glsweep.sweep.start import check_same_start, check_start, keep_start
 

@@ -20,6 +20,7 @@ from glsweep.config.settings import Settings, load_yaml_mapping
 from glsweep.config.space import SearchSpace, load_space
 from glsweep.config.trial import TrialParameters
 from glsweep.contract import check_network
+from glsweep.registry import ARCHITECTURES, AUGMENTATIONS, LOSSES
 from glsweep.run import COMMANDS, STAGE_COMMANDS
 from glsweep.search import make_plan
 from glsweep.study.configuration import StudyConfig
@@ -98,7 +99,7 @@ def test_limits_and_defaults_are_told_as_the_models_have_them() -> None:
     space = settings_pages()["reference/search_space.md"]
     assert row(space, "patch_size_px")[:2] == ["whole number ≥ 16 and a multiple of 16", "*required*"]
     assert row(space, "cohort")[:2] == ["`auto` or whole number ≥ 1", "`auto`"]
-    assert row(space, "ds_weights")[:2] == ["list of 4 numbers or null", "`null`"]
+    assert row(space, "ds_weights")[:2] == ["list of numbers (at least 1, at most 4) or null", "`null`"]
 
 
 def test_a_key_means_what_its_description_says(gate: str) -> None:
@@ -173,6 +174,18 @@ def test_the_shortest_way_to_an_own_network_leads_there(
     plan = make_plan(load_space(tmp_path / "space.yaml"), seed=0, source=tmp_path / "space.yaml")
     assert [stratum.architecture for stratum in plan.strata].count("ice:IceNet") == 1
     assert plan.size == 16 + 8
+
+
+def test_no_example_of_something_of_ones_own_is_called_like_something_built_in() -> None:
+    built_in = {name for of in (ARCHITECTURES, AUGMENTATIONS, LOSSES) for name in of.built_in}
+    for path in (PROJECT / "docs" / "extending.md", PROJECT / "examples" / "own_network.yaml"):
+        own = set(re.findall(r"\bmy_\w+:(\w+)", path.read_text()))
+        assert own and not own & built_in
+
+
+@pytest.mark.parametrize("command", ["predict", "score"])
+def test_what_draws_without_a_network_is_named_where_a_model_is(command: str) -> None:
+    assert "phase-gradient" in " ".join(help_of(command).split())
 
 
 def test_every_command_has_its_section() -> None:

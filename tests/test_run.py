@@ -148,6 +148,43 @@ def test_words_in_brackets_are_printed_as_they_are(capsys):
     assert "(it is '[red]')" in told(capsys, "--space", space_file("search.epochs", "[red]"))
 
 
+ZONED = [["two_head", 0.25], ["unetpp", None]]
+
+
+@pytest.mark.parametrize(
+    ("choices", "layout", "words"),
+    [
+        (ZONED, {}, "two_head: learns which ice is grounded, and the data card does not say; name a file"),
+        (
+            [["two_head", None], ["unetpp", None]],
+            {"grounded": "grounded.gpkg"},
+            "two_head: has a head for zones; set `zone",
+        ),
+        ([*ZONED, ["unet", 0.1]], {"grounded": "grounded.gpkg"}, "unet: has no head for zones; remove"),
+    ],
+)
+def test_a_head_for_zones_without_zones_is_told_before_any_scene_is_made(capsys, choices, layout, words):
+    card = write_yaml(Path("card.yaml"), {**CARD, "layout": layout})
+    space = space_file(
+        "dimensions.architecture", {"keys": ["architecture", "zone_weight"], "choices": choices}
+    )
+    message = told(capsys, "--data", card, "--space", space)
+    assert message.startswith(f"error: space.yaml: architecture: {words}")
+    main(["check", str(card), "--space", str(space)])
+    assert words in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_head_for_zones_is_told_where_a_study_that_is_there_gets_one(capsys):
+    card = write_yaml(Path("card.yaml"), CARD)
+    assert main(["simulate", "--data", str(card), "--space", str(space_file()), "--study", "s"]) == 0
+    zoned = {"keys": ["architecture", "zone_weight"], "choices": ZONED}
+    space = space_file("dimensions.architecture", zoned)
+    told(capsys, "simulate", "--space", space, "--study", "s")
+    write_yaml(card, {**CARD, "layout": {"grounded": "grounded.gpkg"}})
+    assert main(["simulate", "--data", str(card), "--space", str(space), "--study", "s"]) == 0
+    told(capsys, "simulate", "--data", write_yaml(card, CARD), "--study", "s")
+
+
 def test_a_patch_larger_than_every_simulated_scene_is_told(capsys):
     card = write_yaml(Path("card.yaml"), CARD)
     space = space_file("dimensions.patch_size_px.choices", [32, 112])

@@ -96,7 +96,8 @@ def test_a_network_of_several_bands_is_for_that_which_was_left_out():
         (
             lambda: [card("a"), card("b", posting_m=50.0)],
             False,
-            "b has a posting of 50 m, a one of 100 m, and patches are not resampled",
+            "--data: b has a posting of 50 m, a one of 100 m, and patches are not resampled; resample the "
+            "scenes (gdalwarp -tr), or leave one of them out",
         ),
         (lambda: [card("a"), card("b")], True, "--leave-one-out: of two data sets"),
         (lambda: [card("a"), card("all_but_b")], False, "--data all_but_b: rows of"),

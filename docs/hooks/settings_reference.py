@@ -165,7 +165,7 @@ def _limits(metadata: Iterable[Any]) -> str:
         for name, words in LIMITS.items()
         if (limit := getattr(rule, name, None)) is not None
     ]
-    return f" {' and '.join(found)}" if found else ""
+    return f" {' and '.join(found)}".replace(") and (", ", ") if found else ""
 
 
 def _flat(metadata: Iterable[Any]) -> Iterator[Any]:

@@ -23,8 +23,11 @@ from glsweep.scenes.products import scene_stem
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.raster_files import rasters_of_folder, scenes_folder
 from glsweep.scenes.scene import SceneEntry
+from glsweep.search.draws import trials_of
+from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.study import Study
 from glsweep.study.configuration import StudyConfig
+from glsweep.training.targets import check_zones
 
 BELONGING = (".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".qmd", ".xml", ".ovr", ".msk", ".tfw")
 """Suffixes of files that are parts of others."""
@@ -64,8 +67,10 @@ class CheckRequest:
 
     Attributes
     ----------
-    sizes_px : sequence of int
-        Patch sizes that the data must give.
+    plan : Plan
+        The trials that the data must serve.
+    source : Path
+        The file of their search space.
     root : Path or None
         Where the scenes are, instead of the card's `root`.
     bands : str or None
@@ -74,10 +79,16 @@ class CheckRequest:
         What stands for no data, instead of what the card says.
     """
 
-    sizes_px: Sequence[int]
+    plan: Plan
+    source: Path
     root: Path | None = None
     bands: str | None = None
     nodata: NoData = None
+
+    @property
+    def sizes_px(self) -> list[int]:
+        """Patch sizes that the data must give."""
+        return patch_sizes_px(self.plan.strata)
 
     def applied_to(self, card: DataCard) -> DataCard:
         """Return the card with its rasters read as the user says."""
@@ -98,7 +109,7 @@ def examine(data: Path, space: SearchSpace, request: CheckRequest) -> Findings:
     space : SearchSpace
         Its patches are what the data must give.
     request : CheckRequest
-        Patch sizes, and how the data is to be read.
+        What is to be trained, and how the data is to be read.
 
     Raises
     ------
@@ -134,7 +145,7 @@ def examine(data: Path, space: SearchSpace, request: CheckRequest) -> Findings:
     mixed = mixture(conventions)
     findings.notes += [] if mixed is None else [mixed]
     if findings.is_usable:
-        _try_study(card, space, request.sizes_px, findings)
+        _try_study(card, space, request, findings)
     return findings
 
 
@@ -283,10 +294,12 @@ def _note_lines(catalogue: Catalogue, findings: Findings) -> None:
         findings.notes.append(f"{count} scenes do not say where they lie; overlaps cannot be seen")
 
 
-def _try_study(card: DataCard, space: SearchSpace, sizes_px: Sequence[int], findings: Findings) -> None:
-    """Split the ground as a study would."""
+def _try_study(card: DataCard, space: SearchSpace, request: CheckRequest, findings: Findings) -> None:
+    """Split the ground as a study would, if its trials fit the data card."""
     study = Study(Path("check"), StudyConfig(name="check", seed=0, card=card, space=space))
+    sizes_px = request.sizes_px
     try:
+        check_zones(trials_of(space, request.plan, request.source), card, request.source)
         check_data(study, sizes_px)
         if all(data_set.root is not None for data_set in card.data_sets):
             surveyed = survey(study, sorted(sizes_px))

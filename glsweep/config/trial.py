@@ -47,6 +47,9 @@ WIDE_LABELS = ("buffered", "soft")
 
 Scalar = bool | int | float | str | None
 
+UNETPP_DEPTH = 4
+"""Heads of a U-Net++, where `unetpp.depth` does not say fewer."""
+
 BUILT_IN_LOSS = "focal_tversky_bce"
 NO_START = "none"
 PARAMETERS_OF_BUILT_IN_LOSS = ("fn_weight", "fp_weight", "gamma", "bce_weight")
@@ -117,10 +120,12 @@ class TrialParameters(Settings):
         le=1,
         description="share of the cross-entropy in the loss; the rest is focal Tversky",
     )
-    ds_weights: tuple[float, float, float, float] | None = Field(
+    ds_weights: tuple[float, ...] | None = Field(
         default=None,
-        description="U-Net++ alone: weights of its four heads in the loss (deep supervision), shallowest "
-        "first; null, equal ones",
+        min_length=1,
+        max_length=UNETPP_DEPTH,
+        description="U-Net++ alone: weights of its heads in the loss (deep supervision), shallowest first, "
+        "as many as `unetpp.depth` says, or 4; null, equal ones",
     )
     base_width: int | None = Field(
         default=None,
@@ -230,6 +235,13 @@ class TrialParameters(Settings):
                 )
             if min(self.ds_weights) < 0 or sum(self.ds_weights) <= 0:
                 raise misfit("ds_weights must not be negative and must not all be 0", "ds_weights")
+            heads = self.own.get("unetpp.depth", UNETPP_DEPTH)
+            if len(self.ds_weights) != heads:
+                raise misfit(
+                    f"ds_weights must be {heads}, one for each head of a unetpp with `unetpp.depth` {heads} "
+                    f"(there are {len(self.ds_weights)}); search both together by `keys`",
+                    "ds_weights",
+                )
         for key in self.own:
             if _owner(key) not in _owners(dict(self)):
                 raise misfit(f"{key}: nothing in this trial is called {_owner(key)}; remove it", "own")

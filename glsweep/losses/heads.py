@@ -16,8 +16,8 @@ class HeadsLoss(nn.Module):
     Parameters
     ----------
     ds_weights : sequence of float, optional
-        Weights of the heads x01..x04, normalised to sum 1; None weighs them equally. A network
-        with one head has the weight 1.
+        Weights of the heads, x01..x04 of a U-Net++ of full depth, normalised to sum 1; None weighs them
+        equally. A network with one head has the weight 1.
     """
 
     def __init__(self, *, ds_weights: Sequence[float] | None = None) -> None:

@@ -4,11 +4,11 @@ from typing import ClassVar, Literal, get_args
 
 from torch import Tensor, nn
 
+from glsweep.config.trial import UNETPP_DEPTH
 from glsweep.errors import ConfigError
 from glsweep.nets.cpu import concatenated, doubled
 from glsweep.nets.unet import DoubleConv, check_size
 
-DEPTH = 4
 Upsampling = Literal["bilinear", "transposed"]
 
 
@@ -47,15 +47,17 @@ class UNetPlusPlus(nn.Module):
         in_channels: int,
         base_width: int = published_width,
         upsampling: Upsampling = "bilinear",
-        depth: int = DEPTH,
+        depth: int = UNETPP_DEPTH,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if upsampling not in get_args(Upsampling):
             known = ", ".join(get_args(Upsampling))
             raise ConfigError(f"unetpp.upsampling: {upsampling} is unknown; choose among {known}")
-        if depth not in range(1, DEPTH + 1):
-            raise ConfigError(f"unetpp.depth: {depth} is not between 1 and {DEPTH}; choose one that is")
+        if depth not in range(1, UNETPP_DEPTH + 1):
+            raise ConfigError(
+                f"unetpp.depth: {depth} is not between 1 and {UNETPP_DEPTH}; choose one that is"
+            )
         self.depth = depth
         widths = [base_width * 2**row for row in range(depth + 1)]
         is_learnt = upsampling == "transposed"

@@ -20,7 +20,7 @@ class DrawingOptions:
     """What is not said follows from the models."""
 
     model: Annotated[tuple[str, ...], _hint("FOLDER|models:/NAME@ALIAS...", "the package's network")] = ()
-    """A member's folder, or a registered model; several are averaged."""
+    """A member's folder, a registered model, or phase-gradient (no network); several are averaged."""
     window_px: Annotated[int | None, _hint("N", "twice the patch size")] = None
     """Side of the windows that a network sees at a time, a multiple of 16."""
     overlap: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.5

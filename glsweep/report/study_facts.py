@@ -5,16 +5,8 @@ from dataclasses import dataclass
 
 from glsweep.config.data_card import SplitName
 from glsweep.config.dimension import Dimension, Span, span_of
-from glsweep.config.space import (
-    Asha,
-    Budget,
-    Median,
-    NoStopping,
-    OwnStopping,
-    SearchSpace,
-    Stopping,
-    SuccessiveHalving,
-)
+from glsweep.config.space import Budget, SearchSpace
+from glsweep.config.stopping import Asha, Median, NoStopping, OwnStopping, Stopping, SuccessiveHalving
 from glsweep.registry import SAMPLERS
 from glsweep.report import DASH, METRIC_WORDS, counted
 from glsweep.study.artifacts import CountsBySplit, DataSummary

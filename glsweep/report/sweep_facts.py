@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glsweep.config.space import HIGHER_IS_BETTER, Median, OwnStopping, Stopping, SuccessiveHalving
+from glsweep.config.space import HIGHER_IS_BETTER
+from glsweep.config.stopping import Median, OwnStopping, Stopping, SuccessiveHalving
 from glsweep.config.trial import Stratum
 from glsweep.registry import object_name
 from glsweep.report import DASH, counted, duration, short

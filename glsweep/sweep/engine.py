@@ -14,7 +14,8 @@ from ray import tune
 from ray.tune import TuneError
 from rich.console import Console
 
-from glsweep.config.space import Budget, Resources, Stopping
+from glsweep.config.space import Budget, Resources
+from glsweep.config.stopping import Stopping
 from glsweep.doctor.connection import connected, trial_request, trials_at_once
 from glsweep.doctor.examine import check_before_sweep
 from glsweep.doctor.memory import requirements_of

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from glsweep.config.space import OwnStopping, SearchSpace
+from glsweep.config.space import SearchSpace
+from glsweep.config.stopping import OwnStopping
 from glsweep.config.trial import BUILT_IN_LOSS, TrialParameters
 from glsweep.errors import ConfigError
 from glsweep.losses import NO_DATA
@@ -59,7 +60,8 @@ def _checks(trial: TrialParameters) -> Mapping[object, Callable[[TrialParameters
     if trial.loss != BUILT_IN_LOSS:
         checks["loss", trial.loss, *trial.own_of(trial.loss).items()] = _try_loss
     for name in _own_augmentations(trial):
-        checks["augmentation", name, *trial.own_of(name).items()] = _try_augmentation
+        has_zones = trial.zone_weight is not None
+        checks["augmentation", name, has_zones, *trial.own_of(name).items()] = _try_augmentation
     return checks
 
 
@@ -94,7 +96,7 @@ def _try_loss(trial: TrialParameters) -> None:
     _, label = _patches(trial.patch_size_px)
     logits = torch.zeros(label[:, None].shape, requires_grad=True)
     with _refusing(f"loss: {trial.loss} fails"):
-        loss = loss_of(trial)((logits,), label)
+        loss = loss_of(trial.model_copy(update={"zone_weight": None}))((logits,), label)
         loss.backward()
     if not bool(loss.isfinite()) or logits.grad is None or not bool(logits.grad.isfinite().all()):
         raise ConfigError(f"loss: {trial.loss} or its gradient is not finite where all logits are 0; mend it")
@@ -108,6 +110,8 @@ def _try_augmentation(trial: TrialParameters) -> None:
     for name in _own_augmentations(trial):
         AUGMENTATIONS.check_own(name, trial.own_of(name))
         image, label = _patches(trial.patch_size_px)
+        if trial.zone_weight is not None:
+            label = torch.stack([label, label], dim=1)  # line and zone, as `DevicePatches.batch` has them
         changes = build_augmentations([name], {name: trial.own_of(name)})
         with _refusing(f"augmentation: {name} fails"):
             changed = augment(image, label, changes, torch.Generator().manual_seed(0))

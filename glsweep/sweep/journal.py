@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Protocol
 
-from glsweep.config.space import Metric, Stopping
+from glsweep.config.space import Metric
+from glsweep.config.stopping import Stopping
 from glsweep.errors import ResourceError
 from glsweep.search.plan import PlannedTrial
 from glsweep.sweep.records import (

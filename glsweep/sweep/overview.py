@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from glsweep.config.space import Budget, Metric, NoStopping, Resources, SearchSpace, Stopping
+from glsweep.config.space import Budget, Metric, Resources, SearchSpace
+from glsweep.config.stopping import NoStopping, Stopping
 from glsweep.config.trial import Stratum
 from glsweep.search.plan import ListedPlan, Plan
 from glsweep.sweep.records import SweepRecords, TrialRecord

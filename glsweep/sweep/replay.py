@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from glsweep.config.space import HIGHER_IS_BETTER, Metric, Stopping
+from glsweep.config.space import HIGHER_IS_BETTER, Metric
+from glsweep.config.stopping import Stopping
 from glsweep.config.trial import Outcome, Stratum
 from glsweep.randomness import generator_for
 from glsweep.sweep.records import SweepRecords, TrialRecord

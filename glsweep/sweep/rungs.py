@@ -21,13 +21,12 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from glsweep.config.space import (
-    HIGHER_IS_BETTER,
+from glsweep.config.space import HIGHER_IS_BETTER, Metric
+from glsweep.config.stopping import (
     AnyStopping,
     Asha,
     Halving,
     Median,
-    Metric,
     NoStopping,
     OwnStopping,
     Stopping,

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from glsweep.config.space import NoStopping
+from glsweep.config.stopping import NoStopping
 from glsweep.config.trial import Stratum
 from glsweep.search import make_plan
 from glsweep.study import Study

@@ -1,15 +1,18 @@
 """What a trial is trained on: how its targets follow from what is stored with the patches."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from glsweep.config.data_card import DataCard
 from glsweep.config.trial import LABEL_OF_CARD, WIDE_LABELS, TrialLabel, TrialParameters
-from glsweep.errors import StudyError
+from glsweep.errors import ConfigError, StudyError
 from glsweep.patches import FARTHEST_PX2, PatchArrays
 from glsweep.registry import ARCHITECTURES
 from glsweep.scenes import FULL, UNSURE, WIDTHS_REACHED
@@ -95,6 +98,20 @@ def target_of(arrays: PatchArrays, trial: TrialParameters | None) -> tuple[Targe
     return rule, (arrays.distance_px2, arrays.thin)
 
 
+def check_zones(trials: Iterable[TrialParameters], card: DataCard, source: Path) -> None:
+    """Make sure, before any patch is cut, that whoever learns zones has zones and their share of the loss.
+
+    Raises
+    ------
+    ConfigError
+        When a trial or the data card does not fit; the message names `source`, the trials' search space.
+    """
+    for trial in trials:
+        fault = _zone_fault(trial, is_known=card.has_zones)
+        if fault is not None:
+            raise ConfigError(f"{source}: {fault}")
+
+
 def zones_of(arrays: PatchArrays, trial: TrialParameters | None) -> Planes:
     """Return the zones, in a tuple, if a trial's network learns them.
 
@@ -106,20 +123,27 @@ def zones_of(arrays: PatchArrays, trial: TrialParameters | None) -> Planes:
     """
     if trial is None:
         return ()
+    # Not every trial has passed `check_zones`: a plan proposes new ones, and studies keep older ones.
+    fault = _zone_fault(trial, is_known=arrays.zone is not None)
+    if fault is not None:
+        raise StudyError(fault)
+    return () if trial.zone_weight is None or arrays.zone is None else (arrays.zone,)
+
+
+def _zone_fault(trial: TrialParameters, *, is_known: bool) -> str | None:
+    """Return why a trial cannot learn zones, or not without; `is_known` tells whether the data have them."""
     has_head = bool(getattr(ARCHITECTURES.load(trial.architecture), "zone_head", False))
     if has_head != (trial.zone_weight is not None):
-        raise StudyError(
+        return (
             f"architecture: {trial.architecture}: has {'a' if has_head else 'no'} head for zones; "
             f"{'set' if has_head else 'remove'} `zone_weight`, or keep it to such networks by `when`"
         )
-    if not has_head:
-        return ()
-    if arrays.zone is None:
-        raise StudyError(
+    if has_head and not is_known:
+        return (
             f"architecture: {trial.architecture}: learns which ice is grounded, and the data card does not "
             "say; name a file of polygons by `layout.grounded`"
         )
-    return (arrays.zone,)
+    return None
 
 
 def check_reach(trial: TrialParameters, posting_m: float) -> None:

@@ -42,6 +42,21 @@ def test_deep_supervision_weighs_the_four_heads_of_unetpp():
             TrialParameters(**{**unetpp, "ds_weights": bad})
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, None])
+def test_deep_supervision_has_a_weight_for_each_head_of_the_depth(depth):
+    own = {} if depth is None else {"unetpp.depth": depth}
+    of = {**VALUES, "architecture": "unetpp", **own}
+    heads = depth or 4
+    for count in range(1, 5):
+        weights = [1.0] * count
+        if count == heads:
+            assert TrialParameters(**of, ds_weights=weights).model_dump()["ds_weights"] == tuple(weights)
+        else:
+            told = rf"must be {heads}, one for each head .*`unetpp.depth` {heads} \(there are {count}\)"
+            with pytest.raises(ValidationError, match=told):
+                TrialParameters(**of, ds_weights=weights)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

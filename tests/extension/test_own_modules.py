@@ -34,7 +34,7 @@ OWN = "my_nets.TinyNet-32"
 def small(space: dict) -> dict:
     """The example's space, with patches and budgets of a test."""
     space["dimensions"]["patch_size_px"] = {"choices": [32]}
-    space["dimensions"]["boundary.reach_px"] = {"choices": [1]}
+    space["dimensions"]["near_line.reach_px"] = {"choices": [1]}
     space["patches"] |= {"with_line": 8, "without_line": 4}
     space["search"] |= {"epochs": 4}
     space["search"]["scheduler"]["epochs"] = 1
@@ -91,7 +91,7 @@ def test_a_study_of_own_modules_is_cut_off_and_goes_on_to_its_report(folder: Pat
     own = {trial.own.get("TinyNet.depth") for trial in trials if trial.architecture == "my_nets:TinyNet"}
     assert own == {3, 4}
     assert {trial.own.get("TinyNet.depth") for trial in trials if trial.architecture == "unet"} == {None}
-    assert {trial.loss for trial in trials} == {"focal_tversky_bce", "my_nets:boundary"}
+    assert {trial.loss for trial in trials} == {"focal_tversky_bce", "my_nets:near_line"}
     assert all(trial.own["flicker.strength"] == 0.2 for trial in trials)
     table = pd.read_csv(study.trials_csv, dtype=str, keep_default_na=False)
     assert set(table["TinyNet.depth"]) == {"3", "4", "none"}

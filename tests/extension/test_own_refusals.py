@@ -70,6 +70,10 @@ def deaf(logits, target):
 def change(image, generator, strength=1.0):
     return image * strength
 
+def roll(image, label, generator):
+    count, side_px, _ = label.shape
+    return image.roll(1, 2), label.roll(1, 1)
+
 def halve(image, generator):
     return image[..., ::2]
 
@@ -185,6 +189,14 @@ def test_an_own_change_with_a_parameter_exists_in_the_trials_that_have_it() -> N
     assert sorted((len(t.augmentation), *t.own.values()) for t in trials) == [(0,), (2, 0.5), (2, 2.0)]
 
 
+def test_an_own_change_and_a_loss_are_tried_with_zones_where_the_network_learns_them() -> None:
+    network = {"architecture": {"choices": ["two_head"]}}
+    losses = {"loss": {"choices": ["own_things:loss", "boundary"]}}
+    fixed = {"zone_weight": 0.2, "augmentation": ["dihedral", "own_things:change"]}
+    assert [trial.zone_weight for trial in tried({**network, **losses}, fixed)] == [0.2, 0.2]
+    assert len(tried({}, {"augmentation": ["own_things:roll"]})) == 1
+
+
 def test_the_doctor_reckons_with_the_deepest_own_network() -> None:
     need = requirements_of(space_of(*net(**{"Net.depth": {"choices": [1, 8, 2]}})), Path("s.yaml"))
     assert [trial.own for trial in need.trials] == [{"Net.depth": 8}, {}]
@@ -235,6 +247,13 @@ def test_an_own_rule_judges_where_it_says_below_the_full_budget() -> None:
         ),
         (({"loss": {"choices": ["own_things:loss"]}}, {"loss.scle": 2}), "loss.scle: loss takes no scle; it"),
         (({}, {"augmentation": ["own_things:halve"]}), "it must leave their shapes and dtypes"),
+        (
+            (
+                {"architecture": {"choices": ["two_head"]}},
+                {"zone_weight": 0.2, "augmentation": ["own_things:roll"]},
+            ),
+            "augmentation: own_things:roll fails (ValueError: too many values to unpack",
+        ),
         (({}, {"augmentation": ["own_thing:halve"]}), "there is no module own_thing in "),
         (({}, {}, {"scheduler": {"name": "own_things:Mute"}}), "own_things:Mute has no method goes_on; add"),
         (({}, {}, {"scheduler": {"name": "os:system", "command": "false"}}), "os:system has no method rung_"),

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from glsweep.config.space import Asha, Budget, Resources, Stopping
+from glsweep.config.space import Budget, Resources
+from glsweep.config.stopping import Asha, Stopping
 from glsweep.config.trial import TrialParameters
 from glsweep.patches import PatchArrays
 from glsweep.search.plan import EarlierTrial, ListedPlan, Plan, PlannedTrial

@@ -6,7 +6,7 @@ import pytest
 from synthetic_study import ASHA, MEDIAN, NONE
 from synthetic_sweep import EPOCH_S
 
-from glsweep.config.space import Asha, Median, NoStopping
+from glsweep.config.stopping import Asha, Median, NoStopping
 from glsweep.config.trial import Stratum
 from glsweep.errors import StudyError
 from glsweep.report.figures import house_style

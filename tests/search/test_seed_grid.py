@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from glsweep.config.data_card import DataCard, Split
-from glsweep.config.space import NoStopping, load_space
+from glsweep.config.space import load_space
+from glsweep.config.stopping import NoStopping
 from glsweep.patches.index import assign_patches
 from glsweep.scenes.cards import load_card
 from glsweep.search import make_plan, plan_trials

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from sweeps import planned
 
-from glsweep.config.space import NoStopping, Resources
+from glsweep.config.space import Resources
+from glsweep.config.stopping import NoStopping
 from glsweep.doctor.connection import connected
 from glsweep.patches import PatchArrays
 from glsweep.search.plan import ListedPlan

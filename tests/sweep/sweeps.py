@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glsweep.config.space import Asha, Budget, Metric, Stopping
+from glsweep.config.space import Budget, Metric
+from glsweep.config.stopping import Asha, Stopping
 from glsweep.config.trial import TrialParameters
 from glsweep.search.plan import ListedPlan, NoProposal, PlannedTrial
 from glsweep.sweep.journal import Decision, Journal, Listener

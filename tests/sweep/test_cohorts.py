@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import SCRATCH, QuickLedger, figures, planned
 
-from glsweep.config.space import Asha, Budget, Halving, Median, NoStopping, Resources, Stopping
+from glsweep.config.space import Budget, Resources
+from glsweep.config.stopping import Asha, Halving, Median, NoStopping, Stopping
 from glsweep.randomness import generator_for
 from glsweep.search.plan import ListedPlan, NoProposal, PlannedTrial
 from glsweep.sweep.journal import Decision, Journal

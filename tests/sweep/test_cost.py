@@ -8,7 +8,8 @@ from types import FrameType
 import pytest
 from sweeps import QuickLedger, figures, planned
 
-from glsweep.config.space import Asha, Budget
+from glsweep.config.space import Budget
+from glsweep.config.stopping import Asha
 from glsweep.search.plan import ListedPlan
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.queue import Cohort, TrialQueue

@@ -15,7 +15,8 @@ from ray import get_runtime_context
 from safetensors.torch import load_file
 from sweeps import planned
 
-from glsweep.config.space import Asha, NoStopping, Resources
+from glsweep.config.space import Resources
+from glsweep.config.stopping import Asha, NoStopping
 from glsweep.doctor.connection import connected, trial_request
 from glsweep.errors import ResourceError
 from glsweep.nets import build_network

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from made_configs import SPACE, space
 from sweeps import SCRATCH, QuickLedger, figures, outcomes, planned, run
 
-from glsweep.config.space import Asha, Budget, Halving, Median, NoStopping, SearchSpace, Stopping
+from glsweep.config.space import Budget, SearchSpace
+from glsweep.config.stopping import Asha, Halving, Median, NoStopping, Stopping
 from glsweep.search import make_plan
 from glsweep.search.plan import EarlierTrial, ListedPlan, NoProposal, PlannedTrial
 from glsweep.sweep.checkpoints import CheckpointCleaner, CheckpointStore

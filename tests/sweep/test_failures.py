@@ -9,7 +9,7 @@ from made_configs import space, study_config
 from rich.console import Console
 from sweeps import figures, journal_at, planned
 
-from glsweep.config.space import NoStopping
+from glsweep.config.stopping import NoStopping
 from glsweep.config.trial import Stratum
 from glsweep.errors import DataError, StudyError
 from glsweep.search import make_plan

@@ -4,7 +4,8 @@ import pytest
 from sweeps import planned
 from told_sweeps import Telling, terms
 
-from glsweep.config.space import Budget, NoStopping
+from glsweep.config.space import Budget
+from glsweep.config.stopping import NoStopping
 from glsweep.sweep.overview import seconds_left
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import SCRATCH, figures, journal_at, outcomes, planned, run
 
-from glsweep.config.space import Asha, Halving, Median, NoStopping, Stopping
+from glsweep.config.stopping import Asha, Halving, Median, NoStopping, Stopping
 from glsweep.errors import ResourceError, StudyError
 from glsweep.sweep.journal import Decision, Journal
 

@@ -9,7 +9,8 @@ from rich.console import Console
 from sweeps import planned
 from told_sweeps import Telling, terms
 
-from glsweep.config.space import Median, NoStopping, Resources
+from glsweep.config.space import Resources
+from glsweep.config.stopping import Median, NoStopping
 from glsweep.search.plan import PlannedTrial
 from glsweep.sweep.overview import distinction, overview
 from glsweep.sweep.status import clock, sweep_table

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sweeps import SCRATCH, journal_at, planned, run
 from told_sweeps import Telling, told
 
-from glsweep.config.space import Asha, Halving, Median, NoStopping
+from glsweep.config.stopping import Asha, Halving, Median, NoStopping
 from glsweep.errors import ConfigError
 from glsweep.sweep.replay import configurations, replay, replay_stratum, replay_trials, summarise
 from glsweep.sweep.rungs import parse_rules, rule_name

@@ -15,7 +15,7 @@ from sweeps import figures, journal_at, planned
 
 from glsweep import __version__
 from glsweep.config.data_card import SPLITS
-from glsweep.config.space import NoStopping
+from glsweep.config.stopping import NoStopping
 from glsweep.config.trial import TrialParameters
 from glsweep.nets.member import load_card_of, load_member
 from glsweep.nets.published import digest

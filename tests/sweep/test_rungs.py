@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import SCRATCH, figures, journal_at, planned
 
-from glsweep.config.space import Asha, Halving, Median, Metric, NoStopping, OwnStopping, Stopping
+from glsweep.config.space import Metric
+from glsweep.config.stopping import Asha, Halving, Median, NoStopping, OwnStopping, Stopping
 from glsweep.sweep.journal import Decision
 from glsweep.sweep.records import Judged, Ledger
 from glsweep.sweep.rungs import Rung, kept_count, rung_epochs

@@ -25,7 +25,7 @@ from PIL import Image
 from small_study import ARGUMENTS, Start, told
 
 import glsweep
-from glsweep.config.space import Asha
+from glsweep.config.stopping import Asha
 from glsweep.config.trial import TrialParameters
 from glsweep.doctor.connection import connected
 from glsweep.errors import StudyError

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sweeps import figures, journal_at, planned, run
 
-from glsweep.config.space import NoStopping
+from glsweep.config.stopping import NoStopping
 from glsweep.sweep.outcomes import trials_frame, winners
 from glsweep.sweep.records import SweepRecords
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from sweeps import figures, planned
 
-from glsweep.config.space import Asha, Budget, Median, NoStopping, Resources
+from glsweep.config.space import Budget, Resources
+from glsweep.config.stopping import Asha, Median, NoStopping
 from glsweep.search.plan import PlannedTrial
 from glsweep.sweep.overview import SweepTerms
 from glsweep.sweep.records import Began, Crashed, Ended, Judged, Placed, Reported, Started, SweepRecords

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from glsweep.metrics.thresholds import count_at_thresholds
+from glsweep.nets import network_of
 from glsweep.training.fit import RANKING_THRESHOLDS, batches, fit, loss_of, make_task, train, validate
 from glsweep.training.state import fresh_state
 from glsweep.training.step import take_step
@@ -42,6 +43,14 @@ def by_hand(of, heads, label):
         entropy = binary_cross_entropy_with_logits(logits, label)
         losses.append(of.bce_weight * entropy + (1 - of.bce_weight) * tversky)
     return sum(w * loss for w, loss in zip(weights, losses, strict=True)) / sum(weights)
+
+
+def test_each_head_of_a_shallower_unetpp_counts_as_its_weight_says():
+    of = parameters(architecture="unetpp", base_width=2, ds_weights=(0.2, 0.6), own={"unetpp.depth": 2})
+    draws = torch.Generator().manual_seed(1)
+    heads = network_of(of, seed=1)(torch.randn(2, 2, 32, 32, generator=draws))
+    label = (torch.rand(2, 32, 32, generator=draws) < 0.1).float()
+    torch.testing.assert_close(loss_of(of)(heads, label), by_hand(of, heads, label))
 
 
 @pytest.mark.parametrize("micro_batch", [1, 3, 4])

@@ -35,6 +35,7 @@ class TwoHeads(nn.Module):
 
 
 ZONED = {"architecture": "test_zones:TwoHeads", "base_width": None, "zone_weight": 0.25}
+BUILT_IN = {"architecture": "two_head", "base_width": 4, "zone_weight": 0.25}
 
 
 def zoned(patches):
@@ -42,9 +43,9 @@ def zoned(patches):
     return replace(patches, zone=(np.cumsum(patches.mask, axis=1) > 0).astype(np.uint8))
 
 
-@pytest.mark.parametrize("changes", [{}, {"architecture": "two_head", "base_width": 2}], ids=["own", "built in"])
-def test_line_and_zones_are_learned_together(changes):
-    trial = parameters(**ZONED | changes)
+@pytest.mark.parametrize("zoned_trial", [ZONED, BUILT_IN], ids=["own", "two_head"])
+def test_line_and_zones_are_learned_together(zoned_trial):
+    trial = parameters(**zoned_trial)
     state = fresh_state(trial, seed=3, device=CPU)
     reports = list(fit(state, trial, zoned(bands(16, seed=1)), zoned(bands(4, seed=2)), schedule(4), seed=5))
     assert reports[-1].train_loss < reports[0].train_loss
@@ -89,6 +90,7 @@ def test_zones_turn_with_the_image_and_a_tide_of_the_other_sign_swaps_none():
     [
         ({"zone_weight": 0.5}, "architecture: unet: has no head for zones; remove `zone_weight`"),
         ({**ZONED, "zone_weight": None}, "has a head for zones; set `zone_weight`"),
+        ({**BUILT_IN, "zone_weight": None}, "two_head: has a head for zones; set `zone_weight`"),
         (ZONED, "name a file of polygons by `layout.grounded`"),
     ],
 )
