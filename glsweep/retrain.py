@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from rich.console import Console
+from torch import nn
 
 from glsweep import __version__
 from glsweep.config.stopping import NoStopping
@@ -14,7 +16,8 @@ from glsweep.doctor.connection import connected
 from glsweep.errors import GlsweepError
 from glsweep.files import replacing
 from glsweep.nets import network_of
-from glsweep.nets.member import CARD, ModelCard, load_member, save_member, write_card
+from glsweep.nets.ensemble import Ensemble, networks_of
+from glsweep.nets.member import CARD, ModelCard, load_card_of, load_member, save_member, write_card
 from glsweep.patches.store import open_patches
 from glsweep.prediction.blend import Member
 from glsweep.prediction.split_scenes import SplitScene, learn_uncertainty, split_scenes
@@ -76,7 +79,10 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
         track_members(study)
     trained = [member for member in members if member.stratum.key not in failed]
     return RetrainSummary(
-        epochs_of_members={m.stratum.key: len(records.trials[m.trial_id].epochs) for m in trained},
+        epochs_of_members={
+            m.stratum.key: sum(len(one.epochs) for one in records.seeds_of(records.trials[m.trial_id]))
+            for m in trained
+        },
         failed=dict(sorted(failed.items())),
     )
 
@@ -98,6 +104,7 @@ def retraining_job(study: Study, members: Sequence[PlannedTrial], checkpoints: C
         resources=study.config.space.resources,
         ledger_jsonl=study.members_ledger_jsonl,
         storage=checkpoints.root,
+        replicates=settings.seeds,
         keep_checkpoints=True,
         start=load_start(study),
     )
@@ -106,36 +113,43 @@ def retraining_job(study: Study, members: Sequence[PlannedTrial], checkpoints: C
 def plan_members(study: Study, won: Mapping[str, Winner], checkpoints: CheckpointStore) -> list[PlannedTrial]:
     """Return a trial for each winner: first those that the ledger keeps, in its order, then all others.
 
-    Members that failed, belong to other winners or settings, or have neither a readable folder nor a
-    checkpoint any more, are removed from the ledger and trained again.
+    It is the first seed of its member; the engine adds the others. Networks that failed, belong to other
+    winners or settings, or have neither a readable folder nor a checkpoint any more, are removed from the
+    ledger and trained again.
     """
-    members = {key: plan_member(study, index, key, won[key]) for index, key in enumerate(sorted(won))}
-    by_id = {member.trial_id: member for member in members.values()}
+    members = [plan_member(study, index, key, won[key]) for index, key in enumerate(sorted(won))]
+    by_id = {member.trial_id: member for member in members}
+    seeds = study.config.space.retraining.seeds
     ledger = Ledger(study.members_ledger_jsonl)
     begun = read_records(ledger.path).trials
     usable = [
         trial_id
         for trial_id, record in begun.items()
-        if trial_id in by_id and _is_usable(study, record, checkpoints)
+        if record.trial.configuration in by_id
+        and record.trial.replicate < seeds
+        and _is_usable(study, record, checkpoints)
     ]
+    # Another seed trains only where the first is complete.
+    usable = [trial_id for trial_id in usable if begun[trial_id].trial.configuration in usable]
     if len(usable) < len(begun):
         ledger.keep(usable)
-    order = [*usable, *(trial_id for trial_id in by_id if trial_id not in usable)]
+    firsts = [trial_id for trial_id in usable if trial_id in by_id]
+    order = [*firsts, *(trial_id for trial_id in by_id if trial_id not in firsts)]
     return [by_id[trial_id].model_copy(update={"index": n}) for n, trial_id in enumerate(order)]
 
 
 def _is_usable(study: Study, record: TrialRecord, checkpoints: CheckpointStore) -> bool:
-    """Whether an earlier run's member can go on, or is complete."""
+    """Whether an earlier run's network can go on, or is complete."""
     if record.outcome != "completed":
         return record.outcome is None
     with checkpoints.newest(record.trial.trial_id) as checkpoint:
         if checkpoint is not None:
             return True
     try:
-        load_member(study.member(record.trial.stratum))
+        _, card = load_member(study.member(record.trial.stratum))
     except GlsweepError:
         return False
-    return True
+    return record.trial.seed in card.every_seed
 
 
 def plan_member(study: Study, index: int, key: str, winner: Winner) -> PlannedTrial:
@@ -160,31 +174,63 @@ def write_members(
     won: Mapping[str, Winner],
     checkpoints: CheckpointStore,
 ) -> Failures:
-    """Write the folder of each member that has a checkpoint; return those that failed.
+    """Write the folder of each member that was trained or has other seeds now; return those that failed.
 
-    A member without a checkpoint was written by an earlier run, and stays as it is.
+    A network without a checkpoint was written by an earlier run, and stays as it is.
     """
     failed: Failures = {}
     for member in members:
-        key, record = member.stratum.key, records.trials[member.trial_id]
-        if record.outcome == "failed":
+        key, folder = member.stratum.key, study.member(member.stratum)
+        seeds = records.seeds_of(records.trials[member.trial_id])
+        seeds.sort(key=lambda record: record.trial.replicate)
+        broken = [record for record in seeds if record.outcome == "failed"]
+        if broken:
             # The member of an earlier winner must not be taken for this one.
-            (study.member(member.stratum) / CARD).unlink(missing_ok=True)
-            failed[key] = failure_in_retraining(study, record)
+            (folder / CARD).unlink(missing_ok=True)
+            failed[key] = failure_in_retraining(study, broken[0])
             continue
-        with checkpoints.newest(member.trial_id) as checkpoint:
-            if checkpoint is not None:
-                _write_member(study, member, record, checkpoint, won[key])
+        trained = _trained(seeds, checkpoints)
+        if trained or load_card_of(folder).every_seed != tuple(record.trial.seed for record in seeds):
+            _write_member(study, seeds, trained, won[key])
     return failed
 
 
+class _Trained(NamedTuple):
+    """A network with the weights of its best epoch."""
+
+    network: nn.Module
+    best_epoch: int
+
+
+def _trained(seeds: Sequence[TrialRecord], checkpoints: CheckpointStore) -> dict[int, _Trained]:
+    """Return, by seed, the networks that have a checkpoint."""
+    found = {}
+    for trial in (record.trial for record in seeds):
+        with checkpoints.newest(trial.trial_id) as checkpoint:
+            if checkpoint is not None:
+                progress, weights = best_weights(checkpoint)
+                network = network_of(trial.parameters, seed=trial.seed)
+                network.load_state_dict(weights)
+                found[trial.seed] = _Trained(network, progress.best_epoch)
+    return found
+
+
+def _written(folder: Path) -> dict[int, _Trained]:
+    """Return, by seed, the networks of a member's folder, each with the best epoch of the first."""
+    network, card = load_member(folder)
+    networks = zip(card.every_seed, networks_of(network), strict=True)
+    return {seed: _Trained(one, card.best_epoch) for seed, one in networks}
+
+
 def _write_member(
-    study: Study, member: PlannedTrial, record: TrialRecord, checkpoint: Path, winner: Winner
+    study: Study, seeds: Sequence[TrialRecord], trained: Mapping[int, _Trained], winner: Winner
 ) -> None:
-    parameters, folder = member.parameters, study.member(member.stratum)
-    progress, weights = best_weights(checkpoint)
-    network = network_of(parameters, seed=member.seed)
-    network.load_state_dict(weights)
+    member, folder = seeds[0].trial, study.member(seeds[0].trial.stratum)
+    if len(trained) < len(seeds):
+        trained = _written(folder) | dict(trained)
+    networks = [trained[record.trial.seed].network for record in seeds]
+    best_epoch = trained[member.seed].best_epoch
+    parameters = member.parameters
     train = open_patches(study, parameters.patch_size_px).arrays("train")
     values = parameters.model_dump(mode="json")
     own = values.pop("own", {})
@@ -201,17 +247,22 @@ def _write_member(
         line=study.config.card.line_kind or "",
         data_card_hash=study.config.card.content_hash(),
         seed=member.seed,
+        seeds=tuple(record.trial.seed for record in seeds) if len(seeds) > 1 else (),
         trial_id=winner.trial_id,
         parameters=values | own,
         changed_since_trial=changes_in_full_training(winner, parameters),
-        best_epoch=progress.best_epoch,
-        figures=record.epochs[progress.best_epoch],
+        best_epoch=best_epoch,
+        figures=seeds[0].epochs[best_epoch],
         glsweep_version=__version__,
     )
-    history = pd.DataFrame([{"epoch": epoch, **record.epochs[epoch]} for epoch in sorted(record.epochs)])
-    with replacing(folder / "history.csv") as temporary:
-        history.to_csv(temporary, index=False)
-    save_member(folder, network, card)
+    for other in folder.glob("history-seed*.csv"):
+        other.unlink()
+    for record in seeds:
+        history = pd.DataFrame([{"epoch": epoch, **record.epochs[epoch]} for epoch in sorted(record.epochs)])
+        number = record.trial.replicate
+        with replacing(folder / (f"history-seed{number}.csv" if number else "history.csv")) as temporary:
+            history.to_csv(temporary, index=False)
+    save_member(folder, Ensemble(networks) if card.seeds else networks[0], card)
 
 
 # --- The stage `calibrate`

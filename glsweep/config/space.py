@@ -137,6 +137,20 @@ class Retraining(Settings):
     annealing: Annealing = Field(
         default="none", description="`cosine` lets the learning rate fall to nearly 0 over the epochs"
     )
+    # No part of the text from which a member's name follows: more seeds leave the networks that are there.
+    seeds: int = Field(
+        default=1,
+        ge=1,
+        repr=False,
+        description="networks that a member is made of, which differ in their seed alone; it predicts with "
+        "the mean of their probabilities",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_single_seed(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A study's identity follows from what is written, which must not change for older ones.
+        values: dict[str, Any] = serialise(self)
+        return {key: value for key, value in values.items() if (key, value) != ("seeds", 1)}
 
     @property
     def trial_overrides(self) -> dict[str, float]:

@@ -14,6 +14,7 @@ from glsweep.config.trial import Channel, MemberArchitecture, ParameterValue, Sc
 from glsweep.errors import ConfigError, StudyError
 from glsweep.files import read_json, replacing, write_json
 from glsweep.nets import build_network, derive_channels, has_data
+from glsweep.nets.ensemble import Ensemble
 from glsweep.registry import UNTRAINED
 
 WEIGHTS = "model.safetensors"
@@ -77,7 +78,9 @@ class ModelCard(Settings):
     full training, and `changed_since_trial` holds those that differ from the trial's, each with its value
     there and here; `figures` are the metrics of `best_epoch` on validation, and `tested` those on test
     ground, by data set: of patches, and (`scenes.`) of lines on whole scenes; `adapted` says what it was
-    fitted to without labels, of which no figures are known.
+    fitted to without labels, of which no figures are known. A member of several networks predicts with
+    their mean probability: `seeds` are theirs, empty for one network, and `seed`, `best_epoch` and
+    `figures` are those of the first.
     """
 
     architecture: MemberArchitecture
@@ -96,6 +99,7 @@ class ModelCard(Settings):
     line: str = ""
     data_card_hash: str
     seed: int
+    seeds: tuple[int, ...] = ()
     trial_id: str
     parameters: dict[str, ParameterValue]
     changed_since_trial: dict[str, tuple[Any, Any]] = Field(default_factory=dict)
@@ -109,7 +113,12 @@ class ModelCard(Settings):
     def _without_what_is_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A card that is written again stays readable by the version that wrote it first.
         values: dict[str, Any] = serialise(self)
-        return {key: value for key, value in values.items() if (key, value) != ("temperature", None)}
+        return {k: v for k, v in values.items() if k not in ("temperature", "seeds") or v}
+
+    @property
+    def every_seed(self) -> tuple[int, ...]:
+        """The seed of each of its networks."""
+        return self.seeds or (self.seed,)
 
 
 def save_member(folder: Path, network: nn.Module, card: ModelCard) -> None:
@@ -163,6 +172,8 @@ def load_card_of(folder: Path) -> ModelCard:
 def untrained_network(card: ModelCard) -> nn.Module:
     """Return a member's network as it was before training, on the CPU; the same where it needs none.
 
+    Several networks are one `Ensemble`.
+
     Raises
     ------
     ConfigError
@@ -171,13 +182,17 @@ def untrained_network(card: ModelCard) -> nn.Module:
     if card.architecture in UNTRAINED.built_in:
         network: nn.Module = UNTRAINED.load(card.architecture)()
         return network
-    return build_network(
-        card.architecture,
-        in_channels=len(card.channels),
-        base_width=card.base_width,
-        own=card.network_parameters,
-        seed=card.seed,
-    )
+    networks = [
+        build_network(
+            card.architecture,
+            in_channels=len(card.channels),
+            base_width=card.base_width,
+            own=card.network_parameters,
+            seed=seed,
+        )
+        for seed in card.every_seed
+    ]
+    return Ensemble(networks) if card.seeds else networks[0]
 
 
 def load_member(folder: Path) -> tuple[nn.Module, ModelCard]:

@@ -285,9 +285,10 @@ def _stopping(stopping: Stopping) -> str:
 
 def _retraining(space: SearchSpace) -> dict[str, str]:
     retraining = space.retraining
+    seeds = f", {retraining.seeds} seeds, whose mean probability counts" if retraining.seeds > 1 else ""
     annealed = "" if retraining.annealing == "none" else f" (annealed by {retraining.annealing})"
     return {
-        "budget": f"{counted(retraining.epochs, 'epoch')}, patience {retraining.patience}",
+        "budget": f"{counted(retraining.epochs, 'epoch')}, patience {retraining.patience}{seeds}",
         "best epoch by": METRIC_WORDS[retraining.monitor],
         "optimiser": f"Adam, learning rate {_set(space, 'learning_rate')}{annealed}, weight decay "
         f"{_set(space, 'weight_decay')}",

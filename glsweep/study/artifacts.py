@@ -289,7 +289,7 @@ class SweepSummary(StageSummary):
 
 
 class RetrainSummary(StageSummary):
-    """The epochs that each member was trained for, by its stratum's key."""
+    """The epochs that each member was trained for, all its seeds together, by its stratum's key."""
 
     epochs_of_members: dict[str, int]
 

@@ -70,7 +70,7 @@ class SweepTerms:
             resources=space.resources,
             stopping=NoStopping(),
             budget=Budget(),
-            replicates=1,
+            replicates=space.retraining.seeds,
         )
 
     @property

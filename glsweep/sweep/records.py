@@ -163,12 +163,12 @@ class Ledger:
         yield from self.read()
 
     def keep(self, trial_ids: Collection[str]) -> None:
-        """Remove the events of all other trials; those that stay are numbered from 0 again."""
+        """Remove the events of all other trials; the configurations that stay are numbered from 0 again."""
         kept: list[Event] = []
         places: dict[str, int] = {}
         for event in self.replay():
             if isinstance(event, Started) and event.trial.trial_id in trial_ids:
-                place = places.setdefault(event.trial.trial_id, len(places))
+                place = places.setdefault(event.trial.configuration, len(places))
                 trial = event.trial.model_copy(update={"index": place})
                 kept.append(event.model_copy(update={"trial": trial}))
             elif isinstance(event, Began) or (not isinstance(event, Started) and event.trial_id in trial_ids):

@@ -17,6 +17,7 @@ from glsweep.config.start import EMBEDDED_START, sets_start, starts_of, with_sta
 from glsweep.config.trial import Scalar, TrialParameters
 from glsweep.errors import StudyError
 from glsweep.files import replacing
+from glsweep.nets.ensemble import networks_of
 from glsweep.nets.foreign import CHANNELS
 from glsweep.nets.member import WEIGHTS, hash_of_weights, load_member
 from glsweep.nets.published import read_published
@@ -158,11 +159,15 @@ def _of_file(path: Path, where: Keys, architecture: str | None) -> StartWeights:
 
 
 def _of_member(folder: Path, where: Keys, name: str = "") -> StartWeights:
-    _, card = load_member(folder)
+    """Read a member's weights; of several networks the first one's."""
+    loaded, card = load_member(folder)
     network = (card.architecture, card.base_width, card.network_parameters, card.channels)
     # An import path holds a colon, as names of files may not on every system.
     name = name or card.architecture.replace(":", ".")
-    return StartWeights(name, where, *network, (folder / WEIGHTS).read_bytes())
+    first, content = networks_of(loaded)[0], (folder / WEIGHTS).read_bytes()
+    if first is not loaded:
+        content = safetensors.torch.save({n: t.contiguous() for n, t in sorted(first.state_dict().items())})
+    return StartWeights(name, where, *network, content)
 
 
 def check_start(space: SearchSpace, plan: Plan, source: Path, weights: Iterable[StartWeights]) -> None:

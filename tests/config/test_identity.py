@@ -33,6 +33,7 @@ def with_range(**dimension: object) -> StudyConfig:
         ("resources.cohort", 3, ()),
         ("calibration.count", 9, ("calibrate", "evaluate", "report")),
         ("retraining.patience", 7, ("retrain", "calibrate", "evaluate", "report")),
+        ("retraining.seeds", 3, ("retrain", "calibrate", "evaluate", "report")),
         ("search.budget", {"hours": 3.0}, FROM_SWEEP),
         ("search.first", [{"bce_weight": 0.2}], FROM_SWEEP),
         ("search.epochs", 9, FROM_SWEEP),
@@ -161,3 +162,11 @@ def test_a_dimension_that_is_left_out_at_its_own_value_stays():
         extended_configuration(study_config(), study_config(dimensions=dimensions)).space
         == study_config().space
     )
+
+
+def test_a_study_whose_members_are_single_networks_is_written_as_before_there_were_several():
+    single, several = study_config(retraining__seeds=1), study_config(retraining__seeds=3)
+    assert single.model_dump_json() == study_config().model_dump_json()
+    assert "seeds" not in single.model_dump()["space"]["retraining"]
+    assert several.model_dump()["space"]["retraining"]["seeds"] == 3
+    assert repr(several.space.retraining) == repr(single.space.retraining)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from sweeps import figures, journal_at, planned
 
 from glsweep import __version__
 from glsweep.config.data_card import SPLITS
+from glsweep.config.space import Budget
 from glsweep.config.stopping import NoStopping
 from glsweep.config.trial import TrialParameters
+from glsweep.nets.ensemble import networks_of
 from glsweep.nets.member import load_card_of, load_member
 from glsweep.nets.published import digest
 from glsweep.patches import PatchArrays
@@ -28,7 +31,9 @@ from glsweep.study.artifacts import PatchCounts, PatchMeta, Winner, Winners, rea
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.journal import Journal
 from glsweep.sweep.outcomes import winners
+from glsweep.sweep.queue import TrialQueue
 from glsweep.sweep.records import read_records
+from glsweep.training import EpochReport
 from glsweep.training.fit import Schedule, fit
 from glsweep.training.state import Progress, fresh_state, save_state
 
@@ -59,11 +64,11 @@ def write_patches(study: Study) -> None:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study whose sweep is over; what the retraining asks for differs from what the winner had."""
-    return swept(tmp_path_factory.mktemp("retrained"), "unet")
+    return swept(tmp_path_factory.mktemp("retrained"), "unet", seeds=2)
 
 
-def swept(folder: Path, *architectures: str) -> Study:
-    settings = {**OPTIMISER, "epochs": EPOCHS, "patience": 4, "monitor": "val_loss"}
+def swept(folder: Path, *architectures: str, seeds: int = 1) -> Study:
+    settings = {**OPTIMISER, "epochs": EPOCHS, "patience": 4, "monitor": "val_loss", "seeds": seeds}
     study = create_study(folder / "study", study_config(retraining=settings))
     write_patches(study)
     journal = journal_at(folder / "ledger.jsonl", epochs=1, stopping=NoStopping())
@@ -94,24 +99,42 @@ def arrays(study: Study, split: str) -> PatchArrays:
 
 
 @pytest.mark.ray
-def test_a_member_is_the_best_epoch_of_the_plain_loop_with_the_winners_seed(study: Study) -> None:
-    retrain(study, address=None, storage=None, console=Console(file=io.StringIO()))
-    parameters = won(study).model_copy(update=OPTIMISER)
-    state = fresh_state(parameters, seed=SEED, device=torch.device("cpu"))
-    schedule = Schedule(EPOCHS, study.config.space.search.tolerance_m, "val_loss", patience=4, keep_best=True)
-    told = list(fit(state, parameters, arrays(study, "train"), arrays(study, "val"), schedule, seed=SEED))
+def test_each_network_of_a_member_is_the_best_epoch_of_the_plain_loop_with_its_seed(study: Study) -> None:
+    summary = retrain(study, address=None, storage=None, console=Console(file=io.StringIO()))
+    folder, parameters = study.member(won(study).stratum), won(study).model_copy(update=OPTIMISER)
+    network, card = load_member(folder)
+    first, second = card.seeds
+    assert (card.seed, first) == (SEED, SEED)
+    epochs = 0
+    for seed, trained, history in zip(
+        (first, second), networks_of(network), ("history.csv", "history-seed1.csv"), strict=True
+    ):
+        told, weights = plainly_trained(study, parameters, seed)
+        for name, tensor in trained.state_dict().items():
+            torch.testing.assert_close(tensor, weights[name], rtol=1e-5, atol=1e-6)
+        kept = pd.read_csv(folder / history)
+        assert list(kept["epoch"]) == [report.epoch for report in told]
+        for metric in ("train_loss", "val_loss", "relaxed_f1"):
+            of_loop = [dataclasses.asdict(report)[metric] for report in told]
+            assert list(kept[metric]) == pytest.approx(of_loop, rel=1e-6)
+        epochs += len(told)
+    assert summary.epochs_of_members == {KEY: epochs}
+    told, _ = plainly_trained(study, parameters, SEED)
     best = min(told, key=lambda report: report.val_loss)
-    network, card = load_member(study.member(won(study).stratum))
     assert 1 <= best.epoch < len(told), "the last epoch is the best: this tests nothing"
-    assert (card.best_epoch, card.seed, card.amplitude_scale, card.tau) == (best.epoch, SEED, 0.7, None)
+    assert (card.best_epoch, card.amplitude_scale, card.tau) == (best.epoch, 0.7, None)
     assert card.figures["val_loss"] == pytest.approx(best.val_loss, rel=1e-6)
     assert TrialParameters.model_validate(card.parameters) == parameters
-    for name, tensor in network.state_dict().items():
-        torch.testing.assert_close(tensor, state.best_weights[name], rtol=1e-5, atol=1e-6)
-    history = pd.read_csv(Path(study.member(won(study).stratum)) / "history.csv")
-    assert list(history["epoch"]) == [report.epoch for report in told]
-    for metric in ("train_loss", "val_loss", "relaxed_f1"):
-        assert list(history[metric]) == pytest.approx([dataclasses.asdict(r)[metric] for r in told], rel=1e-6)
+
+
+def plainly_trained(
+    study: Study, parameters: TrialParameters, seed: int
+) -> tuple[list[EpochReport], dict[str, torch.Tensor]]:
+    """Every epoch's report, and the weights of the best one."""
+    state = fresh_state(parameters, seed=seed, device=torch.device("cpu"))
+    schedule = Schedule(EPOCHS, study.config.space.search.tolerance_m, "val_loss", patience=4, keep_best=True)
+    train, val = arrays(study, "train"), arrays(study, "val")
+    return list(fit(state, parameters, train, val, schedule, seed=seed)), state.best_weights
 
 
 STRATA = ["attention_unet-32", "unet-32", "unetpp-32"]
@@ -331,3 +354,117 @@ def test_a_member_that_fails_leaves_no_card_of_an_earlier_one_and_stops_no_other
     assert load_card_of(retraining.study.member(third.stratum)) == was
     # Once more, though nothing is left to be removed.
     assert list(retraining.write([first])) == [STRATA[0]]
+
+
+# --- Members of several networks
+
+
+def with_seeds(retraining: Retraining, seeds: int) -> Retraining:
+    """The same study, extended or cut down to so many seeds."""
+    space = retraining.study.config.space
+    space = space.model_copy(update={"retraining": space.retraining.model_copy(update={"seeds": seeds})})
+    config = retraining.study.config.model_copy(update={"space": space})
+    return Retraining.of(dataclasses.replace(retraining.study, config=config))
+
+
+def train_with_seeds(retraining: Retraining, member: PlannedTrial, seeds: int) -> list[dict]:
+    """Train the networks that are wanting; return the best weights of each that was trained."""
+    trained = []
+    begun = read_records(retraining.study.members_ledger_jsonl).trials
+    for trial in [member, *(member.replicated(number) for number in range(1, seeds))]:
+        if trial.trial_id not in begun:
+            retraining.train(trial)
+            trained.append(retraining.keep_checkpoint(trial))
+    return trained
+
+
+def state_of(retraining: Retraining, member: PlannedTrial) -> list[dict[str, torch.Tensor]]:
+    network, _ = load_member(retraining.study.member(member.stratum))
+    return [one.state_dict() for one in networks_of(network)]
+
+
+def is_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_member_of_one_network_is_named_and_written_as_before_there_were_several(
+    retraining: Retraining,
+) -> None:
+    """The name is what an earlier version gave it: by it a study's members are known again."""
+    member = next(one for one in retraining.plan() if one.stratum.key == KEY)
+    assert member.trial_id == "member-unet-32-fbfc7384"
+    (best,) = train_with_seeds(retraining, member, 1)
+    retraining.write([member])
+    folder = retraining.study.member(member.stratum)
+    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "history.csv", "model.safetensors"]
+    save_file({name: tensor.contiguous() for name, tensor in best.items()}, folder / "alone.safetensors")
+    assert (folder / "model.safetensors").read_bytes() == (folder / "alone.safetensors").read_bytes()
+    assert "seeds" not in json.loads((folder / "card.json").read_text())
+
+
+def test_other_seeds_are_added_to_a_member_that_is_there_and_taken_from_it_again(
+    retraining: Retraining,
+) -> None:
+    member = next(one for one in retraining.plan() if one.stratum.key == KEY)
+    (first,) = train_with_seeds(retraining, member, 1)
+    retraining.write([member])
+    retraining.checkpoints.clear()
+    one_file = (retraining.study.member(member.stratum) / "model.safetensors").read_bytes()
+
+    more = with_seeds(retraining, 3)
+    (again,) = (one for one in more.plan() if one.stratum.key == KEY)
+    assert again.trial_id == member.trial_id
+    others = train_with_seeds(more, again, 3)
+    assert len(others) == 2, "the first is there"
+    assert more.write([again]) == {}
+    more.checkpoints.clear()
+    for found, expected in zip(state_of(more, again), [first, *others], strict=True):
+        assert is_same(found, expected)
+    card = load_card_of(more.study.member(member.stratum))
+    assert card.seeds == (member.seed, *(member.replicated(number).seed for number in (1, 2)))
+    assert len(set(card.seeds)) == 3
+
+    fewer = with_seeds(retraining, 1)
+    (again,) = (one for one in fewer.plan() if one.stratum.key == KEY)
+    assert train_with_seeds(fewer, again, 1) == []
+    assert fewer.write([again]) == {}
+    folder = fewer.study.member(member.stratum)
+    assert (folder / "model.safetensors").read_bytes() == one_file
+    assert load_card_of(folder).seeds == ()
+    assert not list(folder.glob("history-seed*"))
+
+
+def test_seeds_that_stand_keep_their_place_in_the_ledger_and_the_others_are_due(tmp_path: Path) -> None:
+    retraining = Retraining.of(swept(tmp_path, "unetpp", "unet", "attention_unet", seeds=2))
+    first, second, third = retraining.plan()
+    for member in (third, second):
+        retraining.train(member)
+        retraining.keep_checkpoint(member)
+    for member in (third, second):
+        retraining.train(member.replicated(1), epochs=1)
+    retraining.journal().fail(third.replicated(1).trial_id, "a worker died")
+    planned_now = retraining.plan()
+    assert strata(planned_now) == [STRATA[2], STRATA[1], STRATA[0]]
+    records = read_records(retraining.study.members_ledger_jsonl)
+    assert set(records.trials) == {third.trial_id, second.trial_id, second.replicated(1).trial_id}
+    assert {i: r.trial.trial_id for i, r in records.firsts.items()} == {0: third.trial_id, 1: second.trial_id}
+    queue = TrialQueue(
+        retraining_job(retraining.study, planned_now, retraining.checkpoints).plan,
+        retraining.journal(),
+        budget=Budget(),
+        replicates=2,
+        epochs=EPOCHS,
+    )
+    due = {trial.trial_id for _ in range(3) for trial in queue.next().trials}
+    assert due == {third.replicated(1).trial_id, second.replicated(1).trial_id, first.trial_id}
+
+
+def test_a_member_fails_with_any_of_its_networks(tmp_path: Path) -> None:
+    retraining = Retraining.of(swept(tmp_path, "unet", seeds=2))
+    (member,) = retraining.plan()
+    train_with_seeds(retraining, member, 1)
+    retraining.train(member.replicated(1), epochs=1)
+    retraining.journal().fail(member.replicated(1).trial_id, "epoch 2: val_loss is nan")
+    failed = retraining.write([member])
+    assert failed[KEY].reason == "epoch 2: val_loss is nan"
+    assert not retraining.study.member(member.stratum).exists()

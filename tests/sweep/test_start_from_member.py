@@ -19,6 +19,7 @@ from glsweep.doctor.connection import connected
 from glsweep.errors import ConfigError, StudyError
 from glsweep.metrics.thresholds import count_at_thresholds
 from glsweep.nets import build_network
+from glsweep.nets.ensemble import Ensemble
 from glsweep.nets.member import line_probability, load_card_of, load_member, save_member, weights_hash
 from glsweep.patches.store import open_patches
 from glsweep.prediction.blend import EMBEDDED
@@ -96,6 +97,18 @@ def test_a_start_is_a_dimension_like_any_other_and_carries_the_hash_of_its_weigh
     fixed = read(tmp_path, dimensions=WITHOUT_START, fixed__start="./member")
     at_the_top = read(tmp_path, dimensions=WITHOUT_START, start="member")
     assert {start for start, _ in trials(fixed)} == {start for start, _ in trials(at_the_top)} == {token}
+
+
+def test_of_a_member_of_several_networks_trials_begin_from_the_first(tmp_path: Path) -> None:
+    networks = [load_member(write_member(tmp_path / f"{seed}", seed))[0] for seed in (3, 4)]
+    made = card(base_width=2, patch_size_px=32, channels=("cos", "sin"), seed=3, seeds=(3, 4))
+    save_member(tmp_path / "member", Ensemble(networks), made)
+    source = write_yaml(tmp_path / "space.yaml", SMALL)
+    _, (found,) = read_start(load_space(source), source)
+    begun = safetensors.torch.load(found.content)
+    first = networks[0].state_dict()
+    assert begun.keys() == first.keys()
+    assert all(torch.equal(begun[name], value) for name, value in first.items())
 
 
 def test_every_place_that_names_a_start_is_given_its_hash(tmp_path: Path) -> None:
