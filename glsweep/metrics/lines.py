@@ -327,26 +327,60 @@ def measure_zone(
     """
     dates = tuple(sorted(by_date))
     base = max(dates, key=lambda date: lengths_m(by_date[date], crs).sum())
-    origin, normal = _transects(by_date[base], crs, spacing_m)
-    ahead, behind = (earth_centred(origin + side * spacing_m * normal, crs) for side in (0.5, -0.5))
-    scale = np.linalg.norm(ahead - behind, axis=1) / spacing_m
-    reach = normal * (reach_m / scale)[:, None]
-    lines = shapely.linestrings(np.stack([origin - reach, origin + reach], axis=1))
-    offset_m = np.full((len(origin), len(dates)), np.nan)
+    across = transects_of(by_date[base], crs, spacing_m)
+    offset_m = np.zeros((len(across.origin_xy_m), len(dates)))
     for column, date in enumerate(dates):
-        if date == base:
-            offset_m[:, column] = 0.0
-        else:
-            offset_m[:, column] = scale * _nearest_crossing(lines, by_date[date], origin, normal)
-    return Zone(base, origin, normal, scale, offset_m, dates)
+        if date != base:
+            offset_m[:, column] = across.offsets_m(by_date[date], reach_m)
+    return Zone(base, across.origin_xy_m, across.normal, across.scale, offset_m, dates)
 
 
-def _transects(lines: Sequence[LineString], crs: CRS | None, spacing_m: float) -> tuple[Metres, Metres]:
-    """Return points along lines, and the unit normals to the line over one spacing around them."""
+class Transects(NamedTuple):
+    """Straight lines normal to others, at even distances along these.
+
+    Attributes
+    ----------
+    origin_xy_m, normal : float64 array (N, 2)
+        Where a transect crosses its line, and its direction.
+    scale : float64 array (N,)
+        Metres on the ground to one of the map, along each transect.
+    line : int array (N,)
+        The line that each is normal to.
+    """
+
+    origin_xy_m: Metres
+    normal: Metres
+    scale: Metres
+    line: npt.NDArray[np.int64]
+
+    def offsets_m(self, lines: Sequence[LineString], reach_m: float) -> Metres:
+        """Return how far from each origin, along the normal, lines cross its transect, (N,).
+
+        On the ground, and of several crossings the nearest. NaN where there is none within `reach_m`.
+        """
+        reach = self.normal * (reach_m / self.scale)[:, None]
+        ends = np.stack([self.origin_xy_m - reach, self.origin_xy_m + reach], axis=1)
+        crossing = _nearest_crossing(shapely.linestrings(ends), lines, self.origin_xy_m, self.normal)
+        return self.scale * crossing
+
+
+def transects_of(lines: Sequence[LineString], crs: CRS | None, spacing_m: float) -> Transects:
+    """Return the transects normal to lines; normals are those over one spacing of the line.
+
+    Parameters
+    ----------
+    lines : sequence of LineString
+        On one map, in metres.
+    crs : CRS or None
+        The map; None for a flat one.
+    spacing_m : float
+        Between transects on the ground; the first is half of it from a line's beginning.
+    """
     points: list[Metres] = []
     ahead: list[Metres] = []
     behind: list[Metres] = []
-    for line in lines:
+    owner: list[npt.NDArray[np.int64]] = []
+    for number, line in enumerate(lines):
         xy = fine_vertices([line], crs, spacing_m).xy
         pieces_m = np.linalg.norm(np.diff(earth_centred(xy, crs), axis=0), axis=1)
         along_m = np.concatenate([[0.0], np.cumsum(pieces_m)])
@@ -354,9 +388,13 @@ def _transects(lines: Sequence[LineString], crs: CRS | None, spacing_m: float) -
         # Beyond an end of the line is its end.
         for found, offset_m in ((points, 0.0), (ahead, spacing_m / 2), (behind, -spacing_m / 2)):
             found.append(np.column_stack([np.interp(at_m + offset_m, along_m, axis) for axis in xy.T]))
-    along = np.concatenate(ahead) - np.concatenate(behind)
+        owner.append(np.full(len(at_m), number, np.int64))
+    origin, along = np.concatenate(points), np.concatenate(ahead) - np.concatenate(behind)
     normal = np.column_stack([-along[:, 1], along[:, 0]])
-    return np.concatenate(points), normal / np.maximum(np.hypot(*normal.T), 1e-12)[:, None]
+    normal /= np.maximum(np.hypot(*normal.T), 1e-12)[:, None]
+    outer, inner = (earth_centred(origin + side * spacing_m * normal, crs) for side in (0.5, -0.5))
+    scale = np.linalg.norm(outer - inner, axis=1) / spacing_m
+    return Transects(origin, normal, scale, np.concatenate(owner))
 
 
 def _nearest_crossing(
@@ -364,6 +402,8 @@ def _nearest_crossing(
 ) -> Metres:
     """Return the signed offset on the map of the crossing nearest to each origin, NaN without one."""
     nearest = np.full(len(transects), np.nan)
+    if not len(lines):
+        return nearest
     tree = shapely.STRtree(list(lines))
     pairs = tree.query(transects, predicate="intersects").T
     crossings = shapely.intersection(transects[pairs[:, 0]], np.array(lines, dtype=object)[pairs[:, 1]])

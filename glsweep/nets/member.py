@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from safetensors import SafetensorError
 from torch import Tensor, nn
@@ -237,6 +238,18 @@ def line_probability(network: nn.Module, card: ModelCard, image: Tensor) -> Tens
     """
     channels = derive_channels(image, card.channels, card.amplitude_scale)
     return tempered(network(channels)[-1], image, card.temperature)
+
+
+def network_probabilities(network: Ensemble, card: ModelCard, image: Tensor) -> Tensor:
+    """Return what `line_probability` does, and the same of each network of an ensemble by itself.
+
+    Returns
+    -------
+    Tensor (1 + networks, N, H, W)
+        float32; the member's first.
+    """
+    *each, mean = network(derive_channels(image, card.channels, card.amplitude_scale))
+    return torch.stack([tempered(logits, image, card.temperature) for logits in (mean, *each)])
 
 
 def tempered(logits: Tensor, image: Tensor, temperature: float | None) -> Tensor:

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from glsweep.config.trial import FilterName
 from glsweep.errors import ConfigError, DataError
+from glsweep.nets.ensemble import Ensemble, networks_of
 from glsweep.nets.filters import filtered
-from glsweep.nets.member import ModelCard, line_probability, load_member, weights_hash
+from glsweep.nets.member import ModelCard, line_probability, load_member, network_probabilities, weights_hash
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.resample import Interferogram, multilook
 from glsweep.scenes.scene import row_strips
@@ -85,10 +86,27 @@ class Member:
     card: ModelCard
     weights_hash: str = ""
 
+    def probabilities(self, image: Tensor, *, each_network: bool) -> Tensor:
+        """Return its probability and, of several networks, those of each: (1 or more, B, S, S)."""
+        if each_network and isinstance(self.network, Ensemble):
+            return network_probabilities(self.network, self.card, image)
+        return line_probability(self.network, self.card, image)[None]
+
+    @property
+    def bands(self) -> int:
+        """How many probabilities it has with those of each network."""
+        networks = networks_of(self.network)
+        return 1 if len(networks) == 1 else 1 + len(networks)
+
 
 @torch.inference_mode()
 def member_probability(
-    members: Sequence[Member], image: Tensor, *, turned: bool, filters: Sequence[FilterName] = ("raw",)
+    members: Sequence[Member],
+    image: Tensor,
+    *,
+    turned: bool,
+    filters: Sequence[FilterName] = ("raw",),
+    each_network: bool = False,
 ) -> Tensor:
     """Return each member's probability for a batch of windows.
 
@@ -103,6 +121,8 @@ def member_probability(
         stays one however a scene is turned.
     filters : sequence of str
         What the mean is taken over: the image as it is (raw), or filtered.
+    each_network : bool
+        Whether a member of several networks is followed by each of them.
 
     Returns
     -------
@@ -110,16 +130,24 @@ def member_probability(
         float32 on the image's device; 0 where there is no data.
     """
     ways = [(turns, flipped) for turns in range(4) for flipped in (False, True)] if turned else [(0, False)]
-    total = torch.zeros((len(members), len(image), *image.shape[-2:]), device=image.device)
+    bands = count_bands(members, each_network=each_network)
+    total = torch.zeros((bands, len(image), *image.shape[-2:]), device=image.device)
     for name in filters:
         smooth = filtered(image, name)
         for turns, flipped in ways:
             way = torch.rot90(smooth.flip(-1) if flipped else smooth, turns, (-2, -1))
-            for number, member in enumerate(members):
-                probability = line_probability(member.network, member.card, way)
+            band = 0
+            for member in members:
+                probability = member.probabilities(way, each_network=each_network)
                 back = torch.rot90(probability, -turns, (-2, -1))
-                total[number] += back.flip(-1) if flipped else back
+                total[band : band + len(back)] += back.flip(-1) if flipped else back
+                band += len(back)
     return total / (len(ways) * len(filters))
+
+
+def count_bands(members: Sequence[Member], *, each_network: bool) -> int:
+    """Return how many probabilities `member_probability` gives."""
+    return sum(member.bands if each_network else 1 for member in members)
 
 
 # --- Opening members that go together
@@ -269,7 +297,7 @@ class ProbabilityStrip(NamedTuple):
     row : int
         The first of them.
     probability : float32 array (members, rows, cols)
-        0 where there is no data.
+        As `member_probability` has them; 0 where there is no data.
     interferogram : complex64 array (rows, cols)
         What was predicted from; 0 where there is no data.
     """
@@ -289,6 +317,7 @@ def predict_strips(
     turned: bool,
     device: torch.device,
     filters: Sequence[FilterName] = ("raw",),
+    each_network: bool = False,
 ) -> Iterator[ProbabilityStrip]:
     """Predict a scene; no more is held than two rows of windows.
 
@@ -310,7 +339,7 @@ def predict_strips(
         Whether to average over flips and quarter turns.
     device : torch.device
         Where the networks are.
-    filters : sequence of str
+    filters, each_network
         See `member_probability`.
 
     Yields
@@ -324,10 +353,11 @@ def predict_strips(
     width = lefts[-1] + window_px
     weight = torch.from_numpy(blending_weight(window_px)).to(device)
     band = np.zeros((window_px, width), np.complex64)
-    total = torch.zeros(len(members), window_px, width, device=device)
+    bands = count_bands(members, each_network=each_network)
+    total = torch.zeros(bands, window_px, width, device=device)
     weights = torch.zeros(window_px, width, device=device)
     pending: _Pending | None = None
-    predict = partial(member_probability, members, turned=turned, filters=filters)
+    predict = partial(member_probability, members, turned=turned, filters=filters, each_network=each_network)
     for top, following in zip(tops, [*tops[1:], rows], strict=True):
         height = min(window_px, rows - top)
         band[:height, :cols] = read_rows(top, height)

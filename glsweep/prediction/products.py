@@ -112,6 +112,7 @@ COLUMNS = {
     "mean_prob": float,
     "band_m": float,
     "uncert_m": float,
+    "spread_m": float,
     "hinge_m": float,
     "tau": float,
     "model": str,
@@ -128,6 +129,8 @@ def as_table(
     crs: pyproj.CRS,
     provenance: Provenance,
     uncertainty: LineUncertainty | None,
+    *,
+    spreads_m: Sequence[float],
     hinges_m: Sequence[float],
 ) -> gpd.GeoDataFrame:
     """Return one row a line, in the scene's CRS.
@@ -137,7 +140,8 @@ def as_table(
     GeoDataFrame
         The columns of `COLUMNS`: length_m, mean_prob, band_m and uncert_m of each line, the
         provenance of all; and the geometry. uncert_m is NaN, and null in every file, where it
-        was not learnt; hinge_m, how far inland of the line ice first bends, where fringes do not tell.
+        was not learnt; spread_m, how far apart networks draw the line, where fewer than two draw it;
+        hinge_m, how far inland of the line ice first bends, where fringes do not tell.
     """
     factor = uncertainty.factor if uncertainty else np.nan
     rows = [
@@ -147,9 +151,10 @@ def as_table(
             "mean_prob": round(one.probability, 4),
             "band_m": round(one.half_width_m, 1),
             "uncert_m": round(factor * one.half_width_m, 1),
+            "spread_m": round(spread_m, 1),
             "hinge_m": round(hinge_m, 1),
         }
-        for one, hinge_m in zip(lines, hinges_m, strict=True)
+        for one, spread_m, hinge_m in zip(lines, spreads_m, hinges_m, strict=True)
     ]
     geometry = gpd.GeoSeries([one.line for one in lines], crs=crs)
     # A file without a row has columns of the same types as any other.

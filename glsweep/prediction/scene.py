@@ -21,15 +21,17 @@ from shapely import LineString
 
 from glsweep.config.trial import FilterName
 from glsweep.files import replacing, write_json
+from glsweep.metrics.spread import line_spreads_m
 from glsweep.nets.member import LineUncertainty
 from glsweep.prediction import Format
 from glsweep.prediction.blend import Member, SceneInput, fit_to, predict_strips
 from glsweep.prediction.near import Prior, cut_to_near, remark_if_far
 from glsweep.prediction.products import as_table, provenance_of, write_item, write_lines
 from glsweep.scenes.bending import bendings_of
-from glsweep.scenes.probability import ProbabilityRaster, temporary_probability
+from glsweep.scenes.probability import OneBand, ProbabilityRaster, temporary_probability
 from glsweep.scenes.raster import RasterHeader
 from glsweep.vectorize import DrawnLine, draw_lines
+from glsweep.vectorize.outlines import ProbabilityGrid
 
 LONGEST_PX = 1200
 WIDTH_IN = 12.0
@@ -229,8 +231,11 @@ def predict_scene(
     crs = pyproj.CRS.from_wkt(header.crs.to_wkt())
     provenance = provenance_of(header, members, drawing.tau)
     folder.mkdir(parents=True, exist_ok=True)
-    with _empty_raster(scene, members, folder) as raster:
-        phase_rad = _fill(raster, scene, members, drawing, advance)
+    with (
+        _empty_raster(scene, len(members), folder) as raster,
+        _raster_of_networks(scene, members, raster, folder) as of_networks,
+    ):
+        phase_rad = _fill(raster, scene, members, drawing, advance, of_networks=of_networks)
         all_lines = _lines(raster, scene, drawing)
         lines, before_km = all_lines, None
         if drawing.prior is not None:
@@ -238,7 +243,14 @@ def predict_scene(
             before_km = _length_km(all_lines)
         probability = folder / f"{header.name}-probability.tif"
         raster.write_cog(probability, provenance.tags())
-        table = as_table(lines, crs, provenance, drawing.uncertainty, _hinges_m(lines, header, members))
+        table = as_table(
+            lines,
+            crs,
+            provenance,
+            drawing.uncertainty,
+            spreads_m=_spreads_m(lines, of_networks, scene, drawing),
+            hinges_m=_hinges_m(lines, header, members),
+        )
         files = write_lines(table, folder, f"{header.name}-lines", drawing.formats)
         picture = folder / f"{header.name}.png"
         draw_quick_look(
@@ -283,34 +295,62 @@ def draw_scene(header: RasterHeader, member: Member, drawing: Drawing, folder: P
         When the scene's posting does not fit, or its pixels cannot be read.
     """
     scene = fit_to(header, [member])
-    with _empty_raster(scene, [member], folder) as raster:
+    with _empty_raster(scene, 1, folder) as raster:
         _fill(raster, scene, [member], drawing, lambda _share: None)
         return _lines(raster, scene, drawing)
 
 
 @contextmanager
-def _empty_raster(scene: SceneInput, members: Sequence[Member], folder: Path) -> Iterator[ProbabilityRaster]:
-    """Yield room for the members' probabilities in `folder`, which is removed in the end."""
+def _empty_raster(scene: SceneInput, bands: int, folder: Path) -> Iterator[ProbabilityRaster]:
+    """Yield room for so many probabilities in `folder`, which is removed in the end."""
     header = scene.header
     with (
         tempfile.TemporaryDirectory(prefix=f".{header.name}.", dir=folder) as temporary,
         temporary_probability(
-            Path(temporary), scene.shape, scene.transform, header.crs, members=len(members)
+            Path(temporary), scene.shape, scene.transform, header.crs, members=bands
         ) as raster,
     ):
         yield raster
 
 
-def _lines(raster: ProbabilityRaster, scene: SceneInput, drawing: Drawing) -> list[DrawnLine]:
-    header = scene.header
+@contextmanager
+def _raster_of_networks(
+    scene: SceneInput, members: Sequence[Member], raster: ProbabilityRaster, folder: Path
+) -> Iterator[ProbabilityRaster]:
+    """Yield the raster of what is compared: of several members theirs, of one that of its networks."""
+    if len(members) > 1 or members[0].bands == 1:
+        yield raster
+        return
+    with _empty_raster(scene, members[0].bands - 1, folder) as of_networks:
+        yield of_networks
+
+
+def _lines(grid: ProbabilityGrid, scene: SceneInput, drawing: Drawing) -> list[DrawnLine]:
     return draw_lines(
-        raster,
+        grid,
         scene.transform,
-        crs=pyproj.CRS.from_wkt(header.crs.to_wkt()) if header.is_placed else None,
+        crs=_map_of(scene),
         tau=drawing.tau,
         shortest_m=drawing.shortest_m,
         bridge_m=drawing.bridge_m,
     )
+
+
+def _map_of(scene: SceneInput) -> pyproj.CRS | None:
+    """Return the map by which lengths are measured; None where the scene has no place on Earth."""
+    header = scene.header
+    return pyproj.CRS.from_wkt(header.crs.to_wkt()) if header.is_placed else None
+
+
+def _spreads_m(
+    lines: Sequence[DrawnLine], of_networks: ProbabilityRaster, scene: SceneInput, drawing: Drawing
+) -> list[float]:
+    """Return how far apart networks draw each line by themselves; NaN of a single network."""
+    if of_networks.bands == 1:
+        return [math.nan] * len(lines)
+    each = [_lines(OneBand(of_networks, band), scene, drawing) for band in range(of_networks.bands)]
+    drawn = [[one.line for one in own] for own in each]
+    return list(line_spreads_m([one.line for one in lines], drawn, crs=_map_of(scene)))
 
 
 def _hinges_m(lines: Sequence[DrawnLine], header: RasterHeader, members: Sequence[Member]) -> list[float]:
@@ -327,8 +367,14 @@ def _fill(
     members: Sequence[Member],
     drawing: Drawing,
     advance: Advance,
+    *,
+    of_networks: ProbabilityRaster | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Predict the scene into the raster, and return its phase, coarsely, NaN without data."""
+    """Predict the scene into the raster, and return its phase, coarsely, NaN without data.
+
+    Into `of_networks`, where it is another raster, go the networks of a single member.
+    """
+    each_network = of_networks not in (None, raster)
     step = max(1, math.ceil(max(scene.shape) / LONGEST_PX))
     seen: list[npt.NDArray[np.float32]] = []
     strips = predict_strips(
@@ -340,9 +386,12 @@ def _fill(
         turned=drawing.turned,
         device=drawing.device,
         filters=drawing.filters,
+        each_network=each_network,
     )
     for row, probability, interferogram in strips:
-        raster.write(row, probability, interferogram != 0)
+        raster.write(row, probability[: len(members)], interferogram != 0)
+        if of_networks is not None and each_network:
+            of_networks.write(row, probability[len(members) :], interferogram != 0)
         coarse = interferogram[-row % step :: step, ::step]
         seen.append(np.where(coarse != 0, np.angle(coarse), np.nan).astype(np.float32))
         advance(len(interferogram) / scene.shape[0])

@@ -160,6 +160,12 @@ class ProbabilityRaster:
         transform: Affine = self._dataset.transform
         return transform
 
+    @property
+    def bands(self) -> int:
+        """How many there are."""
+        count: int = self._dataset.count
+        return count
+
     def first_band(self) -> Floats:
         """Return the first band, (rows, cols), NaN where there is no data."""
         values: Floats = self._dataset.read(1)
@@ -206,6 +212,30 @@ class ProbabilityRaster:
                 statistics.write(np.stack([bands.mean(axis=0), bands.std(axis=0)]), window=window)
             yield statistics
         path.unlink()
+
+
+class OneBand:
+    """One band of a raster of probabilities, as a raster by itself.
+
+    Parameters
+    ----------
+    raster : ProbabilityRaster
+        The whole.
+    band : int
+        Its number, from 0.
+    """
+
+    def __init__(self, raster: ProbabilityRaster, band: int) -> None:
+        self._raster, self._band = raster, band
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self._raster.shape
+
+    def read(self, tile: Sequence[int]) -> Floats:
+        """Return a rectangle (row, col, rows, cols) of the band, (1, rows, cols), NaN without data."""
+        return self._raster.read(tile)[self._band : self._band + 1]
 
 
 def _copy(source: rasterio.io.DatasetWriter, target: Path, tags: Mapping[str, str]) -> None:
