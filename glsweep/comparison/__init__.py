@@ -20,7 +20,8 @@ from shapely import LineString, Polygon
 from glsweep.errors import ConfigError, DataError
 from glsweep.files import replacing
 from glsweep.geodesy import area_m2, metric_crs, reproject
-from glsweep.metrics.lines import STEP_M, LineDistances, Zone, line_distances, measure_zone
+from glsweep.metrics.lines import STEP_M, LineDistances, line_distances
+from glsweep.metrics.zone import Zone, measure_zone
 from glsweep.prediction.products import GPKG_VERSION
 from glsweep.scenes.lines import LineFile, check_places, read_groups
 from glsweep.scenes.names import name_mismatch, only_dates

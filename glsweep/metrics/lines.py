@@ -1,18 +1,17 @@
-"""Lines in metres: how far two sets lie apart, and how wide the zone is in which a line moves."""
+"""Lines in metres: how far two sets lie apart."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import shapely
 from pyproj import CRS
 from scipy.spatial import cKDTree
 from shapely import LineString
 
-from glsweep.geodesy import arc_m, earth_centred, fine_vertices, lengths_m
+from glsweep.geodesy import arc_m, earth_centred, fine_vertices
 
 Metres = npt.NDArray[np.float64]
 
@@ -249,168 +248,3 @@ def _to_piece_m(points: Metres, start: Metres, end: Metres) -> Metres:
 def _share_within(distances_m: Metres, lengths_m: Metres, tolerance_m: float) -> float:
     total_m = lengths_m.sum()
     return float(lengths_m[distances_m <= tolerance_m].sum() / total_m) if total_m else float("nan")
-
-
-# --- The zone in which a grounding line moves: lines of several dates, along transects
-
-SPACING_M = 200.0
-REACH_M = 5_000.0
-
-
-@dataclass(frozen=True)
-class Zone:
-    """The zone at transects normal to the lines of one date, the base.
-
-    Attributes
-    ----------
-    base : str
-        The date with the longest lines.
-    origin_xy_m, normal : float64 array (N, 2)
-        Where a transect crosses the base, and its direction.
-    scale : float64 array (N,)
-        Metres on the ground to one of the map, along each transect.
-    offset_m : float64 array (N, dates)
-        Where the line of each date crosses the transect, from the base along `normal`, on the ground:
-        the crossing nearest to the base. NaN where there is none within reach.
-    dates : tuple of str
-        In the order of the columns.
-    """
-
-    base: str
-    origin_xy_m: Metres
-    normal: Metres
-    scale: Metres
-    offset_m: Metres
-    dates: tuple[str, ...]
-
-    @property
-    def dates_at(self) -> npt.NDArray[np.int64]:
-        """How many dates cross each transect, (N,)."""
-        return np.asarray(np.isfinite(self.offset_m).sum(axis=1), dtype=np.int64)
-
-    def width_m(self) -> Metres:
-        """Return the distance between the outermost dates of each transect, (N,); NaN with one date."""
-        highest = np.where(np.isfinite(self.offset_m), self.offset_m, -np.inf).max(axis=1)
-        lowest = np.where(np.isfinite(self.offset_m), self.offset_m, np.inf).min(axis=1)
-        return np.where(self.dates_at > 1, highest - lowest, np.nan)
-
-    def sections(self) -> list[LineString]:
-        """Return for each transect the part between the outermost dates: side by side, the envelope."""
-        lowest, highest = (
-            np.where(self.dates_at > 1, pick(self.offset_m, axis=1), 0.0) for pick in (np.nanmin, np.nanmax)
-        )
-        ends = [
-            self.origin_xy_m + (offset / self.scale)[:, None] * self.normal for offset in (lowest, highest)
-        ]
-        return [LineString(pair) for pair in np.stack(ends, axis=1)]
-
-
-def measure_zone(
-    by_date: Mapping[str, Sequence[LineString]],
-    *,
-    crs: CRS | None = None,
-    spacing_m: float = SPACING_M,
-    reach_m: float = REACH_M,
-) -> Zone:
-    """Cut the lines of all dates by transects normal to those of the longest one.
-
-    Parameters
-    ----------
-    by_date : mapping of str to sequence of LineString
-        In one map in metres.
-    crs : CRS or None
-        The map, by which widths are those on the ground; None for a flat one.
-    spacing_m : float
-        Between transects along the base.
-    reach_m : float
-        How far a transect reaches to either side; a line farther off is another line.
-    """
-    dates = tuple(sorted(by_date))
-    base = max(dates, key=lambda date: lengths_m(by_date[date], crs).sum())
-    across = transects_of(by_date[base], crs, spacing_m)
-    offset_m = np.zeros((len(across.origin_xy_m), len(dates)))
-    for column, date in enumerate(dates):
-        if date != base:
-            offset_m[:, column] = across.offsets_m(by_date[date], reach_m)
-    return Zone(base, across.origin_xy_m, across.normal, across.scale, offset_m, dates)
-
-
-class Transects(NamedTuple):
-    """Straight lines normal to others, at even distances along these.
-
-    Attributes
-    ----------
-    origin_xy_m, normal : float64 array (N, 2)
-        Where a transect crosses its line, and its direction.
-    scale : float64 array (N,)
-        Metres on the ground to one of the map, along each transect.
-    line : int array (N,)
-        The line that each is normal to.
-    """
-
-    origin_xy_m: Metres
-    normal: Metres
-    scale: Metres
-    line: npt.NDArray[np.int64]
-
-    def offsets_m(self, lines: Sequence[LineString], reach_m: float) -> Metres:
-        """Return how far from each origin, along the normal, lines cross its transect, (N,).
-
-        On the ground, and of several crossings the nearest. NaN where there is none within `reach_m`.
-        """
-        reach = self.normal * (reach_m / self.scale)[:, None]
-        ends = np.stack([self.origin_xy_m - reach, self.origin_xy_m + reach], axis=1)
-        crossing = _nearest_crossing(shapely.linestrings(ends), lines, self.origin_xy_m, self.normal)
-        return self.scale * crossing
-
-
-def transects_of(lines: Sequence[LineString], crs: CRS | None, spacing_m: float) -> Transects:
-    """Return the transects normal to lines; normals are those over one spacing of the line.
-
-    Parameters
-    ----------
-    lines : sequence of LineString
-        On one map, in metres.
-    crs : CRS or None
-        The map; None for a flat one.
-    spacing_m : float
-        Between transects on the ground; the first is half of it from a line's beginning.
-    """
-    points: list[Metres] = []
-    ahead: list[Metres] = []
-    behind: list[Metres] = []
-    owner: list[npt.NDArray[np.int64]] = []
-    for number, line in enumerate(lines):
-        xy = fine_vertices([line], crs, spacing_m).xy
-        pieces_m = np.linalg.norm(np.diff(earth_centred(xy, crs), axis=0), axis=1)
-        along_m = np.concatenate([[0.0], np.cumsum(pieces_m)])
-        at_m = np.arange(spacing_m / 2, along_m[-1], spacing_m)
-        # Beyond an end of the line is its end.
-        for found, offset_m in ((points, 0.0), (ahead, spacing_m / 2), (behind, -spacing_m / 2)):
-            found.append(np.column_stack([np.interp(at_m + offset_m, along_m, axis) for axis in xy.T]))
-        owner.append(np.full(len(at_m), number, np.int64))
-    origin, along = np.concatenate(points), np.concatenate(ahead) - np.concatenate(behind)
-    normal = np.column_stack([-along[:, 1], along[:, 0]])
-    normal /= np.maximum(np.hypot(*normal.T), 1e-12)[:, None]
-    outer, inner = (earth_centred(origin + side * spacing_m * normal, crs) for side in (0.5, -0.5))
-    scale = np.linalg.norm(outer - inner, axis=1) / spacing_m
-    return Transects(origin, normal, scale, np.concatenate(owner))
-
-
-def _nearest_crossing(
-    transects: npt.NDArray[np.object_], lines: Sequence[LineString], origin: Metres, normal: Metres
-) -> Metres:
-    """Return the signed offset on the map of the crossing nearest to each origin, NaN without one."""
-    nearest = np.full(len(transects), np.nan)
-    if not len(lines):
-        return nearest
-    tree = shapely.STRtree(list(lines))
-    pairs = tree.query(transects, predicate="intersects").T
-    crossings = shapely.intersection(transects[pairs[:, 0]], np.array(lines, dtype=object)[pairs[:, 1]])
-    xy, pair = shapely.get_coordinates(crossings, return_index=True)
-    transect = pairs[pair, 0]
-    offset = ((xy - origin[transect]) * normal[transect]).sum(axis=1)
-    # The farthest first, so that the nearest is what stays.
-    order = np.argsort(-np.abs(offset), kind="stable")
-    nearest[transect[order]] = offset[order]
-    return nearest

@@ -6,7 +6,8 @@ import numpy as np
 from pyproj import CRS
 from shapely import LineString
 
-from glsweep.metrics.lines import SPACING_M, TOLERANCES_M, Metres, transects_of
+from glsweep.metrics.lines import TOLERANCES_M, Metres
+from glsweep.metrics.zone import SPACING_M, transects_of
 
 REACH_M = max(TOLERANCES_M)
 """What a network draws farther off is another line."""

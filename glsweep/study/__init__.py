@@ -109,7 +109,7 @@ class Study:
         return self.sweep / "winners.json"
 
     def member(self, stratum: Stratum) -> Path:
-        """Folder of a retrained winner: model.safetensors, card.json, history.csv."""
+        """Folder of a retrained winner: model.safetensors, card.json, and a history.csv of each seed."""
         return self.directory / "members" / stratum.key
 
     @property

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pyproj import CRS
 from shapely import LineString, Point
 
-from glsweep.metrics.lines import line_distances, measure_zone
+from glsweep.metrics.lines import line_distances
+from glsweep.metrics.zone import measure_zone
 
 BASE = LineString([(0, 0), (20_000, 0)])
 
