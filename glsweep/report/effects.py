@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from scipy.stats import t as students_t
 
-from glsweep.config.dimension import Dimension, as_tuples, parameters_of, set_by
+from glsweep.config.dimension import Dimension, as_tuples, exists_with, parameters_of, set_by
 from glsweep.config.own_parameters import NAMING_PARAMETERS
 from glsweep.config.space import HIGHER_IS_BETTER, Metric, SearchSpace
 from glsweep.config.trial import PARAMETERS_OF_BUILT_IN_LOSS, TrialParameters, canonical
@@ -142,9 +142,9 @@ def _chosen(name: str, space: SearchSpace, trials: Iterable[TrialRecord], metric
     apart = parameters_of(name, dimension) | _depending_on(name, space.dimensions)
     for record in trials:
         best = record.best(metric)
-        if record.outcome != "completed" or best is None:
-            continue
         own = record.trial.parameters.by_name
+        if record.outcome != "completed" or best is None or not exists_with(dimension, own):
+            continue
         numbers = [n for n, values in enumerate(settings) if values.items() <= own.items()]
         if len(numbers) == 1:
             epoch, value = best

@@ -83,6 +83,17 @@ def test_parameters_that_go_with_a_choice_do_not_keep_it_from_being_compared() -
     assert not unetpp.is_told_apart
 
 
+def test_a_trial_that_the_dimension_is_not_for_does_not_count_though_it_has_the_same_value() -> None:
+    own, records = swept(
+        lambda p, _: 0.7 if p.architecture == "unetpp" else 0.5,
+        1,
+        dimensions__bce_weight={"choices": [0.1, 0.2], "when": {"architecture": "unetpp"}},
+        dimensions__ds_weights={"choices": [None], "when": {"architecture": "unetpp"}},
+        fixed__bce_weight=0.1,
+    )
+    assert [(effect.trials, effect.mean) for effect in effects_of("bce_weight", own, records)] == [(1, 0.7)] * 2
+
+
 @pytest.mark.parametrize("name", ["learning_rate", "bce_wieght"])
 def test_what_is_no_dimension_with_choices_is_refused_with_those_there_are(name: str) -> None:
     own, records = swept(lambda *_: 0.5, 1)
