@@ -19,6 +19,7 @@ from affine import Affine
 from made_configs import SPACE, changed, write_yaml
 from made_input import POLAR
 
+from glsweep.run import main
 from glsweep.scenes.raster import write_interferogram
 
 PROJECT = Path(__file__).parents[1]
@@ -153,13 +154,18 @@ def test_a_study_begins_with_a_search_space_that_is_shipped(installed: Installed
 
 
 @pytest.mark.ray
-def test_trials_run_in_processes_that_find_the_wheel_too(installed: Installed) -> None:
+def test_trials_run_in_processes_that_find_the_wheel_too(
+    installed: Installed, capsys: pytest.CaptureFixture[str]
+) -> None:
     space = changed(SPACE, "dimensions", {"architecture": "unet", "patch_size_px": 32, "bce_weight": 0.2})
-    card = write_yaml(installed.folder / "card.yaml", CARD)
-    asked = ["--data", card, "--space", write_yaml(installed.folder / "space.yaml", space)]
-    succeeded(installed.run("glsweep", "prepare", *asked, "--study", "study"))
-    succeeded(installed.run("glsweep", "sweep", "--study", "study"))
-    assert "1 of 1 trials over" in succeeded(installed.run("glsweep", "status", "study"))
+    card, study = write_yaml(installed.folder / "card.yaml", CARD), str(installed.folder / "study")
+    asked = ["--data", str(card), "--space", str(write_yaml(installed.folder / "space.yaml", space))]
+    # What comes before and after runs in this process, which has loaded the libraries.
+    assert main(["prepare", *asked, "--study", study]) == 0
+    succeeded(installed.run("glsweep", "sweep", "--study", study))
+    capsys.readouterr()
+    assert main(["status", study]) == 0
+    assert "1 of 1 trials over" in capsys.readouterr().out
 
 
 def test_predict_draws_with_the_network_in_the_package(installed: Installed) -> None:

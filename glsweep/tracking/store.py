@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy import NullPool, create_engine, func, select
 
 from glsweep.study import Study
-from glsweep.tracking.address import SERVERS, StoreError, errors_of_store, sqlite_path, tracking_uri
+from glsweep.tracking.address import SERVERS, errors_of_store, sqlite_path, tracking_uri
 from glsweep.tracking.sqlite_file import ARTIFACTS, relocate_artifacts, store_made_ready
 
 # MLflow's pages then open on runs and charts instead of on tools for language models.
@@ -172,22 +172,12 @@ class SystemMetrics:
         self._stop: Callable[[], None] | None = None
 
     def start(self, store: Store, run_id: str) -> None:
-        """Begin or continue to log for a run that is RUNNING.
-
-        Raises
-        ------
-        StoreError
-            When psutil, which the monitor reads, is not installed.
-        """
+        """Begin or continue to log for a run that is RUNNING."""
         if not MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING.get():
             return
         self.stop()
-        try:
-            from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor  # noqa: PLC0415
-        except ImportError as error:
-            raise StoreError(
-                f"MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING: {error}; `pip install psutil`, or unset it"
-            ) from error
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor  # noqa: PLC0415
+
         monitor = store.call(SystemMetricsMonitor, run_id, resume_logging=True, tracking_uri=store.uri)
         monitor.start()
         self._stop = monitor.finish

@@ -170,14 +170,23 @@ def test_only_without_a_home_for_its_key_is_ray_given_one(
 
 
 @pytest.mark.ray
-def test_ray_starts_without_a_home_and_under_a_long_temporary_folder(tmp_path: Path) -> None:
+def test_ray_starts_without_a_home_under_a_long_temporary_folder_and_leaves_at_once_and_whole(
+    tmp_path: Path,
+) -> None:
     long = tmp_path / ("y" * 60)
     long.mkdir()
     program = """
+import time
 import ray
 from glsweep.doctor.connection import connected
+import psutil
 with connected(None):
     print(ray.get(ray.remote(lambda: "it works").remote()))
+    started = psutil.Process().children(recursive=True)
+    assert len(started) > 5
+    over_s = time.monotonic()
+assert time.monotonic() - over_s < 4, "it waited for processes that do not hear it"
+assert psutil.wait_procs(started, timeout=10)[1] == []
 """
     environment = {**os.environ, "HOME": "/proc/nohome", "TMPDIR": str(long)}
     command = [sys.executable, "-c", program]

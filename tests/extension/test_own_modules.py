@@ -17,6 +17,7 @@ from made_configs import write_yaml
 
 from glsweep.doctor.connection import connected
 from glsweep.registry import LOSSES
+from glsweep.run import main
 from glsweep.study import open_study
 from glsweep.sweep.records import read_records
 
@@ -119,11 +120,16 @@ def test_a_member_remembers_where_its_network_comes_from_and_draws(folder: Path)
     assert list((folder / "lines").glob("*probability.tif"))
 
 
-def test_a_member_whose_network_is_not_there_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
+def test_a_member_whose_network_is_not_there_is_refused_in_one_line(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     member = folder / "study" / "members" / OWN
     scenes = next((folder / "study" / "scenes").rglob("*.tif")).parent
-    code, _, told = ran(tmp_path, "predict", "--model", member, "--scene", scenes, "--out", "lines")
-    assert code == 2
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_nets", raising=False)
+    # In this process, which has loaded the libraries.
+    assert main(["predict", "--model", str(member), "--scene", str(scenes), "--out", "lines"]) == 2
+    told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert f"{member / 'card.json'}: architecture: my_nets:TinyNet cannot be imported" in told
     assert "add its folder to PYTHONPATH" in told

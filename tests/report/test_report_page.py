@@ -163,10 +163,9 @@ def test_a_split_that_leaks_is_said_to_leak(make_study):
     assert "This split leaks" in page_of(study).text
 
 
-def test_a_leak_proof_split_is_proved_not_warned_of(make_study):
-    study = make_study(strata=ONE, repeats=1)
-    summary = write_report(study)
-    text = page_of(study).text
+def test_a_leak_proof_split_is_proved_not_warned_of(whole):
+    _, summary, page = whole
+    text = page.text
     assert not any("leak" in caution for caution in summary.cautions)
     assert "171,432 pairs of patches" in text
     assert "none share ground" in text
@@ -254,12 +253,18 @@ def test_equal_studies_make_equal_pages(make_study):
     assert pages[0] == pages[1]
 
 
-def test_a_report_replaces_the_figures_of_the_one_before(make_study):
+def test_a_report_replaces_the_figures_of_the_one_before_and_leaves_the_settings_of_matplotlib_alone(
+    make_study,
+):
+    import matplotlib as mpl
+
     study = make_study(strata=ONE, repeats=1)
     study.figures.mkdir()
     (study.figures / "samples-unet-999.png").write_bytes(b"old")
+    before = dict(mpl.rcParams)
     write_report(study)
     assert not (study.figures / "samples-unet-999.png").exists()
+    assert dict(mpl.rcParams) == before
 
 
 def test_a_study_that_was_not_evaluated_is_refused_with_the_remedy(make_study):
@@ -275,14 +280,6 @@ def test_a_missing_file_is_named(make_study):
     study.winners_json.unlink()
     with pytest.raises(StudyError, match=r"winners\.json: is missing"):
         write_report(study)
-
-
-def test_drawing_leaves_the_settings_of_matplotlib_alone(make_study):
-    import matplotlib as mpl
-
-    before = dict(mpl.rcParams)
-    write_report(make_study(strata=ONE, repeats=1))
-    assert dict(mpl.rcParams) == before
 
 
 def test_the_templates_lie_beside_the_code():

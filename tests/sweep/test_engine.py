@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,11 +27,29 @@ from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.engine import Job, run_trials
 from glsweep.sweep.outcomes import trials_frame, winners
 from glsweep.sweep.records import EVENT
+from glsweep.sweep.tune import train_cohort
 from glsweep.training.fit import Schedule, fit
 from glsweep.training.state import fresh_state
 
 pytestmark = pytest.mark.ray
 SIZE_PX = 32
+# For scenes, pictures, searches or MLflow. Each takes up to a second of the start of every worker, all of
+# which start at once. pandas, pyarrow and rich are loaded by Ray Tune itself.
+NOT_FOR_WORKERS = {
+    *(
+        "affine",
+        "geopandas",
+        "h5py",
+        "pygeoops",
+        "pyogrio",
+        "pyproj",
+        "pystac",
+        "rasterio",
+        "shapely",
+        "skimage",
+    ),
+    *("alembic", "jinja2", "matplotlib", "mlflow", "optuna", "sklearn", "sqlalchemy", "tyro"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +141,27 @@ def test_trials_begin_from_the_weights_that_they_name(tmp_path: Path) -> None:
             tensors = load_file(checkpoint)
         for name, parameter in network.named_parameters():
             torch.testing.assert_close(tensors[f"network.{name}"], parameter.detach(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.usefixtures("ray")
+def test_a_worker_loads_nothing_that_training_does_not_need(tmp_path: Path) -> None:
+    # Both are local, so that they are sent to the worker, which could not import this module.
+    class TellingStore(CheckpointStore):
+        """Writes beside the checkpoints what has been loaded when one is saved."""
+
+        def save(self, *arguments: Any, **named: Any) -> None:
+            super().save(*arguments, **named)
+            packages = sorted({name.partition(".")[0] for name in sys.modules})
+            Path(self.root, "loaded").write_text(" ".join(packages))
+
+    def train_and_tell(config: dict[str, Any], *, checkpoints: CheckpointStore, **given: Any) -> None:
+        train_cohort(config, checkpoints=TellingStore(checkpoints.root), **given)
+
+    planned_job = job(tmp_path, [planned(0, patch_size_px=SIZE_PX)], epochs=1)
+    run_trials(replace(planned_job, trainable=train_and_tell), {SIZE_PX: (patches(), patches())}, [])
+    loaded = set(Path(planned_job.storage, "loaded").read_text().split())
+    assert {"ray", "torch"} <= loaded
+    assert loaded & NOT_FOR_WORKERS == set()
 
 
 @pytest.mark.usefixtures("ray")
