@@ -277,6 +277,13 @@ def test_a_gap_in_the_line_costs_more_skeleton_recall_than_a_line_that_is_thinne
     assert recall_loss(thin, tube_px=0) == pytest.approx(0, abs=1e-5)
 
 
+def test_with_cl_dice_drawing_everything_costs_more_than_a_line_that_is_a_pixel_off():
+    label, valid = torch.zeros(1, 1, 128, 128), torch.ones(1, 1, 128, 128, dtype=torch.bool)
+    label[..., 64:66, :] = 1
+    everything, a_pixel_off = torch.full_like(label, 30.0), (label.roll(1, -2) * 2 - 1) * 30
+    assert cl_dice(everything, label, valid) > cl_dice(a_pixel_off, label, valid) + 0.2
+
+
 def test_cl_dice_is_dice_of_the_middle_lines():
     label, valid = band(3), torch.ones(1, 1, 32, 32, dtype=torch.bool)
     gap = label.clone()
