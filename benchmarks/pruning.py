@@ -29,7 +29,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from glsweep.config.trial import Stratum, TrialParameters
+from glsweep.config.trial import Channel, Stratum, TrialParameters
 from glsweep.evaluate import patches_to_score
 from glsweep.evaluate.patches import HeldOut, Values, interval
 from glsweep.losses.heads import HeadsLoss
@@ -91,11 +91,12 @@ def cut_down(member: Member, depth: int) -> nn.Module:
     return part.eval()
 
 
-def score(network: nn.Module, member: Member, study: Study) -> tuple[float, HeldOutMetrics, Values]:
+def score(
+    network: nn.Module, channels: tuple[Channel, ...], val: PatchArrays, test: HeldOut, study: Study
+) -> tuple[float, HeldOutMetrics, Values]:
     """Choose a threshold as the study does; return it, the metrics on test patches, and their draws."""
-    test, channels = member.test, member.card.channels
     settings = study.config.space.calibration
-    curve = calibrate_on(member.val, network, channels, settings, tolerance_m=test.tolerance_m)
+    curve = calibrate_on(val, network, channels, settings, tolerance_m=test.tolerance_m)
     probability = predict_patches(network, test.patches, channels, temperature=curve.temperature)
     return curve.tau, *test.score_and_draw(probability, curve.tau)
 
@@ -122,7 +123,10 @@ def tabulated_depths(member: Member, study: Study, repetitions: int) -> Table:
     image = torch.tensor(member.test.patches.image[:BATCH_PATCHES])
     batch = derive_channels(image, member.card.channels, member.card.amplitude_scale)
     taken_s = taken_in_turns(parts, batch, repetitions)
-    scored = {depth: score(part, member, study) for depth, part in parts.items()}
+    scored = {
+        depth: score(part, member.card.channels, member.val, member.test, study)
+        for depth, part in parts.items()
+    }
     _, whole_metrics, whole_draws = scored[whole]
     table = Table(
         *("output", "its weight", "parameters", "ms", "of the whole's", "tau"),
