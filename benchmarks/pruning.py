@@ -35,6 +35,7 @@ from glsweep.evaluate.patches import HeldOut, Values, interval
 from glsweep.losses.heads import HeadsLoss
 from glsweep.metrics.reliability import measure_reliability
 from glsweep.nets import count_parameters, derive_channels
+from glsweep.nets.ensemble import networks_of
 from glsweep.nets.member import ModelCard, load_member, tempered, untrained_network
 from glsweep.nets.unetpp import UNetPlusPlus, pruned
 from glsweep.opened_study import open_study
@@ -84,10 +85,11 @@ def members_of(study: Study, names: list[str]) -> Iterator[Member]:
 
 
 def cut_down(member: Member, depth: int) -> nn.Module:
-    """Return the part of a member's U-Net++ that ends in the head x0`depth`."""
+    """Return the part of a member's U-Net++, or of each of its networks, that ends in the head x0`depth`."""
     own = {**member.card.network_parameters, "depth": depth}
     part = untrained_network(member.card.model_copy(update={"network_parameters": own}))
-    part.load_state_dict(pruned(member.network.state_dict(), depth))
+    for small, whole in zip(networks_of(part), networks_of(member.network), strict=True):
+        small.load_state_dict(pruned(whole.state_dict(), depth))
     return part.eval()
 
 
@@ -115,8 +117,9 @@ def taken_in_turns(parts: Mapping[int, nn.Module], batch: Tensor, repetitions: i
 
 def tabulated_depths(member: Member, study: Study, repetitions: int) -> Table:
     """Return a row for each depth, the whole network last."""
-    assert isinstance(member.network, UNetPlusPlus)
-    whole = member.network.depth
+    first = networks_of(member.network)[0]
+    assert isinstance(first, UNetPlusPlus)
+    whole = first.depth
     trained_as = TrialParameters.model_validate(member.card.parameters)
     weights = HeadsLoss(ds_weights=trained_as.ds_weights).head_weights(whole)
     parts = {depth: cut_down(member, depth) for depth in range(1, whole + 1)}
