@@ -46,9 +46,9 @@ def cl_dice(
 
     clDice is the harmonic mean of the share of the drawn skeleton that lies in the label and of the label's
     skeleton that is drawn: a gap costs as much in a thin line as in a broad one. Skeletons of a noisy
-    probability are long, so it learns slowly without Dice. And where all is drawn as line there is no skeleton
-    at all, which clDice takes for a perfect one: on patches of which the line is a hundredth, that costs no
-    more than an honest line at the .5 of the authors' code, and networks end there.
+    probability are long, so it learns slowly without Dice. Where all is drawn as line there is no skeleton at
+    all, which clDice takes for a perfect one: on patches of which the line is a hundredth, that costs no more
+    than an honest line at the .5 of the authors' code, and networks end there.
 
     Parameters
     ----------
