@@ -165,7 +165,7 @@ def tabulated_temperatures(members: Iterator[Member]) -> Table:
     kinds = ("cross-entropy", "error, line", "error, near it")
     table = Table("member", "temperature", *(f"{kind}: before, after" for kind in kinds))
     for title, network, card, val, test in members:
-        found = fitted_temperature(network, val, card.channels)
+        found = fitted_temperature(logits_of(network, val, card.channels), val)
         logits = torch.from_numpy(logits_of(network, test.patches, card.channels))
         before, after = reliability(logits, test, 1.0), reliability(logits, test, found)
         pairs = (f"{old:.4f}, {new:.4f}" for old, new in zip(before, after, strict=True))

@@ -334,7 +334,7 @@ def calibrate_on(
     See `choose_threshold` and `fitted_temperature`. The patches pass through the network once.
     """
     logits = logits_of(network, patches, channels)
-    temperature = _temperature_of(logits, patches) if settings.temperature else None
+    temperature = fitted_temperature(logits, patches) if settings.temperature else None
     # In place and batch by batch: whatever validation holds, it is in memory once.
     probability, image = torch.from_numpy(logits), _shared(patches.image)
     for index in torch.arange(len(patches)).split(BATCH_PATCHES):
@@ -349,16 +349,19 @@ LARGEST_TEMPERATURE = 20.0
 """And its inverse the least: beyond it is what no pixel, or a network without an error, asks for."""
 
 
-def fitted_temperature(network: nn.Module, patches: PatchArrays, channels: tuple[Channel, ...]) -> float:
+def fitted_temperature(logits: npt.NDArray[np.float32], patches: PatchArrays) -> float:
     """Return by what logits are to be divided for the least cross-entropy with the mask.
 
     Over pixels that hold data and are known; 1 without any. The cross-entropy is convex in the inverse of
     the temperature, so that there is one least value (Guo et al. 2017, section 4.2).
+
+    Parameters
+    ----------
+    logits : float32 array (N, S, S)
+        See `logits_of`.
+    patches : PatchArrays
+        Those that the logits are of.
     """
-    return _temperature_of(logits_of(network, patches, channels), patches)
-
-
-def _temperature_of(logits: npt.NDArray[np.float32], patches: PatchArrays) -> float:
     seen = has_data(patches.image) & patches.is_known
     if not seen.any():
         return 1.0

@@ -18,6 +18,7 @@ from glsweep.training.memory import (
     LARGEST_TEMPERATURE,
     calibrate_on,
     fitted_temperature,
+    logits_of,
     predict_patches,
     truth_of,
 )
@@ -49,7 +50,8 @@ def drawn_from_logits(seed=0, shape=(6, 32, 32)):
 
 @pytest.mark.parametrize("times", [0.4, 1.0, 3.0])
 def test_logits_that_are_too_large_by_a_factor_are_divided_by_it(times):
-    found = fitted_temperature(Boasts(times), drawn_from_logits(), CHANNELS)
+    patches = drawn_from_logits()
+    found = fitted_temperature(logits_of(Boasts(times), patches, CHANNELS), patches)
     assert found == pytest.approx(times, rel=0.1)
 
 
@@ -60,7 +62,7 @@ def test_the_temperature_is_that_of_a_logistic_regression_without_an_intercept()
     slope = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-8).fit(
         logits[:, None], patches.mask[seen]
     )
-    found = fitted_temperature(Boasts(2.5), patches, CHANNELS)
+    found = fitted_temperature(logits_of(Boasts(2.5), patches, CHANNELS), patches)
     assert found == pytest.approx(1 / slope.coef_[0, 0], rel=1e-3)
 
 
@@ -73,13 +75,13 @@ def test_tempered_probabilities_are_reliable_where_nothing_but_their_scale_was_w
         reliability = measure_reliability(torch.from_numpy(said), truth)
         return reliability.error(reliability.line_share)
 
-    assert error(fitted_temperature(boasts, patches, CHANNELS)) < 0.04 < 0.1 < error(None)
+    assert error(fitted_temperature(logits_of(boasts, patches, CHANNELS), patches)) < 0.04 < 0.1 < error(None)
 
 
 def test_no_pixel_changes_its_rank_so_that_the_best_relaxed_f1_stays():
     patches, boasts = drawn_from_logits(3), Boasts(3.0)
     truth = truth_of(patches, 100.0)
-    temperature = fitted_temperature(boasts, patches, CHANNELS)
+    temperature = fitted_temperature(logits_of(boasts, patches, CHANNELS), patches)
     raw, soft = (
         torch.from_numpy(predict_patches(boasts, patches, CHANNELS, temperature=one))
         for one in (None, temperature)
@@ -111,19 +113,22 @@ def test_the_threshold_is_of_the_probabilities_that_are_predicted_and_the_networ
     boasts.register_forward_hook(lambda _module, given, _answer: calls.append(len(given[0])))
     curve = calibrate_on(patches, boasts, CHANNELS, settings, tolerance_m=100.0)
     assert calls == [BATCH_PATCHES, 3]
-    assert curve.temperature == (fitted_temperature(boasts, patches, CHANNELS) if temperature else None)
+    assert curve.temperature == (
+        fitted_temperature(logits_of(boasts, patches, CHANNELS), patches) if temperature else None
+    )
     said = predict_patches(boasts, patches, CHANNELS, temperature=curve.temperature)
     assert curve.values == choose_threshold(torch.from_numpy(said), truth_of(patches, 100.0), settings).values
 
 
 def test_a_network_without_an_error_and_one_without_pixels_have_a_temperature_too():
     perfect = bands()
-    assert fitted_temperature(Boasts(1.0), drawn_from_logits(shape=(0, 32, 32)), CHANNELS) == 1
+    nothing = drawn_from_logits(shape=(0, 32, 32))
+    assert fitted_temperature(logits_of(Boasts(1.0), nothing, CHANNELS), nothing) == 1
     sure = PatchArrays(
         np.stack([perfect.mask * 2.0 - 1, np.ones_like(perfect.mask)], axis=1).astype(np.float32),
         perfect.mask,
         100.0,
         1.0,
     )
-    found = fitted_temperature(Boasts(1.0), sure, CHANNELS)
+    found = fitted_temperature(logits_of(Boasts(1.0), sure, CHANNELS), sure)
     assert found == pytest.approx(1 / LARGEST_TEMPERATURE, rel=1e-3)
