@@ -1,4 +1,4 @@
-"""What the choices of a dimension score on the test scenes, where a sweep judges them on validation.
+"""What the choices of a dimension, and the seeds of members, score on the test scenes.
 
 A sweep must never choose by test scenes. But its few validation scenes are the same for every seed, so that
 intervals over seeds say nothing of other scenes. Here each trial that ran in full is scored on the test
@@ -6,7 +6,9 @@ patches, with the weights of its last epoch, which are those that a sweep keeps,
 from validation. The interval of a difference is a bootstrap that draws
 scenes anew, the same for all trials, and of each choice the seeds.
 
-Run: `python benchmarks/trials_on_test.py --study DIR --of channels` (seconds a trial)
+Without `--of`, each network of each member (`retraining.seeds`) is scored by itself, and all together.
+
+Run: `python benchmarks/trials_on_test.py --study DIR [--of channels]` (seconds a trial)
 """
 
 from collections import defaultdict
@@ -18,14 +20,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import tyro
-from pruning import score
+from pruning import members_of, score
 from rich.console import Console
 from rich.table import Table
 
 from glsweep.evaluate import patches_to_score
 from glsweep.evaluate.patches import Values, interval
 from glsweep.nets import network_of
-from glsweep.opened_study import open_study
+from glsweep.nets.ensemble import networks_of
+from glsweep.opened_study import OpenedStudy, open_study
 from glsweep.patches.store import open_patches
 from glsweep.randomness import generator_for
 from glsweep.report.effects import labels_of_choices
@@ -40,10 +43,10 @@ PREFIX = "network."
 
 @dataclass(frozen=True)
 class Options:
-    """Which study, and which of its dimensions."""
+    """Which study, and which of its dimensions; without one its members."""
 
     study: Path
-    of: str
+    of: str | None = None
 
 
 class Scored(NamedTuple):
@@ -83,18 +86,28 @@ def difference(of: Sequence[Scored], first: Sequence[Scored], name: str) -> tupl
     return float(mean), f"{low:+.3f} to {high:+.3f}"
 
 
-def main(options: Options) -> None:
-    """Score every trial that ran in full, and print a row for each choice."""
-    torch.set_num_threads(1)
-    study = open_study(options.study).study
+def tabulated_members(opened: OpenedStudy) -> Table:
+    """Return a row for each member, with the relaxed F1 of each of its networks and of all together."""
+    table = Table("member", "each seed", "all together", "95 %", title="members")
+    for title, network, card, val, test in members_of(opened.study, list(opened.members)):
+        each = [score(one, card.channels, val, test, opened.study)[1] for one in networks_of(network)]
+        _, together, _ = score(network, card.channels, val, test, opened.study)
+        between = f"{together.relaxed_f1_low:.3f} to {together.relaxed_f1_high:.3f}"
+        seeds = ", ".join(f"{one.relaxed_f1:.3f}" for one in each)
+        table.add_row(title, seeds, f"{together.relaxed_f1:.3f}", between)
+    return table
+
+
+def tabulated_choices(study: Study, of: str) -> Table:
+    """Return a row for each choice of a dimension, over the trials that ran in full."""
     checkpoints = CheckpointStore(study.checkpoints(None, "sweep"))
-    labels = labels_of_choices(study.config.space.dimensions[options.of])
+    labels = labels_of_choices(study.config.space.dimensions[of])
     scored: dict[str, list[Scored]] = defaultdict(list)
     for record in read_records(study.ledger_jsonl).trials.values():
-        choice = record.trial.choices.get(options.of)
+        choice = record.trial.choices.get(of)
         if record.outcome == "completed" and isinstance(choice, int):
             scored[labels[choice]].append(score_trial(record, study, checkpoints))
-    table = Table("choice", "trials", "relaxed F1", "worst", "best", "difference", "95 %", title=options.of)
+    table = Table("choice", "trials", "relaxed F1", "worst", "best", "difference", "95 %", title=of)
     present = [label for label in labels if label in scored]
     for label in present:
         values = [one.relaxed_f1 for one in scored[label]]
@@ -103,6 +116,15 @@ def main(options: Options) -> None:
             mean, between = difference(scored[label], scored[present[0]], label)
             row += [f"{mean:+.3f}", between]
         table.add_row(*row)
+    return table
+
+
+def main(options: Options) -> None:
+    """Score every trial that ran in full, or every member, and print a row for each choice or member."""
+    torch.set_num_threads(1)
+    opened = open_study(options.study)
+    of = options.of
+    table = tabulated_members(opened) if of is None else tabulated_choices(opened.study, of)
     Console(width=120).print(table)
 
 
