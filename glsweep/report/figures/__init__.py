@@ -1,10 +1,12 @@
 """The style of all figures: colours, type, sizes, layout, and how a figure becomes a PNG."""
 
 import io
+import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal, TypedDict
 
 import matplotlib as mpl
@@ -169,9 +171,11 @@ def draw_star(axes: Axes, x: Any, y: Any, colour: str) -> None:
     axes.plot(x, y, "*", markersize=13, color=colour, markeredgecolor=INK, markeredgewidth=0.9, zorder=5)
 
 
-# --- Small multiples: a row for each patch size, a column for each architecture
+# --- Small multiples: rows for each patch size, a column for each architecture
 
 Draw = Callable[[Axes, Stratum], None]
+MOST_COLUMNS = 4
+"""More would leave their axes no room; further architectures of a patch size go below."""
 
 
 def small_multiples(strata: Sequence[Stratum], draw: Draw) -> Figure:
@@ -186,11 +190,13 @@ def small_multiples(strata: Sequence[Stratum], draw: Draw) -> Figure:
     """
     sizes = sorted({stratum.patch_size_px for stratum in strata})
     names = sorted({stratum.architecture for stratum in strata}, key=ARCHITECTURES.rank)
-    figure = new_figure(0.3 + 2.5 * len(sizes))
-    grid = figure.subplots(len(sizes), len(names), squeeze=False)
-    for row, size in enumerate(sizes):
-        for col, name in enumerate(names):
-            stratum, axes = Stratum(name, size), grid[row, col]
+    columns = min(len(names), MOST_COLUMNS)
+    rows_each = math.ceil(len(names) / columns)
+    figure = new_figure(0.3 + 2.5 * rows_each * len(sizes))
+    grid = figure.subplots(rows_each * len(sizes), columns, squeeze=False).reshape(len(sizes), -1)
+    for size, places in zip(sizes, grid, strict=True):
+        for name, axes in zip_longest(names, places):
+            stratum = Stratum(name, size)
             if stratum not in strata:
                 axes.set_axis_off()
                 continue

@@ -165,7 +165,7 @@ def _add_legend(figure: Figure, table: StudyTable) -> None:
     rows = sorted(every, key=lambda row: (row.architecture is None, ARCHITECTURES.rank(row.architecture)))
     colours = {short_title(row): _colour(row) for row in rows}
     handles = [Patch(color=colour) for colour in colours.values()]
-    figure.legend(handles, list(colours), loc="outside lower center", ncols=(len(colours) + 1) // 2)
+    figure.legend(handles, list(colours), loc="outside lower center", ncols=min((len(colours) + 1) // 2, 5))
 
 
 def _in_words(results: Results) -> str:
