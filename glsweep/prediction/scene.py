@@ -374,7 +374,7 @@ def _fill(
 
     Into `of_networks`, where it is another raster, go the networks of a single member.
     """
-    each_network = of_networks not in (None, raster)
+    apart = None if of_networks is raster else of_networks
     step = max(1, math.ceil(max(scene.shape) / LONGEST_PX))
     seen: list[npt.NDArray[np.float32]] = []
     strips = predict_strips(
@@ -386,12 +386,12 @@ def _fill(
         turned=drawing.turned,
         device=drawing.device,
         filters=drawing.filters,
-        each_network=each_network,
+        each_network=apart is not None,
     )
     for row, probability, interferogram in strips:
         raster.write(row, probability[: len(members)], interferogram != 0)
-        if of_networks is not None and each_network:
-            of_networks.write(row, probability[len(members) :], interferogram != 0)
+        if apart is not None:
+            apart.write(row, probability[len(members) :], interferogram != 0)
         coarse = interferogram[-row % step :: step, ::step]
         seen.append(np.where(coarse != 0, np.angle(coarse), np.nan).astype(np.float32))
         advance(len(interferogram) / scene.shape[0])
