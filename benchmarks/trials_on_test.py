@@ -25,20 +25,17 @@ from rich.console import Console
 from rich.table import Table
 
 from glsweep.evaluate import patches_to_score
-from glsweep.evaluate.patches import Values, interval
-from glsweep.nets import network_of
+from glsweep.evaluate.patches import HeldOut, Values, interval
 from glsweep.nets.ensemble import networks_of
 from glsweep.opened_study import OpenedStudy, open_study
+from glsweep.patches import PatchArrays
 from glsweep.patches.store import open_patches
 from glsweep.randomness import generator_for
 from glsweep.report.effects import labels_of_choices
 from glsweep.study import Study
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.records import TrialRecord, read_records
-from glsweep.training.state import read_tensors
-
-PREFIX = "network."
-"""Of the network's tensors in a checkpoint, beside which lie the optimiser's."""
+from glsweep.training.state import fresh_state, load_state
 
 
 @dataclass(frozen=True)
@@ -56,19 +53,22 @@ class Scored(NamedTuple):
     draws: Values
 
 
-def score_trial(record: TrialRecord, study: Study, checkpoints: CheckpointStore) -> Scored:
+class Ground(NamedTuple):
+    """Patches of one size: those that choose a threshold, and those that judge."""
+
+    val: PatchArrays
+    test: HeldOut
+
+
+def score_trial(record: TrialRecord, study: Study, checkpoints: CheckpointStore, ground: Ground) -> Scored:
     """Score the last weights of a trial on the test patches."""
     parameters = record.trial.parameters
-    network = network_of(parameters, seed=record.trial.seed)
+    state = fresh_state(parameters, seed=record.trial.seed, device=torch.device("cpu"))
     with checkpoints.newest(record.trial.trial_id) as checkpoint:
         if checkpoint is None:
             raise SystemExit(f"{study.directory}: the checkpoints of its sweep were deleted; sweep anew")
-        _, tensors = read_tensors(checkpoint)
-    mine = {name: tensor for name, tensor in tensors.items() if name.startswith(PREFIX)}
-    network.load_state_dict({name.removeprefix(PREFIX): tensor for name, tensor in mine.items()})
-    val = open_patches(study, parameters.patch_size_px).arrays("val")
-    test = patches_to_score(study, parameters.patch_size_px).own
-    _, metrics, draws = score(network.eval(), parameters.channels, val, test, study)
+        load_state(state, checkpoint)
+    _, metrics, draws = score(state.network.eval(), parameters.channels, *ground, study)
     return Scored(metrics.relaxed_f1, draws)
 
 
@@ -102,11 +102,16 @@ def tabulated_choices(study: Study, of: str) -> Table:
     """Return a row for each choice of a dimension, over the trials that ran in full."""
     checkpoints = CheckpointStore(study.checkpoints(None, "sweep"))
     labels = labels_of_choices(study.config.space.dimensions[of])
+    trials = read_records(study.ledger_jsonl).trials.values()
+    ground = {
+        size: Ground(open_patches(study, size).arrays("val"), patches_to_score(study, size).own)
+        for size in {record.trial.stratum.patch_size_px for record in trials}
+    }
     scored: dict[str, list[Scored]] = defaultdict(list)
-    for record in read_records(study.ledger_jsonl).trials.values():
-        choice = record.trial.choices.get(of)
+    for record in trials:
+        choice, size = record.trial.choices.get(of), record.trial.stratum.patch_size_px
         if record.outcome == "completed" and isinstance(choice, int):
-            scored[labels[choice]].append(score_trial(record, study, checkpoints))
+            scored[labels[choice]].append(score_trial(record, study, checkpoints, ground[size]))
     table = Table("choice", "trials", "relaxed F1", "worst", "best", "difference", "95 %", title=of)
     present = [label for label in labels if label in scored]
     for label in present:
