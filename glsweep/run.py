@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from glsweep.cli import keep_ray_on_loopback
+from glsweep.cli.dashboard import dashboard
 from glsweep.cli.lines import adapt, compare, predict, score, zone
 from glsweep.cli.preparation import check, contract, difference, doctor, import_weights
 from glsweep.cli.studies import effects, replay, report_elsewhere, status, track
@@ -56,6 +57,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "effects": effects,
     "replay": replay,
     "track": track,
+    "dashboard": dashboard,
 }
 
 

@@ -18,13 +18,13 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.importance import FanovaImportanceEvaluator
 
 from glsweep.config.dimension import Dimension, as_list
+from glsweep.config.labels import parameter_label
 from glsweep.config.space import HIGHER_IS_BETTER, SearchSpace
 from glsweep.config.trial import canonical
 from glsweep.randomness import generator_for
 from glsweep.registry import ARCHITECTURES
 from glsweep.report import counted, short
 from glsweep.report.results import Results
-from glsweep.tracking.address import parameter_label
 
 MOST_CATEGORIES = 9
 SHOWN_AS_STRATUM = {"architecture", "patch_size_px"}

@@ -206,8 +206,9 @@ class Ledger:
 class TrialRecord:
     """One trial so far. `epochs` maps an epoch, from 1, to its metrics; `reached` is the last one.
 
-    `node` is where it trains, None while it does not; `device` is what it trained on last. `crashes`
-    counts the crashes since its last epoch, or since the sweep last began.
+    `node` is where it trains, None while it does not; `device` is what it trained on last, and
+    `placed_unix_s` when it first found a place. `crashes` counts the crashes since its last epoch, or since
+    the sweep last began.
     """
 
     trial: PlannedTrial
@@ -219,6 +220,7 @@ class TrialRecord:
     judged: dict[int, Judged] = field(default_factory=dict)
     node: str | None = None
     device: str = "cpu"
+    placed_unix_s: float | None = None
     crashes: int = 0
     crashes_in_all: int = 0
     outcome: Outcome | None = None
@@ -314,6 +316,7 @@ class SweepRecords:
         match event:
             case Placed():
                 record.node, record.device = event.node, event.device
+                record.placed_unix_s = record.placed_unix_s or event.unix_s
             case Reported():
                 record.report(event)
                 self.epochs += 1

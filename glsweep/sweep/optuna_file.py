@@ -1,0 +1,220 @@
+"""The Optuna studies of a sweep in an SQLite file beside the ledger, and how it keeps up with the ledger.
+
+The file follows from the ledger alone: it may be deleted at any time. It is brought up to date in place,
+since who has it open, such as `optuna-dashboard`, would not see one that takes its place.
+"""
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from filelock import FileLock
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import RDBStorage, get_storage
+from optuna.trial import FrozenTrial
+from sqlalchemy import Connection, DateTime, Integer, column, event, table, update
+from sqlalchemy.exc import DatabaseError
+
+from glsweep.config.space import Metric
+from glsweep.files import replacing
+from glsweep.search.distributions import direction_of, quiet_optuna
+from glsweep.study import Study
+from glsweep.sweep.optuna_study import trials_by_study
+from glsweep.sweep.records import read_records
+
+Wanted = Mapping[str, Sequence[FrozenTrial]]
+PATIENCE_S = 30.0  # with a dashboard that reads the file at this moment
+TRIALS = table(
+    "trials",
+    column("trial_id", Integer),
+    column("datetime_start", DateTime),
+    column("datetime_complete", DateTime),
+)
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL by which Optuna knows a file."""
+    return f"sqlite:///{path.absolute()}"
+
+
+def open_storage(path: Path) -> RDBStorage:
+    """Open a file, or make an empty one."""
+    with quiet_optuna():
+        return RDBStorage(sqlite_url(path), engine_kwargs={"connect_args": {"timeout": PATIENCE_S}})
+
+
+def bring_up_to_date(study: Study) -> None:
+    """Make the file say what the ledger says; it is made anew where there is none that can be read."""
+    wanted, metric = _wanted(study)
+    with _alone(study):
+        if not _is_shown_in_place(study.optuna_db, wanted, metric):
+            _write(study.optuna_db, wanted, metric)
+
+
+def write_anew(study: Study) -> None:
+    """Make the file anew beside the one that may be there, and put it in its place."""
+    wanted, metric = _wanted(study)
+    with _alone(study):
+        _write(study.optuna_db, wanted, metric)
+
+
+def _is_shown_in_place(path: Path, wanted: Wanted, metric: Metric) -> bool:
+    """Bring a file up to date; return False where it is none, of another version of Optuna, or not whole."""
+    if not path.is_file():
+        return False
+    try:
+        with OptunaFile.opened(path) as file:
+            file.show(wanted, metric)
+    except (DatabaseError, StorageInternalError, RuntimeError):
+        return False
+    return True
+
+
+def _write(path: Path, wanted: Wanted, metric: Metric) -> None:
+    with replacing(path) as temporary, OptunaFile.opened(temporary) as file:
+        file.show(wanted, metric)
+
+
+def _wanted(study: Study) -> tuple[Wanted, Metric]:
+    space, records = study.config.space, read_records(study.ledger_jsonl)
+    return trials_by_study(study.config.name, space, records), space.search.rank_by
+
+
+@contextmanager
+def _alone(study: Study) -> Iterator[None]:
+    """Keep another dashboard of this study from adding the same trials."""
+    study.sweep.mkdir(parents=True, exist_ok=True)
+    with FileLock(study.sweep / ".optuna.lock"):
+        yield
+
+
+class Follower:
+    """Keeps the file in step with a ledger that grows."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._seen: tuple[int, int] | None = None
+
+    def look(self) -> bool:
+        """Bring the file up to date if the ledger has changed; return whether it had."""
+        path = self._study.ledger_jsonl
+        found = (path.stat().st_ino, path.stat().st_size) if path.is_file() else None
+        if found == self._seen and self._study.optuna_db.is_file():
+            return False
+        bring_up_to_date(self._study)
+        self._seen = found
+        return True
+
+    def look_and_wait(self, every_s: float) -> None:
+        """Look once, then wait; longer after a long look, so that nine tenths of the time go to the sweep."""
+        begun = time.monotonic()
+        self.look()
+        time.sleep(max(every_s, 9 * (time.monotonic() - begun)))
+
+
+class OptunaFile:
+    """One SQLite file of Optuna's."""
+
+    def __init__(self, rdb: RDBStorage) -> None:
+        self._rdb = rdb
+        self._storage = get_storage(rdb)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path) -> Iterator["OptunaFile"]:
+        """Open a file, or make an empty one, for the length of this block."""
+        rdb = open_storage(path)
+        # Each trial is a transaction, and none needs to outlast a power cut: the ledger does.
+        event.listen(
+            rdb.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
+        )
+        rdb.engine.dispose()
+        try:
+            with quiet_optuna():
+                yield cls(rdb)
+        finally:
+            rdb.remove_session()
+            rdb.engine.dispose()
+
+    def show(self, wanted: Wanted, metric: Metric) -> None:
+        """Make the file hold just these trials.
+
+        Parameters
+        ----------
+        wanted : mapping of str to sequence of FrozenTrial
+            Trials by the name of their study, in order. A study in the file that cannot become so by adding (a
+            trial was reopened, a dimension has further choices) is removed and made anew.
+        metric : str
+            What their values are.
+        """
+        known = {study.study_name: study._study_id for study in self._storage.get_all_studies()}
+        for name in known.keys() - wanted.keys():
+            self._storage.delete_study(known[name])
+        for name, trials in wanted.items():
+            present: list[FrozenTrial] = []
+            if name in known:
+                present = self._storage.get_all_trials(known[name], deepcopy=False)
+                if len(present) > len(trials) or not all(map(_may_become, present, trials)):
+                    self._storage.delete_study(known.pop(name))
+                    present = []
+            study_id = known[name] if name in known else self._create(name, metric)
+            for old, new in zip(present, trials, strict=False):
+                self._advance(old, new)
+            for new in trials[len(present) :]:
+                self._storage.create_new_trial(study_id, template_trial=new)
+
+    def _create(self, name: str, metric: Metric) -> int:
+        study = optuna.create_study(storage=self._storage, study_name=name, direction=direction_of(metric))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names([metric])
+        return study._study_id
+
+    def _advance(self, old: FrozenTrial, new: FrozenTrial) -> None:
+        """Tell of one trial what has happened since; its end last, after which Optuna lets nothing change."""
+        if old.state.is_finished():
+            return
+        for epoch, value in new.intermediate_values.items():
+            if not _same(old.intermediate_values.get(epoch), value):
+                self._storage.set_trial_intermediate_value(old._trial_id, epoch, value)
+        for name, attribute in new.user_attrs.items():
+            if old.user_attrs.get(name) != attribute:
+                self._storage.set_trial_user_attr(old._trial_id, name, attribute)
+        if new.state != old.state:
+            self._storage.set_trial_state_values(old._trial_id, new.state, new.values)
+            with self._rdb.engine.begin() as connection:
+                _date(connection, old._trial_id, new)
+
+
+def _date(connection: Connection, trial_id: int, trial: FrozenTrial) -> None:
+    """Date a trial as the ledger does: Optuna dates it by the clock of whoever tells of it."""
+    connection.execute(
+        update(TRIALS)
+        .where(TRIALS.c.trial_id == trial_id)
+        .values(datetime_start=trial.datetime_start, datetime_complete=trial.datetime_complete)
+    )
+
+
+def _may_become(old: FrozenTrial, new: FrozenTrial) -> bool:
+    """Whether a trial in the file can become `new` by what Optuna lets be added to it."""
+    if old.params != new.params or old.distributions != new.distributions:
+        return False
+    if old.state.is_finished():
+        return _told(old) == _told(new)
+    return (
+        old.intermediate_values.keys() <= new.intermediate_values.keys()
+        and old.user_attrs.keys() <= new.user_attrs.keys()
+    )
+
+
+def _told(trial: FrozenTrial) -> object:
+    """Return what is told of a finished trial, without Optuna's own numbers; NaN equals itself in `repr`."""
+    values = {epoch: repr(value) for epoch, value in trial.intermediate_values.items()}
+    return trial.state, trial.values, values, trial.user_attrs, trial.datetime_start, trial.datetime_complete
+
+
+def _same(old: float | None, new: float) -> bool:
+    return old is not None and repr(old) == repr(new)
