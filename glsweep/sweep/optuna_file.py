@@ -4,18 +4,20 @@ The file follows from the ledger alone: it may be deleted at any time. It is bro
 since who has it open, such as `optuna-dashboard`, would not see one that takes its place.
 """
 
+import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import optuna
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage, get_storage
 from optuna.trial import FrozenTrial
-from sqlalchemy import Connection, DateTime, Integer, column, event, table, update
+from sqlalchemy import Connection, DateTime, Integer, column, table, update
 from sqlalchemy.exc import DatabaseError
 
 from glsweep.config.space import Metric
@@ -27,6 +29,7 @@ from glsweep.sweep.records import read_records
 
 Wanted = Mapping[str, Sequence[FrozenTrial]]
 PATIENCE_S = 30.0  # with a dashboard that reads the file at this moment
+TOLD = ("state", "values", "intermediate_values", "user_attrs", "datetime_start", "datetime_complete")
 TRIALS = table(
     "trials",
     column("trial_id", Integer),
@@ -40,10 +43,19 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path.absolute()}"
 
 
+class _HastyConnection(sqlite3.Connection):
+    """Does not wait for the disk: each trial is a transaction, and none need outlast a power cut."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.execute("PRAGMA synchronous=OFF")
+
+
 def open_storage(path: Path) -> RDBStorage:
     """Open a file, or make an empty one."""
+    options = {"timeout": PATIENCE_S, "factory": _HastyConnection}
     with quiet_optuna():
-        return RDBStorage(sqlite_url(path), engine_kwargs={"connect_args": {"timeout": PATIENCE_S}})
+        return RDBStorage(sqlite_url(path), engine_kwargs={"connect_args": options})
 
 
 def bring_up_to_date(study: Study) -> None:
@@ -127,11 +139,6 @@ class OptunaFile:
     def opened(cls, path: Path) -> Iterator["OptunaFile"]:
         """Open a file, or make an empty one, for the length of this block."""
         rdb = open_storage(path)
-        # Each trial is a transaction, and none needs to outlast a power cut: the ledger does.
-        event.listen(
-            rdb.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
-        )
-        rdb.engine.dispose()
         try:
             with quiet_optuna():
                 yield cls(rdb)
@@ -145,7 +152,7 @@ class OptunaFile:
         Parameters
         ----------
         wanted : mapping of str to sequence of FrozenTrial
-            Trials by the name of their study, in order. A study in the file that cannot become so by adding (a
+            Trials by the name of their study, in order. A study that cannot become so by adding to it (a
             trial was reopened, a dimension has further choices) is removed and made anew.
         metric : str
             What their values are.
@@ -178,7 +185,7 @@ class OptunaFile:
         if old.state.is_finished():
             return
         for epoch, value in new.intermediate_values.items():
-            if not _same(old.intermediate_values.get(epoch), value):
+            if old.intermediate_values.get(epoch) != value:
                 self._storage.set_trial_intermediate_value(old._trial_id, epoch, value)
         for name, attribute in new.user_attrs.items():
             if old.user_attrs.get(name) != attribute:
@@ -203,18 +210,8 @@ def _may_become(old: FrozenTrial, new: FrozenTrial) -> bool:
     if old.params != new.params or old.distributions != new.distributions:
         return False
     if old.state.is_finished():
-        return _told(old) == _told(new)
+        return all(getattr(old, name) == getattr(new, name) for name in TOLD)
     return (
         old.intermediate_values.keys() <= new.intermediate_values.keys()
         and old.user_attrs.keys() <= new.user_attrs.keys()
     )
-
-
-def _told(trial: FrozenTrial) -> object:
-    """Return what is told of a finished trial, without Optuna's own numbers; NaN equals itself in `repr`."""
-    values = {epoch: repr(value) for epoch, value in trial.intermediate_values.items()}
-    return trial.state, trial.values, values, trial.user_attrs, trial.datetime_start, trial.datetime_complete
-
-
-def _same(old: float | None, new: float) -> bool:
-    return old is not None and repr(old) == repr(new)

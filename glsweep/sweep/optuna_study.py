@@ -4,7 +4,6 @@ Where there are several strata each is an Optuna study besides, since metrics of
 compare: slices, contours and importances are then of like with like.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,7 +97,7 @@ class TrialsAsOptuna:
         return within.distribution if within else self.across_strata[name]
 
     def _attributes(self, record: TrialRecord, best_epoch: int | None) -> dict[str, Any]:
-        """Return what Optuna has no place for; only what is known, since JSON has no NaN."""
+        """Return what Optuna has no place for, as far as it is known."""
         trial = record.trial
         known = {
             "trial_id": trial.trial_id,
@@ -116,18 +115,14 @@ class TrialsAsOptuna:
         if best_epoch is not None:
             at_best = record.epochs[best_epoch].items()
             known |= {f"best_{name}": value for name, value in at_best if name not in NOT_METRICS}
-        return {
-            name: value
-            for name, value in known.items()
-            if value is not None and not (isinstance(value, float) and not math.isfinite(value))
-        }
+        return {name: value for name, value in known.items() if value is not None}
 
 
 def state_of(record: TrialRecord, value: float | None) -> TrialState:
     """Return a trial's state; one that is over without any metric has failed."""
     if record.outcome is None:
         return TrialState.WAITING if record.node is None else TrialState.RUNNING
-    if record.outcome == "failed" or value is None or math.isnan(value):
+    if record.outcome == "failed" or value is None:
         return TrialState.FAIL
     return TrialState.COMPLETE if record.outcome == "completed" else TrialState.PRUNED
 
