@@ -23,9 +23,9 @@ from glsweep.search.plan import SET_BY_STRATUM, PlannedTrial, strata_of
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Keep Optuna within this block from announcing every study and trial."""
+    """Keep Optuna within this block from announcing every study, and every parameter that does not vary."""
     before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         yield
     finally:

@@ -145,34 +145,6 @@ def note(axes: Axes, text: str, colour: str = SOFT_INK) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=colour)
 
 
-class DotStyle(TypedDict):
-    """How matplotlib draws dots."""
-
-    marker: str
-    linestyle: Literal["none"]
-    markersize: float
-    markerfacecolor: str
-    markeredgecolor: str
-    markeredgewidth: float
-
-
-def hollow_dots(size: float) -> DotStyle:
-    """Return the style of dots for what was stopped, which differ from filled ones in grey print too."""
-    return {
-        "marker": "o",
-        "linestyle": "none",
-        "markersize": size,
-        "markerfacecolor": "white",
-        "markeredgecolor": SOFT_INK,
-        "markeredgewidth": 0.8,
-    }
-
-
-def draw_star(axes: Axes, x: Any, y: Any, colour: str) -> None:
-    """Mark a winner."""
-    axes.plot(x, y, "*", markersize=13, color=colour, markeredgecolor=INK, markeredgewidth=0.9, zorder=5)
-
-
 # --- Small multiples: rows for each patch size, a column for each architecture
 
 Draw = Callable[[Axes, Stratum], None]
