@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np

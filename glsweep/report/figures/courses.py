@@ -210,7 +210,7 @@ def _winner(tuning: Tuning, stratum: Stratum, colour: str) -> list[Chart]:
             epoch = trial.user_attrs["best_epoch"]
             marker = {"symbol": "star", "size": 15, "color": colour}
             best = trial.intermediate_values[epoch]
-            return [_trace([epoch], [best], mode="markers", marker=marker, text=won.trial_id)]
+            return [_trace([epoch], [best], mode="markers", marker=marker, text=[won.trial_id])]
     return []
 
 

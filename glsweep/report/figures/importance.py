@@ -13,6 +13,8 @@ ROW_PX = 34
 def draw_importance(results: Results, panels: list[Panel]) -> CaptionedFigure | None:
     """Draw a panel for each patch size and each of its strata; None where no panel has enough trials."""
     shown = [panel for panel in panels if panel.shares]
+    if not shown:
+        return None
     columns = min(len(shown), MOST_COLUMNS)
     cells = [
         Cell(panel.title, _chart(panel, is_first=place == 0), place // columns, place % columns, columns)
@@ -22,7 +24,7 @@ def draw_importance(results: Results, panels: list[Panel]) -> CaptionedFigure | 
         "importance",
         "Importance of the dimensions",
         cells,
-        row_px=ROOM_PX + ROW_PX * max((len(panel.shares) for panel in shown), default=0),
+        row_px=ROOM_PX + ROW_PX * max(len(panel.shares) for panel in shown),
         legend=True,
         caption=_caption(results, shown),
         alt="Importance of the dimensions. " + "; ".join(_in_words(panel) for panel in shown) + ".",
