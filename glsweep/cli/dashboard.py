@@ -1,5 +1,6 @@
 """The command `dashboard`: a sweep in Optuna's dashboard, also while it runs."""
 
+import shlex
 from typing import Annotated
 
 import tyro
@@ -30,15 +31,15 @@ def dashboard(
     from glsweep.sweep.optuna_file import Follower, sqlite_url
 
     opened, console = open_study(study), Console()
-    follower = Follower(opened)
-    follower.look()
-    if not open:
-        command = f"optuna-dashboard {sqlite_url(opened.optuna_db)}"
-        console.print(command, soft_wrap=True, highlight=False)
-        return
-    from glsweep.sweep.dashboard import serving
+    with Follower(opened) as follower:
+        follower.look()
+        if not open:
+            command = shlex.join(["optuna-dashboard", sqlite_url(opened.optuna_db)])
+            console.print(command, soft_wrap=True, highlight=False, markup=False)
+            return
+        from glsweep.sweep.dashboard import serving
 
-    with serving(opened.optuna_db, port) as address:
-        console.print(f"{address} (Ctrl-C ends it)", soft_wrap=True, highlight=False)
-        while True:
-            follower.look_and_wait(LOOKS_EVERY_S)
+        with serving(opened.optuna_db, port) as address:
+            console.print(f"{address} (Ctrl-C ends it)", soft_wrap=True, highlight=False)
+            while True:
+                follower.look_and_wait(LOOKS_EVERY_S)

@@ -8,34 +8,28 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import optuna
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage, get_storage
 from optuna.trial import FrozenTrial
-from sqlalchemy import Connection, DateTime, Integer, column, table, update
 from sqlalchemy.exc import DatabaseError
 
 from glsweep.config.space import Metric
 from glsweep.files import replacing
 from glsweep.search.distributions import direction_of, quiet_optuna
 from glsweep.study import Study
+from glsweep.sweep.optuna_rows import add_trials, date_trial
 from glsweep.sweep.optuna_study import trials_by_study
 from glsweep.sweep.records import read_records
 
 Wanted = Mapping[str, Sequence[FrozenTrial]]
 PATIENCE_S = 30.0  # with a dashboard that reads the file at this moment
 TOLD = ("state", "values", "intermediate_values", "user_attrs", "datetime_start", "datetime_complete")
-TRIALS = table(
-    "trials",
-    column("trial_id", Integer),
-    column("datetime_start", DateTime),
-    column("datetime_complete", DateTime),
-)
 
 
 def sqlite_url(path: Path) -> str:
@@ -60,10 +54,8 @@ def open_storage(path: Path) -> RDBStorage:
 
 def bring_up_to_date(study: Study) -> None:
     """Make the file say what the ledger says; it is made anew where there is none that can be read."""
-    wanted, metric = _wanted(study)
-    with _alone(study):
-        if not _is_shown_in_place(study.optuna_db, wanted, metric):
-            _write(study.optuna_db, wanted, metric)
+    with Follower(study) as follower:
+        follower.look()
 
 
 def write_anew(study: Study) -> None:
@@ -71,18 +63,6 @@ def write_anew(study: Study) -> None:
     wanted, metric = _wanted(study)
     with _alone(study):
         _write(study.optuna_db, wanted, metric)
-
-
-def _is_shown_in_place(path: Path, wanted: Wanted, metric: Metric) -> bool:
-    """Bring a file up to date; return False where it is none, of another version of Optuna, or not whole."""
-    if not path.is_file():
-        return False
-    try:
-        with OptunaFile.opened(path) as file:
-            file.show(wanted, metric)
-    except (DatabaseError, StorageInternalError, RuntimeError):
-        return False
-    return True
 
 
 def _write(path: Path, wanted: Wanted, metric: Metric) -> None:
@@ -104,20 +84,45 @@ def _alone(study: Study) -> Iterator[None]:
 
 
 class Follower:
-    """Keeps the file in step with a ledger that grows."""
+    """Keeps the file in step with a ledger that grows, and open: trials that are over are read but once."""
 
     def __init__(self, study: Study) -> None:
         self._study = study
         self._seen: tuple[int, int] | None = None
+        self._opened = ExitStack()
+        self._file: OptunaFile | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._opened.close()
 
     def look(self) -> bool:
         """Bring the file up to date if the ledger has changed; return whether it had."""
         path = self._study.ledger_jsonl
         found = (path.stat().st_ino, path.stat().st_size) if path.is_file() else None
-        if found == self._seen and self._study.optuna_db.is_file():
+        if self._file is not None and found == self._seen:
             return False
-        bring_up_to_date(self._study)
+        wanted, metric = _wanted(self._study)
+        with _alone(self._study):
+            if not self._is_shown_in_place(wanted, metric):
+                self._opened.close()
+                _write(self._study.optuna_db, wanted, metric)
+                self._file = self._opened.enter_context(OptunaFile.opened(self._study.optuna_db))
         self._seen = found
+        return True
+
+    def _is_shown_in_place(self, wanted: Wanted, metric: Metric) -> bool:
+        """Show trials in the file that is there, unless it is of another version of Optuna, or not whole."""
+        if not self._study.optuna_db.is_file():
+            return False
+        try:
+            if self._file is None:
+                self._file = self._opened.enter_context(OptunaFile.opened(self._study.optuna_db))
+            self._file.show(wanted, metric)
+        except (DatabaseError, StorageInternalError, RuntimeError):
+            return False
         return True
 
     def look_and_wait(self, every_s: float) -> None:
@@ -170,8 +175,8 @@ class OptunaFile:
             study_id = known[name] if name in known else self._create(name, metric)
             for old, new in zip(present, trials, strict=False):
                 self._advance(old, new)
-            for new in trials[len(present) :]:
-                self._storage.create_new_trial(study_id, template_trial=new)
+            with self._rdb.engine.begin() as connection:
+                add_trials(connection, study_id, len(present), trials[len(present) :])
 
     def _create(self, name: str, metric: Metric) -> int:
         study = optuna.create_study(storage=self._storage, study_name=name, direction=direction_of(metric))
@@ -193,16 +198,7 @@ class OptunaFile:
         if new.state != old.state:
             self._storage.set_trial_state_values(old._trial_id, new.state, new.values)
             with self._rdb.engine.begin() as connection:
-                _date(connection, old._trial_id, new)
-
-
-def _date(connection: Connection, trial_id: int, trial: FrozenTrial) -> None:
-    """Date a trial as the ledger does: Optuna dates it by the clock of whoever tells of it."""
-    connection.execute(
-        update(TRIALS)
-        .where(TRIALS.c.trial_id == trial_id)
-        .values(datetime_start=trial.datetime_start, datetime_complete=trial.datetime_complete)
-    )
+                date_trial(connection, old._trial_id, new)
 
 
 def _may_become(old: FrozenTrial, new: FrozenTrial) -> bool:
