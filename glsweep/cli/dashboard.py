@@ -39,7 +39,7 @@ def dashboard(
             return
         from glsweep.sweep.dashboard import serving
 
-        with serving(opened.optuna_db, port) as address:
+        with serving(follower.storage, port) as address:
             console.print(f"{address} (Ctrl-C ends it)", soft_wrap=True, highlight=False)
             while True:
                 follower.look_and_wait(LOOKS_EVERY_S)

@@ -4,15 +4,14 @@ import errno
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from optuna.storages import BaseStorage
 from optuna_dashboard import wsgi
 
 from glsweep.errors import ConfigError
-from glsweep.sweep.optuna_file import open_storage
 
 LOOPBACK = "127.0.0.1"
 
@@ -31,8 +30,8 @@ class _Handler(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(optuna_db: Path, port: int) -> Iterator[str]:
-    """Serve the dashboard of a file within this block.
+def serving(storage: BaseStorage, port: int) -> Iterator[str]:
+    """Serve the dashboard of a storage within this block.
 
     Yields
     ------
@@ -44,11 +43,9 @@ def serving(optuna_db: Path, port: int) -> Iterator[str]:
     ConfigError
         When the port is in use, or is not one that this user may take.
     """
-    storage = open_storage(optuna_db)
     try:
         server = make_server(LOOPBACK, port, wsgi(storage), server_class=_Server, handler_class=_Handler)
     except (OSError, OverflowError) as error:
-        storage.engine.dispose()
         reason = (
             "is in use" if getattr(error, "errno", None) == errno.EADDRINUSE else f"cannot be had ({error})"
         )
@@ -63,4 +60,3 @@ def serving(optuna_db: Path, port: int) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
-        storage.engine.dispose()

@@ -15,7 +15,7 @@ from typing import Any, Self
 import optuna
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import RDBStorage, get_storage
+from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import DatabaseError
 
@@ -23,7 +23,7 @@ from glsweep.config.space import Metric
 from glsweep.files import replacing
 from glsweep.search.distributions import direction_of, quiet_optuna
 from glsweep.study import Study
-from glsweep.sweep.optuna_rows import add_trials, date_trial
+from glsweep.sweep.optuna_rows import add_trials, settle_trial
 from glsweep.sweep.optuna_study import trials_by_study
 from glsweep.sweep.records import read_records
 
@@ -98,6 +98,12 @@ class Follower:
     def __exit__(self, *exception: object) -> None:
         self._opened.close()
 
+    @property
+    def storage(self) -> BaseStorage:
+        """The file as Optuna has it open; after the first look."""
+        assert self._file is not None
+        return self._file.storage
+
     def look(self) -> bool:
         """Bring the file up to date if the ledger has changed; return whether it had."""
         path = self._study.ledger_jsonl
@@ -137,7 +143,7 @@ class OptunaFile:
 
     def __init__(self, rdb: RDBStorage) -> None:
         self._rdb = rdb
-        self._storage = get_storage(rdb)
+        self.storage = get_storage(rdb)  # keeps trials that are over in memory
 
     @classmethod
     @contextmanager
@@ -162,15 +168,15 @@ class OptunaFile:
         metric : str
             What their values are.
         """
-        known = {study.study_name: study._study_id for study in self._storage.get_all_studies()}
+        known = {study.study_name: study._study_id for study in self.storage.get_all_studies()}
         for name in known.keys() - wanted.keys():
-            self._storage.delete_study(known[name])
+            self.storage.delete_study(known[name])
         for name, trials in wanted.items():
             present: list[FrozenTrial] = []
             if name in known:
-                present = self._storage.get_all_trials(known[name], deepcopy=False)
+                present = self.storage.get_all_trials(known[name], deepcopy=False)
                 if len(present) > len(trials) or not all(map(_may_become, present, trials)):
-                    self._storage.delete_study(known.pop(name))
+                    self.storage.delete_study(known.pop(name))
                     present = []
             study_id = known[name] if name in known else self._create(name, metric)
             for old, new in zip(present, trials, strict=False):
@@ -179,7 +185,7 @@ class OptunaFile:
                 add_trials(connection, study_id, len(present), trials[len(present) :])
 
     def _create(self, name: str, metric: Metric) -> int:
-        study = optuna.create_study(storage=self._storage, study_name=name, direction=direction_of(metric))
+        study = optuna.create_study(storage=self.storage, study_name=name, direction=direction_of(metric))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             study.set_metric_names([metric])
@@ -191,14 +197,13 @@ class OptunaFile:
             return
         for epoch, value in new.intermediate_values.items():
             if old.intermediate_values.get(epoch) != value:
-                self._storage.set_trial_intermediate_value(old._trial_id, epoch, value)
+                self.storage.set_trial_intermediate_value(old._trial_id, epoch, value)
         for name, attribute in new.user_attrs.items():
             if old.user_attrs.get(name) != attribute:
-                self._storage.set_trial_user_attr(old._trial_id, name, attribute)
+                self.storage.set_trial_user_attr(old._trial_id, name, attribute)
         if new.state != old.state:
-            self._storage.set_trial_state_values(old._trial_id, new.state, new.values)
             with self._rdb.engine.begin() as connection:
-                date_trial(connection, old._trial_id, new)
+                settle_trial(connection, old._trial_id, new)
 
 
 def _may_become(old: FrozenTrial, new: FrozenTrial) -> bool:

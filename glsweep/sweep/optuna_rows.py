@@ -5,7 +5,7 @@ Optuna itself adds a trial by some thirty queries: two thousand trials take minu
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optuna.distributions import distribution_to_json
@@ -51,10 +51,19 @@ def add_trials(connection: Connection, study_id: int, number: int, trials: Seque
             )
         )
         _add_rows(rows, trial_id, trial)
+    _insert(connection, rows)
+
+
+def _insert(connection: Connection, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
     for name, some in rows.items():
         columns = OTHERS[name]
         of = table(name, *map(column, columns))
-        connection.execute(insert(of), [dict(zip(columns, row, strict=True)) for row in some])
+        if some:
+            connection.execute(insert(of), [dict(zip(columns, row, strict=True)) for row in some])
+
+
+def _values(trial_id: int, trial: FrozenTrial) -> list[tuple[Any, ...]]:
+    return [(trial_id, objective, value, FINITE) for objective, value in enumerate(trial.values or ())]
 
 
 def _add_rows(rows: dict[str, list[tuple[Any, ...]]], trial_id: int, trial: FrozenTrial) -> None:
@@ -64,16 +73,24 @@ def _add_rows(rows: dict[str, list[tuple[Any, ...]]], trial_id: int, trial: Froz
         rows["trial_params"].append(row)
     for key, attribute in trial.user_attrs.items():
         rows["trial_user_attributes"].append((trial_id, key, json.dumps(attribute)))
-    for objective, value in enumerate(trial.values or ()):
-        rows["trial_values"].append((trial_id, objective, value, FINITE))
+    rows["trial_values"] += _values(trial_id, trial)
     for step, value in trial.intermediate_values.items():
         rows["trial_intermediate_values"].append((trial_id, step, value, FINITE))
 
 
-def date_trial(connection: Connection, trial_id: int, trial: FrozenTrial) -> None:
-    """Date a trial as the ledger does: Optuna dates it by the clock of whoever tells of it."""
+def settle_trial(connection: Connection, trial_id: int, trial: FrozenTrial) -> None:
+    """Give a trial the state and the value it has come to, dated as in the ledger.
+
+    Optuna would date it by the clock of whoever tells of it.
+    """
     connection.execute(
         update(TRIALS)
         .where(TRIALS.c.trial_id == trial_id)
-        .values(datetime_start=trial.datetime_start, datetime_complete=trial.datetime_complete)
+        .values(
+            state=trial.state.name,
+            datetime_start=trial.datetime_start,
+            datetime_complete=trial.datetime_complete,
+        )
     )
+    rows: dict[str, list[tuple[Any, ...]]] = {"trial_values": _values(trial_id, trial)}
+    _insert(connection, rows)

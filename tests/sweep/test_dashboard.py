@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from browser import CHROMIUM, opened_browser, shows_all
 from made_configs import CARD, space
+from playwright.sync_api import Page
 from small_study import told
 from sweeps import figures
 
@@ -23,7 +24,7 @@ from glsweep.search import make_plan
 from glsweep.study import Study, create_study
 from glsweep.study.configuration import StudyConfig
 from glsweep.sweep.dashboard import serving
-from glsweep.sweep.optuna_file import write_anew
+from glsweep.sweep.optuna_file import Follower
 from glsweep.sweep.records import Began, Ended, Event, Placed, Reported, Started
 
 STARTS_S = 60.0
@@ -132,10 +133,13 @@ def test_it_follows_a_sweep_that_runs_and_ends_on_ctrl_c(study: Study) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_a_browser_lists_the_trials_with_what_the_ledger_says(study: Study) -> None:
-    write_anew(study)
-    with serving(study.optuna_db, 0) as address, opened_browser() as page:
-        number = asked(address)["study_id"]
-        page.goto(f"{address}/studies/{number}/trials")
-        page.wait_for_function(
-            shows_all(["Trial 0", "Trial 1", "Complete", "Running", ids(study)[0], "0.625"])
-        )
+    with Follower(study) as follower:
+        follower.look()
+        with serving(follower.storage, 0) as address, opened_browser() as page:
+            lists_trials(study, address, page)
+
+
+def lists_trials(study: Study, address: str, page: Page) -> None:
+    number = asked(address)["study_id"]
+    page.goto(f"{address}/studies/{number}/trials")
+    page.wait_for_function(shows_all(["Trial 0", "Trial 1", "Complete", "Running", ids(study)[0], "0.625"]))

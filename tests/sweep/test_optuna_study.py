@@ -203,14 +203,14 @@ def test_a_trial_is_followed_from_the_queue_to_its_end_and_beyond(tmp_path: Path
         ([Reopened(unix_s=200, trial_id=name)], TrialState.WAITING),
         ([Ended(unix_s=210, trial_id=name, outcome="failed", reason="NaN")], TrialState.FAIL),
     ]
-    follower = Follower(study)
-    for events, state in steps:
-        tell(study, *events)
-        assert follower.look()
-        (found,) = stored(study)["sweep"]
-        assert found.state == state
-        assert all_told(study) == anew(study)
-        assert not follower.look(), "nothing has happened since"
+    with Follower(study) as follower:
+        for events, state in steps:
+            tell(study, *events)
+            assert follower.look()
+            (found,) = stored(study)["sweep"]
+            assert found.state == state
+            assert all_told(study) == anew(study)
+            assert not follower.look(), "nothing has happened since"
     assert found.user_attrs["reason"] == "NaN"
     assert found.user_attrs["crashes"] == 1
     assert found.datetime_start is not None
