@@ -89,7 +89,7 @@ def test_it_says_what_predict_and_then_compare_say(scored, tmp_path, monkeypatch
     table = figures(scored)
     for name in "abcd":
         drawn, own = tmp_path / "drawn" / f"{name}-lines.gpkg", out / f"{name}-lines.gpkg"
-        assert gpd.read_file(drawn).geometry.equals(gpd.read_file(own).geometry)
+        assert gpd.read_file(drawn, layer=0).geometry.equals(gpd.read_file(own, layer=0).geometry)
         for file in (f"{name}-probability.tif", f"{name}.png", f"{name}.json"):
             assert (tmp_path / "drawn" / file).read_bytes() == (out / file).read_bytes()
         assert typed(f"compare {drawn} {out / f'{name}-reference.gpkg'} --table t.csv") == 0
@@ -97,7 +97,7 @@ def test_it_says_what_predict_and_then_compare_say(scored, tmp_path, monkeypatch
         assert table.loc[("scene", name), SHARED].tolist() == pytest.approx(
             compared[SHARED].tolist(), nan_ok=True
         )
-    joined = pd.concat([gpd.read_file(f"drawn/{name}-lines.gpkg") for name in "abcd"])
+    joined = pd.concat([gpd.read_file(f"drawn/{name}-lines.gpkg", layer=0) for name in "abcd"])
     joined.to_file("joined.gpkg")
     columns = "--by scene --reference-by source_file"
     assert typed(f"compare joined.gpkg {data / 'lines.gpkg'} {columns} --table t.csv") == 0
