@@ -137,6 +137,7 @@ class _Stop(NamedTuple):
     value: float
     label: str
     color: str
+    alpha: int = 255
 
 
 def probability(tau: float) -> Style:
@@ -147,32 +148,33 @@ def probability(tau: float) -> Style:
     tau : float
         Probability from which lines are drawn, named in the legend.
     """
-    values = sorted({0.0, CLEAR_BELOW, *np.linspace(0.1, 1, 10).round(2), round(tau, 3)})
-    stops = [_Stop(value, _probability_label(value, tau), _color("cividis", value)) for value in values]
+    clear = _Stop(0.0, f"below {CLEAR_BELOW:g}: clear", _color("cividis", 0), alpha=0)
+    values = sorted({*np.linspace(0.1, 1, 10).round(2).tolist(), round(tau, 3)} - {0.0})
+    stops = [_Stop(value, f"{value:g}", _color("cividis", value)) for value in values]
+    named = [
+        one._replace(label=f"{one.label} (tau: lines from here on)") if one.value == round(tau, 3) else one
+        for one in stops
+    ]
     return Style(
         "Probability",
         f"Probability of a grounding line; lines are drawn from {tau:g} on.",
-        rendered("pseudocolour.xml", low=0.0, high=1.0, stops=stops, clear_below=CLEAR_BELOW, opacity=1),
+        rendered(
+            "pseudocolour.xml",
+            low=0.0,
+            high=1.0,
+            stops=[clear, *named],
+            clear_below=CLEAR_BELOW,
+            opacity=1,
+            is_continuous=False,
+        ),
     )
-
-
-def _probability_label(value: float, tau: float) -> str:
-    if value == round(tau, 3):
-        return f"{value:g} (tau: lines from here on)"
-    return f"below {value:g}: clear" if value == CLEAR_BELOW else f"{value:g}"
 
 
 def wrapped_phase() -> Style:
     """Return the style of an interferogram's phase: a ramp that ends where it begins."""
     shares = np.linspace(0, 1, 25)
-    stops = [
-        _Stop(
-            math.pi * (2 * share - 1),
-            f"{2 * share - 1:.2g} pi" if not number % 6 else "",
-            _color("twilight", share),
-        )
-        for number, share in enumerate(shares)
-    ]
+    stops = [_Stop(math.pi * (2 * share - 1), "", _color("twilight", share)) for share in shares]
+    ends = (stops[0]._replace(label="-\u03c0"), stops[-1]._replace(label="\u03c0"))
     return Style(
         "Phase",
         "Wrapped phase in radians.",
@@ -180,9 +182,10 @@ def wrapped_phase() -> Style:
             "pseudocolour.xml",
             low=-math.pi,
             high=math.pi,
-            stops=stops,
+            stops=[ends[0], *stops[1:-1], ends[1]],
             clear_below=None,
             opacity=PHASE_OPACITY,
+            is_continuous=True,
         ),
     )
 
