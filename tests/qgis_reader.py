@@ -21,6 +21,8 @@ def classes_of(renderer):
             [one.lowerValue(), one.upperValue(), one.label(), one.symbol().color().name()]
             for one in renderer.ranges()
         ]
+    if renderer.type() == "categorizedSymbol":
+        return [[one.value(), one.label(), one.symbol().color().name()] for one in renderer.categories()]
     if renderer.type() == "singleSymbol":
         return [renderer.symbol().color().name()]
     shader = renderer.shader().rasterShaderFunction()

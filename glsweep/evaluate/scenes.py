@@ -223,7 +223,8 @@ def evaluate_scenes(
         second_analyst=tuple(_second_analyst(scenes, study.config.seed)),
     )
     write_artifact(study.lines_json, found)
-    write_map_project(study, scenes, members)
+    if members:
+        write_map_project(study, scenes, members)
     rows = [{"member": one.title, **scene.model_dump()} for one in members for scene in one.scenes]
     with replacing(study.lines_csv) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False)

@@ -240,7 +240,7 @@ def predict_scenes(
         console.print(_summary(done, drawing.uncertainty))
         if drawing.uncertainty is None:
             console.print(_why_empty(members), highlight=False, soft_wrap=True, markup=False)
-        project = write_scenes_project(out, done, drawing.tau)
+        project = write_scenes_project(out, [(one.header, one.files) for one in done], drawing.tau)
         console.print(
             f"written to {out}; {project.name} opens all of it in QGIS", highlight=False, soft_wrap=True
         )

@@ -100,6 +100,30 @@ def known_lines() -> Style:
     )
 
 
+class Category(NamedTuple):
+    """One value of a column of texts in one colour, dashed where `dash` gives lengths in millimetres."""
+
+    value: str
+    label: str
+    color: str
+    dash: str = ""
+
+
+DOUBTS = (
+    Category("missed", "labelled, and drawn by no network", "#00a651", "3;2"),
+    Category("unlabelled", "drawn by networks, and not labelled", "#d7301f"),
+)
+
+
+def doubtful_lines() -> Style:
+    """Return the style of lines worth a second look: by `kind`, which side they stand on."""
+    return Style(
+        "Second look",
+        "Where labels and networks differ.",
+        rendered("categorised.xml", column="kind", classes=DOUBTS, width_mm=LINE_MM),
+    )
+
+
 # --- The grounding zone
 
 WIDTHS = ("#fecc5c", "#fd8d3c", "#f03b20", "#bd0026")

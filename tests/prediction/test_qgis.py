@@ -10,8 +10,16 @@ from matplotlib import colormaps
 from PIL import Image
 from qgis_program import needs_qgis, seen_by_qgis
 from rasterio.crs import CRS
+from shapely import LineString
 
-from glsweep.qgis.styles import CLEAR_BELOW, CONFIDENCE
+from glsweep.qgis.styles import (
+    CLEAR_BELOW,
+    CONFIDENCE,
+    DOUBTS,
+    doubtful_lines,
+    known_lines,
+    style_layers,
+)
 from glsweep.run import main
 from glsweep.scenes.raster_files import rasters_of_folder
 
@@ -139,6 +147,20 @@ def test_a_scene_on_a_map_without_a_code_is_not_taken_for_another(tmp_path):
     assert answer["tree"] == [["a", True, [PROBABILITY, PHASE]]], "there is no GeoPackage of lines"
     assert all(layer["is_valid"] and layer["is_placed"] for layer in answer["layers"])
     assert not any(layer["crs"].startswith("EPSG") for layer in answer["layers"])
+
+
+@needs_qgis
+def test_lines_of_several_layers_and_kinds_have_styles_of_their_own(tmp_path):
+    path = tmp_path / "review.gpkg"
+    for layer in ("review EPSG 3031", 'it\'s "another"'):
+        line = LineString([(-1e6, 0), (-9.9e5, 0)])
+        table = gpd.GeoDataFrame({"kind": ["missed"]}, geometry=[line], crs=3031)
+        table.to_file(path, layer=layer, VERSION="1.2")
+    style_layers(path, {"review EPSG 3031": doubtful_lines(), 'it\'s "another"': known_lines()})
+    files = [("ogr", f"{path}|layername={layer}") for layer in ("review EPSG 3031", 'it\'s "another"')]
+    first, second = seen_by_qgis(tmp_path, files=files)["files"]
+    assert first["classes"] == [[one.value, one.label, one.color] for one in DOUBTS]
+    assert second["renderer"] == "singleSymbol"
 
 
 def test_what_predict_writes_is_no_scene(written):
