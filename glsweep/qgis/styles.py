@@ -54,6 +54,8 @@ class Style:
 # --- Lines
 
 LINE_MM = 0.8
+GREEN = "#00894a"
+DASH = "2.5;2.5"
 
 
 class Class(NamedTuple):
@@ -96,7 +98,7 @@ def known_lines() -> Style:
     return Style(
         "Known lines",
         "What drawn lines are measured against.",
-        rendered("single_line.xml", color="#00a651", width_mm=0.6, dash="3;2"),
+        rendered("single_line.xml", color=GREEN, width_mm=LINE_MM, dash=DASH),
     )
 
 
@@ -110,7 +112,7 @@ class Category(NamedTuple):
 
 
 DOUBTS = (
-    Category("missed", "labelled, and drawn by no network", "#00a651", "3;2"),
+    Category("missed", "labelled, and drawn by no network", GREEN, DASH),
     Category("unlabelled", "drawn by networks, and not labelled", "#d7301f"),
 )
 
