@@ -55,7 +55,7 @@ def second_look_section(study: Study) -> SecondLookSection | None:
         SecondLookRow(
             doubt,
             words[doubt.kind],
-            place_in_words(doubt.lon, doubt.lat),
+            place_in_words(doubt.lon, doubt.lat, digits=3),
             _picture(pictures / doubt.thumbnail) if doubt.thumbnail else None,
         )
         for doubt in looked.doubts[:MOST_ROWS]
