@@ -230,7 +230,9 @@ class Layout(Settings):
         values: dict[str, Any] = serialise(self)
         later = ("nodata", "unsure", "second_analyst", "corrections", "corrections_hash", "grounded")
         unset = {name for name in later if getattr(self, name) is None}
-        unset |= {"unsure_within_m"} if self.unsure is None and not self.is_corrected else set()
+        is_default = self.unsure_within_m == type(self).model_fields["unsure_within_m"].default
+        if self.unsure is None and (is_default or not self.is_corrected):
+            unset.add("unsure_within_m")
         return {key: value for key, value in values.items() if key not in unset}
 
     @property

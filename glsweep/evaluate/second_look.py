@@ -121,7 +121,7 @@ def _missed(scene: SplitScene, views: Sequence[MemberView]) -> Iterator[Doubt]:
     for line, here in _stretches(scene, scene.reference, nearest_m > FAR_M, pieces.length_m):
         points = _in_pixels(scene.entry, pieces.middle_xy[here])
         doubt = (1 - _seen(points, views, FAR_M, scene.entry)) * _is_clear(points, scene.entry)
-        yield _doubt("missed", scene, line, pieces.length_m[here], doubt, nearest_m[here])
+        yield _doubt("missed", line, pieces.length_m[here], doubt, _near(nearest_m[here], scene))
 
 
 def _unlabelled(scene: SplitScene, views: Sequence[MemberView]) -> Iterator[Doubt]:
@@ -136,20 +136,18 @@ def _unlabelled(scene: SplitScene, views: Sequence[MemberView]) -> Iterator[Doub
     is_alone = (pieces.distance_m > FAR_M) & _bridged(agree, pieces)
     for line, here in _stretches(scene, lines, is_alone, pieces.length_m):
         seen = _seen(_in_pixels(entry, pieces.middle_xy[here]), views, AGREE_M, entry)
-        yield _doubt("unlabelled", scene, line, pieces.length_m[here], seen, pieces.distance_m[here])
+        distance_m = _near(pieces.distance_m[here], scene)
+        yield _doubt("unlabelled", line, pieces.length_m[here], seen, distance_m)
 
 
-def _doubt(
-    kind: DoubtKind,
-    scene: SplitScene,
-    line: LineString,
-    length_m: Metres,
-    doubt: Metres,
-    distance_m: Metres,
-) -> Doubt:
+def _doubt(kind: DoubtKind, line: LineString, length_m: Metres, doubt: Metres, distance_m: Metres) -> Doubt:
     confidence, mean_m = (float(np.average(values, weights=length_m)) for values in (doubt, distance_m))
-    is_near = mean_m <= scene.farthest_m
-    return Doubt(kind, line, float(length_m.sum()), confidence, mean_m if is_near else math.inf)
+    return Doubt(kind, line, float(length_m.sum()), confidence, mean_m)
+
+
+def _near(distance_m: Metres, scene: SplitScene) -> Metres:
+    """Return distances, infinite where they are longer than the scene."""
+    return np.where(distance_m <= scene.farthest_m, distance_m, np.inf)
 
 
 def _stretches(

@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 
 from glsweep.config.data_card import DataCard
 from glsweep.errors import DataError
-from glsweep.geodesy import lengths_m, reproject
+from glsweep.geodesy import earth_centred, lengths_m, reproject
 from glsweep.scenes.names import cell_text, scene_name
 from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.vector_file import VectorLayer, layer_names, open_layer
@@ -102,10 +102,12 @@ def _read_layer(layer: VectorLayer, *, several: bool) -> Iterator[Correction]:
         where = f"{source}: row {row}"
         verdict = _verdict(cell, where)
         if verdict is not None:
-            as_found, found_crs = _from_text(cell_text(text), layer.crs, where)
-            yield Correction(
-                where, cell_text(scene), verdict, _lines_of(line, where), layer.crs, as_found, found_crs
-            )
+            drawn, crs = _lines_of(line, where), layer.crs
+            as_found, found_crs = _from_text(cell_text(text), crs, where)
+            if as_found is not None and _are_same(drawn, crs, as_found, found_crs):
+                # On another map, into which the file was exported, the line is straight elsewhere.
+                drawn, crs = MultiLineString([as_found]), found_crs
+            yield Correction(where, cell_text(scene), verdict, drawn, crs, as_found, found_crs)
 
 
 def corrections_hash(corrections: Sequence[Correction]) -> str:
@@ -143,6 +145,14 @@ def _from_text(text: str, crs: pyproj.CRS, where: str) -> tuple[LineString | Non
         raise DataError(
             f"{where}: its {AS_FOUND} {text[:40]!r} is no line as text; put back what was, or empty it"
         ) from error
+
+
+def _are_same(line: BaseGeometry, crs: pyproj.CRS, other: BaseGeometry, other_crs: pyproj.CRS) -> bool:
+    """Whether two lines have the same vertices on Earth."""
+    own, others = (
+        earth_centred(shapely.get_coordinates(one), map_) for one, map_ in ((line, crs), (other, other_crs))
+    )
+    return own.shape == others.shape and bool((np.linalg.norm(own - others, axis=1) <= SAME_M).all())
 
 
 def _verdict(cell: Any, where: str) -> Verdict | None:
