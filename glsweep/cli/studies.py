@@ -140,7 +140,13 @@ def report_elsewhere(study: Path, out: Path) -> None:
     opened = open_study(study)
     with replacing(out.absolute()) as folder:
         write_report(opened, folder)
-        tables = (opened.table_csv, opened.table_json, opened.lines_csv, opened.lines_json)
+        tables = (
+            opened.table_csv,
+            opened.table_json,
+            opened.lines_csv,
+            opened.lines_json,
+            opened.review_gpkg,
+        )
         for table in filter(Path.is_file, tables):
             shutil.copy(table, folder)
     Console().print(f"report: {out / opened.report_html.name}", soft_wrap=True, highlight=False)

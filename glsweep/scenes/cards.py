@@ -17,7 +17,6 @@ from glsweep.config.data_card import (
 )
 from glsweep.config.settings import load_yaml_mapping, refusal, validate
 from glsweep.errors import ConfigError, DataError
-from glsweep.scenes.corrections import corrections_hash, read_corrections
 from glsweep.scenes.products import scene_stem
 from glsweep.scenes.raster_files import rasters_of_card, scene_pattern
 
@@ -77,6 +76,9 @@ def _with_verdicts_noted(card: DataCard, root: Path) -> DataCard:
     """Note which verdicts its corrections hold, which decide what a study finds."""
     if card.layout.corrections is None:
         return card
+    # Reading vector files takes a second to import, for which no other card need wait.
+    from glsweep.scenes.corrections import corrections_hash, read_corrections  # noqa: PLC0415
+
     noted = corrections_hash(read_corrections(root / card.layout.corrections))
     return card.model_copy(update={"layout": card.layout.model_copy(update={"corrections_hash": noted})})
 

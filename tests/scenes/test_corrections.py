@@ -137,6 +137,7 @@ def test_a_verdict_enters_the_identity_and_a_comment_or_a_name_does_not(folder):
         )
     )
     assert load_card(folder / "card.yaml").content_hash() == card.content_hash()
+    (folder / "mine.gpkg").unlink()
     write_review(folder, row("line", translate(OTHER, 0, 5), found=OTHER))
     assert card_for_folder(folder).content_hash() not in (bare.content_hash(), card.content_hash())
 
