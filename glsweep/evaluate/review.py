@@ -39,6 +39,8 @@ from glsweep.study.evaluation_artifacts import MemberLines, StudyLines
 from glsweep.study.second_look import DoubtfulLine, SecondLook
 
 LAYER = "review"
+LEAST_SHARE = 0.5
+"""Of the best member's F1 of lines within 200 m: a member below it is not asked."""
 MOST_SHOWN = 12
 """How many have a picture; the page that shows them stays small."""
 COLUMNS = {
@@ -88,7 +90,7 @@ def look_again(study: Study, splits: Sequence[SplitName] = ("test",)) -> SecondL
     """
     if not study.lines_json.is_file():
         return None
-    members = sorted(read_artifact(study.lines_json, StudyLines).members, key=_f1, reverse=True)
+    members = members_to_ask(read_artifact(study.lines_json, StudyLines).members)
     scenes = [(split, scene) for split in splits for scene in split_scenes(study, split)] if members else []
     if not scenes:
         return None
@@ -114,6 +116,15 @@ def look_again(study: Study, splits: Sequence[SplitName] = ("test",)) -> SecondL
             draw_thumbnail(folder / thumbnail_name(rank), scene.entry, views, doubt)
         write_artifact(folder / study.second_look_json.name, looked)
     return looked
+
+
+def members_to_ask(members: Sequence[MemberLines]) -> list[MemberLines]:
+    """Return the members whose word counts, the best first.
+
+    One that failed to learn draws nothing or anything, and all must agree.
+    """
+    ranked = sorted(members, key=_f1, reverse=True)
+    return [member for member in ranked if _f1(member) >= LEAST_SHARE * _f1(ranked[0])]
 
 
 def _f1(member: MemberLines) -> float:

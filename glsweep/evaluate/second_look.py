@@ -1,6 +1,7 @@
 """Lines worth a second look: labels that no member sees, and lines that every member draws without a label.
 
-Let K members have drawn a scene. What they *see* at a place within a reach is
+Let some members have drawn a scene; `glsweep.evaluate.review` says which are asked. What they *see* at a
+place within a reach is
 
     s = mean over the members of the highest probability within the reach.
 

@@ -15,7 +15,7 @@ from shapely.affinity import translate
 from glsweep.config.data_card import SPLITS
 from glsweep.config.space import SearchSpace
 from glsweep.config.trial import Stratum
-from glsweep.evaluate.review import MOST_SHOWN, look_again
+from glsweep.evaluate.review import MOST_SHOWN, look_again, members_to_ask
 from glsweep.evaluate.scenes import evaluate_scenes
 from glsweep.evaluate.second_look import AGREE_M, FAR_M, MemberView, doubts_of
 from glsweep.geodesy import lengths_m
@@ -32,6 +32,7 @@ from glsweep.scenes.scene import SceneEntry
 from glsweep.study import create_study
 from glsweep.study.artifacts import read_artifact, write_artifact
 from glsweep.study.configuration import StudyConfig
+from glsweep.study.evaluation_artifacts import StudyLines
 from glsweep.study.second_look import SecondLook
 
 SHAPE = (150, 210)
@@ -252,6 +253,17 @@ def test_the_page_shows_rank_place_and_picture_of_each(reviewed):
     assert "trained on the labels" not in render(
         HERE / "second_look.html", {"second_look": second_look_section(study)}
     )
+
+
+def test_a_member_that_failed_to_learn_is_not_asked(reviewed):
+    good, other = read_artifact(reviewed[0].lines_json, StudyLines).members
+    data_set = good.data_sets[0]
+    nothing = {"completeness_200": 0.01, "correctness_200": None}
+    pooled = data_set.pooled.model_copy(update=nothing)
+    poor = good.model_copy(update={"data_sets": (data_set.model_copy(update={"pooled": pooled}),)})
+    assert members_to_ask([poor, other, good]) == [other, good]
+    assert members_to_ask([poor, poor]) == [poor, poor], "among equals all are asked"
+    assert members_to_ask([]) == []
 
 
 def test_a_study_in_which_no_member_drew_scenes_has_no_section(tmp_path):
