@@ -117,14 +117,23 @@ def corrections_hash(corrections: Sequence[Correction]) -> str:
 
 
 def is_edited(path: Path) -> bool:
-    """Whether somebody wrote a verdict or a comment into a file, or it cannot be told."""
+    """Whether somebody wrote into a file, moved or added a line, or it cannot be told."""
     try:
-        for layer in layer_names(path):
-            cells, _ = open_layer(path, layer).read([VERDICT, COMMENT])
-            if any(cell_text(cell) for column in cells.values() for cell in column):
-                return True
+        return any(_layer_is_edited(open_layer(path, name)) for name in layer_names(path))
     except DataError:
         return True
+
+
+def _layer_is_edited(layer: VectorLayer) -> bool:
+    if not {VERDICT, COMMENT, AS_FOUND} <= set(layer.columns):
+        return True
+    cells, lines = layer.read([VERDICT, COMMENT, AS_FOUND])
+    if any(cell_text(cell) for name in (VERDICT, COMMENT) for cell in cells[name]):
+        return True
+    for text, line in zip(cells[AS_FOUND], lines, strict=True):
+        as_found, crs = _from_text(cell_text(text), layer.crs, str(layer.path))
+        if line is None or as_found is None or not _are_same(line, layer.crs, as_found, crs):
+            return True
     return False
 
 

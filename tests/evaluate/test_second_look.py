@@ -238,7 +238,12 @@ def test_what_an_analyst_wrote_is_never_overwritten(reviewed):
     assert look_again(study).kept_as == "review-1.gpkg"
     assert gpd.read_file(study.directory / "review-1.gpkg")["comment"][0] == "the tongue has moved"
     assert look_again(study).kept_as == "", "the new one is as it was written"
-    (study.directory / "review-1.gpkg").unlink()
+    table = gpd.read_file(study.review_gpkg)
+    table.geometry = table.geometry.translate(0, 50)
+    table.to_file(study.review_gpkg, driver="GPKG", layer="review")
+    assert look_again(study).kept_as == "review-2.gpkg", "lines were moved, though no verdict is there yet"
+    for number in (1, 2):
+        (study.directory / f"review-{number}.gpkg").unlink()
 
 
 def test_the_page_shows_rank_place_and_picture_of_each(reviewed):
