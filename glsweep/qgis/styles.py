@@ -112,8 +112,8 @@ class Category(NamedTuple):
 
 
 DOUBTS = (
-    Category("missed", "labelled, and drawn by no network", GREEN, DASH),
-    Category("unlabelled", "drawn by networks, and not labelled", "#d7301f"),
+    Category("missed", "labelled, and seen by no member", GREEN, DASH),
+    Category("unlabelled", "drawn by every member, and not labelled", "#d7301f"),
 )
 
 
@@ -121,7 +121,7 @@ def doubtful_lines() -> Style:
     """Return the style of lines worth a second look: by `kind`, which side they stand on."""
     return Style(
         "Second look",
-        "Where labels and networks differ.",
+        "Where labels and all members differ.",
         rendered("categorised.xml", column="kind", classes=DOUBTS, width_mm=LINE_MM),
     )
 

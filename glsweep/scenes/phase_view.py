@@ -76,7 +76,9 @@ def _write(
     for file, part in parts:
         source = ET.SubElement(band, "SimpleSource" if function else "ComplexSource")
         name = ET.SubElement(source, "SourceFilename", relativeToVRT="1")
-        name.text = Path(os.path.relpath(file, path.parent)).as_posix()
+        # A system follows links before it goes up; of a scene that is a link, its own name is kept.
+        beside = os.path.relpath(file.parent.resolve() / file.name, path.parent.resolve())
+        name.text = Path(beside).as_posix()
         ET.SubElement(source, "SourceBand").text = str(part.number)
         if function is None:
             nodata = part.facts.nodata if header.reading.nodata is None else header.reading.nodata

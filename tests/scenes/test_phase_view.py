@@ -25,8 +25,9 @@ def test_it_shows_the_phase_of_every_layout(tmp_path, kind):
     lines = scene_lines((150, 210), NORTH_UP)
     header = read_header(write_scene(tmp_path / "Küste & b.tif", lines, kind=kind))
     assert_seen(header, tmp_path)
-    (tmp_path / "below").mkdir()
-    assert_seen(header, tmp_path / "below")
+    (tmp_path / "elsewhere" / "below").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / "elsewhere" / "below")
+    assert_seen(header, tmp_path / "linked")
 
 
 def test_degrees_become_radians(tmp_path):
