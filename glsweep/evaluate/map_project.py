@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from glsweep.prediction.products import known_table, write_lines
-from glsweep.prediction.qgis_project import PHASE, map_of, scene_layers, view_of
+from glsweep.prediction.qgis_project import PHASE, map_of, scene_layers, views_of
 from glsweep.prediction.split_scenes import SplitScene
 from glsweep.qgis.project import PROJECT, Group, write_project
 from glsweep.qgis.styles import known_lines
@@ -22,7 +22,7 @@ def write_map_project(study: Study, scenes: Sequence[SplitScene], members: Seque
         f"Test scenes of {study.config.name}",
         [_scene_group(study, scene, members) for scene in scenes],
         crs=map_of(headers[0]),
-        views=[view_of(header) for header in headers],
+        views=views_of(headers),
     )
 
 

@@ -18,9 +18,10 @@ def map_of(header: RasterHeader) -> pyproj.CRS:
     return pyproj.CRS.from_wkt(header.crs.to_wkt())
 
 
-def view_of(header: RasterHeader) -> View:
-    """Return the part of its map that a scene covers."""
-    return View(header.footprint.bounds, map_of(header))
+def views_of(headers: Sequence[RasterHeader]) -> list[View]:
+    """Return what scenes cover of their maps: those with a place on Earth, or all where none has one."""
+    placed = [header for header in headers if header.is_placed] or headers
+    return [View(header.footprint.bounds, map_of(header)) for header in placed]
 
 
 def scene_layers(
@@ -74,6 +75,6 @@ def write_scenes_project(
         "Grounding lines",
         [Group(header.name, scene_layers(header, files, tau)) for header, files in scenes],
         crs=map_of(headers[0]),
-        views=[view_of(header) for header in headers],
+        views=views_of(headers),
     )
     return path

@@ -1,5 +1,7 @@
 """What `predict` writes, as QGIS opens and draws it."""
 
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from qgis_program import needs_qgis, seen_by_qgis
 from rasterio.crs import CRS
 from shapely import LineString
 
+from glsweep.prediction.qgis_project import views_of
 from glsweep.qgis.styles import (
     CLEAR_BELOW,
     CONFIDENCE,
@@ -21,6 +24,7 @@ from glsweep.qgis.styles import (
     style_layers,
 )
 from glsweep.run import main
+from glsweep.scenes.raster import read_header
 from glsweep.scenes.raster_files import rasters_of_folder
 
 NAMES = ('Küste & "Getz" 5% <a>\'s', "b")
@@ -147,6 +151,13 @@ def test_a_scene_on_a_map_without_a_code_is_not_taken_for_another(tmp_path):
     assert answer["tree"] == [["a", True, [PROBABILITY, PHASE]]], "there is no GeoPackage of lines"
     assert all(layer["is_valid"] and layer["is_placed"] for layer in answer["layers"])
     assert not any(layer["crs"].startswith("EPSG") for layer in answer["layers"])
+
+
+def test_a_scene_without_a_place_does_not_move_the_first_view(tmp_path):
+    placed = read_header(write_scene(tmp_path / "a.tif", scene_lines((150, 210), NORTH_UP)))
+    bare = replace(placed, transform=placed.transform.translation(0, 5e7) @ NORTH_UP, is_placed=False)
+    assert views_of([bare, placed]) == views_of([placed])
+    assert len(views_of([bare])) == 1
 
 
 @needs_qgis
