@@ -25,7 +25,7 @@ from glsweep.report.definitions import (
     Definition,
     definitions,
 )
-from glsweep.report.figures import DOTS_PER_INCH, CaptionedFigure, house_style, png_bytes
+from glsweep.report.figures import DOTS_PER_INCH, CaptionedFigure, house_style, png_bytes, svg_bytes
 from glsweep.report.figures.labelled_scenes import draw_labelled_scenes
 from glsweep.report.figures.learning_curves import draw_losses, draw_progress, draw_scores, draw_seeds
 from glsweep.report.figures.maps import draw_line_maps, draw_samples
@@ -103,6 +103,7 @@ def write_report(study: Study, out: Path | None = None) -> ReportSummary:
         for drawn in draw_all(results, panels):
             png = png_bytes(drawn.figure)
             (folder / f"{drawn.name}.png").write_bytes(png)
+            (folder / f"{drawn.name}.svg").write_bytes(svg_bytes(drawn.figure))
             pictures[drawn.name] = _picture(drawn, png, defined)
     context = {**_context(results, panels, pictures), "definitions": defined}
     write_text(written.report_html, render(HERE / "page.html", context, filters=FILTERS))
