@@ -33,7 +33,7 @@ GREY = "#808a92"  # seen on white and on a dark page
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 VERMILLION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
 # Their yellow and black cannot be seen on white and on a dark page.
-WINE, BROWN = "#9C2C5A", "#8A6D3B"
+WINE, BROWN = "#B23A66", "#8A6D3B"
 BASELINE_COLOURS = {
     "all_line": "#b3b9bf",
     "no_line": "#939ba2",
@@ -118,8 +118,6 @@ SETTINGS: Any = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "image.interpolation": "nearest",
-    "svg.fonttype": "none",  # journals want text that they can edit
-    "svg.hashsalt": "glsweep",
 }
 
 
@@ -166,9 +164,13 @@ def png_bytes(figure: Figure, dots_per_inch: int = DOTS_PER_INCH) -> bytes:
 
 
 def svg_bytes(figure: Figure) -> bytes:
-    """Return the figure as SVG with text as text, without a date, so that equal figures are equal files."""
+    """Return the figure as SVG, without a date or random names, so that equal figures are equal files.
+
+    Text stays text, as journals want it, which edit it.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", dpi=DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
+    with mpl.rc_context({"svg.hashsalt": "glsweep", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", dpi=DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from glsweep.report.figures import DASHES, GREY
 from glsweep.report.figures.chart import BAR_HEIGHT, Chart, Limits, Panel, Series, Ticks
 
-PX_PER_POINT = 1.8
-PX_PER_CM = 46
+PX_PER_POINT = 2.0
+PX_PER_CM, PX_PER_CM_ALONE = 46, 60
+"""Of a panel's height; one that fills the width is taller."""
 SYMBOLS = {
     "o": "circle",
     "s": "square",
@@ -38,7 +39,11 @@ SIGNIFICANT = 5
 MANY = 500
 GRID = (1600, 800)
 """Pixels across and down a panel on a large screen: of many points those not seen there are left out."""
-TITLE_PX, NUMBERS_PX, LABEL_PX, LEGEND_PX = 26, 22, 20, 34
+TITLE_PX, NUMBERS_PX, LABEL_PX = 26, 22, 20
+ENTRY_PX, LETTER_PX, HANDLE_PX = 20, 6.8, 50
+"""Height of an entry of the legend, and its width: that of its letters and of what it explains."""
+SPACE = "\N{NO-BREAK SPACE}"
+WIDE_PX, NARROW_PX = 1000, 330
 NARROW_COLUMNS = 2
 """Where panels share an upright axis, so that its numbers stand there but once; otherwise one."""
 
@@ -51,12 +56,10 @@ def plotly_json(chart: Chart) -> Json:
     A trace's `meta` is the title of its network, if it is one's. On a narrow screen `layout.meta.narrow`
     may take the layout's place: there the same panels stand below one another.
     """
-    layout = _layout(chart)
-    if chart.columns > 1:
-        panels = tuple(panel for _, panel in chart.placed())
-        layout["meta"] = {
-            "narrow": _layout(replace(chart, panels=panels, columns=NARROW_COLUMNS if chart.shared_y else 1))
-        }
+    layout = _layout(chart, WIDE_PX)
+    panels = tuple(panel for _, panel in chart.placed())
+    columns = min(NARROW_COLUMNS if chart.shared_y else 1, chart.columns)
+    layout["meta"] = {"narrow": _layout(replace(chart, panels=panels, columns=columns), NARROW_PX)}
     traces = [_trace(chart, end, panel, series) for end, panel in _numbered(chart) for series in panel.series]
     entries = chart.entries()
     if len(entries) > 1:
@@ -72,15 +75,17 @@ def _numbered(chart: Chart) -> list[tuple[str, Panel]]:
 # --- Where panels lie
 
 
-def _layout(chart: Chart) -> Json:
+def _layout(chart: Chart, width_px: int) -> Json:
     below_px = NUMBERS_PX + LABEL_PX
     is_full = len(chart.panels) % chart.columns == 0 and None not in chart.panels
     gap_px = TITLE_PX + (NUMBERS_PX // 2 if chart.shared_x and is_full else below_px)
-    panel_px = round(chart.panel_height_cm * PX_PER_CM)
+    is_alone = len(chart.panels) == 1
+    panel_px = round(chart.panel_height_cm * (PX_PER_CM_ALONE if is_alone else PX_PER_CM))
     inner_px = chart.rows * panel_px + (chart.rows - 1) * gap_px
     across = _domains(chart.columns, 0.03 if chart.shared_y else 0.07)
     down = _domains(chart.rows, gap_px / inner_px)[::-1]
-    bottom_px = below_px + (LEGEND_PX if len(chart.entries()) > 1 else 0)
+    legend_px = _legend_px([entry.name for entry in chart.entries()], width_px)
+    bottom_px = below_px + legend_px
     layout: Json = {
         "height": inner_px + TITLE_PX + bottom_px,
         "margin": {"l": 56, "r": 10, "t": TITLE_PX, "b": bottom_px},
@@ -94,6 +99,8 @@ def _layout(chart: Chart) -> Json:
             "y": 0,
             "yref": "container",
             "yanchor": "bottom",
+            "maxheight": max(legend_px, 1),
+            "tracegroupgap": 0,
             "groupclick": "togglegroup",
         },
         "annotations": [],
@@ -115,6 +122,13 @@ def _layout(chart: Chart) -> Json:
         }
         layout["annotations"] += _annotations(end, panel)
     return layout
+
+
+def _legend_px(names: list[str], width_px: int) -> int:
+    if len(names) < 2:
+        return 0
+    across = max(int(width_px // (HANDLE_PX + LETTER_PX * max(map(len, names)))), 1)
+    return ENTRY_PX * -(-len(names) // across) + ENTRY_PX // 2
 
 
 def _domains(count: int, gap: float) -> list[list[float]]:
@@ -172,7 +186,7 @@ def _trace(chart: Chart, end: str, panel: Panel, series: Series) -> Json:
     if series.network:
         trace["meta"] = series.network
     if series.texts:
-        trace["text"] = [_text(series.texts[place]) for place in kept]
+        trace["text"] = [_text(_spaced(series.texts[place], series)) for place in kept]
     if len(series.low):
         trace["error_x" if series.lies else "error_y"] = _reach(series, kept)
     if series.silent or series.kind == "words":
@@ -202,7 +216,13 @@ def _style(series: Series, kept: Sequence[int]) -> Json:
     look = series.look
     colour = look.colour or GREY
     if series.kind == "bars":
-        return {"type": "bar", "orientation": "h", "width": BAR_HEIGHT, "marker": {"color": colour}}
+        return {
+            "type": "bar",
+            "orientation": "h",
+            "width": BAR_HEIGHT,
+            "textposition": "none",
+            "marker": {"color": colour},
+        }
     if series.kind == "words":
         font = {"size": 11} | ({"color": look.colour} if look.colour else {})
         places = {"mode": "text", "textposition": PLACES[series.place], "textfont": font}
@@ -297,6 +317,14 @@ def _rounded(value: float) -> float | int | None:
         return None
     rounded = float(f"{value:.{SIGNIFICANT}g}")
     return int(rounded) if rounded.is_integer() else rounded
+
+
+def _spaced(words: str, series: Series) -> str:
+    """Keep words that stand beside their point away from it."""
+    if series.kind != "words" or series.place not in ("left", "right"):
+        return words
+    before, after = (SPACE, "") if series.place == "right" else ("", SPACE)
+    return "\n".join(f"{before}{line}{after}" for line in words.split("\n"))
 
 
 def _text(words: str) -> str:

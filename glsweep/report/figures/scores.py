@@ -94,7 +94,7 @@ def _bars(rows: Rows, column: Column) -> list[Series]:
 
 def _bar(place: int, row: TableRow, column: Column, value: float) -> Series:
     look, opacity = _look(row)
-    interval = interval_text(row) if column.key == "relaxed_f1" else ""
+    interval = interval_text(row) if column.key == "relaxed_f1" and value > 0 else ""
     return Series(
         [value],
         [place],
