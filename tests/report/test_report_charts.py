@@ -317,3 +317,9 @@ def test_each_patch_size_has_rows_and_each_network_a_column_of_its_own():
     titles = [panel and panel.title for panel in panels]
     assert columns == 3
     assert titles == ["U-Net 128", "Attention U-Net 128", "U-Net++ 128", "U-Net 256", None, None]
+
+
+def test_a_patch_size_has_no_rows_for_networks_that_it_lacks():
+    panels, columns = by_stratum((*BUILT_IN, Stratum("unet", 256)), lambda stratum: Panel(stratum.title))
+    assert (len(panels), columns) == (12, 4)
+    assert panels[9:] == (None, None, None)

@@ -228,7 +228,7 @@ def draw_star(axes: Axes, x: Any, y: Any, colour: str) -> None:
 
 Draw = Callable[[Axes, Stratum], None]
 MOST_COLUMNS = 4
-"""More would leave their axes no room; further architectures of a patch size go below."""
+"""More panels would have no room, on paper or on the page; further architectures of a patch size go below."""
 
 
 def small_multiples(strata: Sequence[Stratum], draw: Draw) -> Figure:

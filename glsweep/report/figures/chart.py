@@ -6,7 +6,7 @@ from typing import Literal
 
 from glsweep.config.trial import Stratum
 from glsweep.registry import ARCHITECTURES
-from glsweep.report.figures import Look
+from glsweep.report.figures import MOST_COLUMNS, Look
 
 Kind = Literal["line", "steps", "dots", "bars", "words"]
 Place = Literal["left", "right", "top left", "top right"]
@@ -14,8 +14,6 @@ Numbers = Sequence[float]
 Ticks = tuple[tuple[float, str], ...]
 Limits = tuple[float, float]
 
-MOST_COLUMNS = 4
-"""More panels side by side would have no room, on paper or on the page."""
 ROW_CM, BAR_HEIGHT = 0.34, 0.78
 """Height of a row of bars or dots, and what share of it a bar takes."""
 PLAIN = Look(colour=None)
@@ -171,7 +169,9 @@ def by_stratum(
     columns = max(-(-len(names) // rows_each), 1)
     panels: list[Panel | None] = []
     for size in sizes:
-        row = [Stratum(name, size) for name in names]
-        panels += [panel(stratum) if stratum in strata else None for stratum in row]
-        panels += [None] * (rows_each * columns - len(names))
+        of_size = [panel(s) if (s := Stratum(name, size)) in strata else None for name in names]
+        for start in range(0, len(names), columns):
+            row = of_size[start : start + columns]
+            if any(row):
+                panels += row + [None] * (columns - len(row))
     return tuple(panels), columns

@@ -232,22 +232,23 @@ def _style(series: Series, kept: Sequence[int]) -> Json:
     line = {"color": colour, "width": round(width_px, 2)} | ({"dash": dashes} if dashes else {})
     if series.kind == "steps":
         return {"type": "scatter", "mode": "lines", "line": {**line, "shape": "hv"}}
-    sizes = series.size if isinstance(series.size, float) else [series.size[place] for place in kept]
-    marker = (
-        {
-            "symbol": SYMBOLS[look.marker] + ("-open" if look.hollow else ""),
-            "size": (np.round(PX_PER_POINT * np.asarray(sizes), 1)).tolist(),
-            "color": colour,
-        }
-        if look.marker
-        else {}
-    )
-    if look.marker == "|" or look.hollow:
-        marker["line"] = {"width": 2, "color": colour}
+    marker = _marker(series, kept, colour) if look.marker else {}
     if series.kind == "dots":
         return {"type": "scatter", "mode": "markers", "marker": marker}
     drawn = {"mode": "lines+markers", "marker": marker} if marker else {"mode": "lines"}
     return {"type": "scatter", **drawn, "line": line}
+
+
+def _marker(series: Series, kept: Sequence[int], colour: str) -> Json:
+    look = series.look
+    sizes = series.size if isinstance(series.size, float) else [series.size[place] for place in kept]
+    return {
+        "symbol": SYMBOLS[look.marker] + ("-open" if look.hollow else ""),
+        "size": np.round(PX_PER_POINT * np.asarray(sizes), 1).tolist(),
+        "color": colour,
+        "opacity": 1,
+        "line": {"width": 2 if look.hollow or look.marker == "|" else 0, "color": colour},
+    }
 
 
 def _reach(series: Series, kept: Sequence[int]) -> Json:
