@@ -129,13 +129,14 @@ class Chart:
         """Return what is hidden together with a series."""
         return (self.by_network and series.network) or series.name or series.network
 
-    def is_left(self, place: int, columns: int) -> bool:
+    def is_left(self, place: int) -> bool:
         """Whether no panel lies to the left."""
-        return place % columns == 0 or self.panels[place - 1] is None
+        return place % self.columns == 0 or self.panels[place - 1] is None
 
-    def is_bottom(self, place: int, columns: int) -> bool:
+    def is_bottom(self, place: int) -> bool:
         """Whether no panel lies below."""
-        return place + columns >= len(self.panels) or self.panels[place + columns] is None
+        below = place + self.columns
+        return below >= len(self.panels) or self.panels[below] is None
 
 
 def _entry(several: list[Series]) -> Series:

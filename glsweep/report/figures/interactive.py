@@ -108,14 +108,14 @@ def _layout(chart: Chart, width_px: int) -> Json:
     for (place, _), (end, panel) in zip(chart.placed(), _numbered(chart), strict=True):
         layout[f"xaxis{end}"] = {
             **_axis(panel.x_label, panel.x_limits, panel.x_ticks, is_log=panel.log_x),
-            **_at_the_edge(panel.x_label, chart.is_bottom(place, chart.columns), chart.shared_x, "x", end),
+            **_at_the_edge(panel.x_label, chart.is_bottom(place), chart.shared_x, "x", end),
             "domain": across[place % chart.columns],
             "anchor": f"y{end}",
             "showgrid": panel.y_ticks is not None,
         }
         layout[f"yaxis{end}"] = {
             **_axis(panel.y_label, panel.y_limits, panel.y_ticks),
-            **_at_the_edge(panel.y_label, chart.is_left(place, chart.columns), chart.shared_y, "y", end),
+            **_at_the_edge(panel.y_label, chart.is_left(place), chart.shared_y, "y", end),
             "domain": down[place // chart.columns],
             "anchor": f"x{end}",
             "showgrid": panel.y_ticks is None,

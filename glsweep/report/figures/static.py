@@ -99,14 +99,14 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
 
 def _label(axes: Axes, chart: Chart, place: int, panel: Panel) -> None:
     """Name the axes at the left and below, and show numbers there where all panels share them."""
-    if chart.is_left(place, chart.columns):
+    if chart.is_left(place):
         axes.set_ylabel(panel.y_label)
-    if chart.is_bottom(place, chart.columns):
+    if chart.is_bottom(place):
         axes.set_xlabel(panel.x_label)
     if chart.shared_y:
-        axes.tick_params(axis="y", labelleft=chart.is_left(place, chart.columns))
+        axes.tick_params(axis="y", labelleft=chart.is_left(place))
     if chart.shared_x:
-        axes.tick_params(axis="x", labelbottom=chart.is_bottom(place, chart.columns))
+        axes.tick_params(axis="x", labelbottom=chart.is_bottom(place))
 
 
 def _draw(axes: Axes, series: Series, order: float) -> None:
