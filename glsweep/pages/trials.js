@@ -68,10 +68,11 @@ const trials = (() => {
   function matcher(text) {
     const tests = text.toLowerCase().split(/\s+/).filter(Boolean).map((token) => {
       const [, name, sign, value] = token.match(/^([\w.]+)(>=|<=|>|<|=)(.+)$/) || [];
-      const column = columns.find((one) => one.key.toLowerCase() === name);
-      if (!column) return (trial) => trial.words.includes(token);
+      const key = Object.keys(all[0].values).find((one) => one.toLowerCase() === name);
+      const of = columns.find((one) => one.key.toLowerCase() === name)?.of || (key && ((trial) => trial.values[key]));
+      if (!of) return (trial) => trial.words.includes(token);
       return (trial) => {
-        const own = column.of(trial);
+        const own = of(trial);
         if (own === null || own === undefined) return false;
         return typeof own === "number" ? COMPARES[sign](own, Number(value)) : String(own).includes(value);
       };

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from glsweep.metrics.counts import best_trivial
 from glsweep.report.results import Results
 from glsweep.report.scene_tables import LineRow, line_rows
-from glsweep.report.table import networks_of, patch_sizes, short_title
+from glsweep.report.table import baselines_of, networks_of, patch_sizes, short_title
+
+COMPARED = ("second_analyst", "phase_gradient")
+"""Another person, and what a classical method finds; besides them the best of what knows nothing."""
 
 
 @dataclass(frozen=True)
 class EssenceRow:
-    """One network, or the best of what needs no training.
+    """One network, or what it is to be compared with.
 
     Attributes
     ----------
@@ -35,7 +38,7 @@ class EssenceRow:
 
 @dataclass(frozen=True)
 class Essence:
-    """The networks of one patch size, the best first, and below them what needs no training."""
+    """The networks of one patch size, the best first, and below them what they are to be compared with."""
 
     patch_size_px: int
     rows: list[EssenceRow]
@@ -53,6 +56,9 @@ def _rows(results: Results, size: int) -> Iterator[EssenceRow]:
     for row in sorted(networks_of(results.table, size), key=lambda row: -row.relaxed_f1):
         low, high = row.relaxed_f1_low, row.relaxed_f1_high
         yield EssenceRow(short_title(row), True, row.relaxed_f1, low, high, lines.get(row.stratum))
+    for row in sorted(baselines_of(results.table, size), key=lambda row: -row.relaxed_f1):
+        if row.kind in COMPARED:
+            yield EssenceRow(short_title(row), False, row.relaxed_f1, None, None, None)
     trivial = best_trivial(results.table, size)
     if trivial is not None:
         yield EssenceRow(trivial.title.removesuffix(f" {size}"), False, trivial.relaxed_f1, None, None, None)
