@@ -1,6 +1,8 @@
 """A finished study that no stage has run: every file that the report reads, made from formulas."""
 
 import csv
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from glsweep.study.artifacts import (
 )
 from glsweep.study.configuration import STAGES, StudyConfig
 from glsweep.study.evaluation_artifacts import BaselineRow, NetworkRow, StudyTable
+from glsweep.sweep.overview import SweepTerms
+from glsweep.sweep.records import read_records
 
 ALL_STRATA = tuple(Stratum(a, s) for s in (128, 256) for a in ("unet", "attention_unet", "unetpp"))
 WEIGHTS = {"unet": 68901, "attention_unet": 69528, "unetpp": 9163140}
@@ -256,3 +260,26 @@ def _figures(quality: float, size: int) -> dict[str, float]:
         "iou_tol2_literal": 0.3 * quality,
         "hd95_union_px": (1 - quality) * 0.3 * size,
     }
+
+
+def running(study: Study, folder: Path) -> tuple[Study, SweepTerms]:
+    """Return a copy of a made study as it was in the midst of its sweep, and the terms of the sweep."""
+    shutil.copytree(study.directory, folder)
+    copy = replace(study, directory=folder)
+    for stage in STAGES[STAGES.index("sweep") :]:
+        copy.stage_record(stage).unlink(missing_ok=True)
+    events = study.ledger_jsonl.read_text().splitlines(keepends=True)
+    copy.ledger_jsonl.write_text("".join(events[: len(events) // 2]))
+    space = copy.config.space
+    strata = {record.trial.stratum for record in read_records(study.ledger_jsonl).trials.values()}
+    terms = SweepTerms(
+        planned=dict.fromkeys(sorted(strata)),
+        size=200,
+        metric=space.search.rank_by,
+        epochs=space.search.epochs,
+        resources=space.resources,
+        stopping=space.search.scheduler,
+        budget=space.search.budget,
+        replicates=space.search.replicates,
+    )
+    return copy, terms
