@@ -28,7 +28,7 @@ const trials = (() => {
       trial.title = data.strata[trial.stratum].title;
       trial.isWinner = data.strata[trial.stratum].winner === trial.id;
       trial.values = Object.fromEntries(data.parameters.map((one, n) => [one.name, trial.parameters[n]]));
-      const words = [trial.id, trial.title, trial.outcome, trial.reason, ...trial.parameters];
+      const words = [trial.id, trial.title, data.strata[trial.stratum].key, trial.outcome, trial.reason, ...trial.parameters];
       trial.words = words.join(" ").toLowerCase();
       return trial;
     });
