@@ -199,7 +199,7 @@ def _data(rule: str, sizes: list[int]) -> DataSummary:
 def _calibration(stratum: Stratum, edge: bool) -> ThresholdCurve:
     thresholds = np.linspace(0.1, 0.9, 17)
     at_edge = edge and stratum == Stratum("unet", 128)
-    centre = 1.0 if at_edge else {"unet": 0.55, "attention_unet": 0.6, "unetpp": 0.75}[stratum.architecture]
+    centre = 1.0 if at_edge else {"attention_unet": 0.6, "unetpp": 0.75}.get(stratum.architecture, 0.55)
     values = 0.6 * QUALITY[stratum.architecture] * np.exp(-(((thresholds - centre) / 0.5) ** 2))
     best = int(values.argmax())
     return ThresholdCurve(
@@ -222,7 +222,7 @@ def _table(strata: tuple[Stratum, ...], intervals: bool) -> StudyTable:
                 tau=_calibration(stratum, edge=True).tau,
                 relaxed_f1_low=quality - 0.06 if intervals else None,
                 relaxed_f1_high=quality + 0.05 if intervals else None,
-                parameters=WEIGHTS[stratum.architecture],
+                parameters=WEIGHTS.get(stratum.architecture, 250_000),
             )
         )
     for size in sorted({s.patch_size_px for s in strata}):
@@ -232,7 +232,10 @@ def _table(strata: tuple[Stratum, ...], intervals: bool) -> StudyTable:
             row = baseline_row(kind, size, **_figures(quality, size))
             if stratum:
                 network = {"stratum": stratum.key, "architecture": stratum.architecture, "tau": 0.5}
-                told = {"title": f"untrained {stratum.title}", "parameters": WEIGHTS[stratum.architecture]}
+                told = {
+                    "title": f"untrained {stratum.title}",
+                    "parameters": WEIGHTS.get(stratum.architecture, 250_000),
+                }
                 row = row.model_copy(update={**network, **told})
             rows.append(row)
     return study_table(*rows)
