@@ -65,12 +65,17 @@ const charts = (() => {
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, coloured(one, colours)]));
   }
 
-  // A figure may bring a layout for narrow screens in the `meta` of its layout; either may say how high it is.
+  // A figure may say in `layout.meta.narrow` how it is laid out on a narrow screen.
+  function plan(figure, width) {
+    const { meta, ...wide } = figure.layout || {};
+    return width < NARROW_PX && meta?.narrow ? meta.narrow : wide;
+  }
+
   function draw(node, figure, width = node.clientWidth) {
-    const given = (width < NARROW_PX && figure.layout?.meta?.narrow) || figure.layout || {};
-    if (given.height) node.style.height = `${given.height}px`;
+    const planned = plan(figure, width);
+    if (planned.height) node.style.height = `${planned.height}px`;
     const layout = {
-      ...coloured(given),
+      ...coloured(planned),
       template: template(),
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
@@ -78,7 +83,7 @@ const charts = (() => {
       height: node.clientHeight,
     };
     delete layout.autosize;
-    if (width < NARROW_PX) {
+    if (width < NARROW_PX && !figure.layout?.meta?.narrow) {
       const below = { orientation: "h", x: 0, xanchor: "left", y: -0.25, yanchor: "top" };
       layout.legend = layout.legend?.orientation ? layout.legend : { ...layout.legend, ...below };
       layout.margin = { ...layout.margin, l: 44, r: 8 };
