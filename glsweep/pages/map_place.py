@@ -39,6 +39,8 @@ STEP_DEG = 1e-3
 NODES = 9
 COARSE_M = 12_000.0
 """Of the small coast in the corner; finer bends would not be seen."""
+SEAM_M = 1000.0
+"""Closes the cut along the antimeridian."""
 
 
 def map_bounds(transform: Affine, shape: tuple[int, int]) -> Bounds:
@@ -194,8 +196,9 @@ def lands(crs: str) -> list[Polygon]:
         for polygon in shapely.get_parts(shapely.geometry.shape(feature["geometry"]))
         if (polygon.centroid.y < 0) == southern
     ]
-    moved = shapely.buffer(reproject(polygons, pyproj.CRS.from_epsg(4326), polar), 0)
-    return list(shapely.get_parts(shapely.simplify(shapely.intersection(moved, _polar_cap(polar)), COARSE_M)))
+    moved = shapely.union_all(shapely.buffer(reproject(polygons, pyproj.CRS.from_epsg(4326), polar), SEAM_M))
+    drawn = shapely.simplify(shapely.intersection(moved, _polar_cap(polar)), COARSE_M)
+    return [part for part in shapely.get_parts(drawn) if not part.is_empty]
 
 
 def land_path(crs: str) -> tuple[str, Bounds]:
