@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pyproj
 from markupsafe import Markup
 from shapely import LineString
 
+from glsweep.pages.map_pictures import PROBABILITY_COLOUR, phase_colours
 from glsweep.pages.map_place import (
     Bounds,
     dates_words,
@@ -34,6 +36,8 @@ Metres = npt.NDArray[np.float64]
 ERROR_STEPS_M = (50.0, 100.0, 200.0, 500.0)
 ERROR_COLOURS = ("#ffffb2", "#fecc5c", "#fd8d3c", "#f03b20", "#bd0026")
 """ColorBrewer YlOrRd of five: seen with any kind of colour vision, and on every colour of the phase."""
+PHASE_STOPS = 13
+"""Of the key's gradient."""
 NOT_JUDGED_M = -1000.0
 """Stands for no distance while a line is thinned, so that where it begins and ends is kept."""
 
@@ -202,6 +206,8 @@ def maps_json(
             for one in layers
         ],
         "errors": {"steps_m": ERROR_STEPS_M, "colours": ERROR_COLOURS},
+        "phase_colours": phase_colours(PHASE_STOPS),
+        "probability_colour": mpl.colors.to_hex([share / 255 for share in PROBABILITY_COLOUR]),
         "lands": [dict(zip(("path", "bounds_km"), land_path(crs), strict=True)) for crs in crs_of_lands],
     }
 
