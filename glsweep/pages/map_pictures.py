@@ -14,7 +14,7 @@ from glsweep.pages.map_place import Bounds
 Floats = npt.NDArray[np.floating]
 
 PHASE_COLOURS = "twilight_shifted"
-PROBABILITY_COLOUR = (0, 158, 115)
+PROBABILITY_COLOUR = "#00b050"
 """As opaque as it is probable, so that the phase shows through."""
 PHASE_QUALITY = 45
 LEVELS = 8
@@ -85,7 +85,7 @@ def probability_picture(probability: Floats) -> bytes:
     """Return probability (rows, cols) as WebP of one colour, as opaque as it is probable; NaN counts as 0."""
     steps = np.round(np.nan_to_num(probability) * (LEVELS - 1)) / (LEVELS - 1)
     pixels = np.empty((*probability.shape, 4), np.uint8)
-    pixels[..., :3] = PROBABILITY_COLOUR
+    pixels[..., :3] = np.multiply(mpl.colors.to_rgb(PROBABILITY_COLOUR), 255)
     pixels[..., 3] = np.round(255 * steps)
     return _webp(pixels, lossless=True, method=2)
 

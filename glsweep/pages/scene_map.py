@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pyproj
@@ -34,8 +33,9 @@ Points = npt.NDArray[np.float64]
 Metres = npt.NDArray[np.float64]
 
 ERROR_STEPS_M = (50.0, 100.0, 200.0, 500.0)
-ERROR_COLOURS = ("#ffffb2", "#fecc5c", "#fd8d3c", "#f03b20", "#bd0026")
-"""ColorBrewer YlOrRd of five: seen with any kind of colour vision, and on every colour of the phase."""
+ERROR_COLOURS = ("#ffffb2", "#fecc5c", "#fd8d3c", "#f5412a", "#d4002a")
+"""ColorBrewer's YlOrRd of five, the last two brighter: in order with any kind of colour vision, and no colours
+of the phase."""
 PHASE_STOPS = 13
 """Of the key's gradient."""
 NOT_JUDGED_M = -1000.0
@@ -64,7 +64,7 @@ class Layer:
 
 
 TRUE = Layer("true", "true line", "#000000", "#ffffff")
-DRAWN = Layer("drawn", "drawn line", "#ffe34d", "#222222")
+DRAWN = Layer("drawn", "drawn line", "#5ee7ff", "#222222")
 MISSED = Layer("missed", "missed", "#ff2fd6", "#222222")
 OLD = Layer("old", "line known before", "#8ecbff", "#222222")
 
@@ -207,7 +207,7 @@ def maps_json(
         ],
         "errors": {"steps_m": ERROR_STEPS_M, "colours": ERROR_COLOURS},
         "phase_colours": phase_colours(PHASE_STOPS),
-        "probability_colour": mpl.colors.to_hex([share / 255 for share in PROBABILITY_COLOUR]),
+        "probability_colour": PROBABILITY_COLOUR,
         "lands": [dict(zip(("path", "bounds_km"), land_path(crs), strict=True)) for crs in crs_of_lands],
     }
 
