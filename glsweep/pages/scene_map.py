@@ -34,8 +34,7 @@ Metres = npt.NDArray[np.float64]
 
 ERROR_STEPS_M = (50.0, 100.0, 200.0, 500.0)
 ERROR_COLOURS = ("#ffffb2", "#fecc5c", "#fd8d3c", "#f5412a", "#d4002a")
-"""ColorBrewer's YlOrRd of five, the last two brighter: in order with any kind of colour vision, and no colours
-of the phase."""
+"""ColorBrewer's YlOrRd, the last two brighter: in order with any kind of colour vision, and none of the phase."""
 PHASE_STOPS = 13
 """Of the key's gradient."""
 NOT_JUDGED_M = -1000.0
@@ -157,7 +156,8 @@ class SceneMap:
         return {
             "name": self.name,
             "place": place_words(self.bounds_m, self.crs),
-            "dates": dates_words(self.dates),
+            # What is simulated has no date that were worth a word.
+            "dates": dates_words(self.dates) if self.dates or not self.remark else "",
             "remark": self.remark,
             "facts": dict(self.facts),
             "crs": crs_words(self.crs),

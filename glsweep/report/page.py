@@ -28,8 +28,9 @@ from glsweep.report.definitions import (
 from glsweep.report.figures import DOTS_PER_INCH, CaptionedFigure, house_style, png_bytes
 from glsweep.report.figures.labelled_scenes import draw_labelled_scenes
 from glsweep.report.figures.learning_curves import draw_losses, draw_progress, draw_scores, draw_seeds
-from glsweep.report.figures.maps import draw_line_maps, draw_samples
+from glsweep.report.figures.maps import draw_samples
 from glsweep.report.figures.parameters import draw_importance, draw_parallel_coordinates, missing_importance
+from glsweep.report.figures.scene_maps import draw_line_maps
 from glsweep.report.figures.scores import draw_data_sets, draw_distance_bars, draw_metric_bars
 from glsweep.report.figures.stopping import draw_rungs
 from glsweep.report.figures.thresholds import (
