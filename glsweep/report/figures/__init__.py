@@ -117,6 +117,14 @@ def png_bytes(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def svg_bytes(figure: Figure) -> bytes:
+    """Return the figure as SVG, without a date or random names, so that equal figures are equal files."""
+    buffer = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "glsweep"}):
+        figure.savefig(buffer, format="svg", dpi=DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
 def architecture_colour(architecture: str) -> str:
     """Colour of an architecture in every figure; a user's own has one that follows from its name."""
     return ARCHITECTURE_COLOURS[_place(architecture) % len(ARCHITECTURE_COLOURS)]
