@@ -1,7 +1,7 @@
-"""What a printed map needs besides its picture: coordinates, north, scale, coast, and lines with their errors."""
+"""What a printed map needs besides its picture: coordinates, north, scale, coast, lines with their errors."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -31,14 +31,13 @@ from glsweep.pages.map_place import (
     north_deg,
     round_length_m,
 )
-from glsweep.pages.scene_map import ERROR_COLOURS, ERROR_STEPS_M, TRUE
+from glsweep.pages.scene_map import DRAWN, ERROR_COLOURS, ERROR_STEPS_M, MISSED, TRUE, Layer, MapLine
 
 Points = npt.NDArray[np.float64]
 Metres = npt.NDArray[np.float64]
 
 INK, SOFT_INK, PAPER, LAND = "#1b2228", "#5a6670", "#ffffff", "#d5dade"
 NO_DATA = "#e8ebed"
-HALO = "#222222"
 LINE_PT, HALO_PT = 1.1, 0.9
 """The line, and what its rims add to either side."""
 BAR_SHARE = 0.28
@@ -67,28 +66,27 @@ def _kilometres(value: float, _position: int | None) -> str:
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
-def draw_line(axes: Axes, xy_m: Points, *, colour: str = TRUE.colour, halo: str = TRUE.halo) -> None:
-    """Draw a line of one colour."""
-    x, y = xy_m.T / 1000
-    (line,) = axes.plot(x, y, color=colour, linewidth=LINE_PT, solid_capstyle="round")
-    line.set_path_effects([withStroke(linewidth=LINE_PT + 2 * HALO_PT, foreground=halo)])
+def draw_line(axes: Axes, line: MapLine, layers: Sequence[Layer] = (TRUE, DRAWN, MISSED)) -> None:
+    """Draw a line in the colours of its distance to the true one where that is known, else in its layer's."""
+    layer = next(layer for layer in layers if layer.key == line.layer)
+    xy_km = line.xy_m / 1000
+    width_pt: dict[str, Any] = {"linewidths": LINE_PT + 2 * HALO_PT, "capstyle": "round"}
+    axes.add_collection(LineCollection([xy_km], colors=layer.halo, **width_pt))
+    width_pt["linewidths"] = LINE_PT
+    if line.error_m is None:
+        axes.add_collection(LineCollection([xy_km], colors=layer.colour, **width_pt))
+        return
+    pieces = np.stack([xy_km[:-1], xy_km[1:]], axis=1)
+    between_m = (line.error_m[:-1] + line.error_m[1:]) / 2
+    colours = error_colours().to_rgba(np.nan_to_num(between_m))
+    colours[~np.isfinite(between_m)] = mpl.colors.to_rgba(layer.colour)
+    axes.add_collection(LineCollection(list(pieces), colors=colours, **width_pt))
 
 
 def error_colours() -> ScalarMappable:
     """Return the colours of a line by its distance to the true one, in metres, with their bounds."""
     colours = ListedColormap(ERROR_COLOURS[:-1]).with_extremes(over=ERROR_COLOURS[-1])
     return ScalarMappable(BoundaryNorm((0, *ERROR_STEPS_M), len(ERROR_STEPS_M)), colours)
-
-
-def draw_error_line(axes: Axes, xy_m: Points, error_m: Metres, *, not_judged: str) -> None:
-    """Draw a line in the colours of its distance to the true one; where that is NaN, in another."""
-    pieces = np.stack([xy_m[:-1], xy_m[1:]], axis=1) / 1000
-    between_m = (error_m[:-1] + error_m[1:]) / 2
-    colours = error_colours().to_rgba(np.nan_to_num(between_m))
-    colours[~np.isfinite(between_m)] = mpl.colors.to_rgba(not_judged)
-    whole = LineCollection([xy_m / 1000], colors=HALO, linewidths=LINE_PT + 2 * HALO_PT, capstyle="round")
-    axes.add_collection(whole)
-    axes.add_collection(LineCollection(list(pieces), colors=colours, linewidths=LINE_PT, capstyle="round"))
 
 
 # --- North, scale and coast
@@ -172,3 +170,9 @@ def _together(places: Mapping[str, Locator]) -> dict[tuple[float, float], str]:
         at = near[0] if near else place.at_m
         marks[at] = marks.get(at, "") + letter
     return marks
+
+
+def _runs(letters: str) -> str:
+    """Return letters as a reader writes them: abd, but a\N{EN DASH}d for all between."""
+    whole = len(letters) > 2 and ord(letters[-1]) - ord(letters[0]) == len(letters) - 1
+    return f"{letters[0]}\N{EN DASH}{letters[-1]}" if whole else letters

@@ -95,9 +95,7 @@ const sceneMaps = (() => {
       this.frame.addEventListener("pointermove", (event) => this.readOut(event));
       this.frame.addEventListener("pointerleave", () => this.say(this.hint));
       new ResizeObserver(() => this.drawIfResized()).observe(this.frame);
-      const redraw = () => this.draw(true);
-      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-      new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+      theme.onChange(() => this.draw(true));
     }
 
     // --- The plot
@@ -160,8 +158,7 @@ const sceneMaps = (() => {
     }
 
     layout(view) {
-      const colour = (name) => getComputedStyle(this.root).getPropertyValue(name).trim();
-      const [ink, soft, tint] = [colour("--ink"), colour("--soft"), colour("--tint")];
+      const [ink, soft, tint] = ["--ink", "--soft", "--tint"].map(theme.colour);
       const [across, up] = mapLines.spans(this.scene);
       const inner = this.width - MARGIN.l - MARGIN.r;
       const height = Math.min((inner * up) / across, Math.max(420, window.innerHeight * 0.82));
@@ -186,7 +183,7 @@ const sceneMaps = (() => {
         margin: MARGIN,
         font: { family: FONT, color: ink, size: 12 },
         paper_bgcolor: "rgba(0,0,0,0)",
-        plot_bgcolor: tint || "#f4f6f7",
+        plot_bgcolor: tint,
         showlegend: false,
         hovermode: "closest",
         hoverdistance: 14,

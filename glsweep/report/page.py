@@ -42,6 +42,7 @@ from glsweep.report.figures.thresholds import (
 from glsweep.report.importance import Panel, importance_panels
 from glsweep.report.pictures import Picture, write_figures
 from glsweep.report.results import Results, read_results
+from glsweep.report.scene_map import scene_maps
 from glsweep.report.scene_tables import data_set_tables, line_rows, scenes_rows
 from glsweep.report.study_facts import data_facts, setup_facts
 from glsweep.report.sweep_facts import common_parameters, outcome_rows, rung_rows, saving_words, winner_rows
@@ -136,6 +137,7 @@ def _definitions(results: Results) -> list[Definition]:
 
 
 def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]) -> dict[str, Any]:
+    maps = scene_maps(results)
     config, facts, outcomes = results.config, data_facts(results.data), outcome_rows(results)
     return {
         "config": config,
@@ -149,6 +151,7 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "sections": _table_sections(results),
         "data_sets": data_set_tables(results),
         "lines": results.lines,
+        "maps": None if maps is None else json_for_script(maps),
         "line_rows": line_rows(results.lines),
         "scenes_rows": scenes_rows(results.lines),
         "columns": (*tables.METRICS, tables.TAU, *tables.COUNTS),

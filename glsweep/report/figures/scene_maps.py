@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from string import ascii_lowercase
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -13,7 +14,6 @@ from matplotlib.lines import Line2D
 from glsweep.pages.map_furniture import (
     add_north,
     add_scale_bar,
-    draw_error_line,
     draw_ground,
     draw_line,
     draw_locator,
@@ -21,11 +21,11 @@ from glsweep.pages.map_furniture import (
 )
 from glsweep.pages.map_pictures import PHASE_COLOURS
 from glsweep.pages.map_place import Locator, dates_words, locator, place_words
-from glsweep.pages.scene_map import DRAWN, MISSED, TRUE
+from glsweep.pages.scene_map import MISSED, TRUE
 from glsweep.report.figures import WIDTH_IN, CaptionedFigure, new_figure
-from glsweep.report.map_files import MapFiles, beyond, read_map
+from glsweep.report.map_files import MapFiles, read_map
 from glsweep.report.results import Results
-from glsweep.report.scene_map import FOUND_M
+from glsweep.report.scene_map import FOUND_M, lines_of
 from glsweep.report.scene_tables import best_member, line_rows
 from glsweep.study.evaluation_artifacts import LinesOnScene, MemberLines
 
@@ -36,6 +36,9 @@ FADED = 0.55
 """Of the phase, so that lines stand out on it."""
 LEFT_IN, TITLE_IN, LABEL_IN = 0.55, 0.75, 0.15
 """Around a panel: the numbers along its y axis, its title with the numbers below, and a label below all."""
+SMALLEST = 1500
+"""Parts of a panel's side: what is smaller is not seen in print."""
+TITLE: dict[str, Any] = {"fontsize": 6.5, "fontweight": "normal", "linespacing": 1.25}
 SIDES = (0.6, 1.5)
 """A panel's height in widths: what is longer or wider has its own scale."""
 
@@ -77,6 +80,7 @@ def draw_line_maps(results: Results) -> CaptionedFigure | None:
         figure=figure,
         caption=_caption(member, scenes),
         alt=f"Maps of {len(scenes)} test scenes with true and drawn lines.",
+        on_page=False,
     )
 
 
@@ -102,12 +106,10 @@ def _side(read: Sequence[MapFiles]) -> float:
 def _draw_scene(axes: Axes, files: MapFiles) -> None:
     phase_rad = files.phase_north_up(PHASE_PX)
     draw_ground(axes, phase_rad, files.bounds_m, cmap=PHASE_COLOURS, vmin=-math.pi, vmax=math.pi, alpha=FADED)
-    for pieces in files.true:
-        draw_line(axes, pieces.xy_m)
-    for line in files.drawn:
-        draw_error_line(axes, line.xy_m, line.error_m, not_judged=DRAWN.colour)
-    for xy_m in beyond(files.true, FOUND_M):
-        draw_line(axes, xy_m, colour=MISSED.colour, halo=MISSED.halo)
+    left, bottom, right, top = files.bounds_m
+    tolerance_m = max(right - left, top - bottom) / SMALLEST
+    for line in (one.thinned(tolerance_m) for one in lines_of(files)):
+        draw_line(axes, line)
     add_north(axes, files.bounds_m, files.crs)
     add_scale_bar(axes, files.bounds_m, files.crs)
 
@@ -127,7 +129,7 @@ def _draw_keys(figure: Figure, axes: Axes, read: Sequence[MapFiles]) -> None:
         borderaxespad=0,
         fontsize=6.5,
     )
-    error, phase = axes.inset_axes((0.08, 0.21, 0.84, 0.04)), axes.inset_axes((0.08, 0.03, 0.84, 0.04))
+    error, phase = axes.inset_axes((0.08, 0.27, 0.84, 0.04)), axes.inset_axes((0.08, 0.05, 0.84, 0.04))
     bar = figure.colorbar(
         error_colours(), cax=error, orientation="horizontal", extend="max", spacing="uniform"
     )
@@ -159,9 +161,9 @@ def _caption(member: MemberLines, scenes: Sequence[LinesOnScene]) -> str:
         else f"{len(scenes)} of {len(member.scenes)} test scenes, spread evenly over the ranks of all"
     )
     return (
-        f"{which}, from that with the least mean distance between true and drawn lines to that with the "
-        f"greatest, as {member.title} draws them, the best member on whole scenes; the page shows every "
-        f"member. Found: within {FOUND_M:g} m of a drawn line. Along the axes kilometres of the scene's own map; "
-        "the arrow points to true north, the bar is true on the ground, both at the scene's middle. Light blue: "
-        "not judged, beyond the test ground or where nobody can tell."
+        f"{which}, from that with the least mean distance between true and drawn lines to that with "
+        f"the greatest, as {member.title} draws them, the best member on whole scenes; the page shows "
+        f"every member. Found: within {FOUND_M:g} m of a drawn line. Along the axes kilometres of the "
+        "scene's own map; the arrow points to true north, the bar is true on the ground, both at the "
+        "scene's middle. Light blue: not judged, beyond the test ground or where nobody can tell."
     )
