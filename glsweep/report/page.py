@@ -42,6 +42,7 @@ from glsweep.report.figures.thresholds import (
 from glsweep.report.importance import Panel, importance_panels
 from glsweep.report.pictures import Picture, write_figures
 from glsweep.report.results import Results, read_results
+from glsweep.report.retrained import retrained_rows
 from glsweep.report.scene_map import scene_maps
 from glsweep.report.scene_tables import data_set_tables, line_rows, scenes_rows
 from glsweep.report.study_facts import data_facts, setup_facts
@@ -60,7 +61,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "sentence": sentence,
     "interval": tables.interval_text,
 }
-FEW_CAUTIONS = 4
+FEW_CAUTIONS = 3
 """As many as the first screen has room for, the gravest first; the others unfold."""
 PACKAGES = ("glsweep", "torch", "ray", "mlflow", "numpy")
 
@@ -167,6 +168,7 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "rungs": rung_rows(results),
         "missing_importance": missing_importance(panels),
         "winners": winner_rows(results),
+        "retrained": retrained_rows(results),
         "common": common_parameters(results),
         "metric_word": METRIC_WORDS[config.space.search.rank_by],
         "setup": setup_facts(config, _changes(results)),
