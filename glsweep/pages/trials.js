@@ -217,13 +217,10 @@ const trials = (() => {
     if (place !== null) byId("trial-body").querySelector(`[data-place="${place}"]`)?.classList.add("hovered");
   }
 
-  // On paper nobody turns the page of a table.
-  function renderWith(number) {
-    const { page } = state;
+  function turn(page, number) {
+    state.page = page;
     rows = number;
-    if (number === PRINTED_ROWS) state.page = 0;
     render();
-    if (number === PRINTED_ROWS) state.page = page;
   }
 
   // --- Controls
@@ -257,8 +254,13 @@ const trials = (() => {
     document.querySelector("#trials .explorer").hidden = false;
     trialChart.begin(data, all, state);
     render();
-    window.addEventListener("beforeprint", () => renderWith(PRINTED_ROWS));
-    window.addEventListener("afterprint", () => renderWith(ROWS));
+    // On paper nobody turns the pages of a table.
+    let page = 0;
+    window.addEventListener("beforeprint", () => {
+      page = state.page;
+      turn(0, PRINTED_ROWS);
+    });
+    window.addEventListener("afterprint", () => turn(page, ROWS));
   }
 
   document.addEventListener("DOMContentLoaded", begin);
