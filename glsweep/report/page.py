@@ -28,8 +28,9 @@ from glsweep.report.essence import essence
 from glsweep.report.figures import CaptionedFigure, house_style
 from glsweep.report.figures.labelled_scenes import draw_labelled_scenes
 from glsweep.report.figures.learning_curves import draw_losses, draw_progress, draw_scores, draw_seeds
-from glsweep.report.figures.maps import draw_line_maps, draw_samples
+from glsweep.report.figures.maps import draw_samples
 from glsweep.report.figures.parameters import draw_importance, draw_parallel_coordinates, missing_importance
+from glsweep.report.figures.scene_maps import draw_line_maps
 from glsweep.report.figures.scores import draw_data_sets, draw_distance_bars, draw_metric_bars
 from glsweep.report.figures.stopping import draw_rungs
 from glsweep.report.figures.thresholds import (
@@ -42,6 +43,7 @@ from glsweep.report.importance import Panel, importance_panels
 from glsweep.report.pictures import Picture, write_figures
 from glsweep.report.results import Results, read_results
 from glsweep.report.retrained import retrained_rows
+from glsweep.report.scene_map import scene_maps
 from glsweep.report.scene_tables import data_set_tables, line_rows, scenes_rows
 from glsweep.report.second_look import second_look_section
 from glsweep.report.study_facts import data_facts, setup_facts
@@ -138,6 +140,7 @@ def _definitions(results: Results) -> list[Definition]:
 
 
 def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]) -> dict[str, Any]:
+    maps = scene_maps(results)
     config, facts, outcomes = results.config, data_facts(results.data), outcome_rows(results)
     return {
         "config": config,
@@ -151,6 +154,7 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "sections": _table_sections(results),
         "data_sets": data_set_tables(results),
         "lines": results.lines,
+        "maps": None if maps is None else json_for_script(maps),
         "line_rows": line_rows(results.lines),
         "scenes_rows": scenes_rows(results.lines),
         "columns": (*tables.METRICS, tables.TAU, *tables.COUNTS),

@@ -59,7 +59,7 @@ def write_figures(
         png = png_bytes(drawn.figure)
         (folder / f"{drawn.name}.png").write_bytes(png)
         (folder / f"{drawn.name}.svg").write_bytes(svg_bytes(drawn.figure))
-        if drawn.interactive is None:
+        if drawn.interactive is None and drawn.on_page:
             embedded[drawn.name] = png
         pictures[drawn.name] = _picture(drawn, defined)
     for name, webp in _within_budget(embedded).items():

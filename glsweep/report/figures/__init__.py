@@ -128,7 +128,7 @@ class CaptionedFigure:
     `name` is the file's stem and the page's anchor; `caption` says what is seen and how it is
     defined; `alt` says it to those who cannot see it; `defined` are the anchors of the definitions
     that the page links below it. `interactive` is the same as a Plotly figure in plain JSON, which the
-    page draws in its place.
+    page draws in its place; one that is not `on_page` is in `figures/` alone.
     """
 
     name: str
@@ -138,6 +138,7 @@ class CaptionedFigure:
     alt: str
     defined: tuple[str, ...] = ()
     interactive: dict[str, Any] | None = None
+    on_page: bool = True
 
 
 @contextmanager
