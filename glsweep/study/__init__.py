@@ -10,7 +10,7 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from glsweep.config.data_card import DataCard
+from glsweep.config.data_card import CORRECTIONS, DataCard
 from glsweep.config.settings import load_yaml, write_as_yaml
 from glsweep.config.trial import Stratum
 from glsweep.errors import StudyError
@@ -165,8 +165,18 @@ class Study:
         return self.directory / "lines.csv"
 
     @property
+    def second_look_json(self) -> Path:
+        """The lines that are worth a second look, the most rewarding first; beside it small pictures."""
+        return self.directory / "second_look" / "doubts.json"
+
+    @property
+    def review_gpkg(self) -> Path:
+        """The same lines to be corrected in a GIS program; what somebody wrote into it is kept."""
+        return self.directory / CORRECTIONS
+
+    @property
     def figures(self) -> Path:
-        """The report's figures as PNG."""
+        """The report's figures as PNG and SVG."""
         return self.directory / "figures"
 
     @property

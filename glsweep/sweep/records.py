@@ -212,9 +212,9 @@ class Ledger:
 class TrialRecord:
     """One trial so far. `epochs` maps an epoch, from 1, to its metrics; `reached` is the last one.
 
-    `node` is where it trains, None while it does not; `device` is what it trained on last, and
-    `placed_unix_s` when it first found a place. `crashes` counts the crashes since its last epoch, or since
-    the sweep last began.
+    `node` is where it trains, None while it does not; `last_node` and `device` are where and on what it
+    trained last, `placed_unix_s` is when it first found a place. `crashes` counts the crashes since its last
+    epoch, or since the sweep last began.
     """
 
     trial: PlannedTrial
@@ -225,6 +225,7 @@ class TrialRecord:
     is_last: bool = False
     judged: dict[int, Judged] = field(default_factory=dict)
     node: str | None = None
+    last_node: str | None = None
     device: str = "cpu"
     placed_unix_s: float | None = None
     crashes: int = 0
@@ -321,7 +322,8 @@ class SweepRecords:
         record = self.trials[event.trial_id]
         match event:
             case Placed():
-                record.node, record.device = event.node, event.device
+                record.node = record.last_node = event.node
+                record.device = event.device
                 record.placed_unix_s = record.placed_unix_s or event.unix_s
             case Reported():
                 record.report(event)

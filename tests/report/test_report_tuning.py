@@ -11,7 +11,7 @@ from synthetic_study import MEDIAN, NONE, write_study
 
 from glsweep.config.trial import Stratum
 from glsweep.report.figures import house_style, png_bytes
-from glsweep.report.figures.charts import Cell, composed, plain, shortened
+from glsweep.report.figures.composed import Cell, composed, plain, shortened
 from glsweep.report.figures.courses import draw_intermediate_values
 from glsweep.report.figures.importance import draw_importance
 from glsweep.report.figures.parameters import draw_contours
@@ -225,3 +225,8 @@ def test_composed_charts_keep_their_traces_on_axes_of_their_own():
     assert layout["yaxis"]["domain"][0] > layout["yaxis3"]["domain"][1]
     assert layout["xaxis2"]["domain"] == layout["xaxis4"]["domain"] == [0.6, 1]
     assert [word["text"] for word in layout["annotations"]] == ["<b>above</b>", "<b>below</b>"]
+    narrow = layout["meta"]["narrow"]
+    bottoms, tops = zip(*(narrow[f"yaxis{n}"]["domain"] for n in ("", 2, 3, 4)), strict=True)
+    assert all(upper > lower for upper, lower in zip(bottoms, tops[1:], strict=False))
+    assert [word["y"] for word in narrow["annotations"]] == [tops[0], tops[2]]
+    assert narrow["height"] == 2 * layout["height"]

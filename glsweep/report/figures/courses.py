@@ -12,13 +12,14 @@ from glsweep.report import counted, joined
 from glsweep.report.figures import (
     BLUE,
     GREEN,
+    GREY,
     NO_DATA,
     ORANGE,
     VERMILLION,
     CaptionedFigure,
     architecture_colour,
 )
-from glsweep.report.figures.charts import MID_GREY, Cell, Chart, plain, shortened
+from glsweep.report.figures.composed import Cell, Chart, plain, shortened
 from glsweep.report.figures.painted import captioned
 from glsweep.report.sweep_facts import judgements, rule_words
 from glsweep.report.tuning import Tuning, completed, names_of
@@ -165,7 +166,7 @@ def _curves(tuning: Tuning, stratum: Stratum) -> Chart:
         data.append(_joined_curves(of_state[state], {"color": colour if is_full else NO_DATA, "width": 1.2}))
         if not is_full:
             symbol = "circle-open" if state is TrialState.PRUNED else "circle"
-            data.append(_ends(of_state[state], {"symbol": symbol, "color": MID_GREY, "size": 5}))
+            data.append(_ends(of_state[state], {"symbol": symbol, "color": GREY, "size": 5}))
     data += _cutoffs(tuning, stratum) + _winner(tuning, stratum, colour)
     layout = {"xaxis": {"title": {"text": "epoch"}}, "yaxis": {"title": {"text": tuning.metric}}}
     return {"data": data, "layout": layout}
@@ -199,7 +200,7 @@ def _cutoffs(tuning: Tuning, stratum: Stratum) -> list[Chart]:
     if judged.empty:
         return []
     last = judged.groupby("rung_epoch")["cutoff"].last()
-    line = {"color": MID_GREY, "width": 1.5, "dash": "dash"}
+    line = {"color": GREY, "width": 1.5, "dash": "dash"}
     return [_trace(last.index.tolist(), last.tolist(), mode="lines", line=line, text="cut-off")]
 
 

@@ -1,8 +1,8 @@
 """The importance of each dimension, with its interval, beside that of chance."""
 
 from glsweep.report import METRIC_WORDS, joined
-from glsweep.report.figures import NO_DATA, CaptionedFigure, architecture_colour
-from glsweep.report.figures.charts import MID_GREY, ROOM_PX, Cell, Chart
+from glsweep.report.figures import GREY, NO_DATA, CaptionedFigure, architecture_colour
+from glsweep.report.figures.composed import ROOM_PX, Cell, Chart
 from glsweep.report.figures.painted import captioned
 from glsweep.report.importance import DRAWS, Panel
 from glsweep.report.results import Results
@@ -38,7 +38,7 @@ def _chart(panel: Panel, *, is_first: bool) -> Chart:
     """Draw one panel; the first one alone speaks for all in the legend."""
     shares = panel.shares
     names = [share.name for share in shares]
-    colour = MID_GREY if panel.architecture is None else architecture_colour(panel.architecture)
+    colour = GREY if panel.architecture is None else architecture_colour(panel.architecture)
     ends = [end for share in shares for end in (share.low, share.high, None)]
     places = [place for name in names for place in (name, name, None)]
     legend = {"showlegend": is_first}

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from glsweep.report.figures import INK, SOFT_INK, WIDTH_IN, CaptionedFigure
-from glsweep.report.figures.charts import (
+from glsweep.report.figures.composed import (
     SHADES,
     Cell,
     Chart,
@@ -20,10 +20,13 @@ from glsweep.report.figures.charts import (
     axis_name,
     composed,
     number_of,
+    titled_axis,
 )
 
-PX_PER_IN = 100
-INCHES_A_LETTER = 0.072
+PX_PER_IN = 150
+"""A chart is as wide as 1080 pixels of a screen, and 18.3 cm on paper."""
+POINTS_PER_PX = 72 / PX_PER_IN
+INCHES_A_LETTER = 0.055
 
 
 def captioned(
@@ -50,7 +53,7 @@ def painted(chart: Chart) -> Figure:
     height_in = layout["height"] / PX_PER_IN
     figure = Figure(figsize=(WIDTH_IN, height_in))
     margin = layout["margin"]
-    left, right = _room_for_labels(chart), 0.25
+    left, right = _room_for_labels(chart), 0.15
     below, above = margin["b"] / PX_PER_IN, margin["t"] / PX_PER_IN
     wide, high = WIDTH_IN - left - right, height_in - below - above
     axes_of: dict[str, Axes] = {}
@@ -65,7 +68,7 @@ def painted(chart: Chart) -> Figure:
         )
         axes_of[axis_name("y", number)] = axes
         _paint_axes(axes, across, up, [t for t in chart["data"] if t["xaxis"] == axis_name("x", number)])
-    _paint_words(chart, axes_of)
+    _paint_words(figure, chart, axes_of)
     if layout["showlegend"]:
         _paint_legend(figure, axes_of.values(), height_in)
     return figure
@@ -76,7 +79,7 @@ def _room_for_labels(chart: Chart) -> float:
     layout = chart["layout"]
     first = [number_of(k) for k, axis in layout.items() if k.startswith("xaxis") and axis["domain"][0] == 0]
     names = [name for number in first for name in layout[axis_key("y", number)].get("categoryarray", ())]
-    return 0.75 + INCHES_A_LETTER * max((len(name) - 4 for name in names), default=0)
+    return 0.6 + INCHES_A_LETTER * max((len(name) - 4 for name in names), default=0)
 
 
 def _paint_axes(axes: Axes, across: Chart, up: Chart, traces: list[Chart]) -> None:
@@ -87,7 +90,7 @@ def _paint_axes(axes: Axes, across: Chart, up: Chart, traces: list[Chart]) -> No
             getattr(axes, f"set_{letter}ticks")(range(len(places)), list(places))
             getattr(axes, f"set_{letter}lim")(-0.5, len(places) - 0.5)
             if letter == "x" and not _fit(list(places), axis):
-                axes.tick_params(axis="x", labelrotation=12, labelsize=8)
+                axes.tick_params(axis="x", labelrotation=12, labelsize=6)
         elif "tickvals" in axis:
             getattr(axes, f"set_{letter}ticks")(axis["tickvals"], axis["ticktext"])
         if axis.get("type") == "log":
@@ -113,7 +116,7 @@ def _paint_axes(axes: Axes, across: Chart, up: Chart, traces: list[Chart]) -> No
 def _fit(names: Sequence[str], axis: Chart) -> bool:
     """Whether labels stand beside each other without touching."""
     start, end = axis["domain"]
-    return sum(len(name) + 2 for name in names) * INCHES_A_LETTER < float(end - start) * (WIDTH_IN - 1)
+    return sum(len(name) + 2 for name in names) * INCHES_A_LETTER < float(end - start) * (WIDTH_IN - 0.7)
 
 
 def _limits(axis: Chart) -> list[float]:
@@ -141,7 +144,7 @@ def _paint_scatter(axes: Axes, trace: Chart, across: Chart, up: Chart) -> None:
             x,
             y,
             color=line.get("color"),
-            linewidth=0.75 * line.get("width", 2),
+            linewidth=POINTS_PER_PX * line.get("width", 2),
             linestyle={"dash": "--", "dot": ":"}.get(line.get("dash", ""), "-"),
             drawstyle=step,
             alpha=opacity,
@@ -155,12 +158,12 @@ def _paint_scatter(axes: Axes, trace: Chart, across: Chart, up: Chart) -> None:
         axes.scatter(
             x,
             y,
-            s=(0.75 * marker.get("size", 6)) ** 2,
+            s=(POINTS_PER_PX * marker.get("size", 6)) ** 2,
             c=None if hollow else colour,
             cmap=SHADES if is_numeric else None,
             facecolors="none" if hollow else None,
             edgecolors=colour if hollow else SOFT_INK,
-            linewidths=0.8 if hollow else 0.5,
+            linewidths=0.5 if hollow else 0.3,
             marker=shape,
             alpha=opacity,
             label=label if "lines" not in mode else None,
@@ -190,25 +193,24 @@ def _paint_contour(axes: Axes, trace: Chart, _across: Chart, _up: Chart) -> None
 _PAINTERS = {"scatter": _paint_scatter, "bar": _paint_bar, "contour": _paint_contour}
 
 
-def _paint_words(chart: Chart, axes_of: Mapping[str, Axes]) -> None:
+def _paint_words(figure: Figure, chart: Chart, axes_of: Mapping[str, Axes]) -> None:
     """Write the annotations and draw the lines that belong to no trace."""
-    boxes = [axes.get_position() for axes in axes_of.values()]
     layout = chart["layout"]
-    for axes, box in zip(axes_of.values(), boxes, strict=True):
-        for one in layout["annotations"]:
-            if one.get("name") == "title" and _is_above(one, axes, axes_of, layout):
-                text = one["text"].removeprefix("<b>").removesuffix("</b>")
-                axes.figure.text(box.x0, box.y1 + 0.012, text, fontweight="bold", fontsize=10.5)
+    for one in layout["annotations"]:
+        if (number := titled_axis(one)) is not None:
+            box = axes_of[axis_name("y", number)].get_position()
+            text = one["text"].removeprefix("<b>").removesuffix("</b>")
+            figure.text(box.x0, box.y1 + 0.012, text, fontweight="bold", fontsize=7.5)
     for one in layout["annotations"]:
         if one.get("yref") in axes_of:
             axes_of[one["yref"]].annotate(
                 str(one["text"]).replace("<br>", "\n"),
                 (one["x"], one["y"]),
-                xytext=(0.75 * one.get("xshift", 0), 0.75 * one.get("yshift", 0)),
+                xytext=(POINTS_PER_PX * one.get("xshift", 0), POINTS_PER_PX * one.get("yshift", 0)),
                 textcoords="offset points",
                 ha={"auto": "center"}.get(one.get("xanchor", "center"), one.get("xanchor", "center")),
                 va={"middle": "center"}.get(one.get("yanchor", "middle"), one.get("yanchor", "middle")),
-                fontsize=8.5,
+                fontsize=6,
                 rotation=-one.get("textangle", 0),
                 annotation_clip=False,
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "boxstyle": "round,pad=0.1"},
@@ -216,13 +218,6 @@ def _paint_words(chart: Chart, axes_of: Mapping[str, Axes]) -> None:
             )
     for one in layout["shapes"]:
         axes_of[one["yref"]].plot([one["x0"], one["x1"]], [one["y0"], one["y1"]], color=INK, linewidth=0.8)
-
-
-def _is_above(title: Chart, axes: Axes, axes_of: Mapping[str, Axes], layout: Chart) -> bool:
-    """Whether a title belongs above these axes: the first of its cell."""
-    number = next(number_of(name) for name, one in axes_of.items() if one is axes)
-    across, up = layout[axis_key("x", number)], layout[axis_key("y", number)]
-    return bool(np.allclose((title["x"], title["y"]), (across["domain"][0], up["domain"][1]), atol=1e-4))
 
 
 def _paint_legend(figure: Figure, all_axes: Iterable[Axes], height_in: float) -> None:
@@ -234,7 +229,7 @@ def _paint_legend(figure: Figure, all_axes: Iterable[Axes], height_in: float) ->
         handles.values(),
         handles.keys(),
         loc="upper right",
-        bbox_to_anchor=(1 - 0.25 / WIDTH_IN, 1 - 0.02 / height_in),
+        bbox_to_anchor=(1 - 0.15 / WIDTH_IN, 1 - 0.02 / height_in),
         ncols=len(handles),
         frameon=False,
     )

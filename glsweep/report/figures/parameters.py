@@ -14,14 +14,14 @@ from scipy.spatial import QhullError
 from glsweep.config.space import HIGHER_IS_BETTER
 from glsweep.config.trial import Stratum
 from glsweep.report import counted
-from glsweep.report.figures import CaptionedFigure
-from glsweep.report.figures.charts import MID_GREY, PLOTLYS_SHADES, Cell, Chart, plain, shade, shortened
+from glsweep.report.figures import GREY, CaptionedFigure
+from glsweep.report.figures.composed import PLOTLYS_SHADES, Cell, Chart, plain, shade, shortened
 from glsweep.report.figures.painted import captioned
 from glsweep.report.tuning import Tuning, completed, names_of
 from glsweep.sweep.optuna_study import in_memory
 
 MOST_SLICES, MOST_PAIRED, MOST_LINES = 5, 3, 300
-OUTLINE = {"color": MID_GREY, "width": 0.6}
+OUTLINE = {"color": GREY, "width": 0.6}
 
 
 def draw_slices(tuning: Tuning) -> CaptionedFigure | None:

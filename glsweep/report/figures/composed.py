@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Chart = dict[str, Any]
 DIGITS = 5
-GRID = "rgba(128, 128, 128, 0.25)"
-MID_GREY = "#7d858c"
 CLEAR = "rgba(0, 0, 0, 0)"
 SHADES = cut_colours("viridis_r", 0.1, 0.9)
 """From light to dark, without ends that vanish on white or on black."""
@@ -90,9 +88,35 @@ def composed(cells: Sequence[Cell], *, row_px: int = 300, legend: bool = False) 
     count = 0
     for cell in cells:
         box = _box(cell, rows, row_px)
+        layout["annotations"].append(_title(cell, box, count + 1))
         count = _add(cell, box, data, layout, count)
-        layout["annotations"].append(_title(cell, box))
-    return {"data": data, "layout": {**layout, **_house_layout(rows * row_px, legend=legend)}}
+    layout |= _house_layout(rows * row_px, legend=legend)
+    return {"data": data, "layout": {**layout, "meta": {"narrow": _narrow(layout, count, row_px)}}}
+
+
+def _narrow(layout: Chart, count: int, row_px: int) -> Chart:
+    """Return the layout for a narrow screen: the same axes below one another, titles above their first."""
+    narrow = dict(layout)
+    tops: dict[int, float] = {}
+    height_px = count * row_px - ROOM_PX
+    for number in range(1, count + 1):
+        across, up = (layout[axis_key(letter, number)] for letter in "xy")
+        bottom = (count - number) * row_px / height_px
+        domain = shortened([bottom, bottom + (row_px - ROOM_PX) / height_px])
+        narrow[axis_key("x", number)] = {**across, "domain": [0, 1]}
+        narrow[axis_key("y", number)] = {**up, "domain": domain, "showticklabels": True}
+        tops[number] = domain[1]
+    narrow["annotations"] = [
+        {**one, "x": 0, "y": tops[titled]} if (titled := titled_axis(one)) else one
+        for one in layout["annotations"]
+    ]
+    return {**narrow, "height": count * row_px + LEGEND_PX * layout["showlegend"]}
+
+
+def titled_axis(annotation: Chart) -> int | None:
+    """Return the number of the axes above which an annotation is a title; None where it is another."""
+    name, _, number = str(annotation.get("name", "")).partition(" ")
+    return int(number) if name == "title" else None
 
 
 Box = tuple[float, float, float, float]
@@ -127,7 +151,6 @@ def _add(cell: Cell, box: Box, data: list[Any], layout: Chart, count: int) -> in
             axis["anchor"] = axis_name("y" if letter == "x" else "x", moved[number])
             if "matches" in axis:
                 axis["matches"] = axis_name(letter, moved[number_of(axis["matches"])])
-            axis.setdefault("gridcolor", GRID)
             axis["zeroline"] = False
             axis["automargin"] = True
             axis["title"] = {**axis.get("title", {}), "standoff": 8}
@@ -170,7 +193,7 @@ def axis_name(letter: str, number: int) -> str:
     return f"{letter}{number if number > 1 else ''}"
 
 
-def _title(cell: Cell, box: Box) -> Chart:
+def _title(cell: Cell, box: Box, number: int) -> Chart:
     return {
         "text": f"<b>{cell.title}</b>",
         "showarrow": False,
@@ -181,7 +204,7 @@ def _title(cell: Cell, box: Box) -> Chart:
         "xanchor": "left",
         "yanchor": "bottom",
         "yshift": 6,
-        "name": "title",
+        "name": f"title {number}",
     }
 
 
