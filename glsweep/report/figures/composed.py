@@ -90,11 +90,12 @@ def composed(cells: Sequence[Cell], *, row_px: int = 300, legend: bool = False) 
         box = _box(cell, rows, row_px)
         layout["annotations"].append(_title(cell, box, count + 1))
         count = _add(cell, box, data, layout, count)
+    entries = len({trace.get("name") for trace in data if trace.get("showlegend", True)}) if legend else 0
     layout |= _house_layout(rows * row_px, legend=legend)
-    return {"data": data, "layout": {**layout, "meta": {"narrow": _narrow(layout, count, row_px)}}}
+    return {"data": data, "layout": {**layout, "meta": {"narrow": _narrow(layout, count, row_px, entries)}}}
 
 
-def _narrow(layout: Chart, count: int, row_px: int) -> Chart:
+def _narrow(layout: Chart, count: int, row_px: int, entries: int) -> Chart:
     """Return the layout for a narrow screen: the same axes below one another, titles above their first."""
     narrow = dict(layout)
     tops: dict[int, float] = {}
@@ -110,7 +111,9 @@ def _narrow(layout: Chart, count: int, row_px: int) -> Chart:
         {**one, "x": 0, "y": tops[titled]} if (titled := titled_axis(one)) else one
         for one in layout["annotations"]
     ]
-    return {**narrow, "height": count * row_px + LEGEND_PX * layout["showlegend"]}
+    above_px = LEGEND_PX * entries  # one below another
+    margin = {**layout["margin"], "t": TOP_PX + above_px}
+    return {**narrow, "margin": margin, "height": count * row_px + above_px}
 
 
 def titled_axis(annotation: Chart) -> int | None:
