@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -27,6 +28,7 @@ from glsweep.config.space import SearchSpace, load_space
 from glsweep.config.start import starts_of
 from glsweep.errors import ConfigError, GlsweepError, StudyError
 from glsweep.files import check_output_folder, check_output_storage
+from glsweep.output import LogFormat, open_console
 from glsweep.scenes.cards import join_test_data, load_data, with_root
 from glsweep.search import make_plan
 from glsweep.search.draws import trials_of
@@ -93,6 +95,8 @@ class Options:
     """A Ray cluster's address, such as `auto`."""
     storage: Annotated[str | None, _hint("FOLDER|URI", "the study's folder")] = None
     """Where checkpoints are kept: a folder that every node mounts, or s3://bucket/folder."""
+    log_format: Annotated[LogFormat, tyro.conf.arg(metavar="text|json")] = "text"
+    """How the log is written; json is one object a line, for a cluster's log collector."""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False
     """Show whole tracebacks."""
 
@@ -123,6 +127,8 @@ class TransferOptions:
     """A Ray cluster's address, such as `auto`."""
     storage: Annotated[str | None, _hint("FOLDER|URI", "the studies' folders")] = None
     """Where checkpoints are kept."""
+    log_format: Annotated[LogFormat, tyro.conf.arg(metavar="text|json")] = "text"
+    """How the log is written; json is one object a line, for a cluster's log collector."""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False
     """Show whole tracebacks."""
 
@@ -177,14 +183,21 @@ def _run_command(given: list[str], ending: Ending) -> int:
     except (GlsweepError, OSError) as error:  # an OSError names its file and what is wrong with it
         if "--debug" in given:
             raise
-        Console(stderr=True, soft_wrap=True).print(
-            Text.assemble(("error: ", "red"), " ".join(str(error).split()))
-        )
+        console = open_console(_log_format(given), stderr=True)
+        console.print(Text.assemble(("error: ", "red"), " ".join(str(error).split())), soft_wrap=True)
         return 2
     except KeyboardInterrupt:
-        Console().print("[yellow]stopped; the same command continues where it was[/yellow]")
+        open_console(_log_format(given)).print(
+            "[yellow]stopped; the same command continues where it was[/yellow]"
+        )
         return ending.exit_code
     return code or 0
+
+
+def _log_format(given: Sequence[str]) -> LogFormat:
+    """Return how a command that ends early is to say so: its options may not have been read."""
+    words = " ".join(given).replace("=", " ").replace("log_format", "log-format").split()
+    return "json" if ("--log-format", "json") in pairwise(words) else "text"
 
 
 def _command(stages: Sequence[Stage], text: str) -> Callable[[Options], int]:
@@ -199,12 +212,12 @@ def _report(options: Annotated[ReportOptions, tyro.conf.arg(name="")]) -> int:
     """Write the page with the table and the figures."""
     if options.out is None:
         return _run(("report",), options)
-    others = replace(options, study=None, out=None, debug=False)
+    others = replace(options, study=None, out=None, log_format="text", debug=False)
     if options.study is None or others != ReportOptions():
         raise ConfigError(
             "--out: goes with --study and no other option; the study's own data and space are used"
         )
-    report_elsewhere(options.study, options.out)
+    report_elsewhere(options.study, options.out, open_console(options.log_format))
     return 0
 
 
@@ -213,15 +226,19 @@ def _transfer(options: Annotated[TransferOptions, tyro.conf.arg(name="")]) -> in
     from glsweep.transfer import plan_transfer, print_transfer, read_transfer, write_transfer
 
     trainings = plan_transfer(options.data, leave_one_out=options.leave_one_out)
-    console = Console()
+    console = open_console(options.log_format)
     codes = []
-    for training in trainings:
+    for number, training in enumerate(trainings, start=1):
+        console.print(
+            f"transfer {number} of {len(trainings)}: {training.name}", highlight=False, markup=False
+        )
         one = Options(
             space=options.space,
             study=options.study / training.name,
             seed=options.seed,
             address=options.address,
             storage=options.storage,
+            log_format=options.log_format,
         )
         codes.append(_run(STAGES, one, training.card))
     transfer = read_transfer(options.study, trainings)
@@ -236,7 +253,7 @@ def _run(stages: Sequence[Stage], options: Options, card: DataCard | None = None
 
     keep_ray_on_loopback(options.address)
     check_output_storage("--storage", options.storage)
-    console = Console()
+    console = open_console(options.log_format)
     unused = [name for name in ("address", "storage") if getattr(options, name) is not None]
     for name in unused if not {"sweep", "retrain"} & set(stages) else ():
         console.print(Text(f"--{name} means nothing to `{stages[-1]}`, which trains nothing", style="yellow"))

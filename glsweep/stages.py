@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from glsweep.progress import shown
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.study import Study
 from glsweep.study.artifacts import PrepareSummary, SimulateSummary, StageSummary, Winners, read_artifact
@@ -50,7 +51,8 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
             study.record(STAGES[position - 1])
         context.console.print(f"[bold]{stage}[/bold]")
         start_s = time.perf_counter()
-        summary = _RUNNERS[stage](study, context)
+        with shown(stage, context.console):
+            summary = _RUNNERS[stage](study, context)
         study.finish(stage, time.perf_counter() - start_s, summary)
         context.console.print(f"[dim]{stage:<10} {time.perf_counter() - start_s:.0f} s[/dim]")
         _check_some_survive(study, stage)

@@ -10,6 +10,7 @@ from rich.console import Console
 from glsweep.cli import Debug, StudyFolder
 from glsweep.errors import ConfigError
 from glsweep.files import check_output_folder, replacing
+from glsweep.output import open_console
 from glsweep.study import locked, open_study
 
 
@@ -19,7 +20,7 @@ def status(study: StudyFolder, /, debug: Debug = False) -> None:
     from glsweep.sweep.status import read_status
 
     opened = open_study(study)
-    print_status(opened, read_status(opened), Console())
+    print_status(opened, read_status(opened), open_console())
 
 
 def effects(
@@ -42,7 +43,7 @@ def effects(
     from glsweep.sweep.records import read_records
 
     opened = open_study(study)
-    space, records, console = opened.config.space, read_records(opened.ledger_jsonl), Console()
+    space, records, console = opened.config.space, read_records(opened.ledger_jsonl), open_console()
     for name in of or with_several_choices(space):
         found = effects_of(name, space, records)
         console.print(effects_table(name, found, rank_by=space.search.rank_by))
@@ -70,7 +71,7 @@ def replay(
     """
     from glsweep.report.console import replay_study
 
-    replay_study(open_study(study), scheduler, orders=orders, console=Console())
+    replay_study(open_study(study), scheduler, orders=orders, console=open_console())
 
 
 def track(study: StudyFolder, /, debug: Debug = False) -> None:
@@ -83,12 +84,12 @@ def track(study: StudyFolder, /, debug: Debug = False) -> None:
         sent = track_study(opened)
         if opened.is_done("evaluate"):
             register_members(opened)
-    Console().print(
+    open_console().print(
         f"{sent.mlflow_uri}: {sent.trials} trials are up to date", highlight=False, soft_wrap=True
     )
 
 
-def report_elsewhere(study: Path, out: Path) -> None:
+def report_elsewhere(study: Path, out: Path, console: Console) -> None:
     """Write page, figures and tables of an evaluated study into a new folder; the study is only read.
 
     Raises
@@ -109,4 +110,4 @@ def report_elsewhere(study: Path, out: Path) -> None:
         tables = (opened.table_csv, opened.table_json, opened.lines_csv, opened.lines_json)
         for table in filter(Path.is_file, tables):
             shutil.copy(table, folder)
-    Console().print(f"report: {out / opened.report_html.name}", soft_wrap=True, highlight=False)
+    console.print(f"report: {out / opened.report_html.name}", soft_wrap=True, highlight=False)

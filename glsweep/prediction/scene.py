@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from shapely import LineString
 
+from glsweep import progress
 from glsweep.config.trial import FilterName
 from glsweep.files import replacing, write_json
 from glsweep.metrics.spread import line_spreads_m
@@ -296,7 +297,7 @@ def draw_scene(header: RasterHeader, member: Member, drawing: Drawing, folder: P
     """
     scene = fit_to(header, [member])
     with _empty_raster(scene, 1, folder) as raster:
-        _fill(raster, scene, [member], drawing, lambda _share: None)
+        _fill(raster, scene, [member], drawing, progress.advance)
         return _lines(raster, scene, drawing)
 
 
