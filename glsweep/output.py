@@ -33,14 +33,14 @@ def open_console(log_format: LogFormat = "text", *, stderr: bool = False) -> Con
     return console if console.is_terminal else Console(stderr=stderr, width=LOG_WIDTH, soft_wrap=True)
 
 
-def tell(console: Console, text: str, event: str, **data: Any) -> None:
+def tell(console: Console, text: str | Text, event: str, **data: Any) -> None:
     """Print a line, or as JSON what it says as data.
 
     Parameters
     ----------
     console : Console
         Where it goes.
-    text : str
+    text : str or Text
         The line, for people.
     event : str
         What kind of line it is.
@@ -92,11 +92,16 @@ class JsonConsole(Console):
         self.file.flush()
 
     def _print_table(self, table: Table) -> None:
-        title = self._text(table.title, None).plain if table.title else None
-        columns = [" ".join(self._text(column.header, None).plain.split()) for column in table.columns]
-        cells = ([self._text(cell, None).plain for cell in column.cells] for column in table.columns)
+        title = self._words(table.title) if table.title else None
+        columns = [self._words(column.header) for column in table.columns]
+        cells = ([self._words(cell) for cell in column.cells] for column in table.columns)
         rows = [list(row) for row in zip(*cells, strict=True)]
         self.event("table", title=title, columns=columns, rows=rows)
+        if table.caption:
+            self.print(table.caption)
+
+    def _words(self, shown: Any) -> str:
+        return " ".join(self._text(shown, None).plain.split())
 
     def _text(self, shown: Any, markup: bool | None) -> Text:
         if isinstance(shown, Text):
