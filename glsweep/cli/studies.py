@@ -7,20 +7,38 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from glsweep.cli import Debug, StudyFolder
+from glsweep.cli import Debug, LogFormatOption, StudyFolder
 from glsweep.errors import ConfigError
 from glsweep.files import check_output_folder, replacing
 from glsweep.output import open_console
 from glsweep.study import locked, open_study
 
 
-def status(study: StudyFolder, /, debug: Debug = False) -> None:
-    """Show how a study stands, also while it runs: its stages, its trials, the time left."""
-    from glsweep.report.console import print_status
-    from glsweep.sweep.status import read_status
+def status(
+    study: StudyFolder,
+    /,
+    follow: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False,
+    price_per_gpu_hour: Annotated[
+        float | None, tyro.conf.arg(metavar="PRICE", help_behavior_hint="(default: hours alone)")
+    ] = None,
+    log_format: LogFormatOption = "text",
+    debug: Debug = False,
+) -> None:
+    """Show how a study stands, also while it runs: its stages, its trials, the time left, the cost so far.
 
-    opened = open_study(study)
-    print_status(opened, read_status(opened), open_console())
+    Parameters
+    ----------
+    follow
+        Go on showing it, from another terminal too, until the study ends or Ctrl-C.
+    price_per_gpu_hour
+        Also say what the hours of GPUs cost.
+    """
+    if price_per_gpu_hour is not None and not price_per_gpu_hour >= 0:
+        raise ConfigError(f"--price-per-gpu-hour {price_per_gpu_hour:g}: is no price; choose 0 or more")
+    from glsweep.report.status import follow_status, print_status
+
+    show = follow_status if follow else print_status
+    show(study, open_console(log_format), price_per_gpu_hour=price_per_gpu_hour)
 
 
 def effects(
