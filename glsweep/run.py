@@ -144,6 +144,9 @@ Exit codes: 0, all went well; 2, nothing was done that could not be, and one lin
 
 SOME_FAILED = 3
 
+COMPLETION = ("--tyro-print-completion", "--tyro-write-completion")
+"""What the library that reads the command line takes to print or write what a shell completes by."""
+
 STAGE_COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
     "study": (STAGES, "All stages in their order: the default command."),
     "simulate": (("simulate",), "Simulate the scenes, if the data card says so."),
@@ -161,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0, 2 for what a user can mend, 3 when some strata failed and the others went on, 128 + n after signal n.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", *COMPLETION)):
         given.insert(0, "study")
     with ending_in_order() as ending:
         return _run_command(given, ending)
@@ -176,7 +179,8 @@ def _run_command(given: list[str], ending: Ending) -> int:
                 "transfer": _transfer,
                 **COMMANDS,
             },
-            prog="python -m glsweep.run",
+            # Shells complete the words of a command that has a name.
+            prog="glsweep" if given[0] in COMPLETION else "python -m glsweep.run",
             description=DESCRIPTION,
             args=given,
         )

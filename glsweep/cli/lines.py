@@ -11,13 +11,19 @@ from glsweep.output import open_console
 from glsweep.prediction import DrawingOptions
 from glsweep.progress import shown
 
+WHAT_BANDS_HOLD = (
+    "What the rasters' bands hold: complex; real, imaginary; phase (also phase_pi, phase_cycles, "
+    "phase_degrees, unwrapped_phase), perhaps with coherence, magnitude or intensity; each perhaps with its "
+    "band's number or name, such as `phase=2, coherence=corr`."
+)
+
 
 def predict(
     drawing: Annotated[DrawingOptions, tyro.conf.arg(name="")],
     *,
     scene: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE|FOLDER...")],
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
-    bands: BandsOption = "auto",
+    bands: Annotated[BandsOption, tyro.conf.arg(help=WHAT_BANDS_HOLD)] = "auto",
     nodata: NoDataOption = None,
     wavelength_m: Annotated[
         float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(default: the model card's)")
@@ -33,13 +39,8 @@ def predict(
         Interferograms, or folders of them.
     out
         Where the files go.
-    bands
-        What the rasters' bands hold: complex; real, imaginary; phase (also phase_pi, phase_cycles,
-        phase_degrees, unwrapped_phase), perhaps with coherence, magnitude or intensity; each perhaps with
-        its band's number or name, such as `phase=2, coherence=corr`.
     nodata
-        A value in the rasters that stands for no data, though they do not say so; as_tagged to take areas
-        of one value for data.
+        A value that stands for no data, though no file says so; as_tagged takes areas of one value for data.
     wavelength_m
         The radar's, to be compared with the model card's; rasters do not tell it.
     """
@@ -251,8 +252,7 @@ def zone(
     reach_m
         How far they reach to either side; what lies farther off is another line.
     out
-        Also write the zone to this file: its section along each transect, with its width, and the
-        ground between the outermost lines, in a layer each.
+        Also write the zone: its section along each transect, and the ground between the outermost lines.
     """
     from glsweep.comparison import print_zone
     from glsweep.scenes.vector_file import split_layer

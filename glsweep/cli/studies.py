@@ -82,8 +82,7 @@ def replay(
     Parameters
     ----------
     scheduler
-        Rules to compare: asha:GRACE:REDUCTION, halving:GRACE:REDUCTION, median:GRACE, none; the first three
-        alone for several.
+        Rules: asha, halving, median (several of each), none; or one, as asha:GRACE:REDUCTION, median:GRACE.
     orders
         Shuffled orders of the trials that are played besides the plan's own.
     """
