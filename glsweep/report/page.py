@@ -2,17 +2,17 @@
 
 import base64
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from glsweep.files import replacing, write_text
+from glsweep.pages import render
 from glsweep.report import METRIC_WORDS, duration, sentence
 from glsweep.report import table as tables
 from glsweep.report.definitions import (
@@ -40,6 +40,7 @@ from glsweep.report.figures.thresholds import (
 )
 from glsweep.report.importance import Panel, importance_panels
 from glsweep.report.results import Results, read_results
+from glsweep.report.retrained import retrained_rows
 from glsweep.report.scene_tables import data_set_tables, line_rows, scenes_rows
 from glsweep.report.study_facts import data_facts, setup_facts
 from glsweep.report.sweep_facts import common_parameters, outcome_rows, rung_rows, saving_words, winner_rows
@@ -51,6 +52,11 @@ from glsweep.study.evaluation_artifacts import BaselineRow, FailedRow, NetworkRo
 from glsweep.sweep.outcomes import describe_changes
 
 HERE = Path(__file__).parent
+FILTERS: dict[str, Callable[..., str]] = {
+    "duration": duration,
+    "sentence": sentence,
+    "interval": tables.interval_text,
+}
 PACKAGES = ("glsweep", "torch", "ray", "mlflow", "numpy")
 
 
@@ -100,7 +106,7 @@ def write_report(study: Study, out: Path | None = None) -> ReportSummary:
             (folder / f"{drawn.name}.png").write_bytes(png)
             pictures[drawn.name] = _picture(drawn, png, defined)
     context = {**_context(results, panels, pictures), "definitions": defined}
-    write_text(written.report_html, _render(context))
+    write_text(written.report_html, render(HERE / "page.html", context, filters=FILTERS))
     return ReportSummary(
         report=study.report_html.name,
         figures=len(pictures),
@@ -158,19 +164,6 @@ def _picture(drawn: CaptionedFigure, png: bytes, defined: list[Definition]) -> P
     )
 
 
-def _render(context: dict[str, Any]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(duration=duration, sentence=sentence, interval=tables.interval_text)
-    style = Markup((HERE / "style.css").read_text(encoding="utf-8"))
-    return environment.get_template("page.html").render(style=style, **context)
-
-
 def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]) -> dict[str, Any]:
     config, facts, outcomes = results.config, data_facts(results.data), outcome_rows(results)
     return {
@@ -197,6 +190,7 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "rungs": rung_rows(results),
         "missing_importance": missing_importance(panels),
         "winners": winner_rows(results),
+        "retrained": retrained_rows(results),
         "common": common_parameters(results),
         "metric_word": METRIC_WORDS[config.space.search.rank_by],
         "setup": setup_facts(config, _changes(results)),

@@ -2,7 +2,6 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -280,9 +279,3 @@ def test_a_missing_file_is_named(make_study):
     study.winners_json.unlink()
     with pytest.raises(StudyError, match=r"winners\.json: is missing"):
         write_report(study)
-
-
-def test_the_templates_lie_beside_the_code():
-    from glsweep.report import page
-
-    assert {p.name for p in Path(page.__file__).parent.iterdir()} >= {"page.html", "style.css"}

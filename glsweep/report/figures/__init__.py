@@ -81,7 +81,8 @@ class CaptionedFigure:
 
     `name` is the file's stem and the page's anchor; `caption` says what is seen and how it is
     defined; `alt` says it to those who cannot see it; `defined` are the anchors of the definitions
-    that the page links below it.
+    that the page links below it. `interactive` is the same as a Plotly figure in plain JSON, which the
+    page draws in its place.
     """
 
     name: str
@@ -90,6 +91,7 @@ class CaptionedFigure:
     caption: str
     alt: str
     defined: tuple[str, ...] = ()
+    interactive: dict[str, Any] | None = None
 
 
 @contextmanager
