@@ -5,13 +5,21 @@ from typing import Annotated, Literal
 
 import tyro
 
-from glsweep.cli import BandsOption, Debug, NoDataOption, SpaceOption, keep_ray_on_loopback
+from glsweep.cli import (
+    BandsOption,
+    Debug,
+    LogFormatOption,
+    NoDataOption,
+    SpaceOption,
+    keep_ray_on_loopback,
+)
 from glsweep.config import DEMO_SPACE
 from glsweep.config.data_card import C_BAND_WAVELENGTH_M
 from glsweep.config.trial import Channel
 from glsweep.errors import ConfigError
 from glsweep.files import check_output_file, check_output_storage
 from glsweep.output import open_console
+from glsweep.progress import shown
 
 
 def doctor(
@@ -78,6 +86,7 @@ def check(
     sheet: Annotated[
         Path | None, tyro.conf.arg(metavar="FILE.png", help_behavior_hint="(default: check-<data>.png)")
     ] = None,
+    log_format: LogFormatOption = "text",
     debug: Debug = False,
 ) -> int:
     """Read every file of a data set: what is there, what will go wrong, and how to mend it.
@@ -101,8 +110,9 @@ def check(
     from glsweep.checks.messages import draw_sheet, print_check
     from glsweep.report import counted
 
-    console = open_console()
-    findings = check_data(data, space=space, root=root, bands=bands, nodata=nodata)
+    console = open_console(log_format)
+    with shown("check", console):
+        findings = check_data(data, space=space, root=root, bands=bands, nodata=nodata)
     print_check(findings, console)
     drawn = draw_sheet(findings, picture)
     if drawn:
