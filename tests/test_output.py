@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+import glsweep
 from glsweep.output import JsonConsole, open_console, tell
 from glsweep.run import main
 
@@ -69,6 +71,14 @@ def test_as_json_a_table_is_data_and_a_message_has_a_level(capsys):
 def test_as_json_a_message_of_several_lines_stays_one_line(capsys):
     JsonConsole().print("one\ntwo", "three")
     assert told(capsys) == [{"event": "message", "level": "info", "text": "one\ntwo three"}]
+
+
+def test_whatever_prints_asks_one_place_for_its_console():
+    """Else a log is wrapped here and there, and some lines of it are no JSON."""
+    made = re.compile(r"(?<!def )\bConsole\((?!quiet=True\))")
+    package = Path(glsweep.__file__).parent
+    places = [path.name for path in package.rglob("*.py") if made.search(path.read_text())]
+    assert places == ["output.py"]
 
 
 # --- As a user runs it
