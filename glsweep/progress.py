@@ -134,10 +134,9 @@ def shown(stage: str, console: Console, *, clock: Clock = time.monotonic) -> Ite
 
 
 class Count:
-    """Counts pieces that are done, and passes each on to whoever shows it."""
+    """Counts pieces that are done, and passes on to whoever shows it how many were and are."""
 
-    def __init__(self, total: int, passed_on: Callable[[float], None] | None) -> None:
-        self.total = total
+    def __init__(self, total: int, passed_on: Callable[[float, float], None] | None) -> None:
         self._passed_on = passed_on
         self._done = 0.0
         self._most = float(total)
@@ -154,7 +153,7 @@ class Count:
     def _set(self, done: float) -> None:
         before, self._done = self._done, done
         if self._passed_on is not None and done > before:
-            self._passed_on(done - before)
+            self._passed_on(before, done)
 
 
 @contextmanager
@@ -178,7 +177,7 @@ def counted(total: int, unit: str, doing: str = "") -> Iterator[Count]:
         return
     outer = display.count
     if outer is not None:
-        display.count = Count(total, lambda pieces: outer.advance(pieces / total))
+        display.count = Count(total, lambda before, done: outer.advance((done - before) / total))
         try:
             yield display.count
         finally:
@@ -250,8 +249,8 @@ class _Display:
         self._task = TaskID(0)
         self._doing = self._unit = ""
 
-    def begin(self, total: int, unit: str, doing: str) -> Callable[[float], None]:
-        """Begin to show a count; what is returned is to be called with what is done."""
+    def begin(self, total: int, unit: str, doing: str) -> Callable[[float, float], None]:
+        """Begin to show a count; what is returned is to be called with what was and is done."""
         self._doing, self._unit = doing, unit
         self._bars = bars = Progress(
             TextColumn("{task.description}"),
@@ -271,9 +270,8 @@ class _Display:
         bars.start()
         pace = Pace(self._clock)
 
-        def passed_on(pieces: float) -> None:
-            # Many small shares add up to a hair less than a whole.
-            bars.update(self._task, completed=round(bars.tasks[0].completed + pieces, 9))
+        def passed_on(_before: float, done: float) -> None:
+            bars.update(self._task, completed=done)
             if pace.is_due() and bars.disable and not bars.tasks[0].finished:
                 self._print_line()
 

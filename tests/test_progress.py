@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from glsweep.output import JsonConsole
-from glsweep.progress import Pace, clock_text, counted, shown, track
+from glsweep.progress import Pace, advance, clock_text, counted, shown, track
 
 
 class Clock:
@@ -97,6 +97,15 @@ def test_what_is_counted_within_a_piece_counts_as_its_shares(clock, log):
         "evaluate: 1.5 of 2 networks, 1:00, about 0:20 left",
         "evaluate: 2 networks in 1:20",
     ]
+
+
+def test_shares_that_add_up_to_a_hair_less_than_a_whole_leave_nothing_undone(clock, log):
+    with shown("predict", log, clock=clock):
+        for _ in track(range(6), "scenes"):
+            for _ in range(3):
+                advance(1 / 3)
+                clock.goes_on(2.0)
+    assert lines(log)[-1] == "predict: 6 scenes in 0:36"
 
 
 def test_a_piece_that_ends_early_counts_as_a_whole_one_and_none_counts_twice(clock, log):
