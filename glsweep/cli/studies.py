@@ -1,4 +1,4 @@
-"""Commands that look at a study: `status`, `effects`, `replay`, `track`, and `report` of a copy."""
+"""Commands that look at a study: `status`, `effects`, `replay`, `review`, `track`, and `report` of a copy."""
 
 import shutil
 from pathlib import Path
@@ -8,9 +8,11 @@ import tyro
 from rich.console import Console
 
 from glsweep.cli import Debug, LogFormatOption, StudyFolder
-from glsweep.errors import ConfigError
+from glsweep.config.data_card import SplitName
+from glsweep.errors import ConfigError, StudyError
 from glsweep.files import check_output_folder, replacing
 from glsweep.output import open_console
+from glsweep.progress import shown
 from glsweep.study import locked, open_study
 
 
@@ -106,6 +108,39 @@ def track(study: StudyFolder, /, debug: Debug = False) -> None:
     )
 
 
+def review(
+    study: StudyFolder,
+    /,
+    splits: Annotated[tuple[SplitName, ...], tyro.conf.arg(metavar="SPLIT...")] = ("test",),
+    log_format: LogFormatOption = "text",
+    debug: Debug = False,
+) -> None:
+    """Find labels that all members contradict, and write review.gpkg to correct them in.
+
+    Parameters
+    ----------
+    splits
+        Whose scenes. Those of val and train are drawn now, by members that have seen their labels.
+    """
+    from glsweep.evaluate.review import look_again
+
+    opened, console = open_study(study), open_console(log_format)
+    opened.record("evaluate")
+    with locked(opened), shown("review", console):
+        looked = look_again(opened, splits)
+    if looked is None:
+        raise StudyError(
+            f"{study}: no member has drawn whole scenes of {', '.join(splits)} ground, so nothing can be "
+            "compared with labels; split by scene or block, not by patch"
+        )
+    for line in (
+        f"{len(looked.doubts)} lines worth a second look in {looked.scenes} scenes: {opened.review_gpkg}",
+        *([f"what was written into it before is kept as {looked.kept_as}"] if looked.kept_as else []),
+        f"pictures in the report: python -m glsweep.run report --study {study} --out NEW_FOLDER",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 def report_elsewhere(study: Path, out: Path, console: Console) -> None:
     """Write page, figures and tables of an evaluated study into a new folder; the study is only read.
 
@@ -124,7 +159,13 @@ def report_elsewhere(study: Path, out: Path, console: Console) -> None:
     opened = open_study(study)
     with replacing(out.absolute()) as folder:
         write_report(opened, folder)
-        tables = (opened.table_csv, opened.table_json, opened.lines_csv, opened.lines_json)
+        tables = (
+            opened.table_csv,
+            opened.table_json,
+            opened.lines_csv,
+            opened.lines_json,
+            opened.review_gpkg,
+        )
         for table in filter(Path.is_file, tables):
             shutil.copy(table, folder)
     console.print(f"report: {out / opened.report_html.name}", soft_wrap=True, highlight=False)

@@ -42,6 +42,7 @@ from glsweep.report.importance import Panel, importance_panels
 from glsweep.report.results import Results, read_results
 from glsweep.report.retrained import retrained_rows
 from glsweep.report.scene_tables import data_set_tables, line_rows, scenes_rows
+from glsweep.report.second_look import second_look_section
 from glsweep.report.study_facts import data_facts, setup_facts
 from glsweep.report.sweep_facts import common_parameters, outcome_rows, rung_rows, saving_words, winner_rows
 from glsweep.report.table import GROUPS, best_value
@@ -106,6 +107,7 @@ def write_report(study: Study, out: Path | None = None) -> ReportSummary:
             (folder / f"{drawn.name}.png").write_bytes(png)
             pictures[drawn.name] = _picture(drawn, png, defined)
     context = {**_context(results, panels, pictures), "definitions": defined}
+    context["second_look"] = second_look_section(study)
     write_text(written.report_html, render(HERE / "page.html", context, filters=FILTERS))
     return ReportSummary(
         report=study.report_html.name,
