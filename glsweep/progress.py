@@ -30,6 +30,8 @@ from glsweep.output import tell
 
 LINE_INTERVAL_S = 30.0
 """Between two lines of a log."""
+NOTE_INTERVAL_S = 2.0
+"""Between two notes for whoever looks from elsewhere."""
 SETTLED_S = 10.0
 """Before this the time left is not shown: it would jump."""
 
@@ -50,16 +52,16 @@ def clock_text(seconds: float) -> str:
 class Pace:
     """Says when the next line of a log is due: every half minute, the first one half a minute from now."""
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._clock = clock
-        self._due_s = clock() + LINE_INTERVAL_S
+    def __init__(self, clock: Clock = time.monotonic, *, interval_s: float = LINE_INTERVAL_S) -> None:
+        self._clock, self._interval_s = clock, interval_s
+        self._due_s = clock() + interval_s
 
     def is_due(self) -> bool:
         """Whether a line is to be printed now."""
         now_s = self._clock()
         if now_s < self._due_s:
             return False
-        self._due_s = now_s + LINE_INTERVAL_S
+        self._due_s = now_s + self._interval_s
         return True
 
 
@@ -87,13 +89,22 @@ class Standing:
     elapsed_s: float
     left_s: float | None
 
-    def __str__(self) -> str:
-        what = f"{self.stage}, {self.doing}" if self.doing else self.stage
+    @property
+    def counts(self) -> str:
+        """How many of how many, the time so far and the time left."""
         if self.done >= self.total:
-            return f"{what}: {self.total} {self.unit} in {clock_text(self.elapsed_s)}"
+            return f"{self.total} {self.unit} in {clock_text(self.elapsed_s)}"
         left = "" if self.left_s is None else f", about {clock_text(self.left_s)} left"
         done = f"{self.done:.1f}".removesuffix(".0")
-        return f"{what}: {done} of {self.total} {self.unit}, {clock_text(self.elapsed_s)}{left}"
+        return f"{done} of {self.total} {self.unit}, {clock_text(self.elapsed_s)}{left}"
+
+    def __str__(self) -> str:
+        what = f"{self.stage}, {self.doing}" if self.doing else self.stage
+        return f"{what}: {self.counts}"
+
+
+Note = Callable[[Standing | None], None]
+"""Is given how far work has come, and None when nothing is counted any more."""
 
 
 def tell_standing(standing: Standing, console: Console) -> None:
@@ -107,7 +118,9 @@ def tell_standing(standing: Standing, console: Console) -> None:
 
 
 @contextmanager
-def shown(stage: str, console: Console, *, clock: Clock = time.monotonic) -> Iterator[None]:
+def shown(
+    stage: str, console: Console, *, note: Note = lambda _standing: None, clock: Clock = time.monotonic
+) -> Iterator[None]:
     """Show on `console` how far the work in this block has come.
 
     Parameters
@@ -117,10 +130,12 @@ def shown(stage: str, console: Console, *, clock: Clock = time.monotonic) -> Ite
     console : Console
         On a terminal a bar stands there while something is counted. In a log a line comes every half
         minute, and one at the end of what took longer.
+    note : callable
+        Is given the standing, every two seconds at most, and None at the end of what is counted.
     clock : callable
         Returns seconds.
     """
-    display = _Display(stage, console, clock)
+    display = _Display(stage, console, note, clock)
     token = _display.set(display)
     try:
         yield
@@ -242,9 +257,9 @@ def _left_s(task: Task) -> float | None:
 class _Display:
     """Where one stage or command shows what it counts; one count after another."""
 
-    def __init__(self, stage: str, console: Console, clock: Clock) -> None:
+    def __init__(self, stage: str, console: Console, note: Note, clock: Clock) -> None:
         self.count: Count | None = None
-        self._stage, self._console, self._clock = stage, console, clock
+        self._stage, self._console, self._note, self._clock = stage, console, note, clock
         self._bars: Progress | None = None
         self._task = TaskID(0)
         self._doing = self._unit = ""
@@ -268,12 +283,14 @@ class _Display:
         )
         self._task = bars.add_task(f"{self._stage}, {doing}" if doing else self._stage, total=total)
         bars.start()
-        pace = Pace(self._clock)
+        pace, pace_of_notes = Pace(self._clock), Pace(self._clock, interval_s=NOTE_INTERVAL_S)
 
         def passed_on(_before: float, done: float) -> None:
             bars.update(self._task, completed=done)
             if pace.is_due() and bars.disable and not bars.tasks[0].finished:
-                self._print_line()
+                tell_standing(self._standing(), self._console)
+            if pace_of_notes.is_due():
+                self._note(self._standing())
 
         return passed_on
 
@@ -287,18 +304,19 @@ class _Display:
         if self._bars is not None and self._bars.disable:
             task = self._bars.tasks[0]
             if task.finished and (task.elapsed or 0.0) >= LINE_INTERVAL_S:
-                self._print_line()
+                tell_standing(self._standing(), self._console)
 
     def close(self) -> None:
         """Take the bar away."""
         if self._bars is not None:
             self._bars.stop()
+            self._note(None)
         self._bars = self.count = None
 
-    def _print_line(self) -> None:
+    def _standing(self) -> Standing:
         assert self._bars is not None, "begun before"
         task = self._bars.tasks[0]
-        standing = Standing(
+        return Standing(
             stage=self._stage,
             doing=self._doing,
             done=task.completed,
@@ -307,7 +325,6 @@ class _Display:
             elapsed_s=task.elapsed or 0.0,
             left_s=_left_s(task),
         )
-        tell_standing(standing, self._console)
 
 
 _display: ContextVar[_Display | None] = ContextVar("progress", default=None)

@@ -13,6 +13,7 @@ from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.study import Study
 from glsweep.study.artifacts import PrepareSummary, SimulateSummary, StageSummary, Winners, read_artifact
 from glsweep.study.configuration import STAGES, Stage
+from glsweep.study.standing import noted_standing
 from glsweep.sweep.outcomes import check_some_survive, read_failures
 
 TRIED_AGAIN: tuple[Stage, ...] = ("retrain", "calibrate", "evaluate")
@@ -54,7 +55,7 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
             study.record(STAGES[position - 1])
         tell(context.console, Text(stage, style="bold"), "stage", stage=stage, state="begins")
         start_s = time.perf_counter()
-        with shown(stage, context.console):
+        with noted_standing(study) as note, shown(stage, context.console, note=note):
             summary = _RUNNERS[stage](study, context)
         wall_s = time.perf_counter() - start_s
         study.finish(stage, wall_s, summary)

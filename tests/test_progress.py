@@ -200,6 +200,23 @@ def test_as_json_each_line_is_an_object_with_what_is_done_and_left(clock, capsys
     ]
 
 
+def test_whoever_looks_from_elsewhere_is_told_every_two_seconds_and_when_it_is_over(clock, log):
+    notes = []
+    with shown("prepare", log, note=notes.append, clock=clock):
+        work(clock, 10, 1.0)
+        work(clock, 2, 1.5)
+    assert [note and (note.done, note.elapsed_s) for note in notes] == [
+        (2, 2.0),
+        (4, 4.0),
+        (6, 6.0),
+        (8, 8.0),
+        (10, 10.0),
+        None,
+        (2, 3.0),
+        None,
+    ]
+
+
 def test_a_pace_is_due_half_a_minute_after_it_last_was(clock):
     pace = Pace(clock)
     seen = []

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from glsweep.output import tell
-from glsweep.progress import Clock, Pace
+from glsweep.progress import Clock, Pace, tell_standing
 from glsweep.report import duration
 from glsweep.study import Study, open_study
 from glsweep.study.configuration import STAGES
@@ -56,10 +56,15 @@ def _stages(status: Status) -> Table:
         if stage in status.done:
             stages.add_row(stage, f"done in {duration(status.done[stage])}")
         elif stage == status.current:
-            stages.add_row(Text(stage, style="bold"), "running" if status.is_running else "not done")
+            stages.add_row(Text(stage, style="bold"), _running(status) if status.is_running else "not done")
         else:
             stages.add_row(Text(stage, style="dim"), Text("to come", style="dim"))
     return stages
+
+
+def _running(status: Status) -> str:
+    standing = status.standing
+    return ", ".join(filter(None, ("running", standing.doing, standing.counts))) if standing else "running"
 
 
 def _state(study: Study, status: Status) -> str:
@@ -146,6 +151,9 @@ def _tell(status: Status, console: Console) -> None:
     part = status.training
     if part is not None and part.records.trials:
         tell_state(part.records, part.terms, part.stage, console, now_unix_s=time.time())
+        return
+    if status.standing is not None:
+        tell_standing(status.standing, console)
         return
     done, stage = len(status.done), status.current
     text = f"{stage}: running, {done} of {len(STAGES)} stages done"

@@ -12,11 +12,12 @@ from rich.text import Text
 from glsweep.config.stopping import NoStopping
 from glsweep.config.trial import Stratum
 from glsweep.output import tell
-from glsweep.progress import clock_text
+from glsweep.progress import Standing, clock_text
 from glsweep.search import make_plan
 from glsweep.study import Study
 from glsweep.study.artifacts import Winners, read_artifact
 from glsweep.study.configuration import STAGES, Stage
+from glsweep.study.standing import read_standing
 from glsweep.sweep.cost import Cost, cost_hours, hours_text
 from glsweep.sweep.overview import SECONDS_PER_HOUR, Overview, StratumRow, SweepTerms, overview, seconds_left
 from glsweep.sweep.records import Began, SweepRecords, read_records
@@ -176,12 +177,15 @@ class Status:
         The stage that is not complete; None when all are.
     parts : tuple of StageTrials
         The stages that train and have begun, in their order.
+    standing : Standing or None
+        How far the stage that runs has come with what it counts; None for one that trains.
     """
 
     is_running: bool | None
     done: dict[Stage, float]
     current: Stage | None
     parts: tuple[StageTrials, ...]
+    standing: Standing | None = None
 
     @property
     def training(self) -> StageTrials | None:
@@ -196,9 +200,11 @@ class Status:
         return sum(costs, Cost())
 
     def seconds_left(self, now_unix_s: float) -> float | None:
-        """Estimate how long the stage that trains now will take; None where that is not known."""
+        """Estimate how long the stage that runs now will take; None where that is not known."""
         part = self.training
-        return None if part is None else seconds_left(part.records, part.terms, now_unix_s=now_unix_s)
+        if part is not None:
+            return seconds_left(part.records, part.terms, now_unix_s=now_unix_s)
+        return None if self.standing is None else self.standing.left_s
 
 
 def read_status(study: Study) -> Status:
@@ -214,7 +220,8 @@ def read_status(study: Study) -> Status:
         for part in parts:
             # Whatever trained when the process died does not train any more.
             part.records.apply(Began(unix_s=part.records.last_unix_s))
-    return Status(is_running, done, current, tuple(parts))
+    standing = None if is_running is False else read_standing(study)
+    return Status(is_running, done, current, tuple(parts), standing)
 
 
 def is_locked(study: Study) -> bool | None:

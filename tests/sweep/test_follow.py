@@ -4,6 +4,7 @@ import io
 import json
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,15 @@ from small_study import told
 from sweeps import figures
 
 from glsweep.output import JsonConsole
+from glsweep.progress import Standing
 from glsweep.report.status import follow_status, print_status
 from glsweep.run import main
 from glsweep.search import make_plan
 from glsweep.study import Study, create_study
 from glsweep.study.artifacts import StageSummary
+from glsweep.study.standing import noted_standing
 from glsweep.sweep.records import Began, Event, Ledger, Placed, Reported, Started
+from glsweep.sweep.status import read_status
 
 
 class Running:
@@ -35,6 +39,7 @@ class Running:
         self.lock = FileLock(self.study.lock)
         self.lock.acquire()
         self.waits_s: list[float] = []
+        self.notes = ExitStack()
         self.now_s = 0.0
         self._happens, self._step_s = happens, step_s
 
@@ -108,6 +113,39 @@ def test_on_a_terminal_it_is_drawn_anew_in_place(tmp_path: Path) -> None:
     assert drawn.count(": running") >= 4
     assert "\x1b[" in drawn
     assert drawn.rstrip().endswith("cost so far: 0.17 CPU hours")
+
+
+def counts(running: Running) -> None:
+    """The stage `prepare` runs and has cut half of the scenes."""
+    running.study.finish("simulate", 10, StageSummary())
+    standing = Standing("prepare", "cutting patches", 13.5, 27, "scenes", 45.0, 46.0)
+    running.notes.enter_context(noted_standing(running.study))(standing)
+
+
+def ends_what_it_counts(running: Running) -> None:
+    running.notes.close()
+
+
+def test_a_stage_that_trains_nothing_is_followed_by_what_it_counts(tmp_path: Path) -> None:
+    running = Running(tmp_path, [counts, ends_what_it_counts, ends], step_s=30.0)
+    log = Console(file=io.StringIO(), width=120, soft_wrap=True)
+    running.follow(log)
+    assert log.file.getvalue().splitlines()[:3] == [
+        "simulate: running, 0 of 7 stages done",
+        "prepare, cutting patches: 13.5 of 27 scenes, 0:45, about 0:46 left",
+        "prepare: running, 1 of 7 stages done",
+    ]
+
+
+def test_its_row_says_what_it_counts_and_the_time_left_is_data(tmp_path: Path) -> None:
+    running = Running(tmp_path, [])
+    counts(running)
+    log = Console(file=io.StringIO(), width=120, soft_wrap=True)
+    print_status(running.study.directory, log)
+    assert "running, cutting patches, 13.5 of 27 scenes, 0:45, about 0:46 left" in log.file.getvalue()
+    assert read_status(running.study).seconds_left(time.time()) == 46.0
+    running.lock.release()
+    assert read_status(running.study).seconds_left(time.time()) is None
 
 
 def test_ctrl_c_ends_the_look_not_the_study(tmp_path: Path) -> None:
