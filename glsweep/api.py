@@ -171,7 +171,7 @@ def predict(
         A file of lines known before: only what lies within `within_m` (2,000 m) of them is kept.
     **drawing
         Further fields of `DrawingOptions`: tau, shortest_m, bridge_m, within_m, window_px, overlap,
-        turned, filters, formats, device.
+        turned, filters, formats, scheme, device.
 
     Raises
     ------

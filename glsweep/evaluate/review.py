@@ -32,6 +32,7 @@ from glsweep.prediction.products import GPKG_VERSION
 from glsweep.prediction.scene import predict_scene
 from glsweep.prediction.split_scenes import SHORTEST_M, SplitScene, drawing_of_study, split_scenes
 from glsweep.progress import advance, track
+from glsweep.qgis.styles import doubtful_lines, style_layers
 from glsweep.scenes.corrections import AS_FOUND, COMMENT, SCENE, VERDICT, as_text, is_edited
 from glsweep.scenes.names import acquisition_of
 from glsweep.study import Study
@@ -195,17 +196,19 @@ def _write_review(
         lines[row.crs].append(one.doubt.line)
     shown = [name for name in maps if rows[name]] or list(maps)[:1]
     with replacing(path) as temporary:
-        for number, name in enumerate(shown):
+        layers = [LAYER if len(shown) == 1 else f"{LAYER} {name.replace(':', ' ')}" for name in shown]
+        for number, (name, layer) in enumerate(zip(shown, layers, strict=True)):
             gpd.GeoDataFrame(rows[name], columns=list(COLUMNS), geometry=lines[name], crs=maps[name]).astype(
                 COLUMNS
             ).to_file(
                 temporary,
-                layer=LAYER if len(shown) == 1 else f"{LAYER} {name.replace(':', ' ')}",
+                layer=layer,
                 mode="a" if number else "w",
                 driver="GPKG",
                 geometry_type="LineString",
                 VERSION=GPKG_VERSION,
             )
+        style_layers(temporary, dict.fromkeys(layers, doubtful_lines()))
 
 
 def _cells(doubt: DoubtfulLine, found: _Found, members: int) -> dict[str, str | float | None]:

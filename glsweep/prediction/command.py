@@ -17,6 +17,7 @@ from glsweep.nets.member import LineUncertainty
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import EMBEDDED, GRID_PX, SAME, Member, choose_device, common_tau, open_members
 from glsweep.prediction.near import check_near, read_prior
+from glsweep.prediction.qgis_project import write_scenes_project
 from glsweep.prediction.scene import Advance, Drawing, PredictedScene, predict_scene
 from glsweep.prediction.split_scenes import uncertainty_of
 from glsweep.progress import advance, track
@@ -88,6 +89,7 @@ def open_drawing(options: DrawingOptions, console: Console) -> tuple[list[Member
         shortest_m=options.shortest_m,
         bridge_m=options.bridge_m,
         formats=options.formats,
+        scheme=options.scheme,
         device=device,
         uncertainty=uncertainty_of(members, tau=tau, turned=options.turned, filters=options.filters),
         prior=prior,
@@ -233,7 +235,10 @@ def predict_scenes(
         console.print(_summary(done, drawing.uncertainty))
         if drawing.uncertainty is None:
             console.print(_why_empty(members), highlight=False, soft_wrap=True, markup=False)
-        console.print(f"written to {out}", highlight=False, soft_wrap=True)
+        project = write_scenes_project(out, [(one.header, one.files) for one in done], drawing.tau)
+        console.print(
+            f"written to {out}; {project.name} opens all of it in QGIS", highlight=False, soft_wrap=True
+        )
     return print_refused(refused, console)
 
 

@@ -24,11 +24,16 @@ from glsweep.config.trial import FilterName
 from glsweep.files import replacing, write_json
 from glsweep.metrics.spread import line_spreads_m
 from glsweep.nets.member import LineUncertainty
-from glsweep.prediction import Format
+from glsweep.prediction import Format, Scheme
 from glsweep.prediction.blend import Member, SceneInput, fit_to, predict_strips
 from glsweep.prediction.near import Prior, cut_to_near, remark_if_far
-from glsweep.prediction.products import as_table, provenance_of, write_item, write_lines
+from glsweep.prediction.products import as_table, write_lines
+from glsweep.prediction.provenance import provenance_of
+from glsweep.prediction.schemes import in_scheme
+from glsweep.prediction.stac import write_item
+from glsweep.qgis import styles
 from glsweep.scenes.bending import bendings_of
+from glsweep.scenes.phase_view import write_phase_view
 from glsweep.scenes.probability import OneBand, ProbabilityRaster, temporary_probability
 from glsweep.scenes.raster import RasterHeader
 from glsweep.vectorize import DrawnLine, draw_lines
@@ -125,6 +130,8 @@ class Drawing:
         Only what lies near these lines is kept.
     filters : tuple of str
         What probabilities are averaged over besides: the phase as it is (raw), or filtered.
+    scheme : str
+        Whose columns the files of lines have.
     """
 
     window_px: int
@@ -138,6 +145,7 @@ class Drawing:
     uncertainty: LineUncertainty | None = None
     prior: Prior | None = None
     filters: tuple[FilterName, ...] = ("raw",)
+    scheme: Scheme = "glsweep"
 
     def settings(self) -> dict[str, float | bool | tuple[FilterName, ...]]:
         """Return all on which the lines depend, to be written beside them."""
@@ -158,7 +166,8 @@ class PredictedScene:
 
     Attributes
     ----------
-    scene : str
+    header : RasterHeader
+        The scene.
     lines : list of DrawnLine
         In the scene's map; near the lines known before, if there are any.
     all_lines : list of DrawnLine
@@ -168,14 +177,15 @@ class PredictedScene:
     probability : Path
         The raster of the members' mean and, of several, their spread.
     others : list of Path
-        The lines, the picture, the note of how they were made, and the STAC item.
+        The lines, the probability's style, views of the phase, the picture, the note of how they were
+        made, and the STAC item.
     before_km : float or None
         Length of `all_lines`; None where nothing was to be near.
     far_from_prior : str
         Says so where no line known before is anywhere near; else empty.
     """
 
-    scene: str
+    header: RasterHeader
     lines: list[DrawnLine]
     table: gpd.GeoDataFrame
     probability: Path
@@ -183,6 +193,11 @@ class PredictedScene:
     all_lines: list[DrawnLine]
     before_km: float | None = None
     far_from_prior: str = ""
+
+    @property
+    def scene(self) -> str:
+        """The scene's name."""
+        return self.header.name
 
     @property
     def files(self) -> list[Path]:
@@ -252,7 +267,15 @@ def predict_scene(
             spreads_m=_spreads_m(lines, of_networks, scene, drawing),
             hinges_m=_hinges_m(lines, header, members),
         )
-        files = write_lines(table, folder, f"{header.name}-lines", drawing.formats)
+        files = write_lines(
+            in_scheme(table, drawing.scheme),
+            folder,
+            f"{header.name}-lines",
+            drawing.formats,
+            styles.drawn_lines(),
+        )
+        style = styles.style_raster(probability, styles.probability(drawing.tau))
+        phase = write_phase_view(header, folder)
         picture = folder / f"{header.name}.png"
         draw_quick_look(
             picture,
@@ -273,14 +296,14 @@ def predict_scene(
         scene,
         lines,
         probability=probability,
+        style=style,
+        phase=phase,
         line_files=files,
         picture=picture,
         note=note,
     )
-    others = [*files, picture, note, item]
-    return PredictedScene(
-        header.name, lines, table, probability, others, all_lines, before_km, far_from_prior
-    )
+    others = [*files, style, *phase, picture, note, item]
+    return PredictedScene(header, lines, table, probability, others, all_lines, before_km, far_from_prior)
 
 
 def _length_km(lines: Sequence[DrawnLine]) -> float:

@@ -187,7 +187,7 @@ def reviewed(tmp_path_factory):
         seeing_member_folder(study.member(stratum), patch_size_px=stratum.patch_size_px)
     evaluate_scenes(study, STRATA)
     looked = look_again(study, SPLITS)
-    return study, looked, gpd.read_file(study.review_gpkg), second_look_section(study)
+    return study, looked, gpd.read_file(study.review_gpkg, layer=0), second_look_section(study)
 
 
 def test_both_are_found_in_every_scene_of_every_split(reviewed):
@@ -232,13 +232,13 @@ def test_verdicts_make_the_next_studys_labels_the_truth_again(reviewed, tmp_path
 def test_what_an_analyst_wrote_is_never_overwritten(reviewed):
     study = reviewed[0]
     look_again(study)
-    table = gpd.read_file(study.review_gpkg)
+    table = gpd.read_file(study.review_gpkg, layer=0)
     table.loc[0, "comment"] = "the tongue has moved"
     table.to_file(study.review_gpkg, driver="GPKG", layer="review")
     assert look_again(study).kept_as == "review-1.gpkg"
-    assert gpd.read_file(study.directory / "review-1.gpkg")["comment"][0] == "the tongue has moved"
+    assert gpd.read_file(study.directory / "review-1.gpkg", layer=0)["comment"][0] == "the tongue has moved"
     assert look_again(study).kept_as == "", "the new one is as it was written"
-    table = gpd.read_file(study.review_gpkg)
+    table = gpd.read_file(study.review_gpkg, layer=0)
     table.geometry = table.geometry.translate(0, 50)
     table.to_file(study.review_gpkg, driver="GPKG", layer="review")
     assert look_again(study).kept_as == "review-2.gpkg", "lines were moved, though no verdict is there yet"
