@@ -9,12 +9,14 @@ from rich.text import Text
 
 from glsweep.output import tell
 from glsweep.progress import shown
+from glsweep.report.live import LivePage
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.study import Study
 from glsweep.study.artifacts import PrepareSummary, SimulateSummary, StageSummary, Winners, read_artifact
 from glsweep.study.configuration import STAGES, Stage
 from glsweep.study.standing import noted_standing
 from glsweep.sweep.outcomes import check_some_survive, read_failures
+from glsweep.sweep.overview import SweepTerms
 
 TRIED_AGAIN: tuple[Stage, ...] = ("retrain", "calibrate", "evaluate")
 """Stages in which another try may help. In the sweep others were compared with what failed."""
@@ -43,25 +45,32 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
     """
     if len(stages) == 1:
         _reopen(study, stages[0])
-    for stage in stages:
-        if study.is_done(stage) and not (stage == "prepare" and _lacks_patches(study, context)):
-            wall_s = study.record(stage).wall_s
-            line = Text(f"{stage:<10} done before ({wall_s:.0f} s)", style="dim")
-            tell(context.console, line, "stage", stage=stage, state="done before", wall_s=round(wall_s, 1))
-            _check_some_survive(study, stage)
-            continue
-        position = STAGES.index(stage)
-        if position:
-            study.record(STAGES[position - 1])
-        tell(context.console, Text(stage, style="bold"), "stage", stage=stage, state="begins")
-        start_s = time.perf_counter()
-        with noted_standing(study) as note, shown(stage, context.console, note=note):
-            summary = _RUNNERS[stage](study, context)
-        wall_s = time.perf_counter() - start_s
-        study.finish(stage, wall_s, summary)
-        line = Text(f"{stage:<10} {wall_s:.0f} s", style="dim")
-        tell(context.console, line, "stage", stage=stage, state="done", wall_s=round(wall_s, 1))
+    terms = SweepTerms.of_search(context.plan, study.config.space)
+    with LivePage(study, terms, context.console) as live:
+        for stage in stages:
+            _run_stage(study, stage, context, live)
+
+
+def _run_stage(study: Study, stage: Stage, context: Context, live: LivePage) -> None:
+    if study.is_done(stage) and not (stage == "prepare" and _lacks_patches(study, context)):
+        wall_s = study.record(stage).wall_s
+        line = Text(f"{stage:<10} done before ({wall_s:.0f} s)", style="dim")
+        tell(context.console, line, "stage", stage=stage, state="done before", wall_s=round(wall_s, 1))
         _check_some_survive(study, stage)
+        return
+    position = STAGES.index(stage)
+    if position:
+        study.record(STAGES[position - 1])
+    tell(context.console, Text(stage, style="bold"), "stage", stage=stage, state="begins")
+    live.begin(stage)
+    start_s = time.perf_counter()
+    with noted_standing(study) as note, shown(stage, context.console, note=note):
+        summary = _RUNNERS[stage](study, context, live)
+    wall_s = time.perf_counter() - start_s
+    study.finish(stage, wall_s, summary)
+    line = Text(f"{stage:<10} {wall_s:.0f} s", style="dim")
+    tell(context.console, line, "stage", stage=stage, state="done", wall_s=round(wall_s, 1))
+    _check_some_survive(study, stage)
 
 
 def _reopen(study: Study, stage: Stage) -> None:
@@ -84,7 +93,7 @@ def _lacks_patches(study: Study, context: Context) -> bool:
     return bool(missing_sizes(study, patch_sizes_px(context.plan.strata)))
 
 
-def _simulate(study: Study, _context: Context) -> StageSummary:
+def _simulate(study: Study, _context: Context, _live: LivePage) -> StageSummary:
     data_sets = enumerate(study.config.card.data_sets)
     simulated = [(n, c, c.simulation) for n, c in data_sets if c.simulation is not None]
     if not simulated:
@@ -96,7 +105,7 @@ def _simulate(study: Study, _context: Context) -> StageSummary:
     return SimulateSummary(scenes=sum(simulation.scenes for _, _, simulation in simulated))
 
 
-def _prepare(study: Study, context: Context) -> StageSummary:
+def _prepare(study: Study, context: Context, _live: LivePage) -> StageSummary:
     from glsweep.patches.prepare import prepare_patches
     from glsweep.report.console import print_data
 
@@ -105,21 +114,32 @@ def _prepare(study: Study, context: Context) -> StageSummary:
     return PrepareSummary(patches=found.patches)
 
 
-def _sweep(study: Study, context: Context) -> StageSummary:
+def _sweep(study: Study, context: Context, live: LivePage) -> StageSummary:
     from glsweep.sweep.engine import sweep
 
     return sweep(
-        study, context.plan, address=context.address, storage=context.storage, console=context.console
+        study,
+        context.plan,
+        address=context.address,
+        storage=context.storage,
+        console=context.console,
+        listeners=[live],
     )
 
 
-def _retrain(study: Study, context: Context) -> StageSummary:
+def _retrain(study: Study, context: Context, live: LivePage) -> StageSummary:
     from glsweep.retrain import retrain
 
-    return retrain(study, address=context.address, storage=context.storage, console=context.console)
+    return retrain(
+        study,
+        address=context.address,
+        storage=context.storage,
+        console=context.console,
+        listeners=[live],
+    )
 
 
-def _calibrate(study: Study, context: Context) -> StageSummary:
+def _calibrate(study: Study, context: Context, _live: LivePage) -> StageSummary:
     from glsweep.retrain import calibrate
 
     summary = calibrate(study)
@@ -133,13 +153,13 @@ def _calibrate(study: Study, context: Context) -> StageSummary:
     return summary
 
 
-def _evaluate(study: Study, _context: Context) -> StageSummary:
+def _evaluate(study: Study, _context: Context, _live: LivePage) -> StageSummary:
     from glsweep.evaluate import evaluate
 
     return evaluate(study)
 
 
-def _report(study: Study, context: Context) -> StageSummary:
+def _report(study: Study, context: Context, _live: LivePage) -> StageSummary:
     from glsweep.register import register_members
     from glsweep.report.page import write_report
     from glsweep.sweep.mirror import track_study
@@ -158,7 +178,7 @@ def _report(study: Study, context: Context) -> StageSummary:
     return summary
 
 
-_RUNNERS: dict[Stage, Callable[[Study, Context], StageSummary]] = {
+_RUNNERS: dict[Stage, Callable[[Study, Context, LivePage], StageSummary]] = {
     "simulate": _simulate,
     "prepare": _prepare,
     "sweep": _sweep,

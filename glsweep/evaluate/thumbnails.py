@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from shapely import LineString
 
 from glsweep.evaluate.second_look import Doubt, MemberView
-from glsweep.prediction.scene import HALO, LINE, NO_DATA
+from glsweep.pages.map_furniture import NO_DATA
+from glsweep.pages.scene_map import TRUE
 from glsweep.scenes.scene import SceneEntry
 from glsweep.scenes.source import Window
 
@@ -66,8 +67,8 @@ def draw_thumbnail(path: Path, entry: SceneEntry, views: Sequence[MemberView], d
     _draw(axes, entry, [doubt.line], DOUBTFUL, 5.0)
     for view in views:
         _draw(axes, entry, view.lines, DRAWN, 0.8)
-    _draw(axes, entry, entry.lines, HALO, 2.0)
-    _draw(axes, entry, entry.lines, LINE, 1.0)
+    _draw(axes, entry, entry.lines, TRUE.halo, 2.0)
+    _draw(axes, entry, entry.lines, TRUE.colour, 1.0)
     axes.set(xlim=(left, right), ylim=(bottom, top))
     figure.savefig(path, pil_kwargs={"quality": QUALITY})
 

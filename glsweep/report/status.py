@@ -18,11 +18,9 @@ from glsweep.study import Study, open_study
 from glsweep.study.configuration import STAGES
 from glsweep.sweep.cost import Cost
 from glsweep.sweep.outcomes import read_failures
-from glsweep.sweep.status import Status, read_status, sweep_table, tell_state
+from glsweep.sweep.status import LARGEST_SHARE_OF_TIME, Status, read_status, sweep_table, tell_state
 
 REFRESH_S = 2.0
-# Reading the ledger of a large sweep must not take the study's own time.
-LARGEST_SHARE_OF_TIME = 0.05
 
 
 def status_view(study: Study, status: Status, *, price_per_gpu_hour: float | None = None) -> Group:

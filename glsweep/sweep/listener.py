@@ -14,10 +14,7 @@ from glsweep.study.configuration import Stage
 from glsweep.sweep.journal import CRASHES_IN_A_ROW
 from glsweep.sweep.overview import SweepTerms
 from glsweep.sweep.records import Crashed, Ended, Reported, SweepRecords, TrialEvent, TrialRecord
-from glsweep.sweep.status import sweep_table, tell_state
-
-# Drawing the table of a large sweep must not slow the sweep down.
-LARGEST_SHARE_OF_TIME = 0.05
+from glsweep.sweep.status import LARGEST_SHARE_OF_TIME, sweep_table, tell_state
 
 
 class ConsoleListener:

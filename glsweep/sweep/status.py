@@ -24,6 +24,9 @@ from glsweep.sweep.records import Began, SweepRecords, read_records
 
 Cell = Callable[[StratumRow], str]
 
+LARGEST_SHARE_OF_TIME = 0.05
+"""That showing a sweep may take: a large one must not be slowed down."""
+
 
 def sweep_table(
     records: SweepRecords, terms: SweepTerms, *, title: str, now_unix_s: float | None = None
