@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from glsweep.config.bands import NoData, check_bands
@@ -22,6 +20,7 @@ from glsweep.prediction.near import check_near, read_prior
 from glsweep.prediction.qgis_project import write_scenes_project
 from glsweep.prediction.scene import Advance, Drawing, PredictedScene, predict_scene
 from glsweep.prediction.split_scenes import uncertainty_of
+from glsweep.progress import advance, track
 from glsweep.registry import is_imported
 from glsweep.scenes.raster import read_header
 from glsweep.scenes.raster_files import (
@@ -116,7 +115,7 @@ def _check_windows(members: Sequence[Member], window_px: int) -> None:
             ) from error
 
 
-# --- Scene after scene under a progress bar; one that does not fit is left out
+# --- Scene after scene; one that does not fit is left out
 
 Scene = TypeVar("Scene")
 Result = TypeVar("Result")
@@ -126,9 +125,9 @@ def each_scene(
     scenes: Sequence[Scene],
     work: Callable[[Scene, Advance], Result],
     name_of: Callable[[Scene], str],
-    console: Console,
+    doing: str = "",
 ) -> tuple[list[Result], list[str]]:
-    """Do the same to every scene.
+    """Do the same to every scene, and show how far it has come.
 
     Parameters
     ----------
@@ -137,9 +136,9 @@ def each_scene(
     work : callable
         Given a scene, and a function to call with each share that is done.
     name_of : callable
-        Name of a scene, beside its bar.
-    console : Console
-        Where the bars are.
+        Name of a scene, beside the bar.
+    doing : str
+        What is done to them, where a command does several things.
 
     Returns
     -------
@@ -153,17 +152,13 @@ def each_scene(
     """
     done: list[Result] = []
     refused: list[str] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        for scene in scenes:
-            task = progress.add_task(name_of(scene), total=1.0)
-            try:
-                done.append(work(scene, partial(progress.advance, task)))
-            except DataError as error:
-                if len(scenes) == 1:
-                    raise
-                refused.append(str(error))
-            progress.remove_task(task)
+    for scene in track(scenes, "scenes", doing, name_of):
+        try:
+            done.append(work(scene, advance))
+        except DataError as error:
+            if len(scenes) == 1:
+                raise
+            refused.append(str(error))
     return done, refused
 
 
@@ -235,7 +230,7 @@ def predict_scenes(
         print_if_far(predicted.far_from_prior, console)
         return predicted
 
-    done, refused = each_scene(paths, predict_one, lambda path: path.name, console)
+    done, refused = each_scene(paths, predict_one, lambda path: path.name)
     if done:
         console.print(_summary(done, drawing.uncertainty))
         if drawing.uncertainty is None:

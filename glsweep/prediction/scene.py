@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyproj
 import torch
 
+from glsweep import progress
 from glsweep.config.trial import FilterName
 from glsweep.files import write_json
 from glsweep.metrics.spread import line_spreads_m
@@ -254,7 +255,7 @@ def draw_scene(header: RasterHeader, member: Member, drawing: Drawing, folder: P
     """
     scene = fit_to(header, [member])
     with _empty_raster(scene, 1, folder) as raster:
-        _fill(raster, scene, [member], drawing, lambda _share: None)
+        _fill(raster, scene, [member], drawing, progress.advance)
         return _lines(raster, scene, drawing)
 
 
