@@ -21,6 +21,12 @@ def predict(
     wavelength_m: Annotated[
         float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(default: the model card's)")
     ] = None,
+    compare_with: Annotated[
+        Path | None, tyro.conf.arg(metavar="LINES", help_behavior_hint="(default: those of --near)")
+    ] = None,
+    coast: Annotated[
+        Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: the newest scene's phase)")
+    ] = None,
     debug: Debug = False,
 ) -> int:
     """Draw the grounding lines of scenes: probability, lines and a picture of each.
@@ -40,12 +46,24 @@ def predict(
         of one value for data.
     wavelength_m
         The radar's, to be compared with the model card's; rasters do not tell it.
+    compare_with
+        Lines known before: the page says how far from them the new ones lie, and nothing is cut.
+    coast
+        A coast in lines or polygons, drawn below the lines of the overview.
     """
     check_output_folder("--out", out)
     from glsweep.prediction.command import predict_scenes
 
     return predict_scenes(
-        scene, out, drawing, Console(), bands=bands, nodata=nodata, wavelength_m=wavelength_m
+        scene,
+        out,
+        drawing,
+        Console(),
+        bands=bands,
+        nodata=nodata,
+        wavelength_m=wavelength_m,
+        compare_with=compare_with,
+        coast=coast,
     )
 
 

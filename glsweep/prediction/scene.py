@@ -28,6 +28,7 @@ from glsweep.prediction.blend import Member, SceneInput, fit_to, predict_strips
 from glsweep.prediction.near import Prior, cut_to_near, remark_if_far
 from glsweep.prediction.products import as_table, provenance_of, write_item, write_lines
 from glsweep.scenes.bending import bendings_of
+from glsweep.scenes.names import Acquisition
 from glsweep.scenes.probability import OneBand, ProbabilityRaster, temporary_probability
 from glsweep.scenes.raster import RasterHeader
 from glsweep.vectorize import DrawnLine, draw_lines
@@ -157,7 +158,10 @@ class PredictedScene:
 
     Attributes
     ----------
-    scene : str
+    header : RasterHeader
+        The scene.
+    acquisition : Acquisition
+        Its dates and sensor, where they are known.
     lines : list of DrawnLine
         In the scene's map; near the lines known before, if there are any.
     all_lines : list of DrawnLine
@@ -174,7 +178,8 @@ class PredictedScene:
         Says so where no line known before is anywhere near; else empty.
     """
 
-    scene: str
+    header: RasterHeader
+    acquisition: Acquisition
     lines: list[DrawnLine]
     table: gpd.GeoDataFrame
     probability: Path
@@ -182,6 +187,11 @@ class PredictedScene:
     all_lines: list[DrawnLine]
     before_km: float | None = None
     far_from_prior: str = ""
+
+    @property
+    def scene(self) -> str:
+        """The scene's name."""
+        return self.header.name
 
     @property
     def files(self) -> list[Path]:
@@ -278,7 +288,15 @@ def predict_scene(
     )
     others = [*files, picture, note, item]
     return PredictedScene(
-        header.name, lines, table, probability, others, all_lines, before_km, far_from_prior
+        header=header,
+        acquisition=provenance.acquisition,
+        lines=lines,
+        table=table,
+        probability=probability,
+        others=others,
+        all_lines=all_lines,
+        before_km=before_km,
+        far_from_prior=far_from_prior,
     )
 
 

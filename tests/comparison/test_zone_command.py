@@ -7,8 +7,7 @@ import shapely
 from geodesics import map_factor
 from shapely import LineString, box
 
-from glsweep.comparison import envelope
-from glsweep.metrics.zone import measure_zone
+from glsweep.metrics.zone import envelope, measure_zone
 from glsweep.run import main
 
 
