@@ -9,6 +9,7 @@ import pandas as pd
 import pyproj
 import shapely
 
+from glsweep import __version__
 from glsweep.geodesy import lon_lat
 from glsweep.metrics.reliability import FEWEST_SCENES
 from glsweep.metrics.zone import REACH_M
@@ -16,7 +17,7 @@ from glsweep.nets.member import LineUncertainty
 from glsweep.pages.map_place import dates_words, lon_lat_words, region_of
 from glsweep.pages.scene_map import crs_words
 from glsweep.prediction.blend import Member
-from glsweep.prediction.citation import NEVER_COMPARED, Producer, validation
+from glsweep.prediction.citation import NEVER_COMPARED, Producer
 from glsweep.prediction.old_lines import FromOld
 from glsweep.prediction.overview import Overview
 from glsweep.prediction.scene import PredictedScene
@@ -203,7 +204,9 @@ def how_sure(
         mind = f"Why: {why_unknown}."
     else:
         least = "at least " if simulated else ""
-        short = f"{least}{uncert_m:.0f} m ({uncertainty.share:.0%} of the true line near a drawn one)"
+        short = (
+            f"{least}{uncert_m:.0f} m, for {100 * uncertainty.share:.0f} % of the true line near a drawn one"
+        )
         mind = (
             "Learnt on simulated scenes: on real ones a lower limit. Check every line by eye."
             if simulated
@@ -222,7 +225,7 @@ def _likeness(scenes: Sequence[PredictedScene], made_by: Sequence[Producer]) -> 
     postings = sorted({round(scene.header.posting_m, 3) for scene in scenes})
     parts = [
         f"posting {', '.join(f'{one:g}' for one in postings)} m"
-        + ("" if postings == [card.posting_m] else f", averaged to {card.posting_m:g} m")
+        + (" as in training" if postings == [card.posting_m] else f", averaged to {card.posting_m:g} m")
     ]
     known = {scene.acquisition.sensor for scene in scenes if scene.acquisition.sensor}
     other = sorted(
@@ -231,15 +234,15 @@ def _likeness(scenes: Sequence[PredictedScene], made_by: Sequence[Producer]) -> 
     if other:
         parts.append(f"{', '.join(other)} has another wavelength than the network's {card.wavelength_m:g} m")
     elif known:
-        parts.append(f"the network's wavelength ({card.wavelength_m:g} m)")
+        parts.append(f"wavelength as in training ({card.wavelength_m:g} m)")
     else:
-        parts.append(f"wavelength not named (the network's: {card.wavelength_m:g} m)")
+        parts.append(f"wavelength not named in the files (in training {card.wavelength_m:g} m)")
     seen = (
         "the network has seen simulated scenes alone"
         if all(one.is_simulated_alone for one in made_by)
         else f"trained on: {card.trained_on or 'its card does not say'}"
     )
-    return f"Like its training? {'; '.join(parts)}; {seen}."
+    return f"The scenes: {'; '.join(parts)}. {seen[:1].upper()}{seen[1:]}."
 
 
 def how_far(compared: Compared | None, overview: Overview | None) -> Answer:
@@ -285,7 +288,7 @@ def _side_in_words(found: FromOld) -> str:
     side = "seaward" if middle >= 0 else "landward"
     return (
         f"{abs(middle):.0f} m {side} of it on the median, where fringes tell the sea's side "
-        f"({found.sides_known:.0%} of the transects)."
+        f"({100 * found.sides_known:.0f} % of the transects)."
     )
 
 
@@ -303,7 +306,7 @@ def _zone_in_words(overview: Overview | None) -> str:
     )
 
 
-def may_cite(made_by: Sequence[Producer]) -> Answer:
+def may_cite(made_by: Sequence[Producer], tau: float) -> Answer:
     """Answer by whether the networks were compared with analysts, and name them."""
     question = "May I cite it?"
     named = " and ".join(one.described() for one in made_by)
@@ -313,7 +316,9 @@ def may_cite(made_by: Sequence[Producer]) -> Answer:
     else:
         short = f"not yet: {NEVER_COMPARED}" if len(made_by) == 1 else "not yet: the mean was never tested"
         mind = "Compare with lines drawn by hand (glsweep score, glsweep compare), and cite what that says."
-    return Answer("cite", question, short, (f"Drawn by {named}. {validation(made_by)}.",), mind)
+    tested = [words for one in made_by for words in one.tests_in_words] or ["no figures on whole test scenes"]
+    by = f"Drawn with glsweep {__version__} by {named}, tau {tau:g}."
+    return Answer("cite", question, short, (by, f"Its card: {_few(tested, 'data sets tested')}."), mind)
 
 
 def _few(names: Sequence[str], what: str) -> str:

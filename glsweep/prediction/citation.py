@@ -114,7 +114,7 @@ def validation(made_by: Sequence[Producer]) -> str:
 
 def figures_in_words(data_set: str, figures: Mapping[str, float]) -> str:
     """Return figures on whole test scenes of a data set in words."""
-    parts = [f"{figures['scenes.completeness_200']:.0%} of the known line found within 200 m"]
+    parts = [f"{100 * figures['scenes.completeness_200']:.0f} % of the known line found within 200 m"]
     if "scenes.false_km_200" in figures and "scenes.lines_km" in figures:
         parts.append(f"{figures['scenes.false_km_200']:.0f} of {figures['scenes.lines_km']:.0f} km invented")
     if "scenes.mean_m" in figures:

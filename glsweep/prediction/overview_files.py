@@ -25,7 +25,14 @@ def as_bytes(figure: Figure, kind: str) -> bytes:
     """Return a figure as a file of a kind, such as svg; the same each time."""
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "glsweep", "svg.fonttype": "none"}):
-        figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
+        figure.savefig(
+            buffer,
+            format=kind,
+            dpi=200,
+            bbox_inches="tight",
+            pad_inches=0.04,
+            metadata={"Date": None} if kind == "svg" else None,
+        )
     return buffer.getvalue()
 
 

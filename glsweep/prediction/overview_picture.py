@@ -14,9 +14,9 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from glsweep.geodesy import reproject
 from glsweep.pages.map_pictures import north_up
 from glsweep.pages.map_place import (
     Bounds,
@@ -31,6 +31,7 @@ from glsweep.pages.map_place import (
 )
 from glsweep.pages.scene_map import crs_words
 from glsweep.prediction.overview import Overview
+from glsweep.prediction.overview_files import Coast
 from glsweep.scenes.phase import coarse_phase_rad
 
 WIDTH_IN = 7.0
@@ -59,6 +60,20 @@ def colours_of(labels: Sequence[str]) -> dict[str, str]:
     return {label: mpl.colors.to_hex(colour_map()(at)) for label, at in zip(labels, places, strict=True)}
 
 
+def coast_below(overview: Overview, own: Coast | None) -> list[BaseGeometry]:
+    """Return the coast that is seen below the lines, on their map.
+
+    The user's own; without one Natural Earth's where the map is so wide that it is fine enough.
+    """
+    view = _view(overview)
+    seen = shapely.box(*view)
+    is_wide = max(view[2] - view[0], view[3] - view[1]) >= COARSE_COAST_FROM_M
+    small = locator(view, overview.crs) if is_wide else None
+    if own is None and small is not None:
+        own = Coast(list(lands(small.crs)), pyproj.CRS.from_user_input(small.crs))
+    return [part for part in own.on(overview.crs) if part.intersects(seen)] if own else []
+
+
 def draw_overview(overview: Overview, coast: Sequence[BaseGeometry] = ()) -> Figure:
     """Draw the lines of all dates over the coast, with the zone between them.
 
@@ -67,8 +82,7 @@ def draw_overview(overview: Overview, coast: Sequence[BaseGeometry] = ()) -> Fig
     overview : Overview
         The lines on one map.
     coast : sequence of geometry
-        The user's own coast, on the overview's map. Without one the newest scene's phase is drawn below,
-        and the land of Natural Earth where the map is so wide that it is fine enough.
+        See `coast_below`; where there is none, the newest scene's phase is drawn below the lines.
     """
     view = _view(overview)
     left, bottom, right, top = view
@@ -76,7 +90,9 @@ def draw_overview(overview: Overview, coast: Sequence[BaseGeometry] = ()) -> Fig
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     axes: Axes = figure.subplots()
     axes.set_facecolor(GROUND)
-    if not _draw_coast(axes, overview, view, coast):
+    if coast:
+        _draw_coast(axes, coast)
+    else:
         _draw_phase(axes, overview)
     _draw_zone(axes, overview)
     _draw_lines(figure, axes, overview)
@@ -100,23 +116,12 @@ def _view(overview: Overview) -> Bounds:
     )
 
 
-def _draw_coast(axes: Axes, overview: Overview, view: Bounds, coast: Sequence[BaseGeometry]) -> bool:
-    """Draw the user's coast, or on wide maps the one in the package; return whether there is any."""
-    seen = shapely.box(*view)
-    if not coast:
-        is_wide = max(view[2] - view[0], view[3] - view[1]) >= COARSE_COAST_FROM_M
-        small = locator(view, overview.crs) if is_wide else None
-        if small is None:
-            return False
-        polar = pyproj.CRS.from_user_input(small.crs)
-        coast = reproject(lands(small.crs), polar, overview.crs).tolist()
-    parts = [part for part in shapely.get_parts(list(coast)) if part.intersects(seen)]
-    for part in parts:
-        if part.geom_type == "Polygon":
+def _draw_coast(axes: Axes, coast: Sequence[BaseGeometry]) -> None:
+    for part in coast:
+        if isinstance(part, Polygon):
             axes.fill(*part.exterior.xy, facecolor=LAND, edgecolor=COAST, linewidth=0.6, zorder=0)
         else:
-            axes.plot(*part.xy, color=COAST, linewidth=0.8, zorder=1)
-    return bool(parts)
+            axes.plot(*shapely.get_coordinates(part).T, color=COAST, linewidth=0.8, zorder=1)
 
 
 def _draw_phase(axes: Axes, overview: Overview) -> None:

@@ -19,7 +19,7 @@ from glsweep.prediction.near import Prior, read_prior
 from glsweep.prediction.old_lines import WITHIN_M, from_old
 from glsweep.prediction.overview import Overview, overview_of, span_in_words
 from glsweep.prediction.overview_files import Coast, as_bytes, read_coast, write_overview
-from glsweep.prediction.overview_picture import draw_overview
+from glsweep.prediction.overview_picture import coast_below, draw_overview
 from glsweep.prediction.scene import Drawing, PredictedScene
 
 PAGE = "lines.html"
@@ -85,10 +85,11 @@ def write_page(
     """
     options = options or PageOptions()
     overview = overview_of(scenes)
-    figure = None
+    figure, coast = None, []
     written: list[Path] = []
     if overview is not None:
-        figure = draw_overview(overview, options.coast.on(overview.crs) if options.coast else ())
+        coast = coast_below(overview, options.coast)
+        figure = draw_overview(overview, coast)
         if len(scenes) > 1:
             written += write_overview(overview, figure, folder)
     old = options.old or drawing.prior
@@ -100,6 +101,7 @@ def write_page(
         **_citation(scenes, made_by, drawing),
         "picture": None if figure is None else data_uri(as_bytes(figure, "webp")),
         "overview": overview,
+        "has_coast": bool(coast),
         "overview_files": [path.name for path in written],
         "version": __version__,
     }
@@ -131,7 +133,7 @@ def _answers(
             answers.when(scenes),
             answers.how_sure(scenes, made_by, drawing.uncertainty, why),
             answers.how_far(compared, overview),
-            answers.may_cite(made_by),
+            answers.may_cite(made_by, drawing.tau),
         ],
     }
 
@@ -182,8 +184,22 @@ def _scene_row(scene: PredictedScene, compared: Compared | None) -> dict[str, An
         **means,
         "old_m": compared.by_scene[scene.scene].quantile_m(0.5) if compared else math.nan,
         "remark": scene.far_from_prior or ("" if scene.header.is_placed else "lies nowhere on a map"),
-        "files": [{"name": path.name, "href": _href(path)} for path in scene.files],
+        "files": [{"name": _kind(path), "href": _href(path)} for path in scene.files],
     }
+
+
+def _kind(path: Path) -> str:
+    """Return in a word what a file is."""
+    kinds = {
+        "-probability.tif": "probability",
+        "-shp": "lines (shp)",
+        ".gpkg": "lines",
+        ".geojson": "lines (geojson)",
+        ".png": "picture",
+        ".stac.json": "STAC item",
+        ".json": "note",
+    }
+    return next((kind for ending, kind in kinds.items() if path.name.endswith(ending)), path.name)
 
 
 def _href(path: Path) -> str:
