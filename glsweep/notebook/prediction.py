@@ -15,6 +15,7 @@ from glsweep.notebook.thumbnails import probability_map
 from glsweep.pages.map_place import map_bounds, place_words
 from glsweep.pages.scene_map import crs_words
 from glsweep.prediction.answers import weighted_mean
+from glsweep.scenes.names import only_dates
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ class Prediction:
     def _length_km(self) -> float:
         return float(self.lines["length_m"].sum()) / 1000
 
+    @property
+    def _dates(self) -> str:
+        """The days of its images, as the lines' column has them."""
+        days = [day.isoformat() for text in set(self.lines["dates"]) for day in only_dates(text)]
+        return ", ".join(sorted(set(days))) or "not known"
+
     def _repr_html_(self) -> str:
         bounds = map_bounds(self.transform, self.probability.shape)
         facts = {
@@ -69,7 +76,7 @@ class Prediction:
             "size": " x ".join(map(str, self.probability.shape)) + " px",
             "place": place_words(bounds, self.crs),
             "map": crs_words(self.crs),
-            "dates": ", ".join(sorted(set(self.lines.get("dates", [])))) or "not known",
+            "dates": self._dates,
         }
         context = {
             "heading": f"{self._length_km:.1f} km of grounding line in {self.scene}",

@@ -50,7 +50,7 @@ def _sections(table: StudyTable) -> list[dict[str, Any]]:
     sections = []
     for size in all_patch_sizes(table):
         networks = sorted(networks_of(table, size), key=lambda row: -row.relaxed_f1)
-        scored = [*networks, *baselines_of(table, size)]
+        baselines = [row for row in baselines_of(table, size) if row.kind != "untrained"]
         rows = [
             {
                 "title": row.title,
@@ -59,7 +59,7 @@ def _sections(table: StudyTable) -> list[dict[str, Any]]:
                 "cells": [column.text_of(row) for column in METRICS[1:]],
                 "is_network": row in networks,
             }
-            for row in scored
+            for row in (*networks, *baselines)
         ]
         failed = [{"title": row.title, "reason": row.reason} for row in failed_of(table, size)]
         sections.append({"patch_size_px": size, "rows": rows, "failed": failed})

@@ -26,7 +26,8 @@ LONGEST_PX = 400
 MOST_PIECES = 20_000
 FARTHEST_M = 500.0
 """From which distance on the colour is the same, as in a study's maps of errors."""
-INK, HALO, NO_DATA, REFERENCE = "#1b2228", "#ffffff", "#d8d8d8", "#7a858d"
+INK, HALO, NO_DATA = "#1b2228", "#ffffff", "#d8d8d8"
+DRAWN, REFERENCE = "#d7191c", "#7a858d"
 
 
 def probability_map(
@@ -48,7 +49,7 @@ def probability_map(
             up = coarse if transform.e < 0 else coarse[::-1]
             extent = (left, right, bottom, top)
             axes.imshow(up, cmap="cividis", vmin=0, vmax=1, extent=extent, interpolation="nearest")
-        _add_lines(axes, lines, "#ff7f0e", 1.1)
+        _add_lines(axes, lines, DRAWN, 1.1)
 
     return _thumbnail(draw, bounds)
 
@@ -113,7 +114,14 @@ def _thumbnail(draw: Callable[[Axes], None], bounds: Bounds) -> str:
     for quality in QUALITIES:
         buffer = io.BytesIO()
         with mpl.rc_context({"savefig.facecolor": HALO}):
-            figure.savefig(buffer, format="webp", dpi=DPI, pil_kwargs={"quality": quality, "method": 6})
+            figure.savefig(
+                buffer,
+                format="webp",
+                dpi=DPI,
+                bbox_inches="tight",
+                pad_inches=0.02,
+                pil_kwargs={"quality": quality, "method": 6},
+            )
         if buffer.tell() <= MOST_BYTES:
             break
     return data_uri(buffer.getvalue())

@@ -204,9 +204,7 @@ def how_sure(
         mind = f"Why: {why_unknown}."
     else:
         least = "at least " if simulated else ""
-        short = (
-            f"{least}{uncert_m:.0f} m, for {100 * uncertainty.share:.0f} % of the true line near a drawn one"
-        )
+        short = f"{least}{uncert_m:.0f} m, for {100 * uncertainty.share:.0f} % of the true line"
         mind = (
             "Learnt on simulated scenes: on real ones a lower limit. Check every line by eye."
             if simulated
@@ -316,9 +314,9 @@ def may_cite(made_by: Sequence[Producer], tau: float) -> Answer:
     else:
         short = f"not yet: {NEVER_COMPARED}" if len(made_by) == 1 else "not yet: the mean was never tested"
         mind = "Compare with lines drawn by hand (glsweep score, glsweep compare), and cite what that says."
-    tested = [words for one in made_by for words in one.tests_in_words] or ["no figures on whole test scenes"]
+    tested = " and ".join(dict.fromkeys(one.tests_in_short for one in made_by))
     by = f"Drawn with glsweep {__version__} by {named}, tau {tau:g}."
-    return Answer("cite", question, short, (by, f"Its card: {_few(tested, 'data sets tested')}."), mind)
+    return Answer("cite", question, short, (by, f"The card: {tested}."), mind)
 
 
 def _few(names: Sequence[str], what: str) -> str:

@@ -69,6 +69,24 @@ class Producer:
             if "scenes.completeness_200" in figures
         ]
 
+    @property
+    def tests_in_short(self) -> str:
+        """The same in one sentence, over all data sets."""
+        known = {card.name: bool(card.simulation) for card in self.data}
+        shares = {
+            name: 100 * figures["scenes.completeness_200"]
+            for name, figures in self.card.tested.items()
+            if "scenes.completeness_200" in figures
+        }
+        if not shares:
+            return "no figures on whole test scenes"
+        simulated = self.is_in_package or all(known.get(name, False) for name in shares)
+        least, most = min(shares.values()), max(shares.values())
+        span = f"{least:.0f}" if round(least) == round(most) else f"{least:.0f} to {most:.0f}"
+        return (
+            f"{span} % of the known line found within 200 m on {'simulated ' if simulated else ''}test scenes"
+        )
+
     def described(self) -> str:
         """Return in a few words what it is, with the hash of its weights."""
         kind = self.card.architecture.replace("_", " ")
