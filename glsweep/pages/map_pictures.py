@@ -14,9 +14,9 @@ from glsweep.pages.map_place import Bounds
 Floats = npt.NDArray[np.floating]
 
 PHASE_COLOURS = "twilight_shifted"
-PROBABILITY_COLOUR = (0, 158, 115)
+PROBABILITY_COLOUR = "#00b050"
 """As opaque as it is probable, so that the phase shows through."""
-PHASE_QUALITY, PROBABILITY_QUALITY = 55, 40
+PHASE_QUALITY = 45
 LEVELS = 8
 """Of a probability, in a picture that only says where to look."""
 
@@ -67,25 +67,30 @@ def highest(values: Floats, longest_px: int) -> tuple[Floats, int]:
     return np.where(np.isfinite(blocks), blocks, np.nan), side
 
 
+def phase_colours(count: int) -> list[str]:
+    """Return so many colours of the phase from -pi to pi, as CSS has them."""
+    return [mpl.colors.to_hex(mpl.colormaps[PHASE_COLOURS](turn)) for turn in np.linspace(0, 1, count)]
+
+
 def phase_picture(phase_rad: Floats) -> bytes:
     """Return wrapped phase (rows, cols) in cyclic colours as WebP, transparent where it is NaN."""
     seen = np.isfinite(phase_rad)
     turns = np.where(seen, phase_rad / (2 * math.pi) + 0.5, 0.0)
     pixels = mpl.colormaps[PHASE_COLOURS](turns, bytes=True)
     pixels[..., 3] = 255 * seen
-    return _webp(pixels, PHASE_QUALITY)
+    return _webp(pixels, quality=PHASE_QUALITY)
 
 
 def probability_picture(probability: Floats) -> bytes:
     """Return probability (rows, cols) as WebP of one colour, as opaque as it is probable; NaN counts as 0."""
     steps = np.round(np.nan_to_num(probability) * (LEVELS - 1)) / (LEVELS - 1)
     pixels = np.empty((*probability.shape, 4), np.uint8)
-    pixels[..., :3] = PROBABILITY_COLOUR
+    pixels[..., :3] = np.multiply(mpl.colors.to_rgb(PROBABILITY_COLOUR), 255)
     pixels[..., 3] = np.round(255 * steps)
-    return _webp(pixels, PROBABILITY_QUALITY)
+    return _webp(pixels, lossless=True, method=2)
 
 
-def _webp(pixels: npt.NDArray[np.uint8], quality: int) -> bytes:
+def _webp(pixels: npt.NDArray[np.uint8], **options: float | bool) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(buffer, format="WEBP", quality=quality, method=6)
+    Image.fromarray(pixels).save(buffer, format="WEBP", **options)
     return buffer.getvalue()

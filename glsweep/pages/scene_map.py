@@ -16,6 +16,7 @@ import pyproj
 from markupsafe import Markup
 from shapely import LineString
 
+from glsweep.pages.map_pictures import PROBABILITY_COLOUR, phase_colours
 from glsweep.pages.map_place import (
     Bounds,
     dates_words,
@@ -32,8 +33,11 @@ Points = npt.NDArray[np.float64]
 Metres = npt.NDArray[np.float64]
 
 ERROR_STEPS_M = (50.0, 100.0, 200.0, 500.0)
-ERROR_COLOURS = ("#ffffb2", "#fecc5c", "#fd8d3c", "#f03b20", "#bd0026")
-"""ColorBrewer YlOrRd of five: seen with any kind of colour vision, and on every colour of the phase."""
+ERROR_COLOURS = ("#ffffb2", "#fecc5c", "#fd8d3c", "#f5412a", "#d4002a")
+"""ColorBrewer's YlOrRd of five, the last two brighter: in order with any kind of colour vision, and no colours
+of the phase."""
+PHASE_STOPS = 13
+"""Of the key's gradient."""
 NOT_JUDGED_M = -1000.0
 """Stands for no distance while a line is thinned, so that where it begins and ends is kept."""
 
@@ -60,7 +64,7 @@ class Layer:
 
 
 TRUE = Layer("true", "true line", "#000000", "#ffffff")
-DRAWN = Layer("drawn", "drawn line", "#ffe34d", "#222222")
+DRAWN = Layer("drawn", "drawn line", "#5ee7ff", "#222222")
 MISSED = Layer("missed", "missed", "#ff2fd6", "#222222")
 OLD = Layer("old", "line known before", "#8ecbff", "#222222")
 
@@ -202,6 +206,8 @@ def maps_json(
             for one in layers
         ],
         "errors": {"steps_m": ERROR_STEPS_M, "colours": ERROR_COLOURS},
+        "phase_colours": phase_colours(PHASE_STOPS),
+        "probability_colour": PROBABILITY_COLOUR,
         "lands": [dict(zip(("path", "bounds_km"), land_path(crs), strict=True)) for crs in crs_of_lands],
     }
 

@@ -161,6 +161,16 @@ class ProbabilityRaster:
         return transform
 
     @property
+    def map_crs(self) -> pyproj.CRS:
+        """The map's coordinate reference system."""
+        return pyproj.CRS.from_wkt(self._dataset.crs.to_wkt())
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the file says of itself, by names in capitals."""
+        return {str(key).upper(): str(value) for key, value in self._dataset.tags().items()}
+
+    @property
     def bands(self) -> int:
         """How many there are."""
         count: int = self._dataset.count

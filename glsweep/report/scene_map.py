@@ -1,0 +1,112 @@
+"""The report's map of whole test scenes, as every member draws them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from glsweep.pages.map_pictures import phase_picture, probability_picture
+from glsweep.pages.scene_map import DRAWN, MISSED, TRUE, MapLine, SceneMap, maps_json
+from glsweep.report.map_files import MapFiles, beyond, read_map
+from glsweep.report.results import Results
+from glsweep.report.scene_tables import best_member, line_rows
+from glsweep.study.evaluation_artifacts import LinesOnScene, MemberLines
+
+MOST_SCENES = 24
+PHASE_PX, PROBABILITY_PX = 448, 300
+FOUND_M = 200.0
+TOLERANCE_PX = 0.3
+ABOUT_A_LINE = {
+    "band_m": "half its band {:.0f} m",
+    "uncert_m": "uncertain by {:.0f} m",
+    "spread_m": "networks differ by {:.0f} m",
+}
+"""Columns of the GeoPackage, and how the page says them."""
+
+
+def scene_maps(results: Results) -> dict[str, Any] | None:
+    """Return the maps of all test scenes and members, the best first, as the page's script reads them.
+
+    Of many scenes `MOST_SCENES` that are spread evenly over the data sets. None without whole test
+    scenes.
+
+    Raises
+    ------
+    StudyError
+        When a file in `maps/` is missing.
+    """
+    best = best_member(line_rows(results.lines))
+    if results.lines is None or best is None:
+        return None
+    members = sorted(results.lines.members, key=lambda member: member.stratum != best)
+    simulated = {card.name for card in results.config.card.data_sets if card.simulation}
+    shown = _spread(list(members[0].scenes))
+    maps = [_scene_map(results, members, number, simulated) for number in shown]
+    posting_m = results.table.posting_m
+    return maps_json(
+        maps,
+        members={member.stratum: member.title for member in members},
+        tolerance_m=TOLERANCE_PX * posting_m,
+    )
+
+
+def _spread(scenes: Sequence[LinesOnScene]) -> list[int]:
+    """Return which scenes are shown: all, or as many as the page can hold, evenly over their list."""
+    count = min(MOST_SCENES, len(scenes))
+    return [number * len(scenes) // count for number in range(count)]
+
+
+def _scene_map(
+    results: Results, members: Sequence[MemberLines], number: int, simulated: set[str]
+) -> SceneMap:
+    read = {
+        member.stratum: read_map(results.maps / member.stratum, member.scenes[number]) for member in members
+    }
+    first, scene = next(iter(read.values())), members[0].scenes[number]
+    lines = [MapLine(TRUE.key, pieces.xy_m) for pieces in first.true]
+    for stratum, files in read.items():
+        lines += _lines_of(stratum, files)
+    return SceneMap(
+        name=scene.scene,
+        bounds_m=first.bounds_m,
+        crs=first.crs,
+        dates=first.dates,
+        phase=phase_picture(first.phase_north_up(PHASE_PX)),
+        probability={
+            stratum: probability_picture(files.probability_north_up(PROBABILITY_PX))
+            for stratum, files in read.items()
+        },
+        lines=tuple(lines),
+        remark="simulated" if scene.data_set in simulated else "",
+        facts={member.stratum: facts_of(member.scenes[number]) for member in members},
+    )
+
+
+def _lines_of(stratum: str, files: MapFiles) -> list[MapLine]:
+    drawn = [
+        MapLine(DRAWN.key, one.xy_m, one.error_m, stratum, about_a_line(one.columns)) for one in files.drawn
+    ]
+    missed = [
+        MapLine(MISSED.key, xy_m, None, stratum, f"no line within {FOUND_M:g} m")
+        for xy_m in beyond(files.true, FOUND_M)
+    ]
+    return drawn + missed
+
+
+def about_a_line(columns: Mapping[str, Any]) -> str:
+    """Return in words what the GeoPackage says of a drawn line; what it does not know is left out."""
+    words = [f"{columns['length_m'] / 1000:.1f} km", f"mean probability {columns['mean_prob']:.2f}"]
+    for name, form in ABOUT_A_LINE.items():
+        value = columns.get(name)
+        if value is not None and math.isfinite(value):
+            words.append(form.format(value))
+    hinge_m = columns.get("hinge_m")
+    if hinge_m is not None and math.isfinite(hinge_m):
+        words.append(f"ice first bends {abs(hinge_m):.0f} m {'inland' if hinge_m >= 0 else 'seaward'} of it")
+    return "; ".join(words)
+
+
+def facts_of(scene: LinesOnScene) -> str:
+    """Return in words what a member's lines are worth on a scene."""
+    found = "" if scene.completeness_200 is None else f"{scene.completeness_200:.0%} found within 200 m, "
+    mean = "" if scene.mean_m is None else f", {scene.mean_m:.0f} m off on average"
+    return f"{found}{scene.false_km_200:.0f} km invented{mean}"
