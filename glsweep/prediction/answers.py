@@ -213,7 +213,7 @@ def how_sure(
     numbers = [f"{km:.1f} km drawn, mean probability {weighted_mean(table, 'mean_prob'):.2f}"]
     for column, words in (("band_m", "half a band's width"), ("spread_m", "networks' spread")):
         value = weighted_mean(table, column)
-        numbers.append(f"{words} {value:.0f} m" if math.isfinite(value) else f"{words} unknown (one network)")
+        numbers.append(f"{words} {value:.0f} m" if math.isfinite(value) else f"{words} unknown")
     return Answer("sure", question, short, ("; ".join(numbers) + ".", _likeness(scenes, made_by)), mind)
 
 

@@ -83,9 +83,8 @@ class Producer:
         simulated = self.is_in_package or all(known.get(name, False) for name in shares)
         least, most = min(shares.values()), max(shares.values())
         span = f"{least:.0f}" if round(least) == round(most) else f"{least:.0f} to {most:.0f}"
-        return (
-            f"{span} % of the known line found within 200 m on {'simulated ' if simulated else ''}test scenes"
-        )
+        kind = "simulated test scenes" if simulated else "test scenes"
+        return f"{span} % of the known line found within 200 m on {kind}"
 
     def described(self) -> str:
         """Return in a few words what it is, with the hash of its weights."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from glsweep import __version__
 from glsweep.files import replacing
 from glsweep.pages import render
-from glsweep.pages.scene_map import data_uri
+from glsweep.pages.scene_map import data_uri, script_json
 from glsweep.prediction import answers
 from glsweep.prediction.answers import Compared
 from glsweep.prediction.blend import Member
@@ -20,6 +20,7 @@ from glsweep.prediction.old_lines import WITHIN_M, from_old
 from glsweep.prediction.overview import Overview, overview_of, span_in_words
 from glsweep.prediction.overview_files import Coast, as_bytes, read_coast, write_overview
 from glsweep.prediction.overview_picture import coast_below, draw_overview
+from glsweep.prediction.page_maps import MOST_SCENES, maps_of
 from glsweep.prediction.scene import Drawing, PredictedScene
 
 PAGE = "lines.html"
@@ -101,6 +102,8 @@ def write_page(
         **_citation(scenes, made_by, drawing),
         "picture": None if figure is None else data_uri(as_bytes(figure, "webp")),
         "overview": overview,
+        "maps": script_json(maps_of(scenes, old)),
+        "maps_left_out": max(0, len(scenes) - MOST_SCENES),
         "has_coast": bool(coast),
         "overview_files": [path.name for path in written],
         "version": __version__,

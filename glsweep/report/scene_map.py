@@ -1,11 +1,11 @@
 """The report's map of whole test scenes, as every member draws them."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from glsweep.pages.map_pictures import phase_picture, probability_picture
 from glsweep.pages.scene_map import DRAWN, MISSED, TRUE, MapLine, SceneMap, maps_json
+from glsweep.prediction.page_maps import about_a_line
 from glsweep.report.map_files import MapFiles, beyond, read_map
 from glsweep.report.results import Results
 from glsweep.report.scene_tables import best_member, line_rows
@@ -15,12 +15,6 @@ MOST_SCENES = 24
 PHASE_PX, PROBABILITY_PX = 448, 300
 FOUND_M = 200.0
 TOLERANCE_PX = 0.3
-ABOUT_A_LINE = {
-    "band_m": "half its band {:.0f} m",
-    "uncert_m": "uncertain by {:.0f} m",
-    "spread_m": "networks differ by {:.0f} m",
-}
-"""Columns of the GeoPackage, and how the page says them."""
 
 
 def scene_maps(results: Results) -> dict[str, Any] | None:
@@ -90,19 +84,6 @@ def _lines_of(stratum: str, files: MapFiles) -> list[MapLine]:
         for xy_m in beyond(files.true, FOUND_M)
     ]
     return drawn + missed
-
-
-def about_a_line(columns: Mapping[str, Any]) -> str:
-    """Return in words what the GeoPackage says of a drawn line; what it does not know is left out."""
-    words = [f"{columns['length_m'] / 1000:.1f} km", f"mean probability {columns['mean_prob']:.2f}"]
-    for name, form in ABOUT_A_LINE.items():
-        value = columns.get(name)
-        if value is not None and math.isfinite(value):
-            words.append(form.format(value))
-    hinge_m = columns.get("hinge_m")
-    if hinge_m is not None and math.isfinite(hinge_m):
-        words.append(f"ice first bends {abs(hinge_m):.0f} m {'inland' if hinge_m >= 0 else 'seaward'} of it")
-    return "; ".join(words)
 
 
 def facts_of(scene: LinesOnScene) -> str:
