@@ -240,7 +240,7 @@ def predict_scenes(
             why = f"uncert_m is empty: {why_unknown(members)}; band_m tells how wide the bands are"
             console.print(why, highlight=False, soft_wrap=True, markup=False)
         write_page(done, members, drawing, out, page)
-        console.print(f"written to {out}; open {out / PAGE} first", highlight=False, soft_wrap=True)
+        console.print(f"written to {out}; look at {PAGE} first", highlight=False, soft_wrap=True)
     return print_refused(refused, console)
 
 

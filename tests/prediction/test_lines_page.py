@@ -7,6 +7,7 @@ from pathlib import Path
 import geopandas as gpd
 import pytest
 from browser import CHROMIUM, opened_browser, scrolls_sideways, serious_faults
+from made_drawn_scenes import drawn_scene
 from made_input import NORTH_UP, card, scene_lines, seeing_member, seeing_member_folder, write_scene
 from shapely.affinity import translate
 
@@ -115,6 +116,24 @@ def test_what_cards_and_names_say_is_text_and_no_markup(tmp_path):
     html = page.read_text(encoding="utf-8")
     assert "<script>alert(1)" not in html and "&lt;script&gt;alert(1)" in html
     assert "in a&amp;b</h1>" in html
+
+
+@pytest.mark.parametrize("names", [["empty"], ["empty", "placed"]])
+def test_a_page_is_written_where_nothing_was_drawn(tmp_path, names):
+    write_scene(tmp_path / "empty.tif", [], SHAPE, NORTH_UP)
+    write_scene(tmp_path / "placed.tif", scene_lines(SHAPE, NORTH_UP), SHAPE, NORTH_UP)
+    member, out = seeing_member_folder(tmp_path / "member"), tmp_path / "out"
+    scenes = [tmp_path / f"{name}.tif" for name in names]
+    assert main([str(word) for word in ("predict", "--model", member, "--scene", *scenes, "--out", out)]) == 0
+    said = said_of(out / "lines.html")
+    assert ("Nothing was drawn" in said["sure"]) == (names == ["empty"])
+    assert "79." in said["where"]
+
+
+def test_scenes_that_lie_nowhere_are_to_be_georeferenced():
+    lost = drawn_scene("lost", [], is_placed=False)
+    assert "Georeference" in answers.where([lost]).mind
+    assert "1 of 2 scenes" in answers.where([lost, drawn_scene("placed", [])]).mind
 
 
 def test_the_network_in_the_package_owns_that_it_has_seen_simulated_scenes_alone():
