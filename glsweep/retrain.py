@@ -36,6 +36,7 @@ from glsweep.study.artifacts import (
 )
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.engine import Job, run_trials, split_arrays
+from glsweep.sweep.journal import Listener
 from glsweep.sweep.outcomes import (
     Failures,
     changes_in_full_training,
@@ -55,12 +56,19 @@ from glsweep.training.memory import calibrate_on
 from glsweep.training.state import best_weights
 
 
-def retrain(study: Study, *, address: str | None, storage: str | None, console: Console) -> RetrainSummary:
+def retrain(
+    study: Study,
+    *,
+    address: str | None,
+    storage: str | None,
+    console: Console,
+    listeners: Sequence[Listener] = (),
+) -> RetrainSummary:
     """Train every winner in full and write its folder under `members/`; return a summary.
 
     Members run through the engine of the sweep, on the same cluster, and continue where they were
     interrupted. One that fails is listed under `failed` in the summary, and is tried again whenever the
-    stage is run again.
+    stage is run again. `listeners` are told of each event, besides the console.
     """
     won = read_artifact(study.winners_json, Winners).by_stratum
     checkpoints = CheckpointStore(study.checkpoints(storage, "members"))
@@ -72,7 +80,7 @@ def retrain(study: Study, *, address: str | None, storage: str | None, console: 
     terms = SweepTerms.of_retraining(job.plan.strata, study.config.space)
     table = ConsoleListener(console, terms, title="Retraining of the winners")
     with connected(address, study.config.space.imported), table:
-        records = run_trials(job, split_arrays(study, job.plan), [table])
+        records = run_trials(job, split_arrays(study, job.plan), [table, *listeners])
     failed = write_members(study, members, records, won, checkpoints)
     checkpoints.clear()
     with carry_on_without_store(study, console):

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from glsweep.report.live import LivePage
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.study import Study
 from glsweep.study.artifacts import PrepareSummary, SimulateSummary, StageSummary, Winners, read_artifact
 from glsweep.study.configuration import STAGES, Stage
 from glsweep.sweep.outcomes import check_some_survive, read_failures
+from glsweep.sweep.overview import SweepTerms
 
 TRIED_AGAIN: tuple[Stage, ...] = ("retrain", "calibrate", "evaluate")
 """Stages in which another try may help. In the sweep others were compared with what failed."""
@@ -39,21 +41,28 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
     """
     if len(stages) == 1:
         _reopen(study, stages[0])
-    for stage in stages:
-        if study.is_done(stage) and not (stage == "prepare" and _lacks_patches(study, context)):
-            wall_s = study.record(stage).wall_s
-            context.console.print(f"[dim]{stage:<10} done before ({wall_s:.0f} s)[/dim]")
-            _check_some_survive(study, stage)
-            continue
-        position = STAGES.index(stage)
-        if position:
-            study.record(STAGES[position - 1])
-        context.console.print(f"[bold]{stage}[/bold]")
-        start_s = time.perf_counter()
-        summary = _RUNNERS[stage](study, context)
-        study.finish(stage, time.perf_counter() - start_s, summary)
-        context.console.print(f"[dim]{stage:<10} {time.perf_counter() - start_s:.0f} s[/dim]")
+    terms = SweepTerms.of_search(context.plan, study.config.space)
+    with LivePage(study, terms, context.console) as live:
+        for stage in stages:
+            _run_stage(study, stage, context, live)
+
+
+def _run_stage(study: Study, stage: Stage, context: Context, live: LivePage) -> None:
+    if study.is_done(stage) and not (stage == "prepare" and _lacks_patches(study, context)):
+        wall_s = study.record(stage).wall_s
+        context.console.print(f"[dim]{stage:<10} done before ({wall_s:.0f} s)[/dim]")
         _check_some_survive(study, stage)
+        return
+    position = STAGES.index(stage)
+    if position:
+        study.record(STAGES[position - 1])
+    context.console.print(f"[bold]{stage}[/bold]")
+    live.begin(stage)
+    start_s = time.perf_counter()
+    summary = _RUNNERS[stage](study, context, live)
+    study.finish(stage, time.perf_counter() - start_s, summary)
+    context.console.print(f"[dim]{stage:<10} {time.perf_counter() - start_s:.0f} s[/dim]")
+    _check_some_survive(study, stage)
 
 
 def _reopen(study: Study, stage: Stage) -> None:
@@ -76,7 +85,7 @@ def _lacks_patches(study: Study, context: Context) -> bool:
     return bool(missing_sizes(study, patch_sizes_px(context.plan.strata)))
 
 
-def _simulate(study: Study, _context: Context) -> StageSummary:
+def _simulate(study: Study, _context: Context, _live: LivePage) -> StageSummary:
     data_sets = enumerate(study.config.card.data_sets)
     simulated = [(n, c, c.simulation) for n, c in data_sets if c.simulation is not None]
     if not simulated:
@@ -88,7 +97,7 @@ def _simulate(study: Study, _context: Context) -> StageSummary:
     return SimulateSummary(scenes=sum(simulation.scenes for _, _, simulation in simulated))
 
 
-def _prepare(study: Study, context: Context) -> StageSummary:
+def _prepare(study: Study, context: Context, _live: LivePage) -> StageSummary:
     from glsweep.patches.prepare import prepare_patches
     from glsweep.report.console import print_data
 
@@ -97,21 +106,32 @@ def _prepare(study: Study, context: Context) -> StageSummary:
     return PrepareSummary(patches=found.patches)
 
 
-def _sweep(study: Study, context: Context) -> StageSummary:
+def _sweep(study: Study, context: Context, live: LivePage) -> StageSummary:
     from glsweep.sweep.engine import sweep
 
     return sweep(
-        study, context.plan, address=context.address, storage=context.storage, console=context.console
+        study,
+        context.plan,
+        address=context.address,
+        storage=context.storage,
+        console=context.console,
+        listeners=[live],
     )
 
 
-def _retrain(study: Study, context: Context) -> StageSummary:
+def _retrain(study: Study, context: Context, live: LivePage) -> StageSummary:
     from glsweep.retrain import retrain
 
-    return retrain(study, address=context.address, storage=context.storage, console=context.console)
+    return retrain(
+        study,
+        address=context.address,
+        storage=context.storage,
+        console=context.console,
+        listeners=[live],
+    )
 
 
-def _calibrate(study: Study, context: Context) -> StageSummary:
+def _calibrate(study: Study, context: Context, _live: LivePage) -> StageSummary:
     from glsweep.retrain import calibrate
 
     summary = calibrate(study)
@@ -125,13 +145,13 @@ def _calibrate(study: Study, context: Context) -> StageSummary:
     return summary
 
 
-def _evaluate(study: Study, _context: Context) -> StageSummary:
+def _evaluate(study: Study, _context: Context, _live: LivePage) -> StageSummary:
     from glsweep.evaluate import evaluate
 
     return evaluate(study)
 
 
-def _report(study: Study, context: Context) -> StageSummary:
+def _report(study: Study, context: Context, _live: LivePage) -> StageSummary:
     from glsweep.register import register_members
     from glsweep.report.page import write_report
     from glsweep.sweep.mirror import track_study
@@ -150,7 +170,7 @@ def _report(study: Study, context: Context) -> StageSummary:
     return summary
 
 
-_RUNNERS: dict[Stage, Callable[[Study, Context], StageSummary]] = {
+_RUNNERS: dict[Stage, Callable[[Study, Context, LivePage], StageSummary]] = {
     "simulate": _simulate,
     "prepare": _prepare,
     "sweep": _sweep,

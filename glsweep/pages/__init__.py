@@ -1,6 +1,8 @@
 """What every HTML page shares: its frame, its style, and charts that work from one file without a network."""
 
+import json
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,12 @@ def render(
     return environment.get_template(template.name).render(**context)
 
 
+def json_for_script(value: object) -> Markup:
+    """Return JSON that may stand within a script element, whatever texts it holds."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
+
+
 def _inlined(name: str) -> Markup:
     """Return a file of this folder, to stand within a page."""
     return Markup((HERE / name).read_text(encoding="utf-8"))
@@ -43,6 +51,7 @@ def _inlined(name: str) -> Markup:
 
 def _plotly() -> Markup:
     """Return Plotly's script, 4.8 MB, to stand within a page once."""
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415 (only pages with charts need it)
-
-    return Markup(get_plotlyjs())
+    found = find_spec("plotly")
+    assert found is not None and found.origin is not None, "glsweep needs plotly"
+    script = Path(found.origin).parent / "package_data" / "plotly.min.js"
+    return Markup(script.read_text(encoding="utf-8"))

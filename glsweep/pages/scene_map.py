@@ -4,16 +4,15 @@
 """
 
 import base64
-import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyproj
-from markupsafe import Markup
 from shapely import LineString
 
 from glsweep.pages.map_pictures import PROBABILITY_COLOUR, phase_colours
@@ -34,8 +33,7 @@ Metres = npt.NDArray[np.float64]
 
 ERROR_STEPS_M = (50.0, 100.0, 200.0, 500.0)
 ERROR_COLOURS = ("#ffffb2", "#fecc5c", "#fd8d3c", "#f5412a", "#d4002a")
-"""ColorBrewer's YlOrRd of five, the last two brighter: in order with any kind of colour vision, and no colours
-of the phase."""
+"""ColorBrewer's YlOrRd, the last two brighter: in order with any kind of colour vision, none of the phase."""
 PHASE_STOPS = 13
 """Of the key's gradient."""
 NOT_JUDGED_M = -1000.0
@@ -98,20 +96,26 @@ class MapLine:
         """Return a line whose distance to the truth is not known."""
         return cls(layer, np.asarray(line.coords, np.float64)[:, :2], None, member, text)
 
-    def as_json(self, origin_m: tuple[float, float], tolerance_m: float) -> dict[str, Any]:
-        """Return it thinned, in whole metres: the first vertex from `origin_m`, then steps."""
-        error = self.error_m
-        columns = [self.xy_m - np.array(origin_m)]
-        if error is not None:
-            columns.append(np.where(np.isfinite(error), error, NOT_JUDGED_M)[:, None])
-        kept = thinned(np.hstack(columns), tolerance_m)
-        x_m, y_m, *errors = np.hstack(columns)[kept].round().astype(int).T
+    def thinned(self, tolerance_m: float) -> "MapLine":
+        """Return it without vertices that matter less than a tolerance, to its place and to its error."""
+        if self.error_m is None:
+            return replace(self, xy_m=self.xy_m[thinned(self.xy_m, tolerance_m)])
+        judged_m = np.where(np.isfinite(self.error_m), self.error_m, NOT_JUDGED_M)
+        kept = thinned(np.column_stack([self.xy_m, judged_m]), tolerance_m)
+        return replace(self, xy_m=self.xy_m[kept], error_m=self.error_m[kept])
+
+    def as_json(self, origin_m: tuple[float, float]) -> dict[str, Any]:
+        """Return it in whole metres: the first vertex from `origin_m`, then steps."""
+        error_m = None
+        if self.error_m is not None:
+            error_m = [round(value) if math.isfinite(value) else None for value in self.error_m.tolist()]
+        x_m, y_m = (self.xy_m - np.array(origin_m)).round().astype(int).T
         return {
             "layer": self.layer,
             "member": self.member,
             "x_m": _steps(x_m),
             "y_m": _steps(y_m),
-            "error_m": [None if value < 0 else value for value in errors[0].tolist()] if errors else None,
+            "error_m": error_m,
             "text": self.text,
         }
 
@@ -157,7 +161,8 @@ class SceneMap:
         return {
             "name": self.name,
             "place": place_words(self.bounds_m, self.crs),
-            "dates": dates_words(self.dates),
+            # What is simulated has no date that were worth a word.
+            "dates": dates_words(self.dates) if self.dates or not self.remark else "",
             "remark": self.remark,
             "facts": dict(self.facts),
             "crs": crs_words(self.crs),
@@ -168,7 +173,7 @@ class SceneMap:
             "locator": None if small is None else {"crs": small.crs, "at_km": [v / 1000 for v in small.at_m]},
             "phase": data_uri(self.phase),
             "probability": {member: data_uri(picture) for member, picture in self.probability.items()},
-            "lines": [line.as_json(self.bounds_m[:2], tolerance_m) for line in self.lines],
+            "lines": [line.thinned(tolerance_m).as_json(self.bounds_m[:2]) for line in self.lines],
         }
 
 
@@ -210,12 +215,6 @@ def maps_json(
         "probability_colour": PROBABILITY_COLOUR,
         "lands": [dict(zip(("path", "bounds_km"), land_path(crs), strict=True)) for crs in crs_of_lands],
     }
-
-
-def script_json(value: Any) -> Markup:
-    """Return JSON that may stand within a script element: nothing in it ends the element."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))
 
 
 def data_uri(picture: bytes) -> str:

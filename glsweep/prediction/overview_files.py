@@ -18,6 +18,7 @@ from glsweep.files import replacing
 from glsweep.geodesy import reproject
 from glsweep.prediction.overview import Overview
 from glsweep.prediction.products import GPKG_VERSION
+from glsweep.prediction.quick_look import DOTS_PER_INCH
 from glsweep.scenes.vector_file import open_layer
 
 
@@ -28,7 +29,7 @@ def as_bytes(figure: Figure, kind: str) -> bytes:
         figure.savefig(
             buffer,
             format=kind,
-            dpi=200,
+            dpi=DOTS_PER_INCH,
             bbox_inches="tight",
             pad_inches=0.04,
             metadata={"Date": None} if kind == "svg" else None,

@@ -5,38 +5,43 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 import pyproj
 import shapely
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from glsweep.pages.map_pictures import north_up
-from glsweep.pages.map_place import (
-    Bounds,
-    ground_per_map,
-    lands,
-    length_words,
-    locator,
-    map_bounds,
-    middle,
-    north_deg,
-    round_length_m,
+from glsweep.pages.map_furniture import (
+    LAND,
+    PAPER,
+    SOFT_INK,
+    add_north,
+    add_scale_bar,
+    draw_ground,
+    draw_locator,
 )
+from glsweep.pages.map_pictures import north_up
+from glsweep.pages.map_place import Bounds, lands, locator, map_bounds, middle, place_words
 from glsweep.pages.scene_map import crs_words
 from glsweep.prediction.overview import Overview
 from glsweep.prediction.overview_files import Coast
+from glsweep.prediction.quick_look import STYLE
 from glsweep.scenes.phase import coarse_phase_rad
 
-WIDTH_IN = 7.0
-INK = "#1b2228"
-LINE, HALO, LAND, GROUND, COAST, ZONE = "#0072b2", "#ffffff", "#e9e5dc", "#f4f6f7", "#5a6670", "#e69f00"
+WIDTH_IN = 14.0 / 2.54
+AROUND_IN = 0.9
+"""Above and below the map: its title, the numbers along the axes, and the legend."""
+LINE, ZONE, ZONE_ALPHA = "#0072b2", "#e69f00", 0.55
+INSET = (0.79, 0.78, 0.2, 0.21)
 MOST_LABELS = 9
 """In a legend; of more a colour bar has some."""
 LEAST_VIEW_M = 10_000.0
@@ -86,17 +91,18 @@ def draw_overview(overview: Overview, coast: Sequence[BaseGeometry] = ()) -> Fig
     """
     view = _view(overview)
     left, bottom, right, top = view
-    height_in = WIDTH_IN * 0.82 * (top - bottom) / (right - left) + 0.9
-    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
-    axes: Axes = figure.subplots()
-    axes.set_facecolor(GROUND)
-    if coast:
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        height_in = 0.86 * WIDTH_IN * (top - bottom) / (right - left) + AROUND_IN
+        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        axes: Axes = figure.subplots()
+        draw_ground(axes, *_ground(overview, view, has_coast=bool(coast)), cmap="gray", vmin=-1.2, vmax=1.0)
         _draw_coast(axes, coast)
-    else:
-        _draw_phase(axes, overview)
-    _draw_zone(axes, overview)
-    _draw_lines(figure, axes, overview)
-    _draw_furniture(axes, overview, view)
+        for part in overview.ground:
+            axes.add_patch(_patch(part, facecolor=ZONE, alpha=ZONE_ALPHA, linewidth=0, zorder=2))
+        _draw_lines(figure, axes, overview)
+        _draw_furniture(axes, overview, view)
     return figure
 
 
@@ -116,129 +122,66 @@ def _view(overview: Overview) -> Bounds:
     )
 
 
-def _draw_coast(axes: Axes, coast: Sequence[BaseGeometry]) -> None:
-    for part in coast:
-        if isinstance(part, Polygon):
-            axes.fill(*part.exterior.xy, facecolor=LAND, edgecolor=COAST, linewidth=0.6, zorder=0)
-        else:
-            axes.plot(*shapely.get_coordinates(part).T, color=COAST, linewidth=0.8, zorder=1)
+def _ground(overview: Overview, view: Bounds, *, has_coast: bool) -> tuple[npt.NDArray[np.floating], Bounds]:
+    """Return the newest scene's phase as greys with its bounds; nothing where there is a coast, or no scene.
 
-
-def _draw_phase(axes: Axes, overview: Overview) -> None:
-    """Draw the newest scene's phase that lies on the overview's own map, pale, below everything."""
-    for scene in reversed(overview.scenes):
+    Of scenes with lines on the overview's own map. Greys are the same at both ends, as phases are.
+    """
+    for scene in () if has_coast else reversed(overview.scenes):
         header = scene.made.header
         if scene.lines and overview.crs.equals(pyproj.CRS.from_wkt(header.crs.to_wkt())):
             bounds = map_bounds(header.transform, header.shape)
             phase_rad, transform = coarse_phase_rad(header, PHASE_PX)
-            picture = north_up(phase_rad, transform, bounds, PHASE_PX)
-            left, bottom, right, top = bounds
-            # Its colours are cyclic, so a grey that is the same at both ends.
-            axes.imshow(
-                0.5 + 0.5 * np.cos(picture),
-                cmap="gray",
-                vmin=-1.2,
-                vmax=1.0,
-                extent=(left, right, bottom, top),
-                interpolation="antialiased",
-                zorder=0,
-            )
-            return
+            return 0.5 + 0.5 * np.cos(north_up(phase_rad, transform, bounds, PHASE_PX)), bounds
+    return np.full((1, 1), np.nan), view
 
 
-def _draw_zone(axes: Axes, overview: Overview) -> None:
-    for part in overview.ground:
-        axes.fill(*part.exterior.xy, color=ZONE, alpha=0.55, linewidth=0, zorder=2)
+def _patch(polygon: Polygon, **style: Any) -> PathPatch:
+    """Return a polygon in kilometres, with its holes."""
+    rings = [shapely.get_coordinates(ring) / 1000 for ring in (polygon.exterior, *polygon.interiors)]
+    return PathPatch(Path.make_compound_path(*(Path(ring, closed=True) for ring in rings)), **style)
+
+
+def _draw_coast(axes: Axes, coast: Sequence[BaseGeometry]) -> None:
+    for part in coast:
+        if isinstance(part, Polygon):
+            axes.add_patch(_patch(part, facecolor=LAND, edgecolor=SOFT_INK, linewidth=0.5, zorder=1))
+        else:
+            axes.plot(*(shapely.get_coordinates(part).T / 1000), color=SOFT_INK, linewidth=0.6, zorder=1)
 
 
 def _draw_lines(figure: Figure, axes: Axes, overview: Overview) -> None:
     labels = overview.labels
     colours = colours_of(labels)
     for scene in overview.scenes:
-        pieces = [shapely.get_coordinates(line) for line in scene.lines]
-        for width, colour, order in ((2.6, HALO, 3), (1.4, colours.get(scene.label, LINE), 4)):
+        pieces = [shapely.get_coordinates(line) / 1000 for line in scene.lines]
+        for width, colour, order in ((2.4, PAPER, 3), (1.2, colours.get(scene.label, LINE), 4)):
             axes.add_collection(
                 LineCollection(pieces, colors=colour, linewidths=width, zorder=order, capstyle="round")
             )
-    what = "interferogram" if overview.is_dated else "scene (no dates: by name)"
-    zone = [Patch(color=ZONE, alpha=0.55, label="zone between them")] if overview.ground else []
     few = labels if len(labels) <= MOST_LABELS else []
-    handles = [Line2D([], [], color=colours[label], linewidth=2, label=label) for label in few] + zone
+    handles: list[Artist] = [Line2D([], [], color=colours[label], linewidth=2, label=label) for label in few]
+    if overview.ground:
+        handles.append(Patch(color=ZONE, alpha=ZONE_ALPHA, label="zone between them"))
     if handles:
-        figure.legend(
-            handles=handles,
-            title=what if few else None,
-            loc="outside lower center",
-            ncols=min(3, len(handles)),
-            fontsize=8,
-            title_fontsize=8,
-            frameon=False,
-        )
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), frameon=False)
     if not few:
         bar = figure.colorbar(
             ScalarMappable(Normalize(0, len(labels) - 1), colour_map()), ax=axes, shrink=0.7, aspect=30
         )
         ticks = np.unique(np.linspace(0, len(labels) - 1, 6).round().astype(int))
-        bar.set_ticks(ticks.tolist(), labels=[labels[at] for at in ticks], fontsize=7)
-        bar.set_label(f"{what}, in their order", fontsize=8)
+        bar.set_ticks(ticks.tolist(), labels=[labels[at] for at in ticks])
+        bar.set_label("in the order of their dates" if overview.is_dated else "in the order of their names")
 
 
 def _draw_furniture(axes: Axes, overview: Overview, view: Bounds) -> None:
     """Draw what makes a map: its coordinates, a scale bar, north, and where on Earth it is."""
-    left, bottom, right, top = view
-    axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-    axes.ticklabel_format(style="plain", useOffset=False)
-    for axis, name in ((axes.xaxis, "x"), (axes.yaxis, "y")):
-        axis.set_major_formatter(lambda value, _at: f"{value / 1000:,.0f}")
-        axis.set_major_locator(mpl.ticker.MaxNLocator(5))
-        axis.set_label_text(f"{name} (km)", fontsize=8)
-        axis.set_tick_params(labelsize=8)
-    axes.set_title(crs_words(overview.crs), fontsize=8, loc="left")
-    centre = middle(view)
-    _draw_scale(axes, view, ground_per_map(*centre, overview.crs))
-    turn_deg = north_deg(*centre, overview.crs)
-    if turn_deg is not None:
-        _draw_north(axes, turn_deg)
+    axes.set(xlabel="x on the map (km)", ylabel="y on the map (km)", aspect="equal")
+    axes.set_title(f"{place_words(view, overview.crs)}; {crs_words(overview.crs)}", loc="left")
+    add_scale_bar(axes, view, overview.crs)
+    add_north(axes, view, overview.crs)
     small = locator(view, overview.crs)
     if small is not None:
-        _draw_locator(axes, small.crs, small.at_m)
-
-
-def _draw_scale(axes: Axes, view: Bounds, ground: float) -> None:
-    left, bottom, right, top = view
-    length_m = round_length_m(0.25 * (right - left) * ground)
-    x, y = left + 0.04 * (right - left), bottom + 0.045 * (top - bottom)
-    on_map_m = length_m / ground
-    box: dict[str, Any] = {"facecolor": "#ffffff", "alpha": 0.8, "edgecolor": "none", "pad": 2.0}
-    axes.plot([x, x + on_map_m], [y, y], color="#ffffff", linewidth=5, zorder=6, solid_capstyle="butt")
-    axes.plot([x, x + on_map_m], [y, y], color=INK, linewidth=2.5, zorder=7, solid_capstyle="butt")
-    axes.annotate(
-        length_words(length_m), (x + on_map_m / 2, y), (0, 5), textcoords="offset points",
-        ha="center", va="bottom", fontsize=8, zorder=7, bbox=box,
-    )  # fmt: skip
-
-
-def _draw_north(axes: Axes, turn_deg: float) -> None:
-    """Draw an arrow to true north in the upper left corner; on polar maps that is rarely upwards."""
-    inset = axes.inset_axes((0.015, 0.86, 0.12, 0.12), zorder=8)
-    inset.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), aspect="equal")
-    inset.patch.set_alpha(0.8)
-    inset.set(xticks=[], yticks=[])
-    for spine in inset.spines.values():
-        spine.set_visible(False)
-    turn = np.radians(turn_deg)
-    x, y = float(np.sin(turn)), float(np.cos(turn))
-    arrow = {"arrowstyle": "-|>", "color": INK, "lw": 1.4}
-    inset.annotate("", (0.75 * x, 0.75 * y), (-0.95 * x, -0.95 * y), arrowprops=arrow)
-    inset.text(1.15 * x, 1.15 * y, "N", ha="center", va="center", fontsize=8, weight="bold")
-
-
-def _draw_locator(axes: Axes, crs: str, at_m: tuple[float, float]) -> None:
-    inset = axes.inset_axes((0.79, 0.79, 0.2, 0.2), zorder=8)
-    for land in lands(crs):
-        inset.fill(*land.exterior.xy, facecolor="#c9c4b8", edgecolor=COAST, linewidth=0.3)
-    inset.plot(*at_m, marker="s", markersize=5, markerfacecolor="none", markeredgecolor="#d55e00", mew=1.6)
-    inset.set(xticks=[], yticks=[], aspect="equal")
-    inset.patch.set_alpha(0.85)
-    for spine in inset.spines.values():
-        spine.set_linewidth(0.4)
+        inset = axes.inset_axes(INSET, zorder=8)
+        inset.set_facecolor(PAPER)
+        draw_locator(inset, {"": small})

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from glsweep import __version__
 from glsweep.files import replacing
-from glsweep.pages import render
-from glsweep.pages.scene_map import data_uri, script_json
+from glsweep.pages import json_for_script, render
+from glsweep.pages.scene_map import data_uri
 from glsweep.prediction import answers
 from glsweep.prediction.answers import Compared
 from glsweep.prediction.blend import Member
@@ -102,7 +102,7 @@ def write_page(
         **_citation(scenes, made_by, drawing),
         "picture": None if figure is None else data_uri(as_bytes(figure, "webp")),
         "overview": overview,
-        "maps": script_json(maps_of(scenes, old)),
+        "maps": json_for_script(maps_of(scenes, old)),
         "maps_left_out": max(0, len(scenes) - MOST_SCENES),
         "has_coast": bool(coast),
         "overview_files": [path.name for path in written],

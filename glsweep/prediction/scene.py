@@ -6,95 +6,28 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pyproj
-import shapely
 import torch
-from affine import Affine
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from shapely import LineString
 
 from glsweep.config.trial import FilterName
-from glsweep.files import replacing, write_json
+from glsweep.files import write_json
 from glsweep.metrics.spread import line_spreads_m
 from glsweep.nets.member import LineUncertainty
 from glsweep.prediction import Format
 from glsweep.prediction.blend import Member, SceneInput, fit_to, predict_strips
 from glsweep.prediction.near import Prior, cut_to_near, remark_if_far
 from glsweep.prediction.products import as_table, provenance_of, write_item, write_lines
+from glsweep.prediction.quick_look import LONGEST_PX, draw_quick_look
 from glsweep.scenes.bending import bendings_of
 from glsweep.scenes.names import Acquisition
 from glsweep.scenes.probability import OneBand, ProbabilityRaster, temporary_probability
 from glsweep.scenes.raster import RasterHeader
 from glsweep.vectorize import DrawnLine, draw_lines
 from glsweep.vectorize.outlines import ProbabilityGrid
-
-LONGEST_PX = 1200
-WIDTH_IN = 12.0
-LINE = "#111111"
-HALO = "#ffffff"
-NO_DATA = "#d8d8d8"
-
-
-def draw_quick_look(
-    path: Path,
-    phase_rad: npt.NDArray[np.float32],
-    probability: npt.NDArray[np.float32],
-    lines: Sequence[LineString],
-    transform: Affine,
-    *,
-    shape: tuple[int, int],
-    title: str,
-) -> None:
-    """Draw phase and probability side by side, with the lines and kilometres along the axes.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG.
-    phase_rad, probability : float32 array (rows, cols)
-        NaN where there is no data; coarser than the scene, and each of its own shape.
-    lines : sequence of LineString
-        In (col, row) pixel coordinates of the scene.
-    transform : Affine
-        From those to map coordinates.
-    shape : tuple of int
-        The scene's rows and columns.
-    title : str
-        Above the panels.
-    """
-    posting_km = math.hypot(transform.a, transform.d) / 1000
-    rows_km, cols_km = shape[0] * posting_km, shape[1] * posting_km
-    height_in = WIDTH_IN / 2.15 * min(2.0, rows_km / cols_km) + 0.8
-    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
-    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-    plain: dict[str, Any] = {"extent": (0.0, cols_km, rows_km, 0.0), "interpolation": "nearest"}
-    phase = left.imshow(phase_rad, cmap="twilight_shifted", vmin=-math.pi, vmax=math.pi, **plain)
-    shown = right.imshow(probability, cmap="cividis", vmin=0, vmax=1, **plain)
-    for axes, image, label in ((left, phase, "wrapped phase (rad)"), (right, shown, "probability")):
-        axes.set_facecolor(NO_DATA)
-        axes.set(xlabel="km", title=label)
-        figure.colorbar(image, ax=axes, shrink=0.7)
-    left.set_ylabel("km")
-    _draw_lines(left, lines, posting_km)
-    figure.suptitle(title, fontsize=11)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-
-
-def _draw_lines(axes: Axes, lines: Sequence[LineString], posting_km: float) -> None:
-    for line in lines:
-        col, row = np.array(line.coords).T * posting_km
-        axes.plot(col, row, color=HALO, linewidth=2.4)
-        axes.plot(col, row, color=LINE, linewidth=1.0)
-
-
-# --- From the raster to all files
 
 Advance = Callable[[float], None]
 
@@ -267,9 +200,11 @@ def predict_scene(
             picture,
             phase_rad,
             raster.read_coarsely(LONGEST_PX),
-            _in_pixels(lines, scene),
+            [one.line for one in lines],
             scene.transform,
             shape=scene.shape,
+            crs=_map_of(scene),
+            dates=provenance.acquisition.dates,
             title=f"{header.name}: {_length_km(lines):.1f} km of line",
         )
     note = folder / f"{header.name}.json"
@@ -414,13 +349,6 @@ def _fill(
         seen.append(np.where(coarse != 0, np.angle(coarse), np.nan).astype(np.float32))
         advance(len(interferogram) / scene.shape[0])
     return np.concatenate(seen)
-
-
-def _in_pixels(lines: Sequence[DrawnLine], scene: SceneInput) -> list[shapely.LineString]:
-    back = ~scene.transform
-    return [
-        shapely.transform(one.line, lambda xy: np.column_stack(back @ (xy[:, 0], xy[:, 1]))) for one in lines
-    ]
 
 
 def _write_note(

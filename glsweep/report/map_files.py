@@ -135,7 +135,7 @@ def read_map(folder: Path, scene: LinesOnScene) -> MapFiles:
 
 
 def beyond(lines: Sequence[Pieces], farthest_m: float) -> list[Points]:
-    """Return the parts of lines with nothing of the other side within a distance; single pieces are left out."""
+    """Return the parts of lines, of two pieces or more, that the other side comes nowhere near."""
     found: list[Points] = []
     for line in lines:
         far = line.distance_m > farthest_m

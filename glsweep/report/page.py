@@ -1,6 +1,5 @@
-"""The report: figures as PNG, and one HTML page that holds all of them."""
+"""The report: figures as PNG and SVG, and one HTML page that holds all of them."""
 
-import base64
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from glsweep.files import replacing, write_text
-from glsweep.pages import render
+from glsweep.pages import json_for_script, render
 from glsweep.report import METRIC_WORDS, duration, sentence
 from glsweep.report import table as tables
 from glsweep.report.definitions import (
@@ -25,11 +24,13 @@ from glsweep.report.definitions import (
     Definition,
     definitions,
 )
-from glsweep.report.figures import DOTS_PER_INCH, CaptionedFigure, house_style, png_bytes
+from glsweep.report.essence import essence
+from glsweep.report.figures import CaptionedFigure, house_style
 from glsweep.report.figures.labelled_scenes import draw_labelled_scenes
 from glsweep.report.figures.learning_curves import draw_losses, draw_progress, draw_scores, draw_seeds
-from glsweep.report.figures.maps import draw_line_maps, draw_samples
+from glsweep.report.figures.maps import draw_samples
 from glsweep.report.figures.parameters import draw_importance, draw_parallel_coordinates, missing_importance
+from glsweep.report.figures.scene_maps import draw_line_maps
 from glsweep.report.figures.scores import draw_data_sets, draw_distance_bars, draw_metric_bars
 from glsweep.report.figures.stopping import draw_rungs
 from glsweep.report.figures.thresholds import (
@@ -39,11 +40,14 @@ from glsweep.report.figures.thresholds import (
     draw_reliability,
 )
 from glsweep.report.importance import Panel, importance_panels
+from glsweep.report.pictures import Picture, write_figures
 from glsweep.report.results import Results, read_results
+from glsweep.report.scene_map import scene_maps
 from glsweep.report.scene_tables import data_set_tables, line_rows, scenes_rows
 from glsweep.report.study_facts import data_facts, setup_facts
 from glsweep.report.sweep_facts import common_parameters, outcome_rows, rung_rows, saving_words, winner_rows
 from glsweep.report.table import GROUPS, best_value
+from glsweep.report.trials import trial_data
 from glsweep.report.verdict import cautions, verdicts
 from glsweep.study import Study
 from glsweep.study.artifacts import ReportSummary
@@ -56,21 +60,9 @@ FILTERS: dict[str, Callable[..., str]] = {
     "sentence": sentence,
     "interval": tables.interval_text,
 }
+FEW_CAUTIONS = 4
+"""As many as the first screen has room for, the gravest first; the others unfold."""
 PACKAGES = ("glsweep", "torch", "ray", "mlflow", "numpy")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure as the page holds it: its words, the terms that it uses, its size in px and its PNG."""
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    definitions: list[Definition]
-    width: int
-    height: int
-    source: Markup
 
 
 @dataclass(frozen=True)
@@ -97,13 +89,9 @@ def write_report(study: Study, out: Path | None = None) -> ReportSummary:
     results = read_results(study)
     panels = importance_panels(results)
     defined = _definitions(results)
-    pictures: dict[str, Picture] = {}
     with house_style(), replacing(written.figures) as folder:
         folder.mkdir()
-        for drawn in draw_all(results, panels):
-            png = png_bytes(drawn.figure)
-            (folder / f"{drawn.name}.png").write_bytes(png)
-            pictures[drawn.name] = _picture(drawn, png, defined)
+        pictures = write_figures(draw_all(results, panels), folder, defined)
     context = {**_context(results, panels, pictures), "definitions": defined}
     write_text(written.report_html, render(HERE / "page.html", context, filters=FILTERS))
     return ReportSummary(
@@ -148,22 +136,8 @@ def _definitions(results: Results) -> list[Definition]:
     return definitions(table.tolerance_m, table.posting_m, tables.interval_over(table))
 
 
-def _picture(drawn: CaptionedFigure, png: bytes, defined: list[Definition]) -> Picture:
-    width_in, height_in = drawn.figure.get_size_inches()
-    return Picture(
-        name=drawn.name,
-        title=drawn.title,
-        caption=drawn.caption,
-        alt=drawn.alt,
-        definitions=[definition for definition in defined if definition.anchor in drawn.defined],
-        # Matplotlib drops what is left of a pixel.
-        width=int(width_in * DOTS_PER_INCH),
-        height=int(height_in * DOTS_PER_INCH),
-        source=Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii"),
-    )
-
-
 def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]) -> dict[str, Any]:
+    maps = scene_maps(results)
     config, facts, outcomes = results.config, data_facts(results.data), outcome_rows(results)
     return {
         "config": config,
@@ -172,9 +146,12 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "versions": {name: version(name) for name in PACKAGES} | {"Python": platform.python_version()},
         "verdicts": verdicts(results),
         "cautions": cautions(results, facts),
+        "few_cautions": FEW_CAUTIONS,
+        "essence": essence(results),
         "sections": _table_sections(results),
         "data_sets": data_set_tables(results),
         "lines": results.lines,
+        "maps": None if maps is None else json_for_script(maps),
         "line_rows": line_rows(results.lines),
         "scenes_rows": scenes_rows(results.lines),
         "columns": (*tables.METRICS, tables.TAU, *tables.COUNTS),
@@ -184,6 +161,7 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "posting_m": results.table.posting_m,
         "pictures": pictures,
         "samples": [pictures[f"samples-{stratum.key}"] for stratum in results.members],
+        "trials": _trials(results),
         "outcomes": outcomes,
         "saving": saving_words(outcomes),
         "rungs": rung_rows(results),
@@ -195,6 +173,14 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "facts": facts,
         "citations": _citations(results, pictures),
     }
+
+
+def _trials(results: Results) -> Markup | None:
+    """Return every trial as JSON, or None where none was begun."""
+    if not results.records.trials:
+        return None
+    won = {key: winner.trial_id for key, winner in results.winners.items()}
+    return json_for_script(trial_data(results.records, results.config.space.search, won))
 
 
 def _changes(results: Results) -> list[str]:

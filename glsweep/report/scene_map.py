@@ -1,6 +1,7 @@
 """The report's map of whole test scenes, as every member draws them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from glsweep.pages.map_pictures import phase_picture, probability_picture
@@ -56,9 +57,10 @@ def _scene_map(
         member.stratum: read_map(results.maps / member.stratum, member.scenes[number]) for member in members
     }
     first, scene = next(iter(read.values())), members[0].scenes[number]
-    lines = [MapLine(TRUE.key, pieces.xy_m) for pieces in first.true]
+    # The true ones once, not for each member.
+    lines = [line for line in lines_of(first) if line.layer == TRUE.key]
     for stratum, files in read.items():
-        lines += _lines_of(stratum, files)
+        lines += [replace(line, member=stratum) for line in lines_of(files) if line.layer != TRUE.key]
     return SceneMap(
         name=scene.scene,
         bounds_m=first.bounds_m,
@@ -75,15 +77,16 @@ def _scene_map(
     )
 
 
-def _lines_of(stratum: str, files: MapFiles) -> list[MapLine]:
-    drawn = [
-        MapLine(DRAWN.key, one.xy_m, one.error_m, stratum, about_a_line(one.columns)) for one in files.drawn
+def lines_of(files: MapFiles) -> list[MapLine]:
+    """Return the lines on a member's map of a scene, the uppermost last."""
+    return [
+        *(MapLine(TRUE.key, pieces.xy_m) for pieces in files.true),
+        *(MapLine(DRAWN.key, one.xy_m, one.error_m, text=about_a_line(one.columns)) for one in files.drawn),
+        *(
+            MapLine(MISSED.key, xy_m, text=f"no line within {FOUND_M:g} m")
+            for xy_m in beyond(files.true, FOUND_M)
+        ),
     ]
-    missed = [
-        MapLine(MISSED.key, xy_m, None, stratum, f"no line within {FOUND_M:g} m")
-        for xy_m in beyond(files.true, FOUND_M)
-    ]
-    return drawn + missed
 
 
 def facts_of(scene: LinesOnScene) -> str:

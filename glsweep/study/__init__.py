@@ -161,7 +161,7 @@ class Study:
 
     @property
     def figures(self) -> Path:
-        """The report's figures as PNG."""
+        """The report's figures as PNG and SVG."""
         return self.directory / "figures"
 
     @property

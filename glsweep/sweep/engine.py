@@ -178,11 +178,18 @@ def _tune(
 
 
 def sweep(
-    study: Study, plan: Plan, *, address: str | None, storage: str | None, console: Console
+    study: Study,
+    plan: Plan,
+    *,
+    address: str | None,
+    storage: str | None,
+    console: Console,
+    listeners: Sequence[Listener] = (),
 ) -> SweepSummary:
     """Run the trials, write `sweep/trials.csv` and `sweep/winners.json`, and return a summary.
 
-    A stratum without a winner is listed under `failed` in the summary, see `glsweep.sweep.outcomes`.
+    `listeners` are told of each event, besides the console and MLflow. A stratum without a winner is
+    listed under `failed` in the summary, see `glsweep.sweep.outcomes`.
     """
     search = study.config.space.search
     check_trials_fit_patches(study, plan)
@@ -204,7 +211,7 @@ def sweep(
             check_before_sweep(requirements, storage_root=job.storage, console=console)
             record_training_windows(study, patch_sizes_px(plan.strata))
             with table, write_trials_table(study):
-                records = run_trials(job, split_arrays(study, plan), [mirror, table])
+                records = run_trials(job, split_arrays(study, plan), [mirror, table, *listeners])
         best = winners(records, search.rank_by)
         at_start = metrics_at_start(study, plan, job.start, job.schedule)
         write_artifact(study.winners_json, Winners(by_stratum=best, at_start=at_start))

@@ -272,7 +272,7 @@ def overview(records: SweepRecords, terms: SweepTerms, *, now_unix_s: float | No
         grouped.setdefault(record.trial.stratum, []).append(record)
     since_last_s = 0.0 if now_unix_s is None or not trials else now_unix_s - records.last_unix_s
     rungs = rung_epochs(terms.stopping, terms.epochs)
-    running = [record for record in list(records.unended.values()) if _state(record, rungs) == "running"]
+    running = [record for record in list(records.unended.values()) if trial_state(record, rungs) == "running"]
     return Overview(
         rows=tuple(_row(stratum, begun, terms, rungs) for stratum, begun in sorted(grouped.items())),
         nodes=tuple(sorted({record.node for record in running if record.node is not None})),
@@ -286,7 +286,7 @@ def _row(
 ) -> StratumRow:
     counts: dict[str, int] = defaultdict(int)
     for record in records:
-        counts[_state(record, rungs)] += 1
+        counts[trial_state(record, rungs)] += 1
     return StratumRow(
         stratum=stratum,
         to_come=_to_come(records, terms.planned.get(stratum), terms.replicates),
@@ -296,7 +296,7 @@ def _row(
     )
 
 
-def _state(record: TrialRecord, rungs: tuple[int, ...]) -> str:
+def trial_state(record: TrialRecord, rungs: tuple[int, ...]) -> str:
     """Return the field of a row in which a trial is counted."""
     if record.outcome is not None:
         return {"completed": "done", "stopped": "stopped", "failed": "failed"}[record.outcome]

@@ -206,8 +206,8 @@ class Ledger:
 class TrialRecord:
     """One trial so far. `epochs` maps an epoch, from 1, to its metrics; `reached` is the last one.
 
-    `node` is where it trains, None while it does not; `device` is what it trained on last. `crashes`
-    counts the crashes since its last epoch, or since the sweep last began.
+    `node` is where it trains, None while it does not; `last_node` and `device` are where and on what it
+    trained last. `crashes` counts the crashes since its last epoch, or since the sweep last began.
     """
 
     trial: PlannedTrial
@@ -218,6 +218,7 @@ class TrialRecord:
     is_last: bool = False
     judged: dict[int, Judged] = field(default_factory=dict)
     node: str | None = None
+    last_node: str | None = None
     device: str = "cpu"
     crashes: int = 0
     crashes_in_all: int = 0
@@ -313,7 +314,8 @@ class SweepRecords:
         record = self.trials[event.trial_id]
         match event:
             case Placed():
-                record.node, record.device = event.node, event.device
+                record.node = record.last_node = event.node
+                record.device = event.device
             case Reported():
                 record.report(event)
                 self.epochs += 1

@@ -18,6 +18,7 @@ from glsweep.search import make_plan
 from glsweep.study import Study
 from glsweep.study.artifacts import Winners, read_artifact
 from glsweep.study.configuration import STAGES, Stage
+from glsweep.sweep.cost import Cost, cost_hours, hours_text
 from glsweep.sweep.journal import CRASHES_IN_A_ROW
 from glsweep.sweep.overview import SECONDS_PER_HOUR, Overview, StratumRow, SweepTerms, overview, seconds_left
 from glsweep.sweep.records import (
@@ -76,18 +77,20 @@ def state_line(
     *,
     now_unix_s: float | None = None,
 ) -> str:
-    """Return one line on the whole sweep: what is over, what runs where, and the time left."""
+    """Return one line on the whole sweep: what is over, what runs where, time left, cost so far."""
     state = state or overview(records, terms, now_unix_s=now_unix_s)
     is_certain = terms.size is not None and terms.replicates == 1 and not terms.may_end_early
     size = f" of {terms.size}" if is_certain else ""
     text = f"{state.over}{size} trials over, {records.epochs} epochs in {clock(state.ran_s)}"
+    cost = cost_hours(records.trials.values(), terms.resources)
     if now_unix_s is None:
-        return text
+        return f"{text}, {cost}"
     running = sum(row.running for row in state.rows)
     where = f" on {len(state.nodes)} nodes" if len(state.nodes) > 1 else ""
     text += f", {running} running{where}" if running else ""
     left_s = seconds_left(records, terms, now_unix_s=now_unix_s)
-    return f"{text}, about {clock(left_s)} left" if left_s else text
+    text += f", about {clock(left_s)} left" if left_s else ""
+    return f"{text}, {cost} so far"
 
 
 def _waiting_line(state: Overview) -> str:
@@ -135,8 +138,7 @@ def _count(number: int) -> str:
 
 def _hours(row: StratumRow, state: Overview, terms: SweepTerms) -> str:
     share = terms.resources.gpus if state.is_on_gpu else terms.resources.cpus
-    hours = row.trained_s * share / SECONDS_PER_HOUR
-    return f"{hours:.2f}" if hours < 10 else f"{hours:.1f}" if hours < 100 else f"{hours:.0f}"
+    return hours_text(row.trained_s * share / SECONDS_PER_HOUR)
 
 
 # --- The listener that shows a sweep while it runs
@@ -279,6 +281,17 @@ class Status:
         """The stage whose trials may be training now."""
         current = (part for part in self.parts if part.stage == self.current)
         return next(current, None) if self.is_running is not False else None
+
+    @property
+    def cost(self) -> Cost:
+        """What all trainings have cost so far."""
+        costs = (cost_hours(part.records.trials.values(), part.terms.resources) for part in self.parts)
+        return sum(costs, Cost())
+
+    def seconds_left(self, now_unix_s: float) -> float | None:
+        """Estimate how long the stage that trains now will take; None where that is not known."""
+        part = self.training
+        return None if part is None else seconds_left(part.records, part.terms, now_unix_s=now_unix_s)
 
 
 def read_status(study: Study) -> Status:

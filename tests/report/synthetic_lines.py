@@ -1,6 +1,9 @@
 """Whole test scenes in metres, as the stage `evaluate` would leave them."""
 
+import geopandas as gpd
 import numpy as np
+import rasterio
+from affine import Affine
 from shapely import LineString
 
 from glsweep.evaluate.scenes import bands_held, intervals, line_scores
@@ -17,6 +20,8 @@ from glsweep.study.evaluation_artifacts import (
     StudyLines,
 )
 
+CRS, SHAPE, POSTING_M = "EPSG:3031", (60, 80), 250.0
+GRID = Affine(POSTING_M, 0, -1_444_000, 0, -POSTING_M, -700_000)
 TAUS = (0.1, 0.5, 0.9)
 HALF_WIDTH_M = 100.0
 LEARNT = LineUncertainty(factor=1.1, share=0.68, near_m=500, tau=0.5, km=900, scenes=60)
@@ -32,7 +37,7 @@ def add_lines(study: Study, strata, *, scenes: int = 4, data_sets=("sim",)) -> S
         measured = [_measured(offset_m) for offset_m in offsets_m]
         names = [f"{data_set}/scene{n}" for data_set in data_sets for n in range(scenes)]
         for name, distances in zip(names, measured * len(data_sets), strict=True):
-            _write_errors(study.maps / stratum.key / f"{name.replace('/', '-')}-errors.npz", distances)
+            _write_map(study.maps / stratum.key, name.replace("/", "-"), distances)
         pooled = line_scores(LineDistances.pooled(measured))
         group = {
             "scenes": scenes,
@@ -83,14 +88,25 @@ def _bands(measured: list[LineDistances], uncertainty: LineUncertainty | None):
     return bands_held(pieces, uncertainty, unknown_because="" if uncertainty else WHY_NOT, seed=0)
 
 
-def _write_errors(path, distances: LineDistances) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _write_map(folder, name: str, distances: LineDistances) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
-        path,
-        phase_rad=np.random.default_rng(0).uniform(-3, 3, (60, 80)).astype(np.float32),
-        size_km=np.array([15.0, 20.0]),
+        folder / f"{name}-errors.npz",
+        phase_rad=np.random.default_rng(0).uniform(-3, 3, SHAPE).astype(np.float32),
+        size_km=np.array(SHAPE) * POSTING_M / 1000,
         drawn_km=distances.drawn_xy / 1000,
         drawn_m=distances.drawn_m,
         reference_km=distances.reference_xy / 1000,
         reference_m=distances.reference_m,
     )
+    probability = np.zeros((1, *SHAPE), np.float32)
+    probability[:, 20:30] = 0.9
+    profile = {"driver": "GTiff", "width": SHAPE[1], "height": SHAPE[0], "count": 1, "dtype": "float32"}
+    with rasterio.open(folder / f"{name}-probability.tif", "w", **profile, crs=CRS, transform=GRID) as raster:
+        raster.write(probability)
+        raster.update_tags(DATES="20200113 20200101")
+    x, y = distances.drawn_xy[[0, -1]].T
+    drawn = LineString(np.column_stack(GRID @ (x / POSTING_M, y / POSTING_M)))
+    columns = {"length_m": [15_000.0], "mean_prob": [0.9], "band_m": [120.0], "hinge_m": [-80.0]}
+    table = gpd.GeoDataFrame({**columns, "uncert_m": [np.nan]}, geometry=[drawn], crs=CRS)
+    table.to_file(folder / f"{name}-lines.gpkg")

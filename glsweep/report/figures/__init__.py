@@ -82,7 +82,7 @@ class CaptionedFigure:
     `name` is the file's stem and the page's anchor; `caption` says what is seen and how it is
     defined; `alt` says it to those who cannot see it; `defined` are the anchors of the definitions
     that the page links below it. `interactive` is the same as a Plotly figure in plain JSON, which the
-    page draws in its place.
+    page draws in its place; one that is not `on_page` is in `figures/` alone.
     """
 
     name: str
@@ -92,6 +92,7 @@ class CaptionedFigure:
     alt: str
     defined: tuple[str, ...] = ()
     interactive: dict[str, Any] | None = None
+    on_page: bool = True
 
 
 @contextmanager
@@ -114,6 +115,14 @@ def png_bytes(figure: Figure) -> bytes:
     """Return the figure as PNG, without a date or a version, so that equal figures are equal files."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def svg_bytes(figure: Figure) -> bytes:
+    """Return the figure as SVG, without a date or random names, so that equal figures are equal files."""
+    buffer = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "glsweep"}):
+        figure.savefig(buffer, format="svg", dpi=DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 

@@ -1,0 +1,134 @@
+"use strict";
+// Draws the page's charts with Plotly, in the page's colours, each when it comes into view.
+//
+// A chart is a `.chart` element followed by its Plotly figure, a script of JSON. A colour that the figure
+// writes as `var(--name)` is that of the page, in light and dark.
+
+const charts = (() => {
+  const CONFIG = {
+    displaylogo: false,
+    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+    toImageButtonOptions: { format: "svg" },
+  };
+  const NARROW_PX = 560;
+  const A4_PX = 670;
+  const FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", sans-serif';
+  const drawn = new Map();
+
+  function template() {
+    const ink = theme.colour("--ink");
+    const soft = theme.colour("--soft");
+    const hairline = theme.colour("--hairline");
+    const paper = theme.colour("--paper");
+    const axis = {
+      gridcolor: hairline,
+      zerolinecolor: hairline,
+      linecolor: soft,
+      tickcolor: soft,
+      tickfont: { color: soft, size: 11.5 },
+      title: { font: { color: ink, size: 12.5 } },
+      automargin: true,
+    };
+    const legend = { bgcolor: "rgba(0,0,0,0)", font: { color: ink, size: 12 } };
+    return {
+      layout: {
+        font: { family: FONT, color: ink, size: 12 },
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        margin: { l: 56, r: 16, t: 40, b: 48 },
+        xaxis: axis,
+        yaxis: axis,
+        legend,
+        colorway: ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"],
+        hoverlabel: { bgcolor: paper, bordercolor: soft, font: { family: FONT, color: ink, size: 12 } },
+        modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: theme.colour("--accent") },
+        annotationdefaults: { font: { color: ink } },
+        selectdirection: "any",
+      },
+    };
+  }
+
+  // The figure with the page's colours in place of `var(--name)`.
+  function coloured(value, colours = {}) {
+    if (typeof value === "string" && value.startsWith("var(--")) {
+      return (colours[value] ??= theme.colour(value.slice(4, -1)));
+    }
+    if (Array.isArray(value)) {
+      return typeof value[0] === "number" ? value : value.map((one) => coloured(one, colours));
+    }
+    if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, coloured(one, colours)]));
+  }
+
+  function draw(node, figure, width = node.clientWidth) {
+    const layout = {
+      ...coloured(figure.layout || {}),
+      template: template(),
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      width,
+      height: node.clientHeight,
+    };
+    delete layout.autosize;
+    if (width < NARROW_PX) {
+      layout.legend = { ...layout.legend, orientation: "h", x: 0, xanchor: "left", y: -0.18, yanchor: "top" };
+      layout.margin = { ...layout.margin, l: 44, r: 8 };
+    }
+    // On a touch screen a finger scrolls the page.
+    if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
+    const config = { ...CONFIG, ...figure.config };
+    drawn.set(node, figure);
+    node.classList.add("drawn");
+    return Plotly.react(node, coloured(figure.data), layout, config);
+  }
+
+  function redraw(width) {
+    for (const [node, figure] of drawn) draw(node, figure, width);
+  }
+
+  function drawAll() {
+    for (const node of document.querySelectorAll(".chart[data-figure]:not(.drawn)")) drawFirst(node);
+  }
+
+  function drawFirst(node) {
+    const figure = JSON.parse(node.nextElementSibling.textContent);
+    draw(node, figure);
+  }
+
+  function watch() {
+    const nodes = document.querySelectorAll(".chart[data-figure]");
+    if (!("IntersectionObserver" in window)) {
+      drawAll();
+      return;
+    }
+    const observer = new IntersectionObserver(
+      (entries) => {
+        for (const entry of entries.filter((one) => one.isIntersecting)) {
+          observer.unobserve(entry.target);
+          if (!entry.target.classList.contains("drawn")) drawFirst(entry.target);
+        }
+      },
+      { rootMargin: "600px" },
+    );
+    for (const node of nodes) observer.observe(node);
+  }
+
+  let resized;
+  window.addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(() => redraw(), 150);
+  });
+  window.addEventListener("beforeprint", () => {
+    theme.beginPrint();
+    drawAll();
+    redraw(A4_PX);
+  });
+  window.addEventListener("afterprint", () => {
+    theme.endPrint();
+    redraw();
+  });
+  theme.onChange(() => redraw());
+  document.addEventListener("DOMContentLoaded", watch);
+
+  return { draw, drawAll };
+})();
