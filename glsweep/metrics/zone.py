@@ -15,6 +15,8 @@ from glsweep.metrics.lines import Metres
 
 SPACING_M = 200.0
 REACH_M = 5_000.0
+BESIDE = 0.5
+"""Of the way along a transect; where the base comes nearer to a crossing, it lies beside another stretch."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Zone:
         Metres on the ground to one of the map, along each transect.
     offset_m : float64 array (N, dates)
         Where the line of each date crosses the transect, from the base along `normal`, on the ground:
-        the crossing nearest to the base. NaN where there is none within reach.
+        the crossing nearest to the base. NaN where there is none within reach, and where it lies beside
+        another stretch of the base, as across a bay.
     dates : tuple of str
         In the order of the columns.
     """
@@ -91,8 +94,20 @@ def measure_zone(
     offset_m = np.zeros((len(across.origin_xy_m), len(dates)))
     for column, date in enumerate(dates):
         if date != base:
-            offset_m[:, column] = across.offsets_m(by_date[date], reach_m)
+            offset_m[:, column] = _beside(across, across.offsets_m(by_date[date], reach_m), by_date[base])
     return Zone(base, across.origin_xy_m, across.normal, across.scale, offset_m, dates)
+
+
+def _beside(across: "Transects", offset_m: Metres, base: Sequence[LineString]) -> Metres:
+    """Return offsets from the base, NaN where a crossing lies beside another stretch of it."""
+    crossed = np.flatnonzero(np.isfinite(offset_m))
+    on_map = offset_m[crossed] / across.scale[crossed]
+    points = shapely.points(across.origin_xy_m[crossed] + on_map[:, None] * across.normal[crossed])
+    tree = shapely.STRtree(list(base))
+    away = shapely.distance(points, tree.geometries[tree.nearest(points)]) if len(crossed) else on_map
+    kept = offset_m.copy()
+    kept[crossed[away < BESIDE * np.abs(on_map)]] = np.nan
+    return kept
 
 
 class Transects(NamedTuple):

@@ -1,5 +1,6 @@
 """How far drawn lines lie from ones that were known before, and on which side of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import shapely
+from shapely import LineString
 
 from glsweep.geodesy import reproject
 from glsweep.metrics.lines import weighted_quantile
 from glsweep.metrics.zone import REACH_M, SPACING_M, transects_of
+from glsweep.pages.map_place import Bounds
 from glsweep.prediction.near import Prior
 from glsweep.prediction.scene import PredictedScene
 from glsweep.scenes.bending import sea_sides_of
@@ -19,6 +22,8 @@ Metres = npt.NDArray[np.float64]
 
 WITHIN_M = REACH_M
 """A line that is farther off is taken for another one."""
+APART_M = 2_000.0
+"""Between lines across a map that leave nothing of it out: all is near one of them."""
 
 
 @dataclass(frozen=True)
@@ -94,3 +99,15 @@ def from_old(scene: PredictedScene, old: Prior) -> FromOld:
     crossed = np.isfinite(old_to_left_m)
     known = crossed & (side != 0)
     return FromOld(found.drawn_m, found.drawn_length_m, -(side * old_to_left_m)[known], int(crossed.sum()))
+
+
+def lines_within(old: Prior, bounds: Bounds, crs: pyproj.CRS) -> list[LineString]:
+    """Return what of the lines known before lies within the bounds of a map, on that map."""
+    left, bottom, right, top = bounds
+    count = max(2, math.ceil((top - bottom) / APART_M))
+    everywhere = [LineString([(left, y), (right, y)]) for y in np.linspace(bottom, top, count)]
+    there = reproject(old.pieces_around(everywhere, crs), old.crs, crs)
+    placed = [piece for piece in there if np.isfinite(shapely.get_coordinates(piece)).all()]
+    seen = shapely.intersection(shapely.union_all(placed), shapely.box(*bounds))
+    parts = shapely.get_parts(shapely.line_merge(seen))
+    return [part for part in parts.tolist() if isinstance(part, LineString)]

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
-from shapely import Polygon
+from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from glsweep.pages.map_furniture import (
@@ -41,6 +41,7 @@ WIDTH_IN = 14.0 / 2.54
 AROUND_IN = 0.9
 """Above and below the map: its title, the numbers along the axes, and the legend."""
 LINE, ZONE, ZONE_ALPHA = "#0072b2", "#e69f00", 0.55
+OLD_LINE, DASHES = "#c2185b", (0, (4, 2))
 INSET = (0.79, 0.78, 0.2, 0.21)
 MOST_LABELS = 9
 """In a legend; of more a colour bar has some."""
@@ -70,7 +71,7 @@ def coast_below(overview: Overview, own: Coast | None) -> list[BaseGeometry]:
 
     The user's own; without one Natural Earth's where the map is so wide that it is fine enough.
     """
-    view = _view(overview)
+    view = view_of(overview)
     seen = shapely.box(*view)
     is_wide = max(view[2] - view[0], view[3] - view[1]) >= COARSE_COAST_FROM_M
     small = locator(view, overview.crs) if is_wide else None
@@ -79,7 +80,9 @@ def coast_below(overview: Overview, own: Coast | None) -> list[BaseGeometry]:
     return [part for part in own.on(overview.crs) if part.intersects(seen)] if own else []
 
 
-def draw_overview(overview: Overview, coast: Sequence[BaseGeometry] = ()) -> Figure:
+def draw_overview(
+    overview: Overview, coast: Sequence[BaseGeometry] = (), old: Sequence[LineString] = ()
+) -> Figure:
     """Draw the lines of all dates over the coast, with the zone between them.
 
     Parameters
@@ -88,8 +91,10 @@ def draw_overview(overview: Overview, coast: Sequence[BaseGeometry] = ()) -> Fig
         The lines on one map.
     coast : sequence of geometry
         See `coast_below`; where there is none, the newest scene's phase is drawn below the lines.
+    old : sequence of LineString
+        Lines known before, on the overview's map.
     """
-    view = _view(overview)
+    view = view_of(overview)
     left, bottom, right, top = view
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -101,12 +106,12 @@ def draw_overview(overview: Overview, coast: Sequence[BaseGeometry] = ()) -> Fig
         _draw_coast(axes, coast)
         for part in overview.ground:
             axes.add_patch(_patch(part, facecolor=ZONE, alpha=ZONE_ALPHA, linewidth=0, zorder=2))
-        _draw_lines(figure, axes, overview)
+        _draw_lines(figure, axes, overview, old)
         _draw_furniture(axes, overview, view)
     return figure
 
 
-def _view(overview: Overview) -> Bounds:
+def view_of(overview: Overview) -> Bounds:
     """Return the bounds of all lines with a margin, no thinner than a picture should be."""
     lines = [line for scene in overview.scenes for line in scene.lines]
     left, bottom, right, top = shapely.total_bounds(lines).tolist()
@@ -150,7 +155,7 @@ def _draw_coast(axes: Axes, coast: Sequence[BaseGeometry]) -> None:
             axes.plot(*(shapely.get_coordinates(part).T / 1000), color=SOFT_INK, linewidth=0.6, zorder=1)
 
 
-def _draw_lines(figure: Figure, axes: Axes, overview: Overview) -> None:
+def _draw_lines(figure: Figure, axes: Axes, overview: Overview, old: Sequence[LineString]) -> None:
     labels = overview.labels
     colours = colours_of(labels)
     for scene in overview.scenes:
@@ -163,6 +168,12 @@ def _draw_lines(figure: Figure, axes: Axes, overview: Overview) -> None:
     handles: list[Artist] = [Line2D([], [], color=colours[label], linewidth=2, label=label) for label in few]
     if overview.ground:
         handles.append(Patch(color=ZONE, alpha=ZONE_ALPHA, label="zone between them"))
+    if old:
+        xy = [shapely.get_coordinates(line) / 1000 for line in old]
+        axes.add_collection(LineCollection(xy, colors=OLD_LINE, linewidths=1.0, linestyles=DASHES, zorder=5))
+        handles.append(
+            Line2D([], [], color=OLD_LINE, linewidth=1.0, linestyle=DASHES, label="line known before")
+        )
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), frameon=False)
     if not few:

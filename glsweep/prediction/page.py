@@ -16,10 +16,10 @@ from glsweep.prediction.answers import Compared
 from glsweep.prediction.blend import Member
 from glsweep.prediction.citation import Producer, bibtex, producers, text_to_cite
 from glsweep.prediction.near import Prior, read_prior
-from glsweep.prediction.old_lines import WITHIN_M, from_old
+from glsweep.prediction.old_lines import WITHIN_M, from_old, lines_within
 from glsweep.prediction.overview import Overview, overview_of, span_in_words
 from glsweep.prediction.overview_files import Coast, as_bytes, read_coast, write_overview
-from glsweep.prediction.overview_picture import coast_below, draw_overview
+from glsweep.prediction.overview_picture import coast_below, draw_overview, view_of
 from glsweep.prediction.page_maps import MOST_SCENES, maps_of
 from glsweep.prediction.scene import Drawing, PredictedScene
 
@@ -85,15 +85,16 @@ def write_page(
         When a scene's pixels cannot be read again.
     """
     options = options or PageOptions()
+    old = options.old or drawing.prior
     overview = overview_of(scenes)
     figure, coast = None, []
     written: list[Path] = []
     if overview is not None:
         coast = coast_below(overview, options.coast)
-        figure = draw_overview(overview, coast)
+        known = lines_within(old, view_of(overview), overview.crs) if old else []
+        figure = draw_overview(overview, coast, known)
         if len(scenes) > 1:
             written += write_overview(overview, figure, folder)
-    old = options.old or drawing.prior
     compared = None if old is None else _compared(scenes, old, is_cut=options.old is None)
     made_by = producers(members)
     context = {

@@ -5,16 +5,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pyproj
-import shapely
 from affine import Affine
 
-from glsweep.geodesy import reproject
 from glsweep.pages.map_pictures import highest, north_up, phase_picture, probability_picture
 from glsweep.pages.map_place import Bounds, map_bounds
 from glsweep.pages.scene_map import DRAWN, OLD, MapLine, SceneMap, maps_json
 from glsweep.prediction.near import Prior
+from glsweep.prediction.old_lines import lines_within
 from glsweep.prediction.overview import middle_day
 from glsweep.prediction.scene import PredictedScene
 from glsweep.scenes.phase import coarse_phase_rad
@@ -60,6 +58,8 @@ def _scene_map(scene: PredictedScene, old: Prior | None) -> SceneMap:
         MapLine.of(DRAWN.key, one.line, text=about_a_line(columns))
         for one, columns in zip(scene.lines, scene.table.to_dict("records"), strict=True)
     ]
+    known = [] if old is None or crs is None else lines_within(old, bounds, crs)
+    old_lines = [MapLine.of(OLD.key, line) for line in known]
     return SceneMap(
         name=scene.scene,
         bounds_m=bounds,
@@ -67,7 +67,7 @@ def _scene_map(scene: PredictedScene, old: Prior | None) -> SceneMap:
         dates=scene.acquisition.dates,
         phase=phase_picture(north_up(phase_rad, grid, bounds, PHASE_PX)),
         probability={MEAN: _probability(scene, bounds)},
-        lines=(*_old_lines(old, bounds, crs), *drawn),
+        lines=(*old_lines, *drawn),
         remark=scene.far_from_prior,
         facts={MEAN: f"{len(scene.lines)} lines, {scene.length_km:.1f} km"},
     )
@@ -81,24 +81,6 @@ def _probability(scene: PredictedScene, bounds: Bounds) -> bytes:
     coarse, side = highest(read, PROBABILITY_PX)
     to_pixels = Affine.scale(side * cols / read.shape[1], side * rows / read.shape[0])
     return probability_picture(north_up(coarse, transform @ to_pixels, bounds, PROBABILITY_PX))
-
-
-def _old_lines(old: Prior | None, bounds: Bounds, crs: pyproj.CRS | None) -> list[MapLine]:
-    """Return what of the lines known before lies in a scene."""
-    if old is None or crs is None:
-        return []
-    seen = shapely.box(*bounds)
-    near = reproject(old.pieces_around([seen.exterior, *_rows(bounds)], crs), old.crs, crs)
-    placed = near[[bool(np.isfinite(shapely.get_coordinates(piece)).all()) for piece in near]]
-    parts = shapely.get_parts(shapely.line_merge(shapely.union_all(placed).intersection(seen)))
-    return [MapLine.of(OLD.key, part) for part in parts if part.geom_type == "LineString"]
-
-
-def _rows(bounds: Bounds) -> list[shapely.LineString]:
-    """Return lines across a scene, so close that all of it is around them."""
-    left, bottom, right, top = bounds
-    count = max(2, math.ceil((top - bottom) / 2000))
-    return [shapely.LineString([(left, y), (right, y)]) for y in np.linspace(bottom, top, count)]
 
 
 def about_a_line(columns: Mapping[Any, Any]) -> str:

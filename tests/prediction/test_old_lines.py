@@ -10,7 +10,7 @@ from made_input import NORTH_UP, POLAR, write_bands
 from shapely import LineString
 
 from glsweep.prediction.near import Prior
-from glsweep.prediction.old_lines import FromOld, from_old
+from glsweep.prediction.old_lines import FromOld, from_old, lines_within
 from glsweep.scenes.bending import sea_sides_of
 from glsweep.scenes.raster import read_header
 from glsweep.simulation.phase import Beam
@@ -75,3 +75,12 @@ def test_quantiles_count_length_and_leave_out_what_has_no_old_line():
     pooled = FromOld.pooled([one, other])
     assert (pooled.quantile_m(0.5), pooled.quantile_m(0.95)) == (10, 100)
     assert (pooled.near_km, pooled.far_km) == pytest.approx((0.004, 0.006))
+
+
+def test_what_of_the_old_lines_lies_on_a_map_is_drawn_there_wherever_it_runs():
+    beyond = LineString([(-1e6, -1e6), (1e6, -1e6)])
+    line = meridian(LINE_COL)
+    left, bottom, right, top = line.buffer(3_000).bounds
+    old = Prior("old", "", (line, beyond), pyproj.CRS.from_epsg(3031), 100)
+    (seen,) = lines_within(old, (left, bottom, right, top - 5_000), old.crs)
+    assert seen.length == pytest.approx(line.length - 2_000, abs=1)
