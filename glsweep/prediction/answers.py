@@ -267,8 +267,8 @@ def how_far(compared: Compared | None, overview: Overview | None) -> Answer:
     cut = (
         f"Only lines within {compared.within_m:g} m were kept (--near): the distances are cut off there."
         if compared.is_cut
-        else f"{found.near_km:.1f} km with an old line within {compared.within_m / 1000:g} km, "
-        f"{found.far_km:.1f} km without one."
+        else f"{found.near_km:.1f} km with an old line within {compared.within_m / 1000:g} km"
+        + (f", {found.far_km:.1f} km without one." if round(found.far_km, 1) else ".")
     )
     return Answer(
         "far",
