@@ -7,7 +7,7 @@ import numpy.typing as npt
 from affine import Affine
 
 from glsweep.scenes.raster import RasterHeader
-from glsweep.scenes.source import Window
+from glsweep.scenes.scene import row_strips
 
 
 def coarse_phase_rad(header: RasterHeader, longest_px: int) -> tuple[npt.NDArray[np.float32], Affine]:
@@ -16,7 +16,7 @@ def coarse_phase_rad(header: RasterHeader, longest_px: int) -> tuple[npt.NDArray
     Parameters
     ----------
     header : RasterHeader
-        The scene; a row is read at a time.
+        The scene; a strip of rows is read at a time.
     longest_px : int
         Most pixels along each side.
 
@@ -27,6 +27,8 @@ def coarse_phase_rad(header: RasterHeader, longest_px: int) -> tuple[npt.NDArray
     """
     rows, cols = header.shape
     step = math.ceil(max(rows, cols) / longest_px)
-    values = np.stack([header.read(Window(row, 0, 1, cols))[0, ::step] for row in range(0, rows, step)])
+    strips = row_strips(rows, cols)
+    # A strip begins wherever the one before ends, and gives the rows of the grid that lie in it.
+    values = np.concatenate([header.read(strip)[-strip.row % step :: step, ::step] for strip in strips])
     phase_rad = np.where(values != 0, np.angle(values), np.nan).astype(np.float32)
     return phase_rad, header.transform @ Affine.scale(step)
