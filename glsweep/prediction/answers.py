@@ -157,7 +157,7 @@ def when(scenes: Sequence[PredictedScene]) -> Answer:
     dated = len(scenes) - len(undated)
     if len(scenes) == 1:
         short = dates_words(days)
-        spans = f"A double difference of images from {len(days)} day(s)."
+        spans = f"A double difference of images of {len(days)} day{'s' if len(days) > 1 else ''}."
     else:
         short = f"{dates_words(days[:1])} to {dates_words(days[-1:])}"
         spans = f"{dated} of {len(scenes)} double differences have dates, {len(days)} different days."
@@ -311,6 +311,8 @@ def may_cite(made_by: Sequence[Producer], tau: float) -> Answer:
     if len(made_by) == 1 and made_by[0].validated_on:
         short = "with its test figures"
         mind = "Cite them with the lines, and only if your scenes are like the tested ones."
+        if not made_by[0].data:
+            mind += " Whether these were real its card does not say."
     else:
         short = f"not yet: {NEVER_COMPARED}" if len(made_by) == 1 else "not yet: the mean was never tested"
         mind = "Compare with lines drawn by hand (glsweep score, glsweep compare), and cite what that says."

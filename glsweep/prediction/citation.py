@@ -22,7 +22,7 @@ class Producer:
     Attributes
     ----------
     name : str
-        In words for the one in the package, else as the user named it.
+        In words for one in the package, else what its folder or its place in the registry is called.
     member : Member
     data : tuple of DataCard
         What it was trained on, where the study that it lies in tells.
@@ -102,7 +102,9 @@ def _producer(member: Member) -> Producer:
     words = {str(EMBEDDED): "the network in the package", "phase-gradient": "the phase gradient (no network)"}
     is_in_package = member.name in {str(EMBEDDED), *IN_PACKAGE}
     data = () if is_in_package else _training_data(Path(member.name), member.card)
-    return Producer(words.get(member.name, member.name), member, data, is_in_package)
+    is_folder = not member.name.startswith("models:")
+    named = f"the network {Path(member.name).resolve().name}" if is_folder else member.name
+    return Producer(words.get(member.name, named), member, data, is_in_package)
 
 
 def _training_data(folder: Path, card: ModelCard) -> tuple[DataCard, ...]:

@@ -168,7 +168,8 @@ def _scenes_in_words(scenes: Sequence[PredictedScene]) -> str:
     sensors = sorted({scene.acquisition.sensor.name for scene in scenes if scene.acquisition.sensor})
     days = sorted({day for scene in scenes for day in scene.acquisition.dates})
     radar = f"{' and '.join(sensors)} " if sensors else ""
-    noun = f"{len(scenes)} {radar}double-difference interferogram{'s' if len(scenes) > 1 else ''}"
+    count = f"{len(scenes)}" if len(scenes) > 1 else "one"
+    noun = f"{count} {radar}double-difference interferogram{'s' if len(scenes) > 1 else ''}"
     return f"{noun} ({f'{days[0]} to {days[-1]}' if days else 'dates not known'})"
 
 
