@@ -141,7 +141,7 @@ def predict(
         A file of lines from which the page in `out` says how far the new ones lie; nothing is cut.
     **drawing
         Further fields of `DrawingOptions`: tau, shortest_m, bridge_m, within_m, window_px, overlap,
-        turned, filters, formats, device.
+        turned, filters, formats, scheme, device.
 
     Raises
     ------

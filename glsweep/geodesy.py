@@ -280,10 +280,10 @@ def metric_crs(lines: Sequence[LineString], crs: CRS) -> CRS:
     return CRS.from_user_input(suitable_crs(*lon_lat(np.array([[x, y]]), crs)[0]))
 
 
-def place_in_words(longitude: float, latitude: float) -> str:
+def place_in_words(longitude: float, latitude: float, *, digits: int = 1) -> str:
     """Return a place in words, such as 73.5 S 110.2 W."""
     longitude = (longitude + 180) % 360 - 180
     return (
-        f"{abs(latitude):.1f} {'N' if latitude >= 0 else 'S'} "
-        f"{abs(longitude):.1f} {'E' if longitude >= 0 else 'W'}"
+        f"{abs(latitude):.{digits}f} {'N' if latitude >= 0 else 'S'} "
+        f"{abs(longitude):.{digits}f} {'E' if longitude >= 0 else 'W'}"
     )

@@ -19,7 +19,7 @@ from rich.text import Text
 from glsweep.cli import keep_ray_on_loopback
 from glsweep.cli.lines import adapt, compare, predict, score, zone
 from glsweep.cli.preparation import check, contract, difference, doctor, import_weights
-from glsweep.cli.studies import effects, replay, report_elsewhere, status, track
+from glsweep.cli.studies import effects, replay, report_elsewhere, review, status, track
 from glsweep.config import DEMO_CARD, DEMO_SPACE, DEMO_SPACE_NAME
 from glsweep.config.contradictions import remarks_on_lines
 from glsweep.config.data_card import DataCard
@@ -55,6 +55,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "status": status,
     "effects": effects,
     "replay": replay,
+    "review": review,
     "track": track,
 }
 

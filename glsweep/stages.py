@@ -160,7 +160,7 @@ def _report(study: Study, context: Context, _live: LivePage) -> StageSummary:
     summary = write_report(study)
     with carry_on_without_store(study, context.console):
         # The trials too: the store may not be the one of the sweep, or may have been recreated.
-        track_study(study)
+        track_study(study, summary)
         for version in register_members(study).values():
             champion = "champion" if version.is_champion else "not champion"
             context.console.print(

@@ -8,7 +8,8 @@ from affine import Affine
 from made_input import NORTH_UP, POLAR
 from shapely import LineString
 
-from glsweep.prediction.products import Provenance, as_table
+from glsweep.prediction.products import as_table
+from glsweep.prediction.provenance import Provenance
 from glsweep.prediction.scene import PredictedScene
 from glsweep.scenes.names import Acquisition, dates_in, sensor_of
 from glsweep.scenes.raster import RasterHeader

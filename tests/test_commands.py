@@ -21,6 +21,7 @@ def _own_folder(tmp_path, monkeypatch):
     [
         ("status", ["STUDY", "--debug"]),
         ("replay", ["STUDY", "--scheduler", "--orders", "--debug"]),
+        ("review", ["STUDY", "--splits", "--debug"]),
         ("track", ["STUDY", "--debug"]),
         ("doctor", ["CLUSTER.yaml", "--address", "--space", "--storage", "--debug"]),
     ],
@@ -39,7 +40,7 @@ def test_every_command_says_what_it_does(command):
     assert first.endswith((".", ":")), "the first line is the help"
 
 
-@pytest.mark.parametrize("command", ["status", "replay", "track"])
+@pytest.mark.parametrize("command", ["status", "replay", "review", "track"])
 def test_a_command_on_a_folder_that_is_no_study_is_told(capsys, command):
     Path("thesis").mkdir()
     assert main([command, "thesis"]) == 2

@@ -84,7 +84,7 @@ def test_predict_returns_what_the_command_writes(given, tmp_path):
         assert np.array_equal(drawn.probability, written.read(1), equal_nan=True)
         assert drawn.transform == written.transform
         assert drawn.crs.to_epsg() == written.crs.to_epsg()
-    file = gpd.read_file(tmp_path / f"{scene.stem}-lines.gpkg")
+    file = gpd.read_file(tmp_path / f"{scene.stem}-lines.gpkg", layer=0)
     assert len(file) > 0
     assert drawn.lines.geometry.geom_equals_exact(file.geometry, 1e-6).all()
     assert drawn.lines["mean_prob"].tolist() == pytest.approx(file["mean_prob"].tolist(), abs=1e-6)

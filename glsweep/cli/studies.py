@@ -1,4 +1,4 @@
-"""Commands that look at a study: `status`, `effects`, `replay`, `track`, and `report` of a copy."""
+"""Commands that look at a study: `status`, `effects`, `replay`, `review`, `track`, and `report` of a copy."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,8 @@ import tyro
 from rich.console import Console
 
 from glsweep.cli import Debug, StudyFolder
-from glsweep.errors import ConfigError
+from glsweep.config.data_card import SplitName
+from glsweep.errors import ConfigError, StudyError
 from glsweep.files import check_output_folder, replacing
 from glsweep.study import locked, open_study
 
@@ -88,6 +89,39 @@ def track(study: StudyFolder, /, debug: Debug = False) -> None:
     )
 
 
+def review(
+    study: StudyFolder,
+    /,
+    splits: Annotated[tuple[SplitName, ...], tyro.conf.arg(metavar="SPLIT...")] = ("test",),
+    debug: Debug = False,
+) -> None:
+    """Find labels that all members contradict, and write review.gpkg to correct them in.
+
+    Parameters
+    ----------
+    splits
+        Whose scenes: train, val, test. The stage evaluate has looked at those of test; others are predicted
+        now, by members that have seen their labels.
+    """
+    from glsweep.evaluate.review import look_again
+
+    opened, console = open_study(study), Console()
+    opened.record("evaluate")
+    with locked(opened):
+        looked = look_again(opened, splits)
+    if looked is None:
+        raise StudyError(
+            f"{study}: no member has drawn whole scenes of {', '.join(splits)} ground, so nothing can be "
+            "compared with labels; split by scene or block, not by patch"
+        )
+    for line in (
+        f"{len(looked.doubts)} lines worth a second look in {looked.scenes} scenes: {opened.review_gpkg}",
+        *([f"what was written into it before is kept as {looked.kept_as}"] if looked.kept_as else []),
+        f"pictures in the report: python -m glsweep.run report --study {study} --out NEW_FOLDER",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 def report_elsewhere(study: Path, out: Path) -> None:
     """Write page, figures and tables of an evaluated study into a new folder; the study is only read.
 
@@ -106,7 +140,13 @@ def report_elsewhere(study: Path, out: Path) -> None:
     opened = open_study(study)
     with replacing(out.absolute()) as folder:
         write_report(opened, folder)
-        tables = (opened.table_csv, opened.table_json, opened.lines_csv, opened.lines_json)
+        tables = (
+            opened.table_csv,
+            opened.table_json,
+            opened.lines_csv,
+            opened.lines_json,
+            opened.review_gpkg,
+        )
         for table in filter(Path.is_file, tables):
             shutil.copy(table, folder)
     Console().print(f"report: {out / opened.report_html.name}", soft_wrap=True, highlight=False)

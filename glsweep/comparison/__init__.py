@@ -23,6 +23,7 @@ from glsweep.geodesy import area_m2, metric_crs, reproject
 from glsweep.metrics.lines import STEP_M, LineDistances, line_distances
 from glsweep.metrics.zone import envelope, measure_zone
 from glsweep.prediction.products import GPKG_VERSION
+from glsweep.qgis.styles import style_layers, zone_envelope, zone_sections
 from glsweep.scenes.lines import LineFile, check_places, read_groups
 from glsweep.scenes.names import name_mismatch, only_dates
 
@@ -283,6 +284,9 @@ def print_zone(
             ):
                 table = gpd.GeoDataFrame(columns, geometry=geometry, crs=crs)
                 table.to_file(temporary, driver="GPKG", layer=name, geometry_type=kind, VERSION=GPKG_VERSION)
+            style_layers(
+                temporary, {"sections": zone_sections(width_m[is_known]), "envelope": zone_envelope()}
+            )
         console.print(
             f"written to {out}: sections, and an envelope of {areas['area_km2'].sum():.1f} km2",
             highlight=False,

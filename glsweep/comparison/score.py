@@ -26,6 +26,7 @@ from glsweep.patches.prepare import annotated_scenes
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import SAME, Member
 from glsweep.prediction.command import check_options, each_scene, open_drawing, print_if_far, print_refused
+from glsweep.prediction.qgis_project import write_scenes_project
 from glsweep.prediction.scene import Advance
 from glsweep.report import counted
 from glsweep.scenes.cards import load_data
@@ -159,6 +160,8 @@ def score_data(
         rows=tuple(rows),
     )
     write_artifact(folder / "scores.json", scores)
+    drawn = [(one.entry.header, list((folder / one.entry.prefix).iterdir())) for one in scored]
+    write_scenes_project(folder, drawn, drawing.tau)
     return ScoredData(folder, rows, refused)
 
 

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import geopandas as gpd
 import pandas as pd
-import pyproj
 from rich.console import Console
-from shapely import LineString
 
 from glsweep.comparison import POOLED, paired, print_distances
 from glsweep.config.settings import Settings
@@ -17,14 +14,13 @@ from glsweep.config.trial import FilterName
 from glsweep.errors import DataError
 from glsweep.evaluate.patches import FEWEST_SCENES
 from glsweep.evaluate.scenes import intervals, line_scores
-from glsweep.geodesy import lengths_m
 from glsweep.metrics.lines import TOLERANCES_M, LineDistances, line_distances
 from glsweep.prediction.blend import Member
-from glsweep.prediction.products import scene_columns, write_lines
+from glsweep.prediction.products import known_table, write_lines
 from glsweep.prediction.scene import Advance, Drawing, predict_scene
+from glsweep.qgis.styles import known_lines
 from glsweep.report import counted
 from glsweep.scenes.lines import lines_on_data, lines_to_judge
-from glsweep.scenes.names import acquisition_of
 from glsweep.scenes.scene import SceneEntry
 from glsweep.study.artifacts import Artifact
 from glsweep.study.evaluation_artifacts import LineMetrics
@@ -86,7 +82,13 @@ def score_scene(
         raise DataError(f"{header.path}: its lines lie where it holds no data; nothing can be measured")
     folder = out / entry.prefix
     predicted = predict_scene(header, members, drawing, folder, advance)
-    write_lines(_reference_table(reference, entry), folder, f"{header.name}-reference", drawing.formats)
+    write_lines(
+        known_table(reference, header, entry.map_crs),
+        folder,
+        f"{header.name}-reference",
+        drawing.formats,
+        known_lines(),
+    )
     every, near = (
         line_distances(
             lines_to_judge([one.line for one in drawn], reference, entry.unsure, entry.unsure_within_m),
@@ -96,16 +98,6 @@ def score_scene(
         for drawn in (predicted.all_lines, predicted.lines)
     )
     return ScoredScene(entry, every, near if drawing.prior else None, predicted.far_from_prior)
-
-
-def _reference_table(lines: Sequence[LineString], entry: SceneEntry) -> gpd.GeoDataFrame:
-    header = entry.header
-    columns = {
-        **scene_columns(header.name, acquisition_of(header)),
-        "length_m": lengths_m(lines, entry.map_crs).round(1),
-    }
-    crs = pyproj.CRS.from_wkt(header.crs.to_wkt())
-    return gpd.GeoDataFrame(columns, geometry=list(lines), crs=crs)
 
 
 # --- The metrics of `score`, as a table and as files

@@ -141,6 +141,8 @@ UNSURE_LINES = "unsure_lines.gpkg"
 """The usual name of a layout's `unsure`, by which a folder without a card is known to have one."""
 SECOND_ANALYST = "second_analyst.gpkg"
 """The same of a layout's `second_analyst`."""
+CORRECTIONS = "review.gpkg"
+"""The same of a layout's `corrections`; a study writes such a file to be corrected."""
 GROUNDED_ICE = "grounded.gpkg"
 """The file of polygons, for a layout's `grounded`, that a simulation writes."""
 
@@ -188,6 +190,14 @@ class Layout(Settings):
         description="file of another analyst's lines, with the same `scene_column`: they are scored "
         "beside the networks on test ground, and are neither trained on nor the truth",
     )
+    corrections: str | None = Field(
+        default=None,
+        description="a study's `review.gpkg` with an analyst's verdicts, which correct the lines; rows "
+        "without one change nothing",
+    )
+    corrections_hash: str | None = Field(
+        default=None, description="left out in a card: which verdicts these are, as a study notes it"
+    )
     grounded: str | None = Field(
         default=None,
         description="file of polygons of grounded ice, in any CRS: what a network with a head for zones "
@@ -210,16 +220,25 @@ class Layout(Settings):
             raise ValueError("`unsure` names one file of lines, beside `lines`")
         if self.second_analyst is not None and "*" in f"{self.lines or '*'}{self.second_analyst}":
             raise ValueError("`second_analyst` names one file of lines, beside one of `lines`")
+        if self.corrections is not None and self.lines is None:
+            raise ValueError("`corrections` are of files of `lines`; masks and patches must be drawn anew")
         return self
 
     @model_serializer(mode="wrap")
     def _without_what_is_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A card's hash follows from what is written, and must not change for older studies.
         values: dict[str, Any] = serialise(self)
-        later = ("nodata", "unsure", "second_analyst", "grounded")
+        later = ("nodata", "unsure", "second_analyst", "corrections", "corrections_hash", "grounded")
         unset = {name for name in later if getattr(self, name) is None}
-        unset |= {"unsure_within_m"} if self.unsure is None else set()
+        is_default = self.unsure_within_m == type(self).model_fields["unsure_within_m"].default
+        if self.unsure is None and (is_default or not self.is_corrected):
+            unset.add("unsure_within_m")
         return {key: value for key, value in values.items() if key not in unset}
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether its corrections hold a verdict, or may hold one."""
+        return self.corrections is not None and self.corrections_hash != ""
 
     @property
     def holds_npz(self) -> bool:
@@ -293,6 +312,8 @@ class DataCard(Settings):
             raise ValueError("name exactly one of `root` (a folder of scenes), `simulation` and `parts`")
         if (self.label in ("buffered", "soft")) != (self.label_width_m is not None):
             raise ValueError("`label_width_m` goes with `label: buffered` or `soft`, and only with them")
+        if self.layout.corrections is not None and self.root is None:
+            raise ValueError("`layout.corrections` goes with `root`: lines that are simulated are the truth")
         return self
 
     @model_validator(mode="after")
@@ -313,9 +334,16 @@ class DataCard(Settings):
         return self
 
     def decisive(self) -> dict[str, Any]:
-        """Return the values that decide which patches are cut: all but text, name, place and second lines."""
+        """Return the values that decide which patches are cut: all but text, name, place and second lines.
+
+        Corrections count by their verdicts; without one they are none.
+        """
         values = self.model_dump(mode="json", exclude={"name", "root", "parts", *CARD_TEXT})
         values["layout"].pop("second_analyst", None)
+        # What the verdicts are decides, not the file's name.
+        values["layout"].pop("corrections", None)
+        if not self.layout.is_corrected:
+            values["layout"].pop("corrections_hash", None)
         if self.simulation is not None and self.simulation.lines is not None:
             values["simulation"]["lines"] = self.simulation.lines.name
         for region, written in zip(self.split.regions, values["split"]["regions"], strict=True):

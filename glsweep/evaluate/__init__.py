@@ -10,6 +10,7 @@ import pandas as pd
 
 from glsweep.config.trial import Stratum
 from glsweep.evaluate.patches import DataSets, HeldOut, Values, interval, member_curves, part_data_sets
+from glsweep.evaluate.review import look_again
 from glsweep.evaluate.scenes import evaluate_scenes
 from glsweep.evaluate.second_analyst import drawn_on_patches, title_of
 from glsweep.files import replacing
@@ -116,6 +117,8 @@ def evaluate(study: Study) -> EvaluateSummary:
     scored, curves, draws = _scored(study, strata, tests, failed)
     scored += _second_analyst(study, tests)
     lines = evaluate_scenes(study, [stratum for stratum in strata if stratum.key not in failed], failed)
+    if lines is not None:
+        look_again(study)
     scored = [(row, by_data_set) for row, by_data_set in scored if row.stratum not in failed]
     every_failure = sorted({**read_failures(study), **failed}.items())
     rows = tuple(row for row, _ in scored if isinstance(row, NetworkRow))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from glsweep.config.trial import Stratum
+from glsweep.evaluate.map_project import write_map_project
 from glsweep.evaluate.patches import FEWEST_SCENES, interval, resampled
 from glsweep.files import replacing
 from glsweep.metrics.lines import TOLERANCES_M, LineDistances
@@ -222,6 +223,8 @@ def evaluate_scenes(
         second_analyst=tuple(_second_analyst(scenes, study.config.seed)),
     )
     write_artifact(study.lines_json, found)
+    if members:
+        write_map_project(study, scenes, members)
     rows = [{"member": one.title, **scene.model_dump()} for one in members for scene in one.scenes]
     with replacing(study.lines_csv) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False)

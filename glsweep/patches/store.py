@@ -112,7 +112,8 @@ class SceneLabels:
 
 def has_target(card: DataCard) -> bool:
     """Whether what is trained on differs from the line as it is scored."""
-    return card.label_width_m is not None or card.layout.unsure is not None
+    is_corrected = any(part.layout.is_corrected for part in card.data_sets)
+    return card.label_width_m is not None or card.layout.unsure is not None or is_corrected
 
 
 class PatchWriter:

@@ -8,7 +8,8 @@ import tyro
 
 from glsweep.config.trial import FilterName
 
-Format = Literal["gpkg", "geojson", "shp"]
+Format = Literal["gpkg", "geojson", "shp", "parquet"]
+Scheme = Literal["glsweep", "ais_cci", "measures"]
 
 
 def _hint(metavar: str, default: str) -> object:
@@ -41,5 +42,7 @@ class DrawingOptions:
     """How near."""
     formats: Annotated[tuple[Format, ...], tyro.conf.arg()] = ("gpkg",)
     """Files of lines to be written."""
+    scheme: Scheme = "glsweep"
+    """Whose columns come first: those of the products AIS_cci (ESA) or MEaSUREs (NASA), or our own alone."""
     device: Annotated[str | None, _hint("DEVICE", "a GPU if there is one")] = None
     """Such as cpu or cuda:1."""

@@ -20,6 +20,7 @@ from glsweep.prediction.answers import why_unknown
 from glsweep.prediction.blend import EMBEDDED, GRID_PX, SAME, Member, choose_device, common_tau, open_members
 from glsweep.prediction.near import check_near, read_prior
 from glsweep.prediction.page import PAGE, open_page_options, write_page
+from glsweep.prediction.qgis_project import write_scenes_project
 from glsweep.prediction.scene import Advance, Drawing, PredictedScene, predict_scene
 from glsweep.prediction.split_scenes import uncertainty_of
 from glsweep.registry import is_imported
@@ -90,6 +91,7 @@ def open_drawing(options: DrawingOptions, console: Console) -> tuple[list[Member
         shortest_m=options.shortest_m,
         bridge_m=options.bridge_m,
         formats=options.formats,
+        scheme=options.scheme,
         device=device,
         uncertainty=uncertainty_of(members, tau=tau, turned=options.turned, filters=options.filters),
         prior=prior,
@@ -239,8 +241,13 @@ def predict_scenes(
         if drawing.uncertainty is None:
             why = f"uncert_m is empty: {why_unknown(members)}; band_m tells how wide the bands are"
             console.print(why, highlight=False, soft_wrap=True, markup=False)
+        project = write_scenes_project(out, [(one.header, one.files) for one in done], drawing.tau)
         write_page(done, members, drawing, out, page)
-        console.print(f"written to {out}; look at {PAGE} first", highlight=False, soft_wrap=True)
+        console.print(
+            f"written to {out}; look at {PAGE} first, {project.name} opens all of it in QGIS",
+            highlight=False,
+            soft_wrap=True,
+        )
     return print_refused(refused, console)
 
 

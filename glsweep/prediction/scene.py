@@ -17,13 +17,18 @@ from glsweep.config.trial import FilterName
 from glsweep.files import write_json
 from glsweep.metrics.spread import line_spreads_m
 from glsweep.nets.member import LineUncertainty
-from glsweep.prediction import Format
+from glsweep.prediction import Format, Scheme
 from glsweep.prediction.blend import Member, SceneInput, fit_to, predict_strips
 from glsweep.prediction.near import Prior, cut_to_near, remark_if_far
-from glsweep.prediction.products import as_table, provenance_of, write_item, write_lines
+from glsweep.prediction.products import as_table, write_lines
+from glsweep.prediction.provenance import provenance_of
 from glsweep.prediction.quick_look import LONGEST_PX, draw_quick_look
+from glsweep.prediction.schemes import in_scheme
+from glsweep.prediction.stac import write_item
+from glsweep.qgis import styles
 from glsweep.scenes.bending import bendings_of
 from glsweep.scenes.names import Acquisition
+from glsweep.scenes.phase_view import write_phase_view
 from glsweep.scenes.probability import OneBand, ProbabilityRaster, temporary_probability
 from glsweep.scenes.raster import RasterHeader
 from glsweep.vectorize import DrawnLine, draw_lines
@@ -58,6 +63,8 @@ class Drawing:
         Only what lies near these lines is kept.
     filters : tuple of str
         What probabilities are averaged over besides: the phase as it is (raw), or filtered.
+    scheme : str
+        Whose columns the files of lines have.
     """
 
     window_px: int
@@ -71,6 +78,7 @@ class Drawing:
     uncertainty: LineUncertainty | None = None
     prior: Prior | None = None
     filters: tuple[FilterName, ...] = ("raw",)
+    scheme: Scheme = "glsweep"
 
     def settings(self) -> dict[str, float | bool | tuple[FilterName, ...]]:
         """Return all on which the lines depend, to be written beside them."""
@@ -104,7 +112,8 @@ class PredictedScene:
     probability : Path
         The raster of the members' mean and, of several, their spread.
     others : list of Path
-        The lines, the picture, the note of how they were made, and the STAC item.
+        The lines, the probability's style, views of the phase, the picture, the note of how they were
+        made, and the STAC item.
     before_km : float or None
         Length of `all_lines`; None where nothing was to be near.
     far_from_prior : str
@@ -194,7 +203,15 @@ def predict_scene(
             spreads_m=_spreads_m(lines, of_networks, scene, drawing),
             hinges_m=_hinges_m(lines, header, members),
         )
-        files = write_lines(table, folder, f"{header.name}-lines", drawing.formats)
+        files = write_lines(
+            in_scheme(table, drawing.scheme),
+            folder,
+            f"{header.name}-lines",
+            drawing.formats,
+            styles.drawn_lines(),
+        )
+        style = styles.style_raster(probability, styles.probability(drawing.tau))
+        phase = write_phase_view(header, folder)
         picture = folder / f"{header.name}.png"
         draw_quick_look(
             picture,
@@ -217,11 +234,13 @@ def predict_scene(
         scene,
         lines,
         probability=probability,
+        style=style,
+        phase=phase,
         line_files=files,
         picture=picture,
         note=note,
     )
-    others = [*files, picture, note, item]
+    others = [*files, style, *phase, picture, note, item]
     return PredictedScene(
         header=header,
         acquisition=provenance.acquisition,

@@ -61,11 +61,14 @@ class SplitScene:
 
     def distances(self, lines: Sequence[LineString]) -> LineDistances:
         """Measure lines on the split's ground against the true ones, but where nobody can tell."""
-        entry = self.entry
-        own, _ = _within(
-            lines_to_judge(lines, self.reference, entry.unsure, entry.unsure_within_m), self.ground
-        )
+        own = self.judged(lines)
         return line_distances(own, self.reference, crs=self.entry.map_crs, farthest_m=self.farthest_m)
+
+    def judged(self, lines: Sequence[LineString]) -> list[LineString]:
+        """Return the parts of lines on the split's ground, but where nobody can tell."""
+        entry = self.entry
+        known = lines_to_judge(lines, self.reference, entry.unsure, entry.unsure_within_m)
+        return _within(known, self.ground)[0]
 
     def pieces_in_band(self, lines: Sequence[DrawnLine]) -> PiecesInBand:
         """Return the pieces of the true line on the split's ground that lie near a drawn one."""

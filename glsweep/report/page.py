@@ -42,8 +42,10 @@ from glsweep.report.figures.thresholds import (
 from glsweep.report.importance import Panel, importance_panels
 from glsweep.report.pictures import Picture, write_figures
 from glsweep.report.results import Results, read_results
+from glsweep.report.retrained import retrained_rows
 from glsweep.report.scene_map import scene_maps
 from glsweep.report.scene_tables import data_set_tables, line_rows, scenes_rows
+from glsweep.report.second_look import second_look_section
 from glsweep.report.study_facts import data_facts, setup_facts
 from glsweep.report.sweep_facts import common_parameters, outcome_rows, rung_rows, saving_words, winner_rows
 from glsweep.report.table import GROUPS, best_value
@@ -93,6 +95,7 @@ def write_report(study: Study, out: Path | None = None) -> ReportSummary:
         folder.mkdir()
         pictures = write_figures(draw_all(results, panels), folder, defined)
     context = {**_context(results, panels, pictures), "definitions": defined}
+    context["second_look"] = second_look_section(study)
     write_text(written.report_html, render(HERE / "page.html", context, filters=FILTERS))
     return ReportSummary(
         report=study.report_html.name,
@@ -167,6 +170,7 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "rungs": rung_rows(results),
         "missing_importance": missing_importance(panels),
         "winners": winner_rows(results),
+        "retrained": retrained_rows(results),
         "common": common_parameters(results),
         "metric_word": METRIC_WORDS[config.space.search.rank_by],
         "setup": setup_facts(config, _changes(results)),

@@ -71,16 +71,38 @@ def _verdict(results: Results, size: int) -> Verdict:
         )
     spread = relaxed_spread(results, size)
     over = {lead.behind: lead for lead in results.table.leads if lead.stratum == best.stratum}
+    if trivial is not None and _interval_holds(best, trivial.relaxed_f1):
+        return Verdict(
+            size,
+            "",
+            "",
+            f"no network is told apart from {trivial.words}: relaxed F1 {best.relaxed_f1:.3f} of the best, "
+            f"{best.title}, has a {_interval_words(best)}, which holds the {trivial.relaxed_f1:.3f} of "
+            f"{trivial.title}",
+        )
     near = [row for row in others if not _is_separated(over.get(row.stratum), spread)]
+    beside = _beside_the_phase_gradient(results, best)
     if near:
-        return Verdict(size, "", "", _why_nothing_separates(best, near, over, spread))
+        return Verdict(size, "", "", _why_not_told_apart(best, near, over, spread) + beside)
     remark = _interval_words(best)
     if others:
         remark += ", ahead of every other by more than other test ground and other seeds explain"
-    low = best.relaxed_f1_low
-    if trivial is not None and low is not None and low <= trivial.relaxed_f1:
-        remark += f"; it holds the {trivial.relaxed_f1:.3f} of {trivial.title}, which knows nothing"
-    return Verdict(size, short_title(best), f"{best.relaxed_f1:.3f}", remark)
+    return Verdict(size, short_title(best), f"{best.relaxed_f1:.3f}", remark + beside)
+
+
+def _interval_holds(row: NetworkRow, value: float) -> bool:
+    return row.relaxed_f1_low is not None and row.relaxed_f1_low <= value
+
+
+def _beside_the_phase_gradient(results: Results, best: NetworkRow) -> str:
+    """Return a clause where what needs no training, but knows what a fringe is, does as well."""
+    for row in results.table.baselines:
+        if row.kind == "phase_gradient" and row.patch_size_px == best.patch_size_px:
+            if best.relaxed_f1 <= row.relaxed_f1:
+                return f"; {row.title}, which needs no training, is better ({row.relaxed_f1:.3f})"
+            if _interval_holds(best, row.relaxed_f1):
+                return f"; not told apart from {row.title}, which needs no training ({row.relaxed_f1:.3f})"
+    return ""
 
 
 def _is_separated(lead: Lead | None, spread: SeedSpread | None) -> bool:
@@ -95,11 +117,11 @@ def _by_seeds(spread: SeedSpread) -> float:
     return min(float(student_t.ppf(0.975, spread.freedom)) * spread.sd * math.sqrt(2), 1.0)
 
 
-def _why_nothing_separates(
+def _why_not_told_apart(
     best: NetworkRow, near: list[NetworkRow], over: Mapping[str, Lead], spread: SeedSpread | None
 ) -> str:
     others = joined([f"{row.title} ({row.relaxed_f1:.3f})" for row in near])
-    told = f"nothing separates {best.title} (relaxed F1 {best.relaxed_f1:.3f}) from {others}: "
+    told = f"{best.title} (relaxed F1 {best.relaxed_f1:.3f}) is not told apart from {others}: "
     lead = over.get(near[0].stratum)
     if lead is not None and lead.low is not None and lead.high is not None:
         told += (

@@ -7,13 +7,22 @@ from unicodedata import normalize
 
 from glsweep.config import find_shipped
 from glsweep.config.contradictions import check_card, check_joined
-from glsweep.config.data_card import GROUNDED_ICE, SECOND_ANALYST, UNSURE_LINES, DataCard, Layout
+from glsweep.config.data_card import (
+    CORRECTIONS,
+    GROUNDED_ICE,
+    SECOND_ANALYST,
+    UNSURE_LINES,
+    DataCard,
+    Layout,
+)
 from glsweep.config.settings import load_yaml_mapping, refusal, validate
 from glsweep.errors import ConfigError, DataError
 from glsweep.scenes.products import scene_stem
 from glsweep.scenes.raster_files import rasters_of_card, scene_pattern
 
 LINE_SUFFIXES = (".gpkg", ".shp", ".geojson", ".fgb", ".json")
+NOT_LINES = (UNSURE_LINES, SECOND_ANALYST, CORRECTIONS, GROUNDED_ICE)
+"""Files that may lie beside the one of lines, by their usual names."""
 
 
 def load_card(data: Path, *, root: Path | None = None) -> DataCard:
@@ -60,7 +69,18 @@ def load_card(data: Path, *, root: Path | None = None) -> DataCard:
         how = f" ({' '.join(card.how_to_obtain.split())})" if card.how_to_obtain else ""
         remedy = f"obtain the data{how} and name its folder with --root, or mend the path"
         raise refusal(data, ("root",), f"{found} is not a folder; {remedy}")
-    return card.model_copy(update={"root": found})
+    return _with_verdicts_noted(card.model_copy(update={"root": found}), found)
+
+
+def _with_verdicts_noted(card: DataCard, root: Path) -> DataCard:
+    """Note which verdicts its corrections hold, which decide what a study finds."""
+    if card.layout.corrections is None:
+        return card
+    # Reading vector files takes a second to import, for which no other card need wait.
+    from glsweep.scenes.corrections import corrections_hash, read_corrections  # noqa: PLC0415
+
+    noted = corrections_hash(read_corrections(root / card.layout.corrections))
+    return card.model_copy(update={"layout": card.layout.model_copy(update={"corrections_hash": noted})})
 
 
 def load_data(data: Sequence[Path], test_data: Sequence[Path] = (), *, root: Path | None = None) -> DataCard:
@@ -183,7 +203,7 @@ def card_for_folder(folder: Path) -> DataCard:
     folder = folder.resolve()
     rasters = scene_pattern(folder)
     lines = _find_lines(folder, {scene_stem(path) for path in rasters_of_card(folder, rasters).taken})
-    return DataCard(
+    card = DataCard(
         name=_card_name(folder),
         title=f"Scenes of {folder.name}",
         source=str(folder),
@@ -193,8 +213,10 @@ def card_for_folder(folder: Path) -> DataCard:
             lines=lines,
             unsure=_beside(folder, lines, UNSURE_LINES),
             second_analyst=_beside(folder, lines, SECOND_ANALYST),
+            corrections=CORRECTIONS if (folder / CORRECTIONS).is_file() else None,
         ),
     )
+    return _with_verdicts_noted(card, folder)
 
 
 def _beside(folder: Path, lines: str, name: str) -> str | None:
@@ -206,11 +228,7 @@ def _find_lines(folder: Path, scenes: set[str]) -> str:
     """Return the file of lines, or the pattern of the files that are each named after a scene."""
     # macOS writes `._lines.gpkg` beside `lines.gpkg` on foreign disks.
     there = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-    files = [
-        p
-        for p in there
-        if p.suffix.lower() in LINE_SUFFIXES and p.name not in (UNSURE_LINES, SECOND_ANALYST, GROUNDED_ICE)
-    ]
+    files = [p for p in there if p.suffix.lower() in LINE_SUFFIXES and p.name not in NOT_LINES]
     # Notes beside scenes are .json too.
     files = [p for p in files if p.suffix.lower() != ".json"] or files
     if len(files) == 1:

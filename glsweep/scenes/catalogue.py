@@ -8,6 +8,7 @@ from pathlib import Path
 from glsweep.config.data_card import DataCard
 from glsweep.errors import DataError
 from glsweep.scenes.annotation import Annotation, annotate_from_masks, annotate_from_vectors, with_zones
+from glsweep.scenes.corrections import with_corrections
 from glsweep.scenes.npz_scene import read_npz_headers
 from glsweep.scenes.raster import RasterHeader, give_own_ground, read_header
 from glsweep.scenes.raster_files import SceneFiles, check_scenes_found, distinct_scenes, rasters_of_card
@@ -90,13 +91,14 @@ def open_catalogue(root: Path, card: DataCard, *, row: int = 0, any_posting: boo
         annotation = Annotation(entries, sum(entry.has_row for entry in entries), {})
     else:
         annotation = annotate_from_vectors(headers, root, card)
-    if all(entry.line_km == 0 for entry in annotation.entries):
+    corrected, corrections = with_corrections(annotation.entries, root, card)
+    if all(entry.line_km == 0 for entry in corrected):
         raise DataError(
             f"{root / (card.layout.lines or '')}: none of its lines touches the scene that it names; "
             "check the CRS of the lines and of the rasters"
         )
-    remarks = (*map(str, choice.passed_over), *annotation.remarks)
-    entries = with_zones(annotation.entries, root, card)
+    remarks = (*map(str, choice.passed_over), *annotation.remarks, *corrections)
+    entries = with_zones(corrected, root, card)
     return Catalogue(root, tuple(entries), annotation.rows, annotation.rows_without_scene, remarks)
 
 

@@ -20,7 +20,7 @@ from glsweep.scenes.products import (
 SCENE_FOLDER = "DInSAR"
 EVERY_RASTER = "*"
 """As the last part of a data card's pattern: all files with the suffix of a raster."""
-PREDICTED_SUFFIX = "-probability.tif"
+PREDICTED_SUFFIXES = ("-probability.tif", "-view.vrt")
 ARCHIVE_SUFFIXES = (".zip", ".gz", ".tgz", ".tar", ".7z", ".bz2", ".xz")
 
 
@@ -191,7 +191,7 @@ def _is_raster(path: Path) -> bool:
 
 
 def _is_predicted(path: Path) -> bool:
-    return path.name.endswith(PREDICTED_SUFFIX)
+    return path.name.endswith(PREDICTED_SUFFIXES)
 
 
 def _is_of_dimap(path: Path) -> bool:

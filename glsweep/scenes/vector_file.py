@@ -258,10 +258,27 @@ def open_layer(
     return VectorLayer(path, name, _declared_crs(info["crs"], path), tuple(map(str, info["fields"])))
 
 
-def _layer_name(path: Path, named: str | None, holds: str, option: str) -> str:
+def layer_names(path: Path, *, holds: str = "lines") -> list[str]:
+    """Return the layers of a file that have geometries.
+
+    Raises
+    ------
+    DataError
+        When the file is not there, is cut or cannot be read.
+    """
+    _check_whole(path, holds)
+    return list(_geometry_kinds(path, holds))
+
+
+def _geometry_kinds(path: Path, holds: str) -> dict[str, str]:
+    """Return the kind of geometry of each layer that has one."""
     listed, _ = _decoded(lambda _: pyogrio.list_layers(path), path, holds)
     # QGIS keeps its styles as a layer without geometry beside the lines.
-    layers = {str(name): str(kind) for name, kind in listed if kind is not None}
+    return {str(name): str(kind) for name, kind in listed if kind is not None}
+
+
+def _layer_name(path: Path, named: str | None, holds: str, option: str) -> str:
+    layers = _geometry_kinds(path, holds)
     found = ", ".join(layers) or "none"
     if named is not None:
         if named not in layers:

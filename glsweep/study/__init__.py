@@ -10,7 +10,7 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from glsweep.config.data_card import DataCard
+from glsweep.config.data_card import CORRECTIONS, DataCard
 from glsweep.config.settings import load_yaml, write_as_yaml
 from glsweep.config.trial import Stratum
 from glsweep.errors import StudyError
@@ -158,6 +158,16 @@ class Study:
     def lines_csv(self) -> Path:
         """The same as a table, one row a member and scene."""
         return self.directory / "lines.csv"
+
+    @property
+    def second_look_json(self) -> Path:
+        """The lines that are worth a second look, the most rewarding first; beside it small pictures."""
+        return self.directory / "second_look" / "doubts.json"
+
+    @property
+    def review_gpkg(self) -> Path:
+        """The same lines to be corrected in a GIS program; what somebody wrote into it is kept."""
+        return self.directory / CORRECTIONS
 
     @property
     def figures(self) -> Path:

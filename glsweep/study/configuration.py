@@ -85,9 +85,15 @@ def _never(_was: Any, _now: Any) -> bool:
     return False
 
 
+def _same_verdicts(was: Any, now: Any) -> bool:
+    """Whether neither has a verdict: a file without one corrects nothing."""
+    return not was and not now
+
+
 _RULES: tuple[tuple[str, tuple[Stage, ...], Callable[[Any, Any], bool]], ...] = (
     (rf"name|space\.(name|title)|{_CARD_KEY}\.({'|'.join(CARD_TEXT)})", ("report",), _always),
-    (rf"space\.resources\..*|{_CARD_KEY}\.root", (), _always),
+    (rf"space\.resources\..*|{_CARD_KEY}\.(root|layout\.corrections)", (), _always),
+    (rf"{_CARD_KEY}\.layout\.corrections_hash", STAGES, _same_verdicts),
     # Scenes that were simulated before lack the file of lines.
     (rf"{_CARD_KEY}\.(name|layout\.second_analyst)", _TESTED_AGAIN, _always),
     (r"space\.calibration\..*", _from("calibrate"), _always),

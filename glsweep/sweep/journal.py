@@ -81,6 +81,7 @@ class Journal:
         self._has_begun = False
         self._storage_errors: Counter[str] = Counter()
         self._listeners = listeners
+        self._untold: list[tuple[TrialEvent, TrialRecord]] | None = None
         self._stopping = stopping
         self._planned = planned or {}
         self.epochs, self.rung_epochs = epochs, rung_epochs(stopping, epochs)
@@ -120,6 +121,25 @@ class Journal:
     def place(self, trial_id: str, node: str, device: str = "cpu") -> None:
         """Note where a trial trains."""
         self._happen(Placed(unix_s=time.time(), trial_id=trial_id, node=node, device=device))
+
+    @contextmanager
+    def in_one_go(self) -> Iterator[None]:
+        """Write what happens in this block all at once at its end, and tell the listeners only then.
+
+        What trials report that train together is noted whole or not at all: one that is not noted trains
+        that epoch again, and must do so with all the others.
+        """
+        if self._untold is not None:
+            yield
+            return
+        self._untold = []
+        try:
+            with self._halting_if_unwritable(), self._ledger.in_one_go():
+                yield
+        finally:
+            untold, self._untold = self._untold, None
+        for event, record in untold:
+            self._tell(event, record)
 
     def report(self, trial_id: str, epoch: int, metrics: Mapping[str, float], *, last: bool) -> Decision:
         """Note an epoch's metrics, once, and decide how the trial goes on.
@@ -224,12 +244,14 @@ class Journal:
 
     def _happen_in_one_go(self, events: Iterator[TrialEvent]) -> None:
         """Let events happen one after another, the next depending on those before, but write all at once."""
-        with self._halting_if_unwritable(), self._ledger.in_one_go():
-            happened = [(event, self._write(event)) for event in events]
-        for event, record in happened:
-            self._tell(event, record)
+        with self.in_one_go():
+            for event in events:
+                self._happen(event)
 
     def _tell(self, event: TrialEvent, record: TrialRecord) -> None:
+        if self._untold is not None:
+            self._untold.append((event, record))
+            return
         for listener in self._listeners:
             listener.on_event(event, record)
 

@@ -14,12 +14,12 @@ from rich.text import Text
 from glsweep.config.space import Metric
 from glsweep.errors import GlsweepError
 from glsweep.study import Study
-from glsweep.study.artifacts import Winners, read_artifact
+from glsweep.study.artifacts import ReportSummary, Winners, read_artifact
 from glsweep.sweep.records import Event, SweepRecords, TrialRecord, read_records
 from glsweep.tracking.address import Labelled, errors_of_store, tracking_uri, without_password
 from glsweep.tracking.runs import Condition, Epoch, RunState
 from glsweep.tracking.store import SystemMetrics
-from glsweep.tracking.tracker import Tracker, origin_tags, track_members
+from glsweep.tracking.tracker import DESCRIPTION_TAG, VERDICT, Tracker, origin_tags, track_members
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class TrackingSummary:
     calls: int
 
 
-def track_study(study: Study) -> TrackingSummary:
+def track_study(study: Study, report: ReportSummary | None = None) -> TrackingSummary:
     """Send MLflow what it lacks of a study: from the ledger, the members and the report.
 
     It may be repeated at any time, but not while the study runs: trials that are not over count as
-    interrupted.
+    interrupted. `report` is that of a stage that is about to be complete; None for what is on record.
 
     Raises
     ------
@@ -47,7 +47,8 @@ def track_study(study: Study) -> TrackingSummary:
     tracker = Tracker.open(study)
     is_over = study.winners_json.is_file()
     if records.trials:
-        tracker.sync_sweep(sweep_state(study, "completed" if is_over else "interrupted"))
+        state = sweep_state(study, "completed" if is_over else "interrupted")
+        tracker.sync_sweep(replace(state, tags={**state.tags, **_description(study, report)}))
     for record in records.trials.values():
         send_trial(tracker, record, study.config.space.search.rank_by, is_running=False)
     members = track_members(study)
@@ -108,6 +109,18 @@ def sweep_state(study: Study, condition: Condition) -> RunState:
         tags={**tags, **origin_tags()},
         metrics={f"best_{search.rank_by}.{key}": winner.value for key, winner in won.items()},
     )
+
+
+def _description(study: Study, report: ReportSummary | None) -> dict[str, Labelled]:
+    """Return the verdict, and what to mind, as the description that MLflow shows above a run."""
+    summary = report or (study.record("report").summary if study.is_done("report") else None)
+    if not isinstance(summary, ReportSummary):
+        return {}
+    mind = [f"- {caution}" for caution in summary.cautions]
+    paragraphs = [f"{VERDICT}. {' '.join(f'{headline}.' for headline in summary.headlines)}"]
+    paragraphs += ["What to mind:\n\n" + "\n".join(mind)] if mind else []
+    paragraphs.append(f"Tables, charts and maps: `{summary.report}` among the artifacts.")
+    return {DESCRIPTION_TAG: "\n\n".join(paragraphs)}
 
 
 def _epochs_after(last: int, record: TrialRecord, metric: Metric) -> list[Epoch]:

@@ -134,7 +134,13 @@ class Ledger:
 
     @contextmanager
     def in_one_go(self) -> Iterator[None]:
-        """Write the events that are appended in this block through to the disk at its end, all at once."""
+        """Write the events that are appended in this block through to the disk at its end, all at once.
+
+        A block within another is part of it.
+        """
+        if self._held_back is not None:
+            yield
+            return
         self._held_back = []
         try:
             yield

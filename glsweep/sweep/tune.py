@@ -160,7 +160,8 @@ class JournalScheduler(TrialScheduler):
             for name in planned_ids(trial):
                 self._journal.note_storage_error(name, result["unwritable"])
             return str(TrialScheduler.STOP)
-        decisions = [self._note_report(**message) for message in result["reports"]]
+        with self._journal.in_one_go():
+            decisions = [self._note_report(**message) for message in result["reports"]]
         return str(TrialScheduler.CONTINUE if Decision.CONTINUE in decisions else TrialScheduler.STOP)
 
     def _note_report(

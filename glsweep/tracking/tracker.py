@@ -78,6 +78,9 @@ def _output(*command: str) -> str | None:
 
 STUDY_TAG = "glsweep.study"
 """The study's name, which may change."""
+DESCRIPTION_TAG = "mlflow.note.content"
+VERDICT = "**Verdict**"
+"""How a description of ours begins; one that a user wrote is left alone."""
 CONFIGURATION_TAG = "glsweep.study_yaml_sha256"
 """Hash of the configuration that was last sent; it changes when a study is extended."""
 
@@ -138,13 +141,20 @@ class Tracker:
         run = self._runs.get("sweep", self._study_id)
         if run is not None and run.tags.get(STUDY_TAG) != self._study.config.name:
             state = replace(state, tags={**state.tags, TITLE_TAG: state.title})
-        state = replace(state, tags={**state.tags, STUDY_TAG: self._study.config.name})
+        tags = self._without_description_of_others(state.tags, run)
+        state = replace(state, tags={**tags, STUDY_TAG: self._study.config.name})
         run = self._runs.sync("sweep", self._study_id, state)
         if run.tags.get(CONFIGURATION_TAG) != configuration_hash:
             self._runs.log_artifacts(run, [self._study.config_yaml])
             state = replace(state, tags={**state.tags, CONFIGURATION_TAG: configuration_hash})
             self._runs.sync("sweep", self._study_id, state)
         return run.run_id
+
+    def _without_description_of_others(self, tags: Tags, run: TrackedRun | None) -> Tags:
+        """Return the tags without ours where a user has written a description of the sweep."""
+        there = run.tags.get(DESCRIPTION_TAG, "") if run else ""
+        is_theirs = there != "" and not there.startswith(VERDICT)
+        return {name: tag for name, tag in tags.items() if not (is_theirs and name == DESCRIPTION_TAG)}
 
     def sync_trial(self, trial_id: str, state: RunState) -> None:
         """Bring a trial's run up to date, in at most three calls; none if it is already.

@@ -10,6 +10,7 @@ import yaml
 from affine import Affine
 from geodesics import geodesic_km
 from made_input import member_folder, scene_lines, seeing_member_folder, write_scene
+from qgis_program import needs_qgis, seen_by_qgis
 from shapely import LineString, box
 from shapely.affinity import translate
 
@@ -89,7 +90,7 @@ def test_it_says_what_predict_and_then_compare_say(scored, tmp_path, monkeypatch
     table = figures(scored)
     for name in "abcd":
         drawn, own = tmp_path / "drawn" / f"{name}-lines.gpkg", out / f"{name}-lines.gpkg"
-        assert gpd.read_file(drawn).geometry.equals(gpd.read_file(own).geometry)
+        assert gpd.read_file(drawn, layer=0).geometry.equals(gpd.read_file(own, layer=0).geometry)
         for file in (f"{name}-probability.tif", f"{name}.png", f"{name}.json"):
             assert (tmp_path / "drawn" / file).read_bytes() == (out / file).read_bytes()
         assert typed(f"compare {drawn} {out / f'{name}-reference.gpkg'} --table t.csv") == 0
@@ -97,7 +98,7 @@ def test_it_says_what_predict_and_then_compare_say(scored, tmp_path, monkeypatch
         assert table.loc[("scene", name), SHARED].tolist() == pytest.approx(
             compared[SHARED].tolist(), nan_ok=True
         )
-    joined = pd.concat([gpd.read_file(f"drawn/{name}-lines.gpkg") for name in "abcd"])
+    joined = pd.concat([gpd.read_file(f"drawn/{name}-lines.gpkg", layer=0) for name in "abcd"])
     joined.to_file("joined.gpkg")
     columns = "--by scene --reference-by source_file"
     assert typed(f"compare joined.gpkg {data / 'lines.gpkg'} {columns} --table t.csv") == 0
@@ -105,6 +106,15 @@ def test_it_says_what_predict_and_then_compare_say(scored, tmp_path, monkeypatch
     pooled = table.loc[("all", "all")]
     assert pooled["mean_m"] == pytest.approx(compared.loc["all", "mean_m"], rel=0.02)
     assert pooled["lines_km"] == pytest.approx(compared.loc["all", "lines_km"], rel=1e-3)
+
+
+@needs_qgis
+def test_one_project_opens_what_was_drawn_beside_what_is_known(scored, tmp_path):
+    answer = seen_by_qgis(tmp_path, project=scored / "out" / "lines.qgs", pictures=[])
+    assert all(layer["is_valid"] for layer in answer["layers"])
+    layers = ["Known lines", "Lines by confidence", "Probability", "Wrapped phase"]
+    assert [parts for _, _, parts in answer["tree"]] == [layers] * len(answer["tree"])
+    assert {name for name, _, _ in answer["tree"]} >= set("abcd")
 
 
 def test_distances_are_those_by_which_lines_were_moved(scored):

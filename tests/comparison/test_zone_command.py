@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import shapely
 from geodesics import map_factor
+from qgis_program import needs_qgis, seen_by_qgis
 from shapely import LineString, box
 
 from glsweep.metrics.zone import envelope, measure_zone
@@ -133,3 +134,16 @@ def test_rows_without_a_date_are_no_date(lines, capsys):
     captured = capsys.readouterr()
     assert "2 rows have no value in dates; left out" in captured.out
     assert "names 1 date(s) with lines (2018-01-01 2018-01-07), a zone needs two" in captured.err
+
+
+@needs_qgis
+def test_qgis_shows_sections_by_their_width_and_the_ground_between(lines, tmp_path):
+    out = tmp_path / "zone.gpkg"
+    assert main(["zone", str(lines), "--out", str(out)]) == 0
+    files = [("ogr", f"{out}|layername={layer}") for layer in ("sections", "envelope")]
+    sections, ground = seen_by_qgis(tmp_path, files=files)["files"]
+    assert (sections["renderer"], ground["renderer"]) == ("graduatedSymbol", "singleSymbol")
+    widths_m = gpd.read_file(out, layer="sections")["width_m"]
+    ends = [one[:2] for one in sections["classes"]]
+    assert (ends[0][0], ends[-1][1]) == (widths_m.min(), widths_m.max())
+    assert all("m wide" in label for _, _, label, _ in sections["classes"])

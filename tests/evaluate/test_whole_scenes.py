@@ -55,7 +55,7 @@ def test_what_is_written_is_what_compare_would_say(tmp_path):
     measured = []
     for scene in member.scenes:
         name = scene.scene
-        lines = gpd.read_file(study.maps / STRATUM.key / f"{name}-lines.gpkg")
+        lines = gpd.read_file(study.maps / STRATUM.key / f"{name}-lines.gpkg", layer=0)
         reference = truth[truth["source_file"] == f"{name}.shp"].geometry
         measured.append(line_distances(list(lines.geometry), list(reference), crs=lines.crs))
         assert scene.reference_km == pytest.approx(measured[-1].reference_km, rel=0.03)

@@ -41,7 +41,7 @@ def header(tmp_path) -> RasterHeader:
 def hinges_m(header, folder, **card):
     """Return the column of the line that lies farthest inland, as each file has it."""
     predict_scene(header, [seeing_member(**card)], DRAWING, folder, lambda _share: None)
-    tables = [gpd.read_file(folder / f"a-lines.{kind}") for kind in ("gpkg", "geojson")]
+    tables = [gpd.read_file(folder / f"a-lines.{kind}", layer=0) for kind in ("gpkg", "geojson")]
     inland = tables[0].bounds["minx"].idxmin()
     return [table.loc[inland, "hinge_m"] for table in tables]
 

@@ -93,7 +93,7 @@ def test_predict_keeps_what_is_near_and_says_what_there_was(given, capsys):
     assert run("predict --scene data/a.tif --shortest-m 500 --near prior.gpkg --within-m 1000") == 0
     printed = capsys.readouterr().out
     assert "km near" in printed
-    kept = gpd.read_file("out/a-lines.gpkg")
+    kept = gpd.read_file("out/a-lines.gpkg", layer=0)
     note = json.loads((given / "out" / "a.json").read_text())
     near = note["near"]
     assert near["prior"] == "prior.gpkg"
@@ -120,7 +120,7 @@ def test_a_scene_far_from_the_prior_is_named_with_the_distance(given, capsys):
     assert "mind: b: is 90 km" in printed
     assert "from the nearest line of prior.gpkg: nothing is kept" in printed
     assert "mind: a" not in printed
-    assert len(gpd.read_file("out/b-lines.gpkg")) == 0
+    assert len(gpd.read_file("out/b-lines.gpkg", layer=0)) == 0
 
 
 def test_score_says_both_and_the_reference_stays_whole(given, capsys):

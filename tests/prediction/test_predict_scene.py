@@ -62,7 +62,7 @@ def test_a_line_lands_within_half_a_pixel_in_every_layout(tmp_path, transform, c
     lines = scene_lines((150, 210), transform)
     path = write_scene(tmp_path / "a_20180101_20180107.tif", lines, transform=transform, crs=crs, kind=kind)
     predicted(path, tmp_path / "out")
-    table = gpd.read_file(tmp_path / "out" / f"{path.stem}-lines.gpkg")
+    table = gpd.read_file(tmp_path / "out" / f"{path.stem}-lines.gpkg", layer=0)
     assert table.crs == crs.to_wkt()
     found = line_distances(list(table.geometry), lines, step_m=10)
     assert found.mean_m() < 50
@@ -111,7 +111,7 @@ def test_every_format_is_one_that_others_open(tmp_path):
     path = write_scene(tmp_path / "a.tif", lines)
     result = predicted(path, tmp_path / "out", formats=("gpkg", "geojson", "shp"))
     tables = [
-        gpd.read_file(tmp_path / "out" / name)
+        gpd.read_file(tmp_path / "out" / name, layer=0)
         for name in ("a-lines.gpkg", "a-lines.geojson", "a-lines-shp/a-lines.shp")
     ]
     assert {len(table) for table in tables} == {len(result.lines)}
@@ -120,7 +120,8 @@ def test_every_format_is_one_that_others_open(tmp_path):
         assert list(table.columns) == [*tables[0].columns]
         again = table.to_crs(3031)
         assert line_distances(list(again.geometry), lines).mean_m() < 50
-    assert pyogrio.read_info(tmp_path / "out" / "a-lines.gpkg")["geometry_type"] == "LineString"
+    info = pyogrio.read_info(tmp_path / "out" / "a-lines.gpkg", layer="a-lines")
+    assert info["geometry_type"] == "LineString"
     assert json.loads((tmp_path / "out" / "a-lines.geojson").read_text())["type"] == "FeatureCollection"
     with Image.open(tmp_path / "out" / "a.png") as picture:
         assert min(picture.size) > 400
@@ -138,7 +139,7 @@ def test_uncertainty_is_null_in_every_format_where_nobody_has_learnt_it(tmp_path
     path = write_scene(tmp_path / "a.tif", scene_lines((150, 210), NORTH_UP))
     predicted(path, tmp_path / "out", formats=("gpkg", "geojson", "shp"), uncertainty=uncertainty)
     for name in ("a-lines.gpkg", "a-lines.geojson", "a-lines-shp/a-lines.shp"):
-        table = gpd.read_file(tmp_path / "out" / name)
+        table = gpd.read_file(tmp_path / "out" / name, layer=0)
         if uncertainty is None:
             assert table["uncert_m"].isna().all()
         else:
@@ -161,7 +162,7 @@ def test_a_scene_without_a_line_gives_a_file_without_a_row(tmp_path):
     path = write_scene(tmp_path / "a.tif", [])
     result = predicted(path, tmp_path / "out", formats=("gpkg", "geojson", "shp"))
     assert result.lines == []
-    assert len(gpd.read_file(tmp_path / "out" / "a-lines.gpkg")) == 0
+    assert len(gpd.read_file(tmp_path / "out" / "a-lines.gpkg", layer=0)) == 0
 
 
 def test_a_finer_scene_is_multilooked_to_the_models_posting(tmp_path):
@@ -174,7 +175,7 @@ def test_a_finer_scene_is_multilooked_to_the_models_posting(tmp_path):
     predicted(path, tmp_path / "out")
     with rasterio.open(tmp_path / "out" / "a-probability.tif") as dataset:
         assert dataset.transform == Affine(100, 0, -1_000_000, 0, -100, 500_000)
-    table = gpd.read_file(tmp_path / "out" / "a-lines.gpkg")
+    table = gpd.read_file(tmp_path / "out" / "a-lines.gpkg", layer=0)
     assert line_distances(list(table.geometry), lines).mean_m() < 60
 
 

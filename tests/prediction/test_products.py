@@ -51,7 +51,7 @@ def in_folder(tmp_path, monkeypatch):
 
 def predicted(scene, *options):
     code = main(["predict", "--model", "member", "--scene", str(scene), "--out", "out", *options])
-    return code, gpd.read_file("out/a-lines.gpkg") if code == 0 else None
+    return code, gpd.read_file("out/a-lines.gpkg", layer=0) if code == 0 else None
 
 
 @pytest.mark.parametrize("write", [gunw, netcdf, snap], ids=["NISAR", "NetCDF", "SNAP"])

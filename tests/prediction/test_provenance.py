@@ -63,7 +63,7 @@ def test_lines_probability_and_item_say_the_same(tmp_path):
     digits = hashlib.sha256((folders[0] / "model.safetensors").read_bytes()).hexdigest()[:12]
     wanted = (NAME, "20180620 20180626", "Sentinel-1", 0.5, str(folders[0]), digits, __version__)
     for file in made.files[1:4]:
-        table = gpd.read_file(file)
+        table = gpd.read_file(file, layer=0)
         assert len(table) == 2
         for column, value in zip(COLUMNS, wanted, strict=True):
             assert (table[column] == value).all(), column
@@ -102,6 +102,9 @@ def test_an_item_tells_place_time_and_files(tmp_path):
     assert item.stac_extensions == ["https://stac-extensions.github.io/projection/v2.0.0/schema.json"]
     assert {name: asset.roles for name, asset in item.assets.items()} == {
         "probability": ["data"],
+        "style": ["metadata"],
+        "phase": ["visual"],
+        "complex": ["visual"],
         "lines": ["data"],
         "lines-shp": ["data"],
         "picture": ["overview"],

@@ -73,7 +73,7 @@ def test_metres_are_learnt_on_validation_and_held_to_account_on_test(tmp_path):
     assert bands.uncertainty.held == pytest.approx(1), "test lines are nearer"
     assert bands.band.mean_m == pytest.approx(bands.uncertainty.mean_m / learnt.factor)
     (path, *_) = sorted((study.maps / STRATUM.key).glob("*-lines.gpkg"))
-    assert gpd.read_file(path)["uncert_m"].to_numpy() == pytest.approx(OFF_M["validation"], abs=20)
+    assert gpd.read_file(path, layer=0)["uncert_m"].to_numpy() == pytest.approx(OFF_M["validation"], abs=20)
     assert not [left for left in study.member(STRATUM).iterdir() if left.name.startswith(".")]
 
 
@@ -102,4 +102,4 @@ def test_without_validation_scenes_enough_no_metres_are_stated(tmp_path):
     assert bands.unknown_because.startswith("3 validation scenes have lines near a true one")
     assert bands.band.mean_m > 20
     (path,) = (study.maps / STRATUM.key).glob("*-lines.gpkg")
-    assert gpd.read_file(path)["uncert_m"].isna().all()
+    assert gpd.read_file(path, layer=0)["uncert_m"].isna().all()

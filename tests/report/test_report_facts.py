@@ -150,7 +150,7 @@ def test_the_best_network_is_ahead_by_more_than_test_ground_and_seeds_explain(ma
         short = compared(results, lead=margin - 0.001, low=margin - 0.001 - by_ground, high=1.0)
         assert verdicts(short)[0].title == ""
         told = str(verdicts(short)[0])
-        assert "128 px: nothing separates U-Net++ 128 (relaxed F1 0.740) from" in told
+        assert "128 px: U-Net++ 128 (relaxed F1 0.740) is not told apart from" in told
         assert f"one of two trainings ahead by up to {by_seeds:.3f}" in told
 
 
@@ -170,14 +170,14 @@ def test_the_spread_over_seeds_is_that_of_all_configurations_that_were_repeated(
     assert spread.sd == pytest.approx((np.square(residuals).sum() / spread.freedom) ** 0.5)
 
 
-def test_with_one_seed_of_each_network_nothing_separates_them(make_study):
+def test_with_one_seed_of_each_network_they_are_not_told_apart(make_study):
     results = compared(read_results(make_study(repeats=1)), lead=0.4, low=0.3, high=0.5)
     verdict = verdicts(results)[0]
     assert verdict.title == ""
     assert "ahead of Attention U-Net 128 by 0.400 (0.300 to 0.500)" in verdict.remark
     assert "another may turn the order; `replicates`" in verdict.remark
     # What an earlier version wrote has no leads.
-    assert "nothing separates" in str(verdicts(read_results(make_study("before", replicates=3)))[0])
+    assert "not told apart" in str(verdicts(read_results(make_study("before", replicates=3)))[0])
 
 
 def with_rows(results, changes, part="rows"):
@@ -214,17 +214,34 @@ def test_bold_is_the_best_of_those_that_beat_what_needs_no_training(make_study):
     by_key = {column.key: best_value(results.table, 32, column) for column in METRICS}
     assert by_key["relaxed_f1"] == 0.3
     assert by_key["recall"] == max(row.recall for row in results.table.rows[:2])
-    assert "nothing separates Attention U-Net 32 (relaxed F1 0.300) from U-Net 32" in str(
+    assert "Attention U-Net 32 (relaxed F1 0.300) is not told apart from U-Net 32" in str(
         verdicts(results)[0]
     )
 
 
-def test_an_interval_that_holds_the_trivial_figure_is_told_and_does_not_decide(make_study):
+def test_an_interval_that_holds_the_trivial_figure_leaves_no_best_network(make_study):
     results = with_scores(read_results(make_study(strata=(Stratum("unet", 32),), repeats=1)), unet=0.13)
     results = with_rows(results, lambda row: {"relaxed_f1_low": 0.1, "relaxed_f1_high": 0.2})
     (verdict,) = verdicts(results)
+    assert verdict.title == ""
+    assert "no network is told apart from an untrained network: relaxed F1 0.130" in verdict.remark
+    assert "holds the 0.120 of untrained U-Net 32" in verdict.remark
+    above = with_rows(results, lambda row: {"relaxed_f1_low": 0.121, "relaxed_f1_high": 0.2})
+    assert verdicts(above)[0].title == "U-Net"
+
+
+@pytest.mark.parametrize(
+    ("reached", "told"), [(0.5, "is better (0.500)"), (0.35, "not told apart from"), (0.29, "")]
+)
+def test_the_verdict_names_the_phase_gradient_where_no_network_is_clearly_better(make_study, reached, told):
+    results = with_scores(read_results(make_study(strata=(Stratum("unet", 32),), repeats=1)), unet=0.4)
+    results = with_rows(results, lambda row: {"relaxed_f1_low": 0.3, "relaxed_f1_high": 0.45})
+    kinds = {"phase_gradient": reached}
+    results = with_rows(results, lambda row: {"relaxed_f1": kinds.get(row.kind, 0.1)}, "baselines")
+    (verdict,) = verdicts(results)
     assert verdict.title == "U-Net"
-    assert "it holds the 0.120 of untrained U-Net 32, which knows nothing" in verdict.remark
+    assert told in verdict.remark
+    assert ("needs no training" in verdict.remark) == bool(told)
 
 
 def test_a_test_split_without_a_line_ranks_nobody(make_study):

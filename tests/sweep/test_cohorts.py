@@ -17,7 +17,7 @@ from glsweep.randomness import generator_for
 from glsweep.search.plan import ListedPlan, NoProposal, PlannedTrial
 from glsweep.sweep.journal import Decision, Journal
 from glsweep.sweep.queue import Cohort, TrialQueue, cohort_sizes, planned_configurations
-from glsweep.sweep.records import SweepRecords
+from glsweep.sweep.records import Event, Ledger, SweepRecords
 
 EPOCHS = 5
 RULES = (
@@ -63,7 +63,7 @@ def epoch_of(
 def play(world: World, *, arrival: int, places: int = 4, steps: int | None = None) -> SweepRecords:
     """Play a sweep in which chance decides who is fast and whose worker dies; cut it off after `steps`.
 
-    It is cut off between two trials of a cohort as well.
+    It is cut off after the trials of a cohort were saved, and before any of them was told of.
     """
     chance = np.random.default_rng(arrival)
     journal = Journal(
@@ -101,16 +101,18 @@ def play(world: World, *, arrival: int, places: int = 4, steps: int | None = Non
                 journal.crash(trial.trial_id, "the worker died")
             members.clear()
         elif members:
-            for name, epoch, value in epoch_of(world, cohort, members):
-                if steps == 0:
-                    return journal.records
-                steps = None if steps is None else steps - 1
-                if value is None:
-                    journal.fail(name, "diverged")
-                    members[:] = [trial for trial in members if trial.trial_id != name]
-                else:
-                    decision = journal.report(name, epoch, figures(value), last=epoch == EPOCHS)
-                    assert decision is Decision.CONTINUE or epoch == until
+            told = epoch_of(world, cohort, members)
+            if steps is not None and steps < len(told):
+                return journal.records
+            steps = None if steps is None else steps - len(told)
+            with journal.in_one_go():
+                for name, epoch, value in told:
+                    if value is None:
+                        journal.fail(name, "diverged")
+                        members[:] = [trial for trial in members if trial.trial_id != name]
+                    else:
+                        decision = journal.report(name, epoch, figures(value), last=epoch == EPOCHS)
+                        assert decision is Decision.CONTINUE or epoch == until
         if members:
             running.append((cohort, members))
         else:
@@ -167,6 +169,40 @@ def test_survivors_go_on_with_those_next_to_them_in_the_plan(tmp_path: Path) -> 
     assert world.together >= set(second)
     completed = next(name for name, of in records.items() if of.outcome == "completed")
     assert (f"{completed}-r1", f"{completed}-r2") in world.together
+
+
+def test_what_a_cohort_reports_is_noted_whole_or_not_at_all(tmp_path: Path) -> None:
+    class Heard:
+        def __init__(self) -> None:
+            self.events: list[str] = []
+
+        def catch_up(self, _records: SweepRecords) -> None: ...
+
+        def on_event(self, event: Event, _record: object) -> None:
+            self.events.append(event.event)
+
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    journal = Journal(
+        ledger,
+        stopping=Asha(grace_epochs=1, reduction_factor=2),
+        epochs=EPOCHS,
+        metric="relaxed_f1",
+        listeners=[heard := Heard()],
+    )
+    for trial in trials_of(["unet"] * 3):
+        journal.start(trial)
+    before = list(ledger.read())
+    heard.events.clear()
+    with journal.in_one_go():
+        journal.report("0000", 1, figures(0.5), last=False)
+        journal.report("0001", 1, figures(0.4), last=False)
+        journal.fail("0002", "diverged")
+        assert list(ledger.read()) == before
+        assert heard.events == []
+    written = [event.event for event in ledger.read()][len(before) :]
+    assert written == heard.events
+    assert written.count("epoch") == 2
+    assert written.count("rung") == 2
 
 
 def test_one_whose_worker_died_twice_has_its_last_chance_alone(tmp_path: Path) -> None:

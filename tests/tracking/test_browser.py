@@ -19,7 +19,8 @@ from servers import MlflowServer
 
 from glsweep.search.plan import PlannedTrial
 from glsweep.study import Study
-from glsweep.sweep.mirror import mirrored
+from glsweep.study.artifacts import ReportSummary
+from glsweep.sweep.mirror import mirrored, track_study
 from glsweep.tracking.address import trials_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")]
@@ -129,6 +130,22 @@ def test_table_charts_and_comparison_show_a_sweep(swept, server, page, tmp_path)
     assert set(page.evaluate(axes).split(",")) >= {"architecture", "bce_weight", "relaxed_f1"}
     assert set(ARCHITECTURES) <= set(page.inner_text("body").split())
     page.screenshot(path=pictures / "comparison.png")
+
+
+def test_the_page_of_the_sweep_opens_with_the_verdict_and_folds_the_trials_below_it(swept, server, page):
+    headline = "128 px: U-Net++ 128 (relaxed F1 0.742) is not told apart from U-Net 128"
+    report = ReportSummary(report="report.html", figures=1, headlines=(headline,), cautions=("Few scenes.",))
+    track_study(swept, report)
+    reader = Reader(swept)
+    (sweep,) = (run for run in reader.runs("sweep") if run.data.tags["glsweep.study_id"] == swept.id)
+    experiment = f"{server.uri}/#/experiments/{reader.experiment_id}"
+
+    page.goto(f"{experiment}/runs/{sweep.info.run_id}")
+    page.wait_for_function(shows_all([f"Verdict. {headline}.", "Few scenes.", "report.html"]))
+
+    page.goto(f"{experiment}/runs")
+    page.wait_for_function(shows_all([sweep.info.run_name]))
+    assert not any(run.info.run_name in page.inner_text("body") for run in reader.runs("trial"))
 
 
 def choose_columns(page: Page, experiment_id: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from invented import Reader, assert_mirrors, figures, journal_of, planned, play, write_winners
 
 from glsweep.search.plan import PlannedTrial
+from glsweep.study.artifacts import ReportSummary
 from glsweep.sweep.mirror import MlflowMirror, mirrored, send_trial, track_study
 from glsweep.tracking.tracker import Tracker
 
@@ -103,6 +104,7 @@ from pathlib import Path
 from invented import journal_of, planned, play
 from rich.console import Console
 from glsweep.study import open_study
+from glsweep.study.artifacts import ReportSummary
 from glsweep.sweep.mirror import MlflowMirror
 study = open_study(Path(sys.argv[1]))
 mirror = MlflowMirror(study, Console(file=io.StringIO()))
@@ -292,3 +294,27 @@ def wait_until(condition, timeout_s=20):
             pass
         assert time.monotonic() < deadline_s
         time.sleep(0.1)
+
+
+def test_the_description_of_the_sweep_is_its_verdict_unless_a_user_wrote_one(study, console):
+    with mirrored(study, console) as mirror:
+        journal = journal_of(study, mirror)
+        for _ in play(journal, TRIALS[:2]):
+            pass
+        write_winners(study, TRIALS[0])
+
+    def described(headline: str) -> str:
+        report = ReportSummary(
+            report="report.html", figures=3, headlines=(headline,), cautions=("Little is known.",)
+        )
+        track_study(study, report)
+        return Reader(study).run("sweep").data.tags.get("mlflow.note.content", "")
+
+    first = described("128 px: U-Net is not told apart from U-Net++")
+    assert first.startswith("**Verdict**. 128 px: U-Net is not told apart from U-Net++.")
+    assert "- Little is known." in first
+    assert "`report.html`" in first
+    assert "128 px: U-Net draws the line best" in described("128 px: U-Net draws the line best")
+    reader = Reader(study)
+    reader.client.set_tag(reader.run("sweep").info.run_id, "mlflow.note.content", "Do not publish")
+    assert described("128 px: nothing") == "Do not publish"

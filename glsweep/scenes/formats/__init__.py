@@ -41,3 +41,15 @@ def open_source(path: Path, variable: str | None = None) -> Iterator[Source]:
     else:
         with open_with_gdal(file_of(file)) as dataset:
             yield GdalSource(file, dataset)
+
+
+def is_read_by_gdal(path: Path) -> bool:
+    """Whether a raster is one that GDAL alone opens, so that its bands are the same to every GDAL program.
+
+    Raises
+    ------
+    DataError
+        When there is no such file.
+    """
+    is_variable = NAMES_OF_GDAL.fullmatch(str(path)) is not None
+    return not is_variable and raster_kind(path) not in (HDF5, NETCDF) and not is_dimap(path)
