@@ -208,7 +208,8 @@ def _lines(console: Console, word: str, style: str, lines: list[str]) -> None:
 
 MOST_SCENES = 48
 ACROSS = 4
-ROW_IN = 3.2
+SHEET_IN, ROW_IN = 10.8, 3.2
+SHEET_DOTS_PER_INCH = 150
 PHASE_COLOURS = "twilight_shifted"
 NAME_LENGTH = 30
 NOTED, REFUSED = "#B87A00", "#B3261E"
@@ -230,7 +231,7 @@ def draw_sheet(findings: Findings, path: Path) -> int:
     shown = _shown(findings.scenes)
     down = math.ceil(len(shown) / ACROSS)
     with house_style():
-        figure = new_figure(ROW_IN * down + 0.3)
+        figure = new_figure(ROW_IN * down + 0.3, SHEET_IN)
         panels = figure.subplots(down, ACROSS, squeeze=False).ravel()
         for axes in panels[len(shown) :]:
             axes.axis("off")
@@ -238,7 +239,7 @@ def draw_sheet(findings: Findings, path: Path) -> int:
             _draw(axes, scene)
         _add_legend(figure, shown)
         with replacing(path) as temporary:
-            temporary.write_bytes(png_bytes(figure))
+            temporary.write_bytes(png_bytes(figure, SHEET_DOTS_PER_INCH))
     return len(shown)
 
 

@@ -2,7 +2,8 @@
 // Draws the page's charts with Plotly, in the page's colours, each when it comes into view.
 //
 // A chart is a `.chart` element followed by its Plotly figure, a script of JSON. A colour that the figure
-// writes as `var(--name)` is that of the page, in light and dark.
+// writes as `var(--name)` is that of the page, in light and dark; the dark ones of the figures' palette are
+// lighter on dark paper.
 
 const charts = (() => {
   const CONFIG = {
@@ -13,6 +14,7 @@ const charts = (() => {
   const NARROW_PX = 560;
   const A4_PX = 670;
   const FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", sans-serif';
+  const ON_DARK = { "#0072b2": "#4aa3dd", "#009e73": "#2fb892", "#d55e00": "#ee7d30" };
   const drawn = new Map();
 
   function template() {
@@ -28,6 +30,8 @@ const charts = (() => {
       tickfont: { color: soft, size: 11.5 },
       title: { font: { color: ink, size: 12.5 } },
       automargin: true,
+      exponentformat: "power",
+      minexponent: 5,
     };
     const legend = { bgcolor: "rgba(0,0,0,0)", font: { color: ink, size: 12 } };
     return {
@@ -39,7 +43,7 @@ const charts = (() => {
         xaxis: axis,
         yaxis: axis,
         legend,
-        colorway: ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"],
+        colorway: coloured(["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]),
         hoverlabel: { bgcolor: paper, bordercolor: soft, font: { family: FONT, color: ink, size: 12 } },
         modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: theme.colour("--accent") },
         annotationdefaults: { font: { color: ink } },
@@ -53,6 +57,7 @@ const charts = (() => {
     if (typeof value === "string" && value.startsWith("var(--")) {
       return (colours[value] ??= theme.colour(value.slice(4, -1)));
     }
+    if (typeof value === "string") return (theme.isDark() && ON_DARK[value.toLowerCase()]) || value;
     if (Array.isArray(value)) {
       return typeof value[0] === "number" ? value : value.map((one) => coloured(one, colours));
     }
@@ -60,9 +65,17 @@ const charts = (() => {
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, coloured(one, colours)]));
   }
 
+  // A figure may say in `layout.meta.narrow` how it is laid out on a narrow screen.
+  function plan(figure, width) {
+    const { meta, ...wide } = figure.layout || {};
+    return width < NARROW_PX && meta?.narrow ? meta.narrow : wide;
+  }
+
   function draw(node, figure, width = node.clientWidth) {
+    const planned = plan(figure, width);
+    if (planned.height) node.style.height = `${planned.height}px`;
     const layout = {
-      ...coloured(figure.layout || {}),
+      ...coloured(planned),
       template: template(),
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
@@ -70,8 +83,9 @@ const charts = (() => {
       height: node.clientHeight,
     };
     delete layout.autosize;
-    if (width < NARROW_PX) {
-      layout.legend = { ...layout.legend, orientation: "h", x: 0, xanchor: "left", y: -0.18, yanchor: "top" };
+    if (width < NARROW_PX && !figure.layout?.meta?.narrow) {
+      const below = { orientation: "h", x: 0, xanchor: "left", y: -0.25, yanchor: "top" };
+      layout.legend = layout.legend?.orientation ? layout.legend : { ...layout.legend, ...below };
       layout.margin = { ...layout.margin, l: 44, r: 8 };
     }
     // On a touch screen a finger scrolls the page.
@@ -79,7 +93,20 @@ const charts = (() => {
     const config = { ...CONFIG, ...figure.config };
     drawn.set(node, figure);
     node.classList.add("drawn");
-    return Plotly.react(node, coloured(figure.data), layout, config);
+    Plotly.react(node, coloured(figure.data), layout, config);
+    describe(node);
+  }
+
+  // The drawing is the image that the words are for; the buttons beside it are not part of it.
+  function describe(node) {
+    node.dataset.alt ??= node.getAttribute("aria-label");
+    node.removeAttribute("role");
+    node.removeAttribute("aria-label");
+    node.querySelectorAll(".main-svg").forEach((svg, place) => {
+      if (place) svg.setAttribute("aria-hidden", "true");
+      else svg.setAttribute("role", "img");
+      if (!place) svg.setAttribute("aria-label", node.dataset.alt);
+    });
   }
 
   function redraw(width) {

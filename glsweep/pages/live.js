@@ -11,7 +11,7 @@
   let touched = 0;
 
   function age() {
-    const seconds = Math.round(Date.now() / 1000 - written);
+    const seconds = Math.max(Math.round(Date.now() / 1000 - written), 0);
     const text = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
     const old = seconds > OLD_S ? "; the study may have been killed, `status` says more" : "";
     document.getElementById("age").textContent = `(${text} ago${old})`;

@@ -4,6 +4,7 @@
 const theme = (() => {
   const KEY = "glsweep.theme";
   const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)");
   const listeners = [];
 
   function remembered() {
@@ -28,6 +29,10 @@ const theme = (() => {
     for (const listener of listeners) listener();
   }
 
+  function isDark() {
+    return root.dataset.theme ? root.dataset.theme === "dark" : system.matches;
+  }
+
   // What a CSS variable stands for now, as a colour that every script understands.
   function colour(name) {
     const probe = document.createElement("span");
@@ -39,7 +44,7 @@ const theme = (() => {
   }
 
   show(remembered());
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(remembered()));
+  system.addEventListener("change", () => show(remembered()));
   document.addEventListener("DOMContentLoaded", () => {
     for (const select of document.querySelectorAll("select.theme")) {
       select.value = remembered();
@@ -53,6 +58,7 @@ const theme = (() => {
 
   return {
     colour,
+    isDark,
     onChange: (listener) => listeners.push(listener),
     // Print is on white paper, whatever the screen shows.
     beginPrint: () => show("light"),

@@ -15,7 +15,7 @@ const trialChart = (() => {
     const given = values.filter((value) => value !== null);
     const isNumber = given.every((value) => typeof value === "number");
     if (isNumber && given.length > MOST_CATEGORIES) {
-      return { name, of, layout: { type: isLog ? "log" : "linear" } };
+      return { name, of, layout: isLog ? { type: "log", dtick: "D2" } : { type: "linear" } };
     }
     given.sort((a, b) => (isNumber ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true })));
     const names = values.includes(null) ? [...given, null] : given;
@@ -83,6 +83,7 @@ const trialChart = (() => {
       hovertemplate: own.map((trial) => `${trial.id}<br>${trial.outcome}, %{y:.3f}<extra>${stratum.title}</extra>`),
       marker: {
         color: stratum.colour,
+        opacity: 0.95,
         size: own.map((trial) => (trial.isWinner ? 13 : 7)),
         symbol: own.map((trial) => symbol(trial, stratum.shape)),
       },

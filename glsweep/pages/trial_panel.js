@@ -84,8 +84,7 @@
     id("trial-title").textContent = chosen.id;
     id("trial-subtitle").textContent = chosen.title;
     const chart = id("trial-curve");
-    const words = `Learning curve of trial ${chosen.id} over ${chosen.epochs} epochs, before those of its stratum`;
-    chart.setAttribute("aria-label", words);
+    chart.dataset.alt = `Learning curve of trial ${chosen.id}, ${chosen.epochs} epochs, before those of its stratum`;
     charts.draw(chart, figure(view, chosen));
     id("trial-facts").replaceChildren(list(facts(view, chosen)));
     id("trial-common").replaceChildren(list(view.data.common));

@@ -4,6 +4,7 @@
 
 const trials = (() => {
   const ROWS = 15;
+  const PRINTED_ROWS = 200;
   const KEY = `glsweep.trials ${location.pathname}`;
   const COMPARES = {
     ">": (a, b) => a > b,
@@ -13,6 +14,7 @@ const trials = (() => {
     "=": (a, b) => a === b,
   };
   const listeners = [];
+  let rows = ROWS;
   let data;
   let all = [];
   let columns = [];
@@ -28,7 +30,7 @@ const trials = (() => {
       trial.title = data.strata[trial.stratum].title;
       trial.isWinner = data.strata[trial.stratum].winner === trial.id;
       trial.values = Object.fromEntries(data.parameters.map((one, n) => [one.name, trial.parameters[n]]));
-      const words = [trial.id, trial.title, trial.outcome, trial.reason, ...trial.parameters];
+      const words = [trial.id, trial.title, data.strata[trial.stratum].key, trial.outcome, trial.reason, ...trial.parameters];
       trial.words = words.join(" ").toLowerCase();
       return trial;
     });
@@ -68,10 +70,11 @@ const trials = (() => {
   function matcher(text) {
     const tests = text.toLowerCase().split(/\s+/).filter(Boolean).map((token) => {
       const [, name, sign, value] = token.match(/^([\w.]+)(>=|<=|>|<|=)(.+)$/) || [];
-      const column = columns.find((one) => one.key.toLowerCase() === name);
-      if (!column) return (trial) => trial.words.includes(token);
+      const key = Object.keys(all[0].values).find((one) => one.toLowerCase() === name);
+      const of = columns.find((one) => one.key.toLowerCase() === name)?.of || (key && ((trial) => trial.values[key]));
+      if (!of) return (trial) => trial.words.includes(token);
       return (trial) => {
-        const own = column.of(trial);
+        const own = of(trial);
         if (own === null || own === undefined) return false;
         return typeof own === "number" ? COMPARES[sign](own, Number(value)) : String(own).includes(value);
       };
@@ -191,15 +194,15 @@ const trials = (() => {
 
   function render() {
     const found = shown();
-    const pages = Math.max(Math.ceil(found.length / ROWS), 1);
+    const pages = Math.max(Math.ceil(found.length / rows), 1);
     state.page = Math.min(state.page, pages - 1);
-    const from = state.page * ROWS;
+    const from = state.page * rows;
     head();
-    byId("trial-body").replaceChildren(...found.slice(from, from + ROWS).map(row));
+    byId("trial-body").replaceChildren(...found.slice(from, from + rows).map(row));
     byId("trial-count").textContent =
       found.length === all.length ? `${all.length} trials` : `${found.length} of ${all.length} trials`;
     byId("trial-place").textContent = found.length
-      ? `${from + 1} to ${Math.min(from + ROWS, found.length)} of ${found.length}`
+      ? `${from + 1} to ${Math.min(from + rows, found.length)} of ${found.length}`
       : "No trial is like that.";
     byId("trial-pages").classList.toggle("single", pages === 1 && found.length > 0);
     byId("trial-back").disabled = state.page === 0;
@@ -212,6 +215,12 @@ const trials = (() => {
   function highlight(place) {
     for (const one of byId("trial-body").querySelectorAll(".hovered")) one.classList.remove("hovered");
     if (place !== null) byId("trial-body").querySelector(`[data-place="${place}"]`)?.classList.add("hovered");
+  }
+
+  function turn(page, number) {
+    state.page = page;
+    rows = number;
+    render();
   }
 
   // --- Controls
@@ -245,6 +254,13 @@ const trials = (() => {
     document.querySelector("#trials .explorer").hidden = false;
     trialChart.begin(data, all, state);
     render();
+    // On paper nobody turns the pages of a table.
+    let page = 0;
+    window.addEventListener("beforeprint", () => {
+      page = state.page;
+      turn(0, PRINTED_ROWS);
+    });
+    window.addEventListener("afterprint", () => turn(page, ROWS));
   }
 
   document.addEventListener("DOMContentLoaded", begin);

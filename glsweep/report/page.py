@@ -62,7 +62,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "sentence": sentence,
     "interval": tables.interval_text,
 }
-FEW_CAUTIONS = 4
+FEW_CAUTIONS = 3
 """As many as the first screen has room for, the gravest first; the others unfold."""
 PACKAGES = ("glsweep", "torch", "ray", "mlflow", "numpy")
 

@@ -13,7 +13,9 @@ from glsweep.report.scene_tables import best_member, line_rows
 from glsweep.study.evaluation_artifacts import LinesOnScene, MemberLines
 
 MOST_SCENES = 24
-PHASE_PX, PROBABILITY_PX = 448, 300
+PHASE_PX, LEAST_PHASE_PX, PROBABILITY_PX = 448, 128, 300
+MOST_PHASE_BYTES = 650_000
+"""Of all scenes together; with 7 members on 13 scenes the maps then have 1.5 MB of the page."""
 FOUND_M = 200.0
 TOLERANCE_PX = 0.3
 
@@ -35,10 +37,18 @@ def scene_maps(results: Results) -> dict[str, Any] | None:
     members = sorted(results.lines.members, key=lambda member: member.stratum != best)
     simulated = {card.name for card in results.config.card.data_sets if card.simulation}
     shown = _spread(list(members[0].scenes))
-    maps = [_scene_map(results, members, number, simulated) for number in shown]
+    maps, phases = [], []
+    for number in shown:
+        read = {
+            member.stratum: read_map(results.maps / member.stratum, member.scenes[number])
+            for member in members
+        }
+        phases.append(read[best])
+        maps.append(_scene_map(members, read, number, simulated))
+    pictures = _phase_pictures(phases)
     posting_m = results.table.posting_m
     return maps_json(
-        maps,
+        [replace(one, phase=picture) for one, picture in zip(maps, pictures, strict=True)],
         members={member.stratum: member.title for member in members},
         tolerance_m=TOLERANCE_PX * posting_m,
     )
@@ -50,12 +60,20 @@ def _spread(scenes: Sequence[LinesOnScene]) -> list[int]:
     return [number * len(scenes) // count for number in range(count)]
 
 
+def _phase_pictures(scenes: Sequence[MapFiles]) -> list[bytes]:
+    """Return the phase of each scene, all with as many pixels as the page has room for."""
+    longest_px = PHASE_PX
+    while True:
+        pictures = [phase_picture(one.phase_north_up(longest_px)) for one in scenes]
+        excess = sum(map(len, pictures)) / MOST_PHASE_BYTES
+        if excess <= 1 or longest_px == LEAST_PHASE_PX:
+            return pictures
+        longest_px = max(LEAST_PHASE_PX, int(0.95 * longest_px / math.sqrt(excess)))
+
+
 def _scene_map(
-    results: Results, members: Sequence[MemberLines], number: int, simulated: set[str]
+    members: Sequence[MemberLines], read: Mapping[str, MapFiles], number: int, simulated: set[str]
 ) -> SceneMap:
-    read = {
-        member.stratum: read_map(results.maps / member.stratum, member.scenes[number]) for member in members
-    }
     first, scene = next(iter(read.values())), members[0].scenes[number]
     # The true ones once, not for each member.
     lines = [line for line in lines_of(first) if line.layer == TRUE.key]
@@ -66,7 +84,7 @@ def _scene_map(
         bounds_m=first.bounds_m,
         crs=first.crs,
         dates=first.dates,
-        phase=phase_picture(first.phase_north_up(PHASE_PX)),
+        phase=b"",
         probability={
             stratum: probability_picture(files.probability_north_up(PROBABILITY_PX))
             for stratum, files in read.items()

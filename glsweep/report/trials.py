@@ -99,7 +99,8 @@ def _strata(strata: Sequence[Stratum], winners: Mapping[str, str]) -> list[dict[
         colour = architecture_colour(stratum.architecture)
         shape = sum(other["colour"] == colour for other in found)
         winner = winners.get(stratum.key)
-        found.append({"title": stratum.title, "colour": colour, "shape": shape, "winner": winner})
+        words = {"title": stratum.title, "key": stratum.key}
+        found.append({**words, "colour": colour, "shape": shape, "winner": winner})
     return found
 
 

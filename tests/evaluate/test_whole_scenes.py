@@ -22,6 +22,7 @@ from glsweep.evaluate.scenes import evaluate_scenes, intervals, line_scores
 from glsweep.metrics.lines import LineDistances, line_distances
 from glsweep.nets import build_network
 from glsweep.nets.member import save_member
+from glsweep.report.map_files import read_map
 from glsweep.scenes.lines import lines_on_data
 from glsweep.simulation import simulate_data
 from glsweep.study import create_study
@@ -72,6 +73,17 @@ def test_what_is_written_is_what_compare_would_say(tmp_path):
             assert (arrays["reference_km"] >= -0.2).all()
             assert (arrays["reference_km"] <= (19.4, 16.2)).all()
             assert len(arrays["drawn_km"]) == len(arrays["drawn_m"])
+        on_map = read_map(study.maps / STRATUM.key, scene)
+        assert on_map.crs == lines.crs
+        off_m = shapely.distance(
+            shapely.points(np.concatenate([one.xy_m for one in on_map.true])), shapely.union_all(reference)
+        )
+        assert off_m.max() < 1, "pieces lie on the true line, whose map is that of the GeoPackage"
+        errors_m = np.concatenate([one.error_m for one in on_map.drawn])
+        away_m = shapely.distance(
+            shapely.points(np.concatenate([one.xy_m for one in on_map.drawn])), shapely.union_all(reference)
+        )
+        assert np.abs(errors_m - away_m)[away_m < 2000].max() < 60, "errors are distances to the true line"
     (group,) = member.data_sets
     pooled = LineDistances.pooled(measured)
     assert group.pooled.lines_km == pytest.approx(pooled.drawn_km, rel=1e-3)

@@ -9,7 +9,16 @@ from glsweep.nets.member import ModelCard, write_card
 from glsweep.study import Study
 from glsweep.study.artifacts import Winner
 
-QUALITY = {"unet": 0.55, "attention_unet": 0.58, "unetpp": 0.74}
+QUALITY = {
+    "unet": 0.55,
+    "attention_unet": 0.58,
+    "unetpp": 0.74,
+    "atrous_unet": 0.6,
+    "segformer": 0.62,
+    "two_head": 0.5,
+    "hed": 0.45,
+    "pretrained_unet": 0.7,
+}
 
 
 def write_member(study: Study, stratum: Stratum, winner: Winner | None, rng: np.random.Generator) -> None:

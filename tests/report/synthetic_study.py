@@ -1,6 +1,8 @@
 """A finished study that no stage has run: every file that the report reads, made from formulas."""
 
 import csv
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from glsweep.study.artifacts import (
 )
 from glsweep.study.configuration import STAGES, StudyConfig
 from glsweep.study.evaluation_artifacts import BaselineRow, NetworkRow, StudyTable
+from glsweep.sweep.overview import SweepTerms
+from glsweep.sweep.records import read_records
 
 ALL_STRATA = tuple(Stratum(a, s) for s in (128, 256) for a in ("unet", "attention_unet", "unetpp"))
 WEIGHTS = {"unet": 68901, "attention_unet": 69528, "unetpp": 9163140}
@@ -195,7 +199,7 @@ def _data(rule: str, sizes: list[int]) -> DataSummary:
 def _calibration(stratum: Stratum, edge: bool) -> ThresholdCurve:
     thresholds = np.linspace(0.1, 0.9, 17)
     at_edge = edge and stratum == Stratum("unet", 128)
-    centre = 1.0 if at_edge else {"unet": 0.55, "attention_unet": 0.6, "unetpp": 0.75}[stratum.architecture]
+    centre = 1.0 if at_edge else {"attention_unet": 0.6, "unetpp": 0.75}.get(stratum.architecture, 0.55)
     values = 0.6 * QUALITY[stratum.architecture] * np.exp(-(((thresholds - centre) / 0.5) ** 2))
     best = int(values.argmax())
     return ThresholdCurve(
@@ -218,7 +222,7 @@ def _table(strata: tuple[Stratum, ...], intervals: bool) -> StudyTable:
                 tau=_calibration(stratum, edge=True).tau,
                 relaxed_f1_low=quality - 0.06 if intervals else None,
                 relaxed_f1_high=quality + 0.05 if intervals else None,
-                parameters=WEIGHTS[stratum.architecture],
+                parameters=WEIGHTS.get(stratum.architecture, 250_000),
             )
         )
     for size in sorted({s.patch_size_px for s in strata}):
@@ -228,7 +232,10 @@ def _table(strata: tuple[Stratum, ...], intervals: bool) -> StudyTable:
             row = baseline_row(kind, size, **_figures(quality, size))
             if stratum:
                 network = {"stratum": stratum.key, "architecture": stratum.architecture, "tau": 0.5}
-                told = {"title": f"untrained {stratum.title}", "parameters": WEIGHTS[stratum.architecture]}
+                told = {
+                    "title": f"untrained {stratum.title}",
+                    "parameters": WEIGHTS.get(stratum.architecture, 250_000),
+                }
                 row = row.model_copy(update={**network, **told})
             rows.append(row)
     return study_table(*rows)
@@ -253,3 +260,26 @@ def _figures(quality: float, size: int) -> dict[str, float]:
         "iou_tol2_literal": 0.3 * quality,
         "hd95_union_px": (1 - quality) * 0.3 * size,
     }
+
+
+def running(study: Study, folder: Path) -> tuple[Study, SweepTerms]:
+    """Return a copy of a made study as it was in the midst of its sweep, and the terms of the sweep."""
+    shutil.copytree(study.directory, folder)
+    copy = replace(study, directory=folder)
+    for stage in STAGES[STAGES.index("sweep") :]:
+        copy.stage_record(stage).unlink(missing_ok=True)
+    events = study.ledger_jsonl.read_text().splitlines(keepends=True)
+    copy.ledger_jsonl.write_text("".join(events[: len(events) // 2]))
+    space = copy.config.space
+    strata = {record.trial.stratum for record in read_records(study.ledger_jsonl).trials.values()}
+    terms = SweepTerms(
+        planned=dict.fromkeys(sorted(strata)),
+        size=200,
+        metric=space.search.rank_by,
+        epochs=space.search.epochs,
+        resources=space.resources,
+        stopping=space.search.scheduler,
+        budget=space.search.budget,
+        replicates=space.search.replicates,
+    )
+    return copy, terms

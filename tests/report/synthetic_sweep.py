@@ -62,7 +62,8 @@ class MadeSweep:
                 outcome, rung_epoch, reached = "stopped", int(epoch), int(epoch)
                 break
         ran = self.sign * figures[: max(reached, 1)]
-        self.events.append(Ended(unix_s=self._now(), trial_id=trial_id, outcome=outcome))
+        reason = "the loss became NaN at epoch 1" if fails else ""
+        self.events.append(Ended(unix_s=self._now(), trial_id=trial_id, outcome=outcome, reason=reason))
         self.rows.append(
             {
                 "trial_id": trial_id,
@@ -73,7 +74,7 @@ class MadeSweep:
                 "epochs": reached,
                 "best_epoch": "" if fails else int(ran.argmax()) + 1,
                 "best": "" if fails else repr(float(self.sign * ran.max())),
-                "reason": "the loss became NaN at epoch 1" if fails else "",
+                "reason": reason,
                 "wall_s": round(EPOCH_S * reached, 2),
             }
         )

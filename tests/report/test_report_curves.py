@@ -29,7 +29,7 @@ def test_each_curve_is_named_with_its_area_and_passes_its_threshold(make_study):
     plate = draw_precision_recall(results)
     axes = plate.figure.axes[0]
     named = {line.get_label(): line for line in axes.lines if "area" in line.get_label()}
-    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    dots = [line for line in axes.lines if line.get_linestyle() == "None"]
     members = results.curves.members
     assert len(named) == len(dots) == len(members)
     for member, (label, line), dot in zip(members, named.items(), dots, strict=True):

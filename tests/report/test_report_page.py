@@ -1,6 +1,7 @@
 import base64
 import io
 import re
+import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import numpy as np
@@ -46,14 +47,14 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append((tag, dict(attributes)))
-        if tag not in ("img", "meta", "br", "link"):
+        if tag not in ("img", "meta", "br", "link", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.words.append(data)
 
     @property
@@ -93,9 +94,10 @@ def test_every_link_within_the_page_leads_somewhere(whole):
 def test_nothing_is_loaded_from_outside_the_page(whole):
     study, _, page = whole
     for tag, attributes in page.tags:
-        assert tag not in ("script", "link", "iframe", "object", "embed", "base")
+        assert tag not in ("link", "iframe", "object", "embed", "base")
+        assert tag != "script" or "src" not in attributes
         for name, value in attributes.items():
-            assert name not in LOADING or value.startswith("data:image/png;base64,")
+            assert name not in LOADING or value.startswith("data:image/webp;base64,")
             assert name != "href" or tag == "a"
     style = study.report_html.read_text(encoding="utf-8").split("<style>")[1].split("</style>")[0]
     assert "url(" not in style
@@ -109,23 +111,41 @@ def test_every_stratum_is_named_in_the_table_and_has_samples(whole):
         assert (study.figures / f"samples-{stratum.key}.png").is_file()
 
 
-def test_every_figure_has_words_and_is_a_png_that_is_not_blank(whole):
-    study, summary, page = whole
+def test_every_figure_has_words_and_is_drawn_or_is_a_picture_that_is_not_blank(whole):
+    _, summary, page = whole
     images = page.attributes("img")
-    assert len(images) == summary.figures == len(list(study.figures.iterdir()))
+    drawn = [attributes for attributes in page.attributes("div") if "data-figure" in attributes]
+    assert len(images) + len(drawn) == len(page.attributes("figure")) == summary.figures
+    assert all(len(words) > 30 for words in [i["alt"] for i in images] + [d["aria-label"] for d in drawn])
     for attributes in images:
-        assert len(attributes["alt"]) > 30
         picture = Image.open(io.BytesIO(base64.b64decode(attributes["src"].partition(",")[2])))
-        assert picture.format == "PNG"
-        assert picture.size == (int(attributes["width"]), int(attributes["height"]))
+        assert picture.format == "WEBP"
+        assert picture.width / picture.height == pytest.approx(
+            int(attributes["width"]) / int(attributes["height"]), rel=0.01
+        )
         assert np.asarray(picture.convert("L")).std() > 5
-    assert len(page.attributes("figcaption")) == len(images)
+    assert len(page.attributes("figcaption")) == summary.figures
+
+
+def test_every_figure_lies_beside_the_page_as_png_and_as_svg_and_is_linked(whole):
+    study, summary, page = whole
+    links = {a["href"] for a in page.attributes("a") if a["href"].startswith("figures/")}
+    files = {f"figures/{path.name}" for path in study.figures.iterdir()}
+    assert links == files
+    assert len(files) == 2 * summary.figures
+    for path in study.figures.glob("*.svg"):
+        assert ET.parse(path).getroot().tag.endswith("svg")
+
+
+def test_the_page_stays_small_enough_to_send(whole):
+    study, _, _ = whole
+    assert study.report_html.stat().st_size < 8_000_000
 
 
 def test_text_of_the_user_cannot_become_markup(whole):
     study, _, page = whole
-    assert not page.attributes("script")
     assert EVIL in page.text
+    assert "<script>alert" not in study.report_html.read_text(encoding="utf-8")
     assert "&lt;script&gt;" in study.report_html.read_text(encoding="utf-8")
 
 

@@ -18,43 +18,82 @@ from matplotlib.figure import Figure
 from glsweep.config.trial import Stratum
 from glsweep.registry import ARCHITECTURES
 
-WIDTH_IN = 10.8  # the page shows a figure at 100 CSS pixels an inch
-DOTS_PER_INCH = 150
+CM_PER_INCH = 2.54
+# The columns of a page of Nature; those of AGU (9.5 and 19 cm) have room for them.
+COLUMN_IN = 8.9 / CM_PER_INCH
+WIDTH_IN = 18.3 / CM_PER_INCH
+DOTS_PER_INCH = 300
 
 INK = "#1b2228"
 SOFT_INK = "#5a6670"
 HAIRLINE = "#d5dade"
 NO_DATA = "#b9bec3"
+GREY = "#808a92"  # seen on white and on a dark page
 # Okabe & Ito: distinguishable with any kind of colour vision.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 VERMILLION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
-ARCHITECTURE_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
-ARCHITECTURE_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1)), (0, (5, 1.5, 1.2, 1.5)))
+# Their yellow and black cannot be seen on white and on a dark page.
+WINE, BROWN = "#B23A66", "#8A6D3B"
 BASELINE_COLOURS = {
     "all_line": "#b3b9bf",
-    "no_line": "#7d858c",
-    "phase_gradient": "#4a5157",
-    "second_analyst": "#22272c",
+    "no_line": "#939ba2",
+    "phase_gradient": "#747d85",
+    "second_analyst": "#565f67",
 }
 
+Dash = Literal["solid", "dashed", "dotted", "dash-dot", "long", "short", "dash-dot-dot", "even"]
+DASHES: dict[Dash, tuple[float, ...]] = {
+    "solid": (),
+    "dashed": (5, 1.5),
+    "dotted": (1.2, 1.2),
+    "dash-dot": (5, 1.5, 1.2, 1.5),
+    "long": (9, 2),
+    "short": (2.8, 1.2),
+    "dash-dot-dot": (6, 1.5, 1.2, 1.5, 1.2, 1.5),
+    "even": (3.2, 3.2),
+}
+"""Lengths of dashes and gaps, in widths of the line."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """By what lines and dots are told apart, in grey print too; no colour is that of text.
+
+    Markers are named as in matplotlib, an empty one is none.
+    """
+
+    colour: str | None
+    dash: Dash = "solid"
+    marker: str = ""
+    hollow: bool = False
+
+
+LOOKS = tuple(
+    Look(colour, dash, marker)
+    for colour, dash, marker in zip(
+        (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, WINE, BROWN), DASHES, "os^DvPX*", strict=True
+    )
+)
+
 SETTINGS: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so figures look alike everywhere
-    "font.size": 9.5,
-    "axes.titlesize": 10.5,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so figures look alike everywhere
+    "font.size": 7,
+    "axes.titlesize": 7.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.titlepad": 8,
-    "axes.labelsize": 9.5,
+    "axes.titlepad": 5,
+    "axes.labelsize": 7,
     "axes.labelcolor": INK,
     "axes.edgecolor": SOFT_INK,
-    "axes.linewidth": 0.8,
+    "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "grid.color": HAIRLINE,
-    "grid.linewidth": 0.7,
+    "grid.linewidth": 0.5,
     "text.color": INK,
     "text.parse_math": False,  # a label that a user chose may hold a dollar sign
     "axes.formatter.use_mathtext": False,
@@ -62,13 +101,20 @@ SETTINGS: Any = {
     "ytick.color": SOFT_INK,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "legend.fontsize": 9,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.pad": 2.5,
+    "ytick.major.pad": 2.5,
+    "axes.labelpad": 2.5,
+    "legend.fontsize": 7,
     "legend.facecolor": "white",
     "legend.edgecolor": "white",
     "legend.framealpha": 0.85,
-    "lines.linewidth": 1.7,
+    "lines.linewidth": 0.9,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "image.interpolation": "nearest",
@@ -105,43 +151,40 @@ def house_style() -> Iterator[None]:
 
 
 def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
-    """Return an empty figure of the page's width that arranges itself."""
+    """Return an empty figure that arranges itself, by default across both columns of a journal."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.04)  # type: ignore[union-attr, call-arg]
+    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.04)  # type: ignore[union-attr, call-arg]
     return figure
 
 
-def png_bytes(figure: Figure) -> bytes:
+def png_bytes(figure: Figure, dots_per_inch: int = DOTS_PER_INCH) -> bytes:
     """Return the figure as PNG, without a date or a version, so that equal figures are equal files."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dots_per_inch, metadata={"Software": None})
     return buffer.getvalue()
 
 
 def svg_bytes(figure: Figure) -> bytes:
-    """Return the figure as SVG, without a date or random names, so that equal figures are equal files."""
+    """Return the figure as SVG, without a date or random names, so that equal figures are equal files.
+
+    Text stays text, as journals want it, which edit it.
+    """
     buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "glsweep"}):
+    with mpl.rc_context({"svg.hashsalt": "glsweep", "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", dpi=DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 
 def architecture_colour(architecture: str) -> str:
-    """Colour of an architecture in every figure; a user's own has one that follows from its name."""
-    return ARCHITECTURE_COLOURS[_place(architecture) % len(ARCHITECTURE_COLOURS)]
+    """Colour of an architecture in every figure."""
+    return str(architecture_look(architecture).colour)
 
 
-def architecture_dashes(architecture: str) -> Any:
-    """Dashes of an architecture where curves of several cross."""
-    return ARCHITECTURE_DASHES[_place(architecture) % len(ARCHITECTURE_DASHES)]
-
-
-def _place(architecture: str) -> int:
-    """Return a number that each built-in architecture has for itself; users' own share the others."""
+def architecture_look(architecture: str) -> Look:
+    """Look of an architecture in every figure: one for each built-in, a user's own has one by its name."""
     known = list(ARCHITECTURES.built_in)
-    if architecture in known:
-        return known.index(architecture)
-    return len(known) + zlib.crc32(architecture.encode()) % (len(ARCHITECTURE_COLOURS) - len(known))
+    place = known.index(architecture) if architecture in known else zlib.crc32(architecture.encode())
+    return LOOKS[place % len(LOOKS)]
 
 
 def cut_colours(name: str, start: float, end: float) -> Colormap:
@@ -173,20 +216,20 @@ def hollow_dots(size: float) -> DotStyle:
         "markersize": size,
         "markerfacecolor": "white",
         "markeredgecolor": SOFT_INK,
-        "markeredgewidth": 0.8,
+        "markeredgewidth": 0.6,
     }
 
 
 def draw_star(axes: Axes, x: Any, y: Any, colour: str) -> None:
     """Mark a winner."""
-    axes.plot(x, y, "*", markersize=13, color=colour, markeredgecolor=INK, markeredgewidth=0.9, zorder=5)
+    axes.plot(x, y, "*", markersize=8, color=colour, markeredgecolor=INK, markeredgewidth=0.6, zorder=5)
 
 
 # --- Small multiples: rows for each patch size, a column for each architecture
 
 Draw = Callable[[Axes, Stratum], None]
 MOST_COLUMNS = 4
-"""More would leave their axes no room; further architectures of a patch size go below."""
+"""More panels would have no room, on paper or on the page; further architectures of a patch size go below."""
 
 
 def small_multiples(strata: Sequence[Stratum], draw: Draw) -> Figure:
@@ -203,7 +246,7 @@ def small_multiples(strata: Sequence[Stratum], draw: Draw) -> Figure:
     names = sorted({stratum.architecture for stratum in strata}, key=ARCHITECTURES.rank)
     columns = min(len(names), MOST_COLUMNS)
     rows_each = math.ceil(len(names) / columns)
-    figure = new_figure(0.3 + 2.5 * rows_each * len(sizes))
+    figure = new_figure(0.3 + 1.7 * rows_each * len(sizes))
     grid = figure.subplots(rows_each * len(sizes), columns, squeeze=False).reshape(len(sizes), -1)
     for size, places in zip(sizes, grid, strict=True):
         for name, axes in zip_longest(names, places):

@@ -1,38 +1,28 @@
 """The figure of what labelled scenes buy: how good trials are that saw few scenes or many."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import cycle
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from glsweep.config.space import Metric
 from glsweep.config.start import EMBEDDED_START
 from glsweep.config.trial import NO_START, Stratum
 from glsweep.report import METRIC_WORDS, counted, joined
-from glsweep.report.figures import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    CaptionedFigure,
-    small_multiples,
-)
+from glsweep.report.figures import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, CaptionedFigure, Look
+from glsweep.report.figures.captioned import captioned
+from glsweep.report.figures.chart import Chart, Panel, Series, by_stratum
 from glsweep.report.results import Results
 from glsweep.sweep.rungs import SeedScores, first_best
 
-STYLES: tuple[tuple[str, str, Any], ...] = (
-    (VERMILLION, "s", (0, (5, 1.5))),
-    (BLUE, "o", "-"),
-    (GREEN, "^", (0, (1.2, 1))),
-    (PURPLE, "D", "-."),
-    (SKY, "v", "-"),
-    (ORANGE, "P", "--"),
+LOOKS = (
+    Look(VERMILLION, "dashed", "s"),
+    Look(BLUE, "solid", "o"),
+    Look(GREEN, "dotted", "^"),
+    Look(PURPLE, "dash-dot", "D"),
+    Look(SKY, "long", "v"),
+    Look(ORANGE, "short", "P"),
 )
-"""Colour, marker and dashes of each start, told apart in grey print too; the first is from scratch."""
+"""Of each start, told apart in grey print too; the first is from scratch."""
 
 EXPLAINED = (
     "of the best configuration for each start and each number of scenes that were trained on, by the mean "
@@ -88,15 +78,13 @@ def draw_labelled_scenes(results: Results) -> CaptionedFigure | None:
         return None
     metric = METRIC_WORDS[results.config.space.search.rank_by]
 
-    def draw(axes: Axes, stratum: Stratum) -> None:
-        _draw_curves(axes, shown[stratum], results.at_start.get(stratum.key, {}))
-        axes.set_xlabel("labelled scenes trained on")
-        axes.set_ylabel(metric)
+    def panel(stratum: Stratum) -> Panel:
+        return _panel(stratum, shown[stratum], results.at_start.get(stratum.key, {}), metric)
 
-    return CaptionedFigure(
+    return captioned(
+        Chart(*by_stratum(list(shown), panel), panel_height_cm=5.0),
         name="labelled-scenes",
         title="What labelled scenes buy",
-        figure=small_multiples(list(shown), draw),
         caption=f"The {metric} {EXPLAINED}",
         alt="What labelled scenes buy. "
         + "; ".join(
@@ -108,35 +96,56 @@ def draw_labelled_scenes(results: Results) -> CaptionedFigure | None:
     )
 
 
-def _draw_curves(axes: Axes, curves: Mapping[str, Curve], at_start: Mapping[str, float]) -> None:
+def _panel(
+    stratum: Stratum, curves: Mapping[str, Curve], at_start: Mapping[str, float], metric: str
+) -> Panel:
     numbers = sorted({number for curve in curves.values() for number in curve})
-    for (start, curve), (colour, marker, dashes) in zip(curves.items(), cycle(STYLES), strict=False):
-        x, means = list(curve), [scores.mean for scores in curve.values()]
-        axes.plot(
-            x, means, linestyle=dashes, marker=marker, color=colour, markersize=6, label=start_words(start)
+    reach = (numbers[0] / 1.15, numbers[-1] * 1.15)
+    return Panel(
+        stratum.title,
+        tuple(
+            series
+            for (start, curve), look in zip(curves.items(), cycle(LOOKS), strict=False)
+            for series in _curve(start, curve, look, at_start.get(start), reach)
+        ),
+        "labelled scenes trained on",
+        metric,
+        x_limits=reach,
+        x_ticks=tuple((number, str(number)) for number in numbers),
+        log_x=True,
+    )
+
+
+def _curve(
+    start: str, curve: Curve, look: Look, at_start: float | None, reach: tuple[float, float]
+) -> Iterator[Series]:
+    """Yield the means with the reach of their seeds, the seeds, and the level of the weights as they are."""
+    words = start_words(start)
+    yield Series(
+        list(curve),
+        [scores.mean for scores in curve.values()],
+        look=look,
+        name=words,
+        size=4.0,
+        low=[min(scores.values) for scores in curve.values()],
+        high=[max(scores.values) for scores in curve.values()],
+        texts=[f"{counted(number, 'scene')}, mean over seeds" for number in curve],
+    )
+    if at_start is not None:
+        level = Look(look.colour, "dotted")
+        yield Series(reach, [at_start] * 2, look=level, name=f"{words}, with no scene", width=0.7)
+    seeds = [(number, value) for number, scores in curve.items() for value in scores.values]
+    if len(seeds) > len(curve):
+        yield Series(
+            [number for number, _ in seeds],
+            [value for _, value in seeds],
+            kind="dots",
+            look=replace(look, dash="solid"),
+            told=f"{words}, one seed",
+            size=2.0,
+            opacity=0.6,
+            texts=[counted(number, "scene") for number, _ in seeds],
         )
-        if start in at_start:
-            label = f"{start_words(start)}, with no scene"
-            axes.axhline(at_start[start], color=colour, linewidth=1.1, linestyle=(0, (1, 3)), label=label)
-        for number, scores in curve.items():
-            if len(scores.values) > 1:
-                reach = [min(scores.values), max(scores.values)]
-                axes.plot([number, number], reach, color=colour, linewidth=1.1, alpha=0.8)
-                axes.plot(
-                    [number] * len(scores.values),
-                    scores.values,
-                    marker,
-                    color=colour,
-                    markersize=3,
-                    alpha=0.6,
-                )
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(numbers))
-    axes.xaxis.set_major_formatter("{x:.0f}")
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.margins(x=0.08, y=0.12)
-    axes.legend(loc="best", handlelength=3)
 
 
 def _in_words(

@@ -1,48 +1,41 @@
 """Figures over epochs and seeds: members' losses and scores, the sweep's progress, the spread over seeds."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from glsweep.config.space import HIGHER_IS_BETTER
 from glsweep.config.trial import Stratum
+from glsweep.registry import ARCHITECTURES
 from glsweep.report import METRIC_WORDS, counted, joined, sentence
-from glsweep.report.figures import (
-    INK,
-    SOFT_INK,
-    CaptionedFigure,
-    architecture_colour,
-    architecture_dashes,
-    new_figure,
-    note,
-    small_multiples,
-)
+from glsweep.report.figures import GREY, CaptionedFigure, Look, architecture_look
+from glsweep.report.figures.captioned import captioned
+from glsweep.report.figures.chart import PLAIN, ROW_CM, Chart, Panel, Series, by_stratum, in_rows
 from glsweep.report.results import MemberResults, Results
 from glsweep.report.sweep_facts import SeedRow, pooled_spread, seed_rows
+
+TRAINING = Look(GREY, "short")
+RULE = replace(PLAIN, dash="dotted")
 
 
 def draw_losses(results: Results) -> CaptionedFigure:
     """Draw training and validation loss of every member."""
 
-    def draw(axes: Axes, stratum: Stratum) -> None:
-        member, colour = results.members[stratum], architecture_colour(stratum.architecture)
-        epochs = member.history["epoch"]
-        axes.plot(epochs, member.history["train_loss"], color=SOFT_INK, linewidth=1.3, label="training")
-        axes.plot(epochs, member.history["val_loss"], color=colour, label="validation")
-        _mark_best_epoch(axes, member, "val_loss")
-        _dress_epochs(axes, "loss")
+    def panel(stratum: Stratum) -> Panel:
+        looks = {"train_loss": TRAINING, "val_loss": Look(architecture_look(stratum.architecture).colour)}
+        return _panel(stratum, results.members[stratum], looks, "val_loss", "loss")
 
     monitor = results.config.space.retraining.monitor
     epochs = [f"{s.title}: {best_epoch_words(member)}" for s, member in results.members.items()]
-    return CaptionedFigure(
+    return captioned(
+        Chart(*by_stratum(list(results.members), panel), shared_x=True),
         name="losses",
         title="Loss of every member",
-        figure=small_multiples(list(results.members), draw),
         caption=(
-            "Training (grey) and validation loss (colour) while the winners were retrained. The dot marks "
-            f"the best epoch by {METRIC_WORDS[monitor]}, whose weights were kept. Members have different "
-            "loss settings, so the height of one curve says nothing about another's."
+            "Training (grey, dashed) and validation loss (colour) while the winners were retrained. The dot "
+            f"marks the best epoch by {METRIC_WORDS[monitor]}, whose weights were kept. Members have "
+            "different loss settings, so the height of one curve says nothing about another's."
         ),
         alt="Training and validation loss against epoch. " + "; ".join(epochs) + ".",
     )
@@ -51,21 +44,18 @@ def draw_losses(results: Results) -> CaptionedFigure:
 def draw_scores(results: Results) -> CaptionedFigure:
     """Draw the validation metrics of every member, which can be compared between members."""
 
-    def draw(axes: Axes, stratum: Stratum) -> None:
-        member, colour = results.members[stratum], architecture_colour(stratum.architecture)
-        epochs = member.history["epoch"]
-        axes.plot(epochs, member.history["relaxed_f1"], color=colour, label="relaxed F1")
-        axes.plot(epochs, member.history["dice"], color=colour, linewidth=1.2, dashes=(4, 2), label="Dice")
-        _mark_best_epoch(axes, member, "relaxed_f1")
-        _dress_epochs(axes, "validation score")
-        axes.set_ylim(0, tops[stratum.patch_size_px])
+    def panel(stratum: Stratum) -> Panel:
+        colour = architecture_look(stratum.architecture).colour
+        looks = {"relaxed_f1": Look(colour), "dice": Look(colour, "dashed")}
+        drawn = _panel(stratum, results.members[stratum], looks, "relaxed_f1", "validation score")
+        return replace(drawn, y_limits=(0, top))
 
-    tops = {s.patch_size_px: _highest_score(results, s.patch_size_px) for s in results.members}
+    top = _highest_score(results)
     tolerance_m = results.config.space.search.tolerance_m
-    return CaptionedFigure(
+    return captioned(
+        Chart(*by_stratum(list(results.members), panel), shared_x=True, shared_y=True),
         name="scores",
         title="Validation scores of every member",
-        figure=small_multiples(list(results.members), draw),
         caption=(
             f"Relaxed F1 within {tolerance_m:g} m (solid) and Dice (dashed) on the validation patches "
             "during retraining; the dot marks the epoch that was kept. These do not depend on the loss "
@@ -74,6 +64,36 @@ def draw_scores(results: Results) -> CaptionedFigure:
         ),
         alt="Validation relaxed F1 and Dice against epoch. " + "; ".join(epochs_in_words(results)) + ".",
     )
+
+
+NAMES = {"train_loss": "training", "val_loss": "validation", "relaxed_f1": "relaxed F1", "dice": "Dice"}
+
+
+def _panel(
+    stratum: Stratum, member: MemberResults, looks: dict[str, Look], marked: str, y_label: str
+) -> Panel:
+    """Draw columns of a member's history against its epochs, with the best epoch marked on one of them."""
+    history, title = member.history, stratum.title
+    epochs = history["epoch"].tolist()
+    curves = [
+        Series(epochs, history[column].tolist(), look=look, name=NAMES[column], network=title)
+        for column, look in looks.items()
+    ]
+    reach = [float(of([curve.y for curve in curves])) for of in (np.nanmin, np.nanmax)]
+    best = history[history["epoch"] == member.card.best_epoch]
+    marks = [
+        mark
+        for epoch, value in zip(best["epoch"], best[marked], strict=True)
+        for mark in (
+            Series([epoch] * 2, reach, look=RULE, network=title, width=0.6, silent=True),
+            _dot(epoch, value, replace(PLAIN, marker="o"), title, told=f"{title}, the epoch that was kept"),
+        )
+    ]
+    return Panel(title, (*curves, *marks), "epoch", y_label)
+
+
+def _dot(x: float, y: float, look: Look, network: str, told: str = "") -> Series:
+    return Series([x], [y], kind="dots", look=look, network=network, told=told, size=3.5)
 
 
 def best_epoch_words(member: MemberResults) -> str:
@@ -86,24 +106,9 @@ def epochs_in_words(results: Results) -> list[str]:
     return [f"{s.title}: highest {m.history['relaxed_f1'].max():.3f}" for s, m in results.members.items()]
 
 
-def _highest_score(results: Results, patch_size_px: int) -> float:
-    histories = [m.history for s, m in results.members.items() if s.patch_size_px == patch_size_px]
+def _highest_score(results: Results) -> float:
+    histories = [member.history for member in results.members.values()]
     return 1.08 * max(float(h[["relaxed_f1", "dice"]].to_numpy().max()) for h in histories) + 0.01
-
-
-def _mark_best_epoch(axes: Axes, member: MemberResults, column: str) -> None:
-    epoch = member.card.best_epoch
-    value = member.history.loc[member.history["epoch"] == epoch, column]
-    if not value.empty:
-        axes.axvline(epoch, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
-        axes.plot([epoch], value, marker="o", markersize=6, color=INK, linestyle="none", zorder=5)
-
-
-def _dress_epochs(axes: Axes, label: str) -> None:
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(label)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axes.legend(loc="best", handlelength=1.6)
 
 
 # --- The sweep's progress: the best metric so far against epochs spent
@@ -112,18 +117,23 @@ def _dress_epochs(axes: Axes, label: str) -> None:
 def draw_progress(results: Results) -> CaptionedFigure:
     """Draw the best so far of every stratum, one panel a patch size."""
     strata = results.trial_strata
-    sizes = sorted({s.patch_size_px for s in strata})
-    figure = new_figure(3.7)
-    grid = figure.subplots(1, max(len(sizes), 1), squeeze=False)[0]
     rank_by = results.config.space.search.rank_by
-    grid[0].set_ylabel(sentence(METRIC_WORDS[rank_by]))
-    for axes, size in zip(grid, sizes, strict=False):
-        _draw_size(axes, results, [s for s in strata if s.patch_size_px == size])
-        axes.set_title(f"Patches of {size} px")
-    return CaptionedFigure(
+    panels = [
+        Panel(
+            f"Patches of {size} px",
+            tuple(
+                s for stratum in strata if stratum.patch_size_px == size for s in _course(results, stratum)
+            ),
+            "epochs spent on the stratum",
+            METRIC_WORDS[rank_by],
+        )
+        for size in sorted({stratum.patch_size_px for stratum in strata})
+    ]
+    told = [panel if panel.series else replace(panel, note="no epoch was reported") for panel in panels]
+    return captioned(
+        Chart(*in_rows(told), panel_height_cm=5.5, by_network=True),
         name="sweep-progress",
         title="Best so far against epochs spent",
-        figure=figure,
         caption=(
             f"{sentence(METRIC_WORDS[rank_by])} of the best trial so far against the training epochs spent "
             "on its stratum, all trials counted in the order in which their epochs ended. Faint dots are "
@@ -150,32 +160,28 @@ def best_so_far(results: Results, stratum: Stratum) -> pd.DataFrame:
     return pd.DataFrame({"spent": np.arange(1, len(values) + 1), "metric": values, "best": best})
 
 
-def _draw_size(axes: Axes, results: Results, strata: list[Stratum]) -> None:
-    drawn = 0
-    for stratum in strata:
-        course = best_so_far(results, stratum)
-        if course["best"].notna().any():
-            colour = architecture_colour(stratum.architecture)
-            axes.plot(
-                course["spent"], course["metric"], ".", color=colour, alpha=0.22, markersize=4, zorder=1
-            )
-            dashes = architecture_dashes(stratum.architecture)
-            axes.step(
-                course["spent"],
-                course["best"],
-                where="post",
-                color=colour,
-                linestyle=dashes,
-                label=stratum.title,
-            )
-            axes.plot(course["spent"].iloc[-1], course["best"].iloc[-1], "o", color=colour, markersize=5)
-            drawn += 1
-    axes.set_xlabel("epochs spent on the stratum")
-    if not drawn:
-        note(axes, "no epoch was reported")
-        return
-    axes.set_xlim(left=0)
-    axes.legend(loc="best", handlelength=2.4)
+def _course(results: Results, stratum: Stratum) -> list[Series]:
+    """Return single epochs of a stratum, the best so far, and where it ends; nothing without a metric."""
+    course, title = best_so_far(results, stratum), stratum.title
+    if course["best"].isna().all():
+        return []
+    look, spent, best = (
+        architecture_look(stratum.architecture),
+        course["spent"].tolist(),
+        course["best"].tolist(),
+    )
+    epochs = Series(
+        spent,
+        course["metric"].tolist(),
+        kind="dots",
+        look=replace(look, marker="o"),
+        network=title,
+        told=f"{title}, one epoch of a trial",
+        size=1.6,
+        opacity=0.25,
+    )
+    line = Series(spent, best, kind="steps", look=look, name=title, network=title)
+    return [epochs, line, _dot(spent[-1], best[-1], look, title)]
 
 
 def _best_words(course: pd.DataFrame) -> str:
@@ -185,7 +191,26 @@ def _best_words(course: pd.DataFrame) -> str:
 
 # --- The spread over seeds of the best configurations
 
-SHOWN = 6
+SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the figure of seeds; without a configuration where none ran in full."""
+
+    stratum: Stratum
+    found: SeedRow | None
+
+    @property
+    def title(self) -> str:
+        """What stands beside it: the patch size is the panel's."""
+        architecture = ARCHITECTURES.title(self.stratum.architecture)
+        return f"{architecture}, none" if self.found is None else f"{architecture} {self.configuration}"
+
+    @property
+    def configuration(self) -> str:
+        """The number of the configuration's first trial."""
+        return self.found.configuration.partition("-")[0] if self.found else ""
 
 
 def draw_seeds(results: Results) -> CaptionedFigure | None:
@@ -193,20 +218,17 @@ def draw_seeds(results: Results) -> CaptionedFigure | None:
     search = results.config.space.search
     if search.replicates == 1:
         return None
-
-    def draw(axes: Axes, stratum: Stratum) -> None:
-        rows = seed_rows(results, stratum)[:SHOWN]
-        if not rows:
-            axes.set_axis_off()
-            note(axes, "no trial ran in full")
-            return
-        _draw_rows(axes, rows, architecture_colour(stratum.architecture))
-        axes.set_xlabel(METRIC_WORDS[search.rank_by])
-
-    return CaptionedFigure(
+    strata = results.trial_strata
+    by_size = {
+        size: [row for s in strata if s.patch_size_px == size for row in _rows(results, s)]
+        for size in sorted({stratum.patch_size_px for stratum in strata})
+    }
+    most = max(map(len, by_size.values()), default=0)
+    panels = [_seeds_panel(size, rows, METRIC_WORDS[search.rank_by], most) for size, rows in by_size.items()]
+    return captioned(
+        Chart(*in_rows(panels), panel_height_cm=1.5 + ROW_CM * most, by_network=True),
         name="seeds",
         title="Spread over seeds",
-        figure=small_multiples(results.trial_strata, draw),
         caption=(
             f"The best {SHOWN} configurations of each stratum (fewer where fewer ran in full), each with up "
             f"to {counted(search.replicates, 'seed')}, by their best {METRIC_WORDS[search.rank_by]} on "
@@ -214,32 +236,52 @@ def draw_seeds(results: Results) -> CaptionedFigure | None:
             "configurations are ranked, and the level line reaches one standard deviation to either side. "
             "The first of many is partly so by luck: expect it to do a little worse when run again."
         ),
-        alt="Spread over seeds. " + "; ".join(_in_words(results, s) for s in results.trial_strata) + ".",
+        alt="Spread over seeds. " + "; ".join(_in_words(results, s) for s in strata) + ".",
     )
 
 
-def _draw_rows(axes: Axes, rows: list[SeedRow], colour: str) -> None:
-    for place, row in enumerate(rows):
-        if row.scores.spread is not None:
-            reach = [row.mean - row.scores.spread, row.mean + row.scores.spread]
-            axes.plot(reach, [place, place], color=INK, linewidth=1.2, zorder=2)
-        axes.plot([row.mean], [place], "|", color=INK, markersize=13, markeredgewidth=2, zorder=3)
-        axes.plot(
-            row.values,
-            [place] * len(row.values),
-            "o",
-            color=colour,
-            markersize=5.5,
-            markeredgecolor="white",
-            markeredgewidth=0.6,
-            zorder=4,
-        )
-    axes.set_yticks(range(len(rows)), [row.configuration.partition("-")[0] for row in rows])
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(max(len(rows), 3) - 0.5, -0.5)
-    axes.set_ylabel("configuration")
-    axes.margins(x=0.08)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+def _rows(results: Results, stratum: Stratum) -> list[Row]:
+    return [Row(stratum, row) for row in seed_rows(results, stratum)[:SHOWN]] or [Row(stratum, None)]
+
+
+def _seeds_panel(size: int, rows: list[Row], metric: str, most: int) -> Panel:
+    return Panel(
+        f"Patches of {size} px",
+        tuple(
+            series
+            for place, row in enumerate(rows)
+            if row.found is not None
+            for series in _mean_and_seeds(place, row, row.found)
+        ),
+        metric,
+        y_limits=(most - 0.4, -0.6),
+        y_ticks=tuple((place, row.title) for place, row in enumerate(rows)),
+    )
+
+
+def _mean_and_seeds(place: int, row: Row, found: SeedRow) -> list[Series]:
+    spread, title = found.scores.spread, row.stratum.title
+    mean = Series(
+        [found.mean],
+        [place],
+        kind="dots",
+        look=replace(PLAIN, marker="|"),
+        network=title,
+        told=f"{title}, configuration {row.configuration}: mean over seeds",
+        size=6.0,
+        low=[] if spread is None else [found.mean - spread],
+        high=[] if spread is None else [found.mean + spread],
+        level=True,
+    )
+    seeds = Series(
+        found.values.tolist(),
+        [place] * len(found.values),
+        kind="dots",
+        look=replace(architecture_look(row.stratum.architecture), marker="o"),
+        network=title,
+        told=f"{title}, configuration {row.configuration}: one seed",
+    )
+    return [mean, seeds]
 
 
 def _in_words(results: Results, stratum: Stratum) -> str:
