@@ -1,6 +1,7 @@
 """The report's map of whole test scenes, as every member draws them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
