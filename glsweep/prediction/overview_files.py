@@ -1,6 +1,7 @@
 """The overview of all scenes' lines as files: pictures and a GeoPackage."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyproj
 import shapely
+from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
 from shapely.geometry.base import BaseGeometry
 
@@ -19,7 +21,23 @@ from glsweep.geodesy import reproject
 from glsweep.prediction.overview import Overview
 from glsweep.prediction.products import GPKG_VERSION
 from glsweep.prediction.quick_look import DOTS_PER_INCH
+from glsweep.qgis import styles
 from glsweep.scenes.vector_file import open_layer
+
+LINE = "#0072b2"
+
+
+def colour_map() -> Colormap:
+    """Return the colours from the oldest line to the newest: perceptual, and dark enough for paper."""
+    return ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.86, 256)))
+
+
+def colours_of(labels: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each date, evenly spaced in their order."""
+    if len(labels) == 1:
+        return {labels[0]: LINE}
+    places = np.linspace(0, 1, max(len(labels), 1))
+    return {label: mpl.colors.to_hex(colour_map()(at)) for label, at in zip(labels, places, strict=True)}
 
 
 def as_bytes(figure: Figure, kind: str) -> bytes:
@@ -52,14 +70,21 @@ def write_overview(overview: Overview, figure: Figure, folder: Path) -> list[Pat
             ("zone", zone_table(overview), "Polygon"),
         ):
             table.to_file(temporary, driver="GPKG", layer=layer, geometry_type=kind, VERSION=GPKG_VERSION)
+        looks = {"lines": styles.dated_lines(colours_of(overview.labels)), "zone": styles.zone_envelope()}
+        styles.style_layers(temporary, looks)
     return [*written, target]
 
 
 def lines_table(overview: Overview) -> gpd.GeoDataFrame:
-    """Return all lines on the common map with their columns and `date`, the middle day as YYYY-MM-DD."""
+    """Return all lines on the common map with their columns, and when they were.
+
+    `date` is the middle day as YYYY-MM-DD, empty where it is not known; `period` what the legend says.
+    """
     tables = [
         gpd.GeoDataFrame(
-            scene.made.table.drop(columns="geometry").assign(date=f"{scene.day}" if scene.day else ""),
+            scene.made.table.drop(columns="geometry").assign(
+                date=f"{scene.day}" if scene.day else "", period=scene.label
+            ),
             geometry=list(scene.lines),
             crs=overview.crs,
         )

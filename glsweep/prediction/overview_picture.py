@@ -12,7 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
-from matplotlib.colors import Colormap, ListedColormap, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
@@ -33,14 +33,14 @@ from glsweep.pages.map_pictures import north_up
 from glsweep.pages.map_place import Bounds, lands, locator, map_bounds, middle, place_words
 from glsweep.pages.scene_map import crs_words
 from glsweep.prediction.overview import Overview
-from glsweep.prediction.overview_files import Coast
+from glsweep.prediction.overview_files import LINE, Coast, colour_map, colours_of
 from glsweep.prediction.quick_look import STYLE
 from glsweep.scenes.phase import coarse_phase_rad
 
 WIDTH_IN = 14.0 / 2.54
 AROUND_IN = 0.9
 """Above and below the map: its title, the numbers along the axes, and the legend."""
-LINE, ZONE, ZONE_ALPHA = "#0072b2", "#e69f00", 0.55
+ZONE, ZONE_ALPHA = "#e69f00", 0.55
 OLD_LINE, DASHES = "#c2185b", (0, (4, 2))
 INSET = (0.79, 0.78, 0.2, 0.21)
 MOST_LABELS = 9
@@ -51,19 +51,6 @@ TALLEST, FLATTEST = 1.25, 0.55
 COARSE_COAST_FROM_M = 300_000.0
 """A coast of 1:110,000,000 is right to some ten kilometres."""
 PHASE_PX = 700
-
-
-def colour_map() -> Colormap:
-    """Return the colours from the oldest line to the newest: perceptual, and dark enough for paper."""
-    return ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.86, 256)))
-
-
-def colours_of(labels: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each date, evenly spaced in their order."""
-    if len(labels) == 1:
-        return {labels[0]: LINE}
-    places = np.linspace(0, 1, max(len(labels), 1))
-    return {label: mpl.colors.to_hex(colour_map()(at)) for label, at in zip(labels, places, strict=True)}
 
 
 def coast_below(overview: Overview, own: Coast | None) -> list[BaseGeometry]:

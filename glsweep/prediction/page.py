@@ -22,6 +22,7 @@ from glsweep.prediction.overview_files import Coast, as_bytes, read_coast, write
 from glsweep.prediction.overview_picture import coast_below, draw_overview, view_of
 from glsweep.prediction.page_maps import MOST_SCENES, maps_of
 from glsweep.prediction.scene import Drawing, PredictedScene
+from glsweep.qgis.project import PROJECT
 
 PAGE = "lines.html"
 TEMPLATE = Path(__file__).with_name(PAGE)
@@ -106,6 +107,7 @@ def write_page(
         "maps": json_for_script(maps_of(scenes, old)),
         "maps_left_out": max(0, len(scenes) - MOST_SCENES),
         "has_coast": bool(coast),
+        "project": PROJECT if (folder / PROJECT).is_file() else "",
         "overview_files": [path.name for path in written],
         "version": __version__,
     }
@@ -189,22 +191,23 @@ def _scene_row(scene: PredictedScene, compared: Compared | None) -> dict[str, An
         **means,
         "old_m": compared.by_scene[scene.scene].quantile_m(0.5) if compared else math.nan,
         "remark": scene.far_from_prior or ("" if scene.header.is_placed else "lies nowhere on a map"),
-        "files": [{"name": _kind(path), "href": _href(path)} for path in scene.files],
+        "files": [{"name": kind, "href": _href(path)} for path in scene.files if (kind := _kind(path))],
     }
 
 
 def _kind(path: Path) -> str:
-    """Return in a word what a file is."""
+    """Return in a word what a file is; empty of those that QGIS alone opens."""
     kinds = {
         "-probability.tif": "probability",
         "-shp": "lines (shp)",
         ".gpkg": "lines",
+        ".parquet": "lines (parquet)",
         ".geojson": "lines (geojson)",
         ".png": "picture",
         ".stac.json": "STAC item",
         ".json": "note",
     }
-    return next((kind for ending, kind in kinds.items() if path.name.endswith(ending)), path.name)
+    return next((kind for ending, kind in kinds.items() if path.name.endswith(ending)), "")
 
 
 def _href(path: Path) -> str:

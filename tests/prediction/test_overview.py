@@ -14,8 +14,8 @@ from shapely import LineString, box
 from glsweep.geodesy import reproject
 from glsweep.metrics.zone import SPACING_M
 from glsweep.prediction.overview import overview_of
-from glsweep.prediction.overview_files import Coast, write_overview
-from glsweep.prediction.overview_picture import coast_below, colours_of, draw_overview
+from glsweep.prediction.overview_files import Coast, colours_of, write_overview
+from glsweep.prediction.overview_picture import coast_below, draw_overview
 
 LEFT_M, TOP_M = NORTH_UP.c, NORTH_UP.f
 
@@ -110,6 +110,8 @@ def test_the_files_hold_every_line_with_its_date_and_the_zone(tmp_path):
     ]
     lines = gpd.read_file(tmp_path / "overview.gpkg", layer="lines").set_index("scene")
     assert lines["date"].to_dict() == {"20180105_20180115": "2018-01-10", "undated": ""}
+    looks = gpd.read_file(tmp_path / "overview.gpkg", layer="layer_styles").set_index("f_table_name")
+    assert all(label in looks.loc["lines", "styleQML"] for label in overview.labels)
     zone = gpd.read_file(tmp_path / "overview.gpkg", layer="zone")
     assert zone["area_km2"].tolist() == pytest.approx(overview.area_km2, abs=1e-4)
     drawn = (tmp_path / "overview.svg").read_text()
