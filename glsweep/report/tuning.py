@@ -10,6 +10,7 @@ from glsweep.config.trial import Stratum
 from glsweep.report import METRIC_WORDS
 from glsweep.report.importance import Panel
 from glsweep.report.results import Results
+from glsweep.search.plan import place_label
 from glsweep.sweep.optuna_study import TrialsAsOptuna, in_memory
 
 FEWEST = 3
@@ -85,6 +86,11 @@ def _ranked(study: optuna.Study, stratum: Stratum, panels: Sequence[Panel]) -> l
         for share in panel.shares
     }
     return sorted(varying, key=lambda name: -shares.get(name, 0.0))
+
+
+def places_of(study: optuna.Study) -> list[str]:
+    """Return the places of a study's configurations in the sweep; whole names would fill a large page."""
+    return [place_label(trial.user_attrs["index"]) for trial in study.get_trials(deepcopy=False)]
 
 
 def names_of(study: optuna.Study) -> list[str]:

@@ -86,7 +86,7 @@ def test_a_configuration_stands_once_with_the_mean_of_its_seeds(drawn):
     assert len({math.floor(1e9 * mean) for mean in means.values()}) == len(means)
     found = {name: y for name, _, y in dots(figures["optimization-history"])}
     assert found.keys() == means.keys()
-    assert all(found[name] == pytest.approx(mean, rel=1e-4) for name, mean in means.items())
+    assert all(found[name] == pytest.approx(mean, rel=1e-3) for name, mean in means.items())
     values = {t.user_attrs["trial_id"]: t.value for s in tuning.strata.values() for t in s.trials if t.value}
     assert values == means
 
@@ -99,9 +99,9 @@ def test_slices_show_every_parameter_at_what_each_configuration_had(drawn):
     assert set(tuning.ranked[TWO[1]]) == {"ftl", "bce_weight", "ds_weights", "learning_rate"}
     for title, trace in zip(titles, data, strict=True):
         for name, x in zip(trace["text"], trace["x"], strict=True):
-            own = results.records.trials[name].trial.parameters
+            own = results.records.firsts[int(name)].trial.parameters
             if title == "learning_rate":
-                assert x == pytest.approx(own.learning_rate, rel=1e-4)
+                assert x == pytest.approx(own.learning_rate, rel=1e-3)
             if title == "ftl":
                 assert x == f"{own.fn_weight:g} / {own.fp_weight:g} / {own.gamma:g}"
 
@@ -125,7 +125,7 @@ def test_curves_end_where_trials_were_stopped_and_cutoffs_and_winners_are_marked
         for name, record in results.records.trials.items()
         if record.outcome == "stopped"
     }
-    found = {name: (x, pytest.approx(y, rel=1e-4)) for name, x, y in dots(figure)}
+    found = {name: (x, pytest.approx(y, rel=1e-3)) for name, x, y in dots(figure)}
     assert {name: found[name] for name in stopped} == stopped
     assert {won.trial_id for won in results.winners.values()} <= found.keys()
     judged = results.history.judged.groupby("rung_epoch")["cutoff"].last()
@@ -166,7 +166,7 @@ def test_contours_lie_on_the_plane_on_which_the_values_lie(drawn):
             value=0.1 * math.log10(a) + 0.2 * b,
             params={"rate": a, "width": b},
             distributions={"rate": rate, "width": width},
-            user_attrs={"trial_id": f"{number:04d}"},
+            user_attrs={"trial_id": f"{number:04d}", "index": number},
         )
         for number, (a, b) in enumerate(zip(rates, widths, strict=True))
     ]
@@ -185,20 +185,20 @@ def test_contours_lie_on_the_plane_on_which_the_values_lie(drawn):
     assert len(found) > 200
     assert np.ptp(np.array(found), axis=1).max() < 1e-3
     assert sorted(zip(points["text"], points["x"], strict=True)) == [
-        (trial.user_attrs["trial_id"], pytest.approx(trial.params["rate"], rel=1e-4)) for trial in trials
+        (trial.user_attrs["trial_id"], pytest.approx(trial.params["rate"], rel=1e-3)) for trial in trials
     ]
 
 
-def test_numbers_keep_five_digits_and_arrays_become_lists():
+def test_numbers_keep_four_digits_and_arrays_become_lists():
     import plotly.graph_objects as go
 
     assert shortened({"a": np.array([1.234567, 2.0, np.nan]), "b": (np.int64(3), "c")}) == {
-        "a": [1.2346, 2, None],
+        "a": [1.235, 2, None],
         "b": [3, "c"],
     }
     figure = go.Figure(go.Scatter(x=np.arange(3), y=np.array([[1.0, 2.0, 1 / 3]])[0]), {"title": "Mine"})
     assert plain(figure) == {
-        "data": [{"type": "scatter", "x": [0, 1, 2], "y": [1, 2, 0.33333]}],
+        "data": [{"type": "scatter", "x": [0, 1, 2], "y": [1, 2, 0.3333]}],
         "layout": {},
     }
 

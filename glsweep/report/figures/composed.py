@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
 Chart = dict[str, Any]
-DIGITS = 5
+DIGITS = 4
 CLEAR = "rgba(0, 0, 0, 0)"
 SHADES = cut_colours("viridis_r", 0.1, 0.9)
 """From light to dark, without ends that vanish on white or on black."""

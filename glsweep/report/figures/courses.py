@@ -1,5 +1,6 @@
 """What Optuna draws of how a search went: its history, each trial epoch by epoch, what came out, and when."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import optuna
 from optuna import visualization
 from optuna.trial import FrozenTrial, TrialState
 
+from glsweep.config.space import HIGHER_IS_BETTER
 from glsweep.config.trial import Stratum
 from glsweep.report import counted, joined
 from glsweep.report.figures import (
@@ -23,6 +25,7 @@ from glsweep.report.figures.composed import Cell, Chart, plain, shortened
 from glsweep.report.figures.painted import captioned
 from glsweep.report.sweep_facts import judgements, rule_words
 from glsweep.report.tuning import Tuning, completed, names_of
+from glsweep.search.plan import place_label
 
 # --- All strata of one patch size in one chart: history and distribution
 
@@ -102,6 +105,7 @@ def _best_words(tuning: Tuning) -> str:
 # --- Intermediate values, with the cut-offs of early stopping
 
 COLUMNS = 3
+MOST_CURVES = 300
 
 
 def draw_intermediate_values(tuning: Tuning) -> CaptionedFigure | None:
@@ -125,7 +129,7 @@ def draw_intermediate_values(tuning: Tuning) -> CaptionedFigure | None:
         caption=(
             f"The {tuning.metric} on validation of each first seed at each epoch: coloured where it ran "
             "in full, grey to a hollow dot where it was stopped, to a filled one where it failed. The star "
-            f"marks the winner's best epoch.{cutoffs}"
+            f"marks the winner's best epoch. At most the best {MOST_CURVES} of a stratum are drawn.{cutoffs}"
         ),
         alt="Trials epoch by epoch. "
         + "; ".join(f"{s.title}: {_state_words(tuning.strata[s])}" for s in shown)
@@ -157,9 +161,8 @@ def _curves(tuning: Tuning, stratum: Stratum) -> Chart:
     """Join the curves of each state to one trace: Optuna's, one a trial, would halt a browser."""
     colour = architecture_colour(stratum.architecture)
     of_state: dict[TrialState, list[FrozenTrial]] = {}
-    for trial in tuning.strata[stratum].get_trials(deepcopy=False):
-        if trial.intermediate_values:
-            of_state.setdefault(trial.state, []).append(trial)
+    for trial in _best_curves(tuning, stratum):
+        of_state.setdefault(trial.state, []).append(trial)
     data = []
     for state in sorted(of_state, reverse=True):
         is_full = state is TrialState.COMPLETE
@@ -172,6 +175,13 @@ def _curves(tuning: Tuning, stratum: Stratum) -> Chart:
     return {"data": data, "layout": layout}
 
 
+def _best_curves(tuning: Tuning, stratum: Stratum) -> list[FrozenTrial]:
+    """Return the trials with the best values among those that reported any, and those without a value; the best last, on top."""
+    trials = [t for t in tuning.strata[stratum].get_trials(deepcopy=False) if t.intermediate_values]
+    sign = -1 if HIGHER_IS_BETTER[tuning.results.config.space.search.rank_by] else 1
+    return sorted(trials, key=lambda t: math.inf if t.value is None else sign * t.value)[:MOST_CURVES][::-1]
+
+
 def _joined_curves(trials: Sequence[FrozenTrial], line: Chart) -> Chart:
     x: list[Any] = []
     y: list[Any] = []
@@ -179,7 +189,8 @@ def _joined_curves(trials: Sequence[FrozenTrial], line: Chart) -> Chart:
     for trial in trials:
         x += [*trial.intermediate_values, None]
         y += [*trial.intermediate_values.values(), None]
-        text += [trial.user_attrs["trial_id"]] * len(trial.intermediate_values) + [""]
+        place = place_label(trial.user_attrs["index"])  # whole names would be half of a large study's bytes
+        text += [place] * len(trial.intermediate_values) + [""]
     return _trace(x, y, mode="lines", line=line, text=text)
 
 

@@ -17,7 +17,7 @@ from glsweep.report import counted
 from glsweep.report.figures import GREY, CaptionedFigure
 from glsweep.report.figures.composed import PLOTLYS_SHADES, Cell, Chart, plain, shade, shortened
 from glsweep.report.figures.painted import captioned
-from glsweep.report.tuning import Tuning, completed, names_of
+from glsweep.report.tuning import Tuning, completed, places_of
 from glsweep.sweep.optuna_study import in_memory
 
 MOST_SLICES, MOST_PAIRED, MOST_LINES = 5, 3, 300
@@ -44,7 +44,7 @@ def draw_slices(tuning: Tuning) -> CaptionedFigure | None:
 
 
 def _slices(tuning: Tuning, stratum: Stratum) -> Chart:
-    study, names = tuning.strata[stratum], names_of(tuning.strata[stratum])
+    study, names = tuning.strata[stratum], places_of(tuning.strata[stratum])
     params = tuning.ranked[stratum][:MOST_SLICES]
     # Optuna sorts parameters by name: drawn one by one they stand in the order of their importance.
     charts = [
@@ -138,13 +138,13 @@ def _rank(tuning: Tuning, stratum: Stratum, pair: tuple[str, str]) -> Chart:
     chart = plain(visualization.plot_rank(study, params=list(pair), target_name=tuning.metric))
     dots = chart["data"][0]
     numbers = [int(text.split("<br>")[0].removeprefix("Trial #")) for text in dots["hovertext"]]
-    trials, names = study.get_trials(deepcopy=False), names_of(study)
+    trials, names = study.get_trials(deepcopy=False), places_of(study)
     colours = [_hex(colour) for colour in dots["marker"]["color"]]
     chart["data"] = [
         {
             **{key: dots[key] for key in ("type", "mode", "x", "y", "showlegend")},
             "marker": {"color": colours, "size": 9, "line": OUTLINE},
-            "text": [f"{names[n]}: {trials[n].value:.4g}" for n in numbers],
+            "text": [f"{names[n]}: {trials[n].value:.3f}" for n in numbers],
         }
     ]
     return _labels_across(_unbounded(chart))
@@ -203,7 +203,7 @@ def _contour(tuning: Tuning, stratum: Stratum, pair: tuple[str, str]) -> Chart |
     if grid is None:
         return None
     higher = HIGHER_IS_BETTER[tuning.results.config.space.search.rank_by]
-    names = names_of(tuning.strata[stratum])
+    names = places_of(tuning.strata[stratum])
     look = {
         "colorscale": PLOTLYS_SHADES,
         "reversescale": not higher,
