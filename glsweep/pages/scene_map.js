@@ -6,6 +6,7 @@ const sceneMaps = (() => {
   const MARGIN = { l: 62, r: 10, t: 8, b: 44 };
   const LINE_PX = 3;
   const HALO_PX = 2.2;
+  const PRINT_PX = 670; // A4 without its margins
   const BAR_SHARE = 0.25;
   const FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", sans-serif';
 
@@ -44,6 +45,7 @@ const sceneMaps = (() => {
       const scenes = this.find(".map-scene");
       const members = this.find(".map-member");
       scenes.append(...this.maps.scenes.map((scene) => new Option(scene.name)));
+      scenes.selectedIndex = this.maps.first;
       members.append(...this.maps.members.map((member) => new Option(member.title)));
       members.closest("label").hidden = this.maps.members.length < 2;
       if (members.closest("label").hidden) members.closest("label").style.display = "none";
@@ -96,12 +98,14 @@ const sceneMaps = (() => {
       this.frame.addEventListener("pointerleave", () => this.say(this.hint));
       new ResizeObserver(() => this.drawIfResized()).observe(this.frame);
       theme.onChange(() => this.draw(true));
+      window.addEventListener("beforeprint", () => this.draw(true, PRINT_PX));
+      window.addEventListener("afterprint", () => this.draw(true));
     }
 
     // --- The plot
 
-    draw(stay = false) {
-      this.width = this.frame.clientWidth;
+    draw(stay = false, width = this.frame.clientWidth) {
+      this.width = width;
       const { scene, member } = this;
       const view = stay && this.view ? this.view : this.whole();
       Plotly.react(this.plot, this.traces(scene, member), { ...this.layout(view), images: this.pictures(scene, member) }, {
