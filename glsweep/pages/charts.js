@@ -14,7 +14,7 @@ const charts = (() => {
   const NARROW_PX = 560;
   const A4_PX = 670;
   const FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", sans-serif';
-  const ON_DARK = { "#0072b2": "#4aa3dd", "#009e73": "#2fb892", "#d55e00": "#ee7d30" };
+  const ON_DARK = { "#0072b2": "#4aa3dd", "#009e73": "#2fb892", "#d55e00": "#ee7d30", "#b23a66": "#d8638c" };
   const drawn = new Map();
 
   function template() {

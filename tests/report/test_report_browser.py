@@ -185,6 +185,24 @@ def test_a_chart_is_drawn_when_it_comes_into_view_and_before_it_is_printed(page:
     assert page.locator("#curve .js-line").count() == 1
 
 
+def test_panels_lie_below_one_another_on_a_narrow_screen_and_a_click_hides_one_thing_in_all_of_them(
+    page: Page, reported: Study
+):
+    heights = []
+    for size in SIZES:
+        opened(page, reported.report_html, size)
+        chart = page.locator("#losses .chart.drawn")
+        page.locator("#losses").scroll_into_view_if_needed()
+        heights.append(chart.evaluate("chart => chart.layout.yaxis.domain[1] - chart.layout.yaxis.domain[0]"))
+        entry = page.locator("#losses .legendtoggle").first
+        entry.click()
+        hidden = "chart => chart._fullData.filter(one => one.visible === 'legendonly').map(one => one.xaxis)"
+        page.wait_for_function(f"({hidden})(document.querySelector('#losses .chart')).length > 0")
+        assert set(chart.evaluate(hidden)) == {"x", "x2"}
+    assert heights[0] == 1, "two networks side by side"
+    assert heights[1] < 0.5
+
+
 def test_the_whole_report_prints(page: Page, reported: Study):
     opened(page, reported.report_html)
     assert page.pdf(format="A4").count(b"/Type /Page\n") > 3

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glsweep.report.figures import DASHES, GREY
+from glsweep.report.figures import DASHES
 from glsweep.report.figures.chart import BAR_HEIGHT, Chart, Limits, Panel, Series, Ticks
 
+INK = "var(--ink)"
+"""The page's colour of text, which its script puts here."""
 PX_PER_POINT = 2.0
 PX_PER_CM, PX_PER_CM_ALONE = 46, 60
 """Of a panel's height; one that fills the width is taller."""
@@ -214,7 +216,7 @@ def _legend_entry(chart: Chart, entry: Series) -> Json:
 
 def _style(series: Series, kept: Sequence[int]) -> Json:
     look = series.look
-    colour = look.colour or GREY
+    colour = look.colour or INK
     if series.kind == "bars":
         return {
             "type": "bar",
@@ -253,7 +255,7 @@ def _marker(series: Series, kept: Sequence[int], colour: str) -> Json:
 
 def _reach(series: Series, kept: Sequence[int]) -> Json:
     middle = np.asarray(series.x if series.lies else series.y, float)
-    colour = GREY if series.kind == "bars" else series.look.colour or GREY
+    colour = INK if series.kind == "bars" else series.look.colour or INK
     return {
         "type": "data",
         "symmetric": False,
