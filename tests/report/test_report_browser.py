@@ -41,10 +41,10 @@ def page() -> Iterator[Page]:
 
 def opened(page: Page, path: Path, size: tuple[int, int] = SIZES[0]) -> None:
     """Open a page as for the first time."""
+    if page.url.startswith("file:"):
+        page.evaluate("sessionStorage.clear(), localStorage.clear()")
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto(path.as_uri())
-    page.evaluate("sessionStorage.clear(), localStorage.clear()")
-    page.reload()
 
 
 def numbers(page: Page, column: int) -> list[float]:
