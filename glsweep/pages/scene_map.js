@@ -191,7 +191,7 @@ const sceneMaps = (() => {
         showlegend: false,
         hovermode: "closest",
         hoverdistance: 14,
-        dragmode: matchMedia("(pointer: coarse)").matches ? false : "pan",
+        dragmode: this.dragmode(view),
         hoverlabel: { bgcolor: "#ffffff", bordercolor: "#555", align: "left", font: { color: "#111", size: 12 } },
         xaxis: { ...axis, range: view.x, constrain: "domain", constraintoward: "left", title: title("x on the map (km)") },
         yaxis: { ...axis, range: view.y, constrain: "domain", scaleanchor: "x", scaleratio: 1, title: title("y on the map (km)") },
@@ -279,7 +279,14 @@ const sceneMaps = (() => {
     }
 
     move({ x, y }) {
-      Plotly.relayout(this.plot, { "xaxis.range": x, "yaxis.range": y });
+      Plotly.relayout(this.plot, { "xaxis.range": x, "yaxis.range": y, dragmode: this.dragmode({ x, y }) });
+    }
+
+    // On a touch screen a finger scrolls the page, until there is more map than is seen.
+    dragmode(view) {
+      const span = ([from, to]) => to - from;
+      const isWhole = span(view.x) > 0.99 * span(this.whole().x);
+      return isWhole && matchMedia("(pointer: coarse)").matches ? false : "pan";
     }
 
     onKey(event) {
