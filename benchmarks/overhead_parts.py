@@ -36,10 +36,10 @@ from glsweep.study import Study, open_study
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.engine import Job, run_trials
 from glsweep.sweep.journal import Journal
+from glsweep.sweep.listener import ConsoleListener
 from glsweep.sweep.mirror import track_study
 from glsweep.sweep.overview import SweepTerms
 from glsweep.sweep.records import Ledger, Reported, SweepRecords, TrialEvent, TrialRecord
-from glsweep.sweep.status import ConsoleListener
 from glsweep.sweep.tune import _save
 from glsweep.training.fit import Schedule, fit
 from glsweep.training.state import TrainingState, fresh_state
@@ -183,7 +183,7 @@ def driver(study: Study) -> Iterator[Row]:
     space, trials = study.config.space, trials_of(study)
     plan = make_plan(space, seed=study.config.seed, source=study.config_yaml)
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    table = ConsoleListener(console, SweepTerms.of_search(plan, space), title="Sweep")
+    table = ConsoleListener(console, SweepTerms.of_search(plan, space), title="Sweep", stage="sweep")
     with tempfile.TemporaryDirectory() as folder, table:
         ledger, timer = Ledger(Path(folder) / "ledger.jsonl"), Timer()
         epochs, metric = space.search.epochs, space.search.rank_by

@@ -21,6 +21,7 @@ from glsweep.nets.member import CARD, ModelCard, load_card_of, load_member, save
 from glsweep.patches.store import open_patches
 from glsweep.prediction.blend import Member
 from glsweep.prediction.split_scenes import SplitScene, learn_uncertainty, split_scenes
+from glsweep.progress import track
 from glsweep.search.plan import ListedPlan, PlannedTrial
 from glsweep.study import Study
 from glsweep.study.artifacts import (
@@ -37,6 +38,7 @@ from glsweep.study.artifacts import (
 from glsweep.sweep.checkpoints import CheckpointStore
 from glsweep.sweep.engine import Job, run_trials, split_arrays
 from glsweep.sweep.journal import Listener
+from glsweep.sweep.listener import ConsoleListener
 from glsweep.sweep.outcomes import (
     Failures,
     changes_in_full_training,
@@ -48,7 +50,6 @@ from glsweep.sweep.outcomes import (
 from glsweep.sweep.overview import SweepTerms
 from glsweep.sweep.records import Ledger, SweepRecords, TrialRecord, read_records
 from glsweep.sweep.start import load_start
-from glsweep.sweep.status import ConsoleListener
 from glsweep.tracking.address import carry_on_without_store
 from glsweep.tracking.tracker import track_members
 from glsweep.training.fit import Schedule
@@ -78,7 +79,7 @@ def retrain(
     for text in describe_changes(changes):
         console.print(f"  trained in full with {text}", highlight=False, markup=False)
     terms = SweepTerms.of_retraining(job.plan.strata, study.config.space)
-    table = ConsoleListener(console, terms, title="Retraining of the winners")
+    table = ConsoleListener(console, terms, title="Retraining of the winners", stage="retrain")
     with connected(address, study.config.space.imported), table:
         records = run_trials(job, split_arrays(study, job.plan), [table, *listeners])
     failed = write_members(study, members, records, won, checkpoints)
@@ -285,7 +286,8 @@ def calibrate(study: Study) -> CalibrateSummary:
     scenes = split_scenes(study, "val")
     curves: dict[str, ThresholdCurve] = {}
     failed: Failures = {}
-    for key in surviving_strata(study, read_artifact(study.winners_json, Winners).by_stratum):
+    strata = surviving_strata(study, read_artifact(study.winners_json, Winners).by_stratum)
+    for key in track(strata, "networks", "choosing thresholds"):
         with recorded_failure(failed, study, "calibrate", key):
             curves[key] = _calibrated(study, Stratum.parse(key), scenes)
     write_artifact(study.calibration_json, ThresholdCurves(by_stratum=curves))

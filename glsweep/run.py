@@ -8,7 +8,8 @@ import gc
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -19,14 +20,16 @@ from rich.text import Text
 from glsweep.cli import keep_ray_on_loopback
 from glsweep.cli.lines import adapt, compare, predict, score, zone
 from glsweep.cli.preparation import check, contract, difference, doctor, import_weights
+from glsweep.cli.stages import Options, ReportOptions, TransferOptions
 from glsweep.cli.studies import effects, replay, report_elsewhere, review, status, track
-from glsweep.config import DEMO_CARD, DEMO_SPACE, DEMO_SPACE_NAME
+from glsweep.config import DEMO_CARD, DEMO_SPACE
 from glsweep.config.contradictions import remarks_on_lines
 from glsweep.config.data_card import DataCard
 from glsweep.config.space import SearchSpace, load_space
 from glsweep.config.start import starts_of
 from glsweep.errors import ConfigError, GlsweepError, StudyError
 from glsweep.files import check_output_folder, check_output_storage
+from glsweep.output import LogFormat, open_console
 from glsweep.scenes.cards import join_test_data, load_data, with_root
 from glsweep.search import make_plan
 from glsweep.search.draws import trials_of
@@ -62,72 +65,6 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
 
 # --- The stages as commands
 
-_Path = Path | None
-_Paths = tuple[Path, ...]
-
-
-def _hint(metavar: str, default: str) -> object:
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What every command takes.
-
-    With `--study` of an existing study its own data, space and seed are used where no others are named.
-    More choices, trials, epochs, seeds or test data extend it; title, resources and places may change.
-    """
-
-    data: Annotated[_Paths, _hint("CARD.yaml|FOLDER...", "simulated scenes")] = ()
-    """A data card, or a folder of scenes with their lines; several are joined."""
-    test_data: Annotated[_Paths, _hint("CARD.yaml|FOLDER...", "none")] = ()
-    """Further data that is never trained on: every member is tested on it too."""
-    root: Annotated[_Path, _hint("FOLDER", "the card's own")] = None
-    """Where the scenes of the data card are."""
-    space: Annotated[_Path, _hint("SPACE.yaml", DEMO_SPACE_NAME)] = None
-    """A search space, with the settings of every stage."""
-    study: Annotated[_Path, _hint("DIR", "studies/<data>-<space>")] = None
-    """The study's folder, made if missing."""
-    seed: Annotated[int | None, _hint("N", "0")] = None
-    """Decides every random draw."""
-    address: Annotated[str | None, _hint("ADDR", "this machine alone")] = None
-    """A Ray cluster's address, such as `auto`."""
-    storage: Annotated[str | None, _hint("FOLDER|URI", "the study's folder")] = None
-    """Where checkpoints are kept: a folder that every node mounts, or s3://bucket/folder."""
-    debug: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False
-    """Show whole tracebacks."""
-
-
-@dataclass(frozen=True)
-class ReportOptions(Options):
-    """What `report` takes."""
-
-    out: Annotated[_Path, _hint("FOLDER", "the study's folder")] = None
-    """A new folder for page, figures and tables; the study is only read."""
-
-
-@dataclass(frozen=True)
-class TransferOptions:
-    """What `transfer` takes."""
-
-    data: Annotated[_Paths, tyro.conf.arg(metavar="CARD.yaml|FOLDER...")]
-    """Two data sets or more, each of them in turn trained on."""
-    study: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """The folder of the studies, one for each row, and of the table."""
-    space: Annotated[_Path, _hint("SPACE.yaml", DEMO_SPACE_NAME)] = None
-    """A search space, with the settings of every stage."""
-    leave_one_out: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False
-    """Also train on all data sets but one, and test on that one."""
-    seed: Annotated[int | None, _hint("N", "0")] = None
-    """Decides every random draw."""
-    address: Annotated[str | None, _hint("ADDR", "this machine alone")] = None
-    """A Ray cluster's address, such as `auto`."""
-    storage: Annotated[str | None, _hint("FOLDER|URI", "the studies' folders")] = None
-    """Where checkpoints are kept."""
-    debug: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False
-    """Show whole tracebacks."""
-
-
 DESCRIPTION = """Find the network that draws glacier grounding lines best.
 
 Without a command the whole study runs, on simulated scenes unless --data names yours:
@@ -138,6 +75,9 @@ Exit codes: 0, all went well; 2, nothing was done that could not be, and one lin
 130, interrupted (128 + n after another signal n)."""
 
 SOME_FAILED = 3
+
+COMPLETION = ("--tyro-print-completion", "--tyro-write-completion")
+"""What the library that reads the command line takes to print or write what a shell completes by."""
 
 STAGE_COMMANDS: dict[str, tuple[tuple[Stage, ...], str]] = {
     "study": (STAGES, "All stages in their order: the default command."),
@@ -156,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0, 2 for what a user can mend, 3 when some strata failed and the others went on, 128 + n after signal n.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", *COMPLETION)):
         given.insert(0, "study")
     with ending_in_order() as ending:
         return _run_command(given, ending)
@@ -171,21 +111,29 @@ def _run_command(given: list[str], ending: Ending) -> int:
                 "transfer": _transfer,
                 **COMMANDS,
             },
-            prog="python -m glsweep.run",
+            # Shells complete the words of a command that has a name.
+            prog="glsweep" if given[0] in COMPLETION else "python -m glsweep.run",
             description=DESCRIPTION,
             args=given,
         )
     except (GlsweepError, OSError) as error:  # an OSError names its file and what is wrong with it
         if "--debug" in given:
             raise
-        Console(stderr=True, soft_wrap=True).print(
-            Text.assemble(("error: ", "red"), " ".join(str(error).split()))
-        )
+        console = open_console(_log_format(given), stderr=True)
+        console.print(Text.assemble(("error: ", "red"), " ".join(str(error).split())), soft_wrap=True)
         return 2
     except KeyboardInterrupt:
-        Console().print("[yellow]stopped; the same command continues where it was[/yellow]")
+        open_console(_log_format(given)).print(
+            "[yellow]stopped; the same command continues where it was[/yellow]"
+        )
         return ending.exit_code
     return code or 0
+
+
+def _log_format(given: Sequence[str]) -> LogFormat:
+    """Return how a command that ends early is to say so: its options may not have been read."""
+    words = " ".join(given).replace("=", " ").replace("log_format", "log-format").split()
+    return "json" if ("--log-format", "json") in pairwise(words) else "text"
 
 
 def _command(stages: Sequence[Stage], text: str) -> Callable[[Options], int]:
@@ -200,12 +148,12 @@ def _report(options: Annotated[ReportOptions, tyro.conf.arg(name="")]) -> int:
     """Write the page with the table and the figures."""
     if options.out is None:
         return _run(("report",), options)
-    others = replace(options, study=None, out=None, debug=False)
+    others = replace(options, study=None, out=None, log_format="text", debug=False)
     if options.study is None or others != ReportOptions():
         raise ConfigError(
             "--out: goes with --study and no other option; the study's own data and space are used"
         )
-    report_elsewhere(options.study, options.out)
+    report_elsewhere(options.study, options.out, open_console(options.log_format))
     return 0
 
 
@@ -214,15 +162,19 @@ def _transfer(options: Annotated[TransferOptions, tyro.conf.arg(name="")]) -> in
     from glsweep.transfer import plan_transfer, print_transfer, read_transfer, write_transfer
 
     trainings = plan_transfer(options.data, leave_one_out=options.leave_one_out)
-    console = Console()
+    console = open_console(options.log_format)
     codes = []
-    for training in trainings:
+    for number, training in enumerate(trainings, start=1):
+        console.print(
+            f"transfer {number} of {len(trainings)}: {training.name}", highlight=False, markup=False
+        )
         one = Options(
             space=options.space,
             study=options.study / training.name,
             seed=options.seed,
             address=options.address,
             storage=options.storage,
+            log_format=options.log_format,
         )
         codes.append(_run(STAGES, one, training.card))
     transfer = read_transfer(options.study, trainings)
@@ -237,7 +189,7 @@ def _run(stages: Sequence[Stage], options: Options, card: DataCard | None = None
 
     keep_ray_on_loopback(options.address)
     check_output_storage("--storage", options.storage)
-    console = Console()
+    console = open_console(options.log_format)
     unused = [name for name in ("address", "storage") if getattr(options, name) is not None]
     for name in unused if not {"sweep", "retrain"} & set(stages) else ():
         console.print(Text(f"--{name} means nothing to `{stages[-1]}`, which trains nothing", style="yellow"))

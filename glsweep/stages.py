@@ -5,12 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.text import Text
 
+from glsweep.output import tell
+from glsweep.progress import shown
 from glsweep.report.live import LivePage
 from glsweep.search.plan import Plan, patch_sizes_px
 from glsweep.study import Study
 from glsweep.study.artifacts import PrepareSummary, SimulateSummary, StageSummary, Winners, read_artifact
 from glsweep.study.configuration import STAGES, Stage
+from glsweep.study.standing import noted_standing
 from glsweep.sweep.outcomes import check_some_survive, read_failures
 from glsweep.sweep.overview import SweepTerms
 
@@ -50,18 +54,22 @@ def run_stages(study: Study, stages: Sequence[Stage], context: Context) -> None:
 def _run_stage(study: Study, stage: Stage, context: Context, live: LivePage) -> None:
     if study.is_done(stage) and not (stage == "prepare" and _lacks_patches(study, context)):
         wall_s = study.record(stage).wall_s
-        context.console.print(f"[dim]{stage:<10} done before ({wall_s:.0f} s)[/dim]")
+        line = Text(f"{stage:<10} done before ({wall_s:.0f} s)", style="dim")
+        tell(context.console, line, "stage", stage=stage, state="done before", wall_s=round(wall_s, 1))
         _check_some_survive(study, stage)
         return
     position = STAGES.index(stage)
     if position:
         study.record(STAGES[position - 1])
-    context.console.print(f"[bold]{stage}[/bold]")
+    tell(context.console, Text(stage, style="bold"), "stage", stage=stage, state="begins")
     live.begin(stage)
     start_s = time.perf_counter()
-    summary = _RUNNERS[stage](study, context, live)
-    study.finish(stage, time.perf_counter() - start_s, summary)
-    context.console.print(f"[dim]{stage:<10} {time.perf_counter() - start_s:.0f} s[/dim]")
+    with noted_standing(study) as note, shown(stage, context.console, note=note):
+        summary = _RUNNERS[stage](study, context, live)
+    wall_s = time.perf_counter() - start_s
+    study.finish(stage, wall_s, summary)
+    line = Text(f"{stage:<10} {wall_s:.0f} s", style="dim")
+    tell(context.console, line, "stage", stage=stage, state="done", wall_s=round(wall_s, 1))
     _check_some_survive(study, stage)
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from glsweep import __version__
@@ -20,6 +19,7 @@ from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import Member
 from glsweep.prediction.command import each_scene, named_rasters, open_drawing
 from glsweep.prediction.scene import Advance, Drawing
+from glsweep.progress import counted
 from glsweep.randomness import generator_for
 from glsweep.registry import UNTRAINED
 from glsweep.scenes.raster import read_header
@@ -77,7 +77,7 @@ def adapt_member(
     out : Path
         The new member's folder.
     console : Console
-        For progress.
+        For what is found.
     model : str, optional
         A member's folder or a registered model; the network in the package unless named.
     bands : str
@@ -120,13 +120,14 @@ def adapt_member(
         return taught(part, old, drawing)
 
     chosen = [paths[number] for number in lot[:MOST_SCENES]]
-    known, refused = each_scene(chosen, teach, lambda path: f"looking at {path.name}", console)
+    known, refused = each_scene(chosen, teach, lambda path: path.name, "looking at scenes")
     _check_enough(len(known), *refused)
     count = max(FEWEST_HELD_OUT, round(HELD_OUT_SHARE * len(known)))
     held_out, fitted_to = known[:count], known[count:]
     _check_sure_of_lines(fitted_to)
-    new = _fitted(old, fitted_to, steps, seed, console)
-    found = _checked(old, new, drawing, console, fitted_to=fitted_to, held_out=held_out)
+    with counted(steps, "steps", f"fitting to {len(fitted_to)} scenes") as done:
+        new = fit(old, fitted_to, seed=seed, steps=steps, on_step=done.advance)
+    found = _checked(old, new, drawing, fitted_to=fitted_to, held_out=held_out)
     is_better = found[-1].score > max(one.score for one in found[:-1])
     if is_better:
         change = Adaptation(
@@ -163,13 +164,6 @@ def _check_sure_of_lines(scenes: Sequence[TaughtScene]) -> None:
         )
 
 
-def _fitted(old: Member, scenes: Sequence[TaughtScene], steps: int, seed: int, console: Console) -> Member:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"fitting to {len(scenes)} scenes", total=steps)
-        return fit(old, scenes, seed=seed, steps=steps, on_step=lambda: progress.advance(task))
-
-
 # --- The check
 
 
@@ -177,7 +171,6 @@ def _checked(
     old: Member,
     new: Member,
     drawing: Drawing,
-    console: Console,
     *,
     fitted_to: Sequence[TaughtScene],
     held_out: Sequence[TaughtScene],
@@ -185,11 +178,11 @@ def _checked(
     """Choose thresholds where it was fitted; return what both networks do where it was not."""
     for_threshold = fitted_to[:MOST_FOR_THRESHOLD]
     chosen = [
-        max(_agreements(member, for_threshold, TAUS, drawing, console), key=lambda one: one.score).tau
+        max(_agreements(member, for_threshold, TAUS, drawing), key=lambda one: one.score).tau
         for member in (old, new)
     ]
-    as_it_was, alone = _agreements(old, held_out, (drawing.tau, chosen[0]), drawing, console)
-    (fitted,) = _agreements(new, held_out, (chosen[1],), drawing, console)
+    as_it_was, alone = _agreements(old, held_out, (drawing.tau, chosen[0]), drawing)
+    (fitted,) = _agreements(new, held_out, (chosen[1],), drawing)
     return as_it_was, alone, fitted
 
 
@@ -198,14 +191,13 @@ def _agreements(
     scenes: Sequence[TaughtScene],
     taus: Sequence[float],
     drawing: Drawing,
-    console: Console,
 ) -> list[Agreement]:
     """Return the figures at each threshold, pooled over scenes."""
 
     def measure(scene: TaughtScene, _advance: Advance) -> list[SceneCounts]:
         return count_lines(scene, member, drawing, taus)
 
-    found, _ = each_scene(scenes, measure, lambda scene: f"checking on {scene.part.name}", console)
+    found, _ = each_scene(scenes, measure, lambda scene: scene.part.name, "checking")
     return [agreement(at_tau, tau) for tau, at_tau in zip(taus, zip(*found, strict=True), strict=True)]
 
 

@@ -14,6 +14,7 @@ from glsweep.config.data_card import DataCard, Layout, LineRule
 from glsweep.config.space import SearchSpace
 from glsweep.errors import DataError, GlsweepError
 from glsweep.patches.prepare import check_data, survey
+from glsweep.progress import track
 from glsweep.report import counted
 from glsweep.scenes.bending import Convention
 from glsweep.scenes.cards import LINE_SUFFIXES, load_card
@@ -153,7 +154,7 @@ def _examine_rasters_alone(rasters: Sequence[Path], findings: Findings, request:
     """Look at rasters that no study can use as they are."""
     layout = Layout(bands=request.bands or "auto", nodata=request.nodata)
     scenes = []
-    for path in rasters:
+    for path in track(rasters, "scenes", "reading pixels"):
         found, header = _open_raster(path, layout, None, request.sizes_px)
         _describe(found, header, None, "all_touched")
         scenes.append(found)
@@ -173,7 +174,10 @@ def _examine_data_set(
     findings.passed_over += map(str, choice.passed_over)
     unplaced_posting_m = card.posting_m if card.layout.masks else None
     rasters = [] if card.layout.holds_npz else choice.taken
-    opened = [_open_raster(path, card.layout, unplaced_posting_m, sizes_px) for path in rasters]
+    opened = [
+        _open_raster(path, card.layout, unplaced_posting_m, sizes_px)
+        for path in track(rasters, "scenes", "reading headers")
+    ]
     entries: dict[str, SceneEntry] = {}
     if any(found.faults for found, _ in opened):
         findings.notes.append("lines were not looked at, since a study would stop at a raster")
@@ -181,7 +185,7 @@ def _examine_data_set(
         entries = _open_entries(card, root, findings, row)
     if card.layout.holds_npz:
         opened = [(_npz_findings(entry), entry.header) for entry in entries.values()]
-    for found, header in opened:
+    for found, header in track(opened, "scenes", "reading pixels"):
         _describe(found, header, entries.get(found.name), card.line_rule)
     scenes = [found for found, _ in opened]
     findings.scenes += scenes

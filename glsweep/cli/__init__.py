@@ -8,10 +8,19 @@ import tyro
 
 from glsweep.config import DEMO_SPACE_NAME
 from glsweep.config.bands import NoData
+from glsweep.output import LogFormat
 
 StudyFolder = Annotated[Path, tyro.conf.arg(metavar="STUDY", help="The study's folder.")]
 Debug = Annotated[
     bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Show whole tracebacks.", help_behavior_hint="")
+]
+
+LogFormatOption = Annotated[
+    LogFormat,
+    tyro.conf.arg(
+        metavar="text|json",
+        help="How the log is written; json is one object a line, for a cluster's log collector.",
+    ),
 ]
 
 SpaceOption = Annotated[

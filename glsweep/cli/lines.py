@@ -4,11 +4,18 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
-from glsweep.cli import BandsOption, Debug, NoDataOption
+from glsweep.cli import BandsOption, Debug, LogFormatOption, NoDataOption
 from glsweep.files import check_output_file, check_output_folder
+from glsweep.output import open_console
 from glsweep.prediction import DrawingOptions
+from glsweep.progress import shown
+
+WHAT_BANDS_HOLD = (
+    "What the rasters' bands hold: complex; real, imaginary; phase (also phase_pi, phase_cycles, "
+    "phase_degrees, unwrapped_phase), perhaps with coherence, magnitude or intensity; each perhaps with its "
+    "band's number or name, such as `phase=2, coherence=corr`."
+)
 
 
 def predict(
@@ -16,11 +23,18 @@ def predict(
     *,
     scene: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE|FOLDER...")],
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
-    bands: BandsOption = "auto",
+    bands: Annotated[BandsOption, tyro.conf.arg(help=WHAT_BANDS_HOLD)] = "auto",
     nodata: NoDataOption = None,
     wavelength_m: Annotated[
         float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(default: the model card's)")
     ] = None,
+    compare_with: Annotated[
+        Path | None, tyro.conf.arg(metavar="LINES", help_behavior_hint="(default: those of --near)")
+    ] = None,
+    coast: Annotated[
+        Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: the newest scene's phase)")
+    ] = None,
+    log_format: LogFormatOption = "text",
     debug: Debug = False,
 ) -> int:
     """Draw the grounding lines of scenes: probability, lines and a picture of each.
@@ -31,22 +45,31 @@ def predict(
         Interferograms, or folders of them.
     out
         Where the files go.
-    bands
-        What the rasters' bands hold: complex; real, imaginary; phase (also phase_pi, phase_cycles,
-        phase_degrees, unwrapped_phase), perhaps with coherence, magnitude or intensity; each perhaps with
-        its band's number or name, such as `phase=2, coherence=corr`.
     nodata
-        A value in the rasters that stands for no data, though they do not say so; as_tagged to take areas
-        of one value for data.
+        A value that stands for no data, though no file says so; as_tagged takes areas of one value for data.
     wavelength_m
         The radar's, to be compared with the model card's; rasters do not tell it.
+    compare_with
+        Lines known before: the page says how far from them the new ones lie, and nothing is cut.
+    coast
+        A coast in lines or polygons, drawn below the lines of the overview.
     """
     check_output_folder("--out", out)
     from glsweep.prediction.command import predict_scenes
 
-    return predict_scenes(
-        scene, out, drawing, Console(), bands=bands, nodata=nodata, wavelength_m=wavelength_m
-    )
+    console = open_console(log_format)
+    with shown("predict", console):
+        return predict_scenes(
+            scene,
+            out,
+            drawing,
+            console,
+            bands=bands,
+            nodata=nodata,
+            wavelength_m=wavelength_m,
+            compare_with=compare_with,
+            coast=coast,
+        )
 
 
 def score(
@@ -65,6 +88,7 @@ def score(
             metavar="COLUMN|region|data_set", help_behavior_hint="(default: what the data card tells apart)"
         ),
     ] = None,
+    log_format: LogFormatOption = "text",
     debug: Debug = False,
 ) -> int:
     """Draw every scene of a data set that has lines, and measure what was drawn against them, in metres.
@@ -82,8 +106,10 @@ def score(
     """
     from glsweep.comparison.score import print_scored, score_data
 
-    console = Console()
-    return print_scored(score_data(data, drawing, console, root=root, out=out, by=by), console)
+    console = open_console(log_format)
+    with shown("score", console):
+        scored = score_data(data, drawing, console, root=root, out=out, by=by)
+    return print_scored(scored, console)
 
 
 def adapt(
@@ -103,6 +129,7 @@ def adapt(
     device: Annotated[
         str | None, tyro.conf.arg(metavar="DEVICE", help_behavior_hint="(default: a GPU if there is one)")
     ] = None,
+    log_format: LogFormatOption = "text",
     debug: Debug = False,
 ) -> int:
     """Fit a network to scenes without labels; written only if it is better on some that are held out.
@@ -130,18 +157,19 @@ def adapt(
     from glsweep.adaptation import adapt_member, print_adapted
     from glsweep.prediction.command import print_refused
 
-    console = Console()
-    found = adapt_member(
-        scene,
-        out,
-        console,
-        model=model,
-        bands=bands,
-        nodata=nodata,
-        steps=steps,
-        seed=seed,
-        device=device,
-    )
+    console = open_console(log_format)
+    with shown("adapt", console):
+        found = adapt_member(
+            scene,
+            out,
+            console,
+            model=model,
+            bands=bands,
+            nodata=nodata,
+            steps=steps,
+            seed=seed,
+            device=device,
+        )
     print_adapted(found, console)
     return print_refused(found.refused, console)
 
@@ -196,7 +224,7 @@ def compare(
 
     if table is not None:
         check_output_file("--table", table, [split_layer(source)[0] for source in (lines, reference)])
-    console = Console()
+    console = open_console()
     found = compare_lines(
         lines,
         reference,
@@ -242,8 +270,7 @@ def zone(
     reach_m
         How far they reach to either side; what lies farther off is another line.
     out
-        Also write the zone to this file: its section along each transect, with its width, and the
-        ground between the outermost lines, in a layer each.
+        Also write the zone: its section along each transect, and the ground between the outermost lines.
     """
     from glsweep.comparison import print_zone
     from glsweep.scenes.vector_file import split_layer
@@ -251,4 +278,6 @@ def zone(
     if out is not None:
         check_output_file("--out", out, [split_layer(lines)[0]])
 
-    print_zone(lines, by=by, spacing_m=spacing_m, reach_m=reach_m, out=out, console=Console(), layer=layer)
+    print_zone(
+        lines, by=by, spacing_m=spacing_m, reach_m=reach_m, out=out, console=open_console(), layer=layer
+    )

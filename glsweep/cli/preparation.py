@@ -4,14 +4,22 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
-from glsweep.cli import BandsOption, Debug, NoDataOption, SpaceOption, keep_ray_on_loopback
+from glsweep.cli import (
+    BandsOption,
+    Debug,
+    LogFormatOption,
+    NoDataOption,
+    SpaceOption,
+    keep_ray_on_loopback,
+)
 from glsweep.config import DEMO_SPACE
 from glsweep.config.data_card import C_BAND_WAVELENGTH_M
 from glsweep.config.trial import Channel
 from glsweep.errors import ConfigError
 from glsweep.files import check_output_file, check_output_storage
+from glsweep.output import open_console
+from glsweep.progress import shown
 
 
 def doctor(
@@ -56,7 +64,7 @@ def doctor(
         address=address,
         requirements=requirements_of(search_space, space),
         storage=storage,
-        console=Console(),
+        console=open_console(),
     )
 
 
@@ -78,6 +86,7 @@ def check(
     sheet: Annotated[
         Path | None, tyro.conf.arg(metavar="FILE.png", help_behavior_hint="(default: check-<data>.png)")
     ] = None,
+    log_format: LogFormatOption = "text",
     debug: Debug = False,
 ) -> int:
     """Read every file of a data set: what is there, what will go wrong, and how to mend it.
@@ -101,8 +110,9 @@ def check(
     from glsweep.checks.messages import draw_sheet, print_check
     from glsweep.report import counted
 
-    console = Console()
-    findings = check_data(data, space=space, root=root, bands=bands, nodata=nodata)
+    console = open_console(log_format)
+    with shown("check", console):
+        findings = check_data(data, space=space, root=root, bands=bands, nodata=nodata)
     print_check(findings, console)
     drawn = draw_sheet(findings, picture)
     if drawn:
@@ -160,7 +170,7 @@ def contract(
         table.add_column(heading)
     for verdict in verdicts:
         table.add_row(verdict.check, "kept" if verdict.is_kept else "BROKEN", verdict.finding)
-    Console().print(table)
+    open_console().print(table)
     return 0 if all(verdict.is_kept for verdict in verdicts) else 2
 
 
@@ -204,7 +214,7 @@ def difference(
     take_difference(
         first,
         second,
-        Console(),
+        open_console(),
         out=out,
         dates=dates,
         bands=bands,
@@ -263,4 +273,4 @@ def import_weights(
         channels=channels,
     )
     summary = f"{card.architecture} {card.patch_size_px}, sees {', '.join(card.channels)}, tau {card.tau:g}"
-    Console().print(f"{summary}; written to {out}", highlight=False, soft_wrap=True)
+    open_console().print(f"{summary}; written to {out}", highlight=False, soft_wrap=True)

@@ -7,20 +7,40 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from glsweep.cli import Debug, StudyFolder
+from glsweep.cli import Debug, LogFormatOption, StudyFolder
 from glsweep.config.data_card import SplitName
 from glsweep.errors import ConfigError, StudyError
 from glsweep.files import check_output_folder, replacing
+from glsweep.output import open_console
+from glsweep.progress import shown
 from glsweep.study import locked, open_study
 
 
-def status(study: StudyFolder, /, debug: Debug = False) -> None:
-    """Show how a study stands, also while it runs: its stages, its trials, the time left."""
-    from glsweep.report.console import print_status
-    from glsweep.sweep.status import read_status
+def status(
+    study: StudyFolder,
+    /,
+    follow: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")] = False,
+    price_per_gpu_hour: Annotated[
+        float | None, tyro.conf.arg(metavar="PRICE", help_behavior_hint="(default: hours alone)")
+    ] = None,
+    log_format: LogFormatOption = "text",
+    debug: Debug = False,
+) -> None:
+    """Show how a study stands, also while it runs: its stages, its trials, the time left, the cost so far.
 
-    opened = open_study(study)
-    print_status(opened, read_status(opened), Console())
+    Parameters
+    ----------
+    follow
+        Go on showing it, from another terminal too, until the study ends or Ctrl-C.
+    price_per_gpu_hour
+        Also say what the hours of GPUs cost.
+    """
+    if price_per_gpu_hour is not None and not price_per_gpu_hour >= 0:
+        raise ConfigError(f"--price-per-gpu-hour {price_per_gpu_hour:g}: is no price; choose 0 or more")
+    from glsweep.report.status import follow_status, print_status
+
+    show = follow_status if follow else print_status
+    show(study, open_console(log_format), price_per_gpu_hour=price_per_gpu_hour)
 
 
 def effects(
@@ -43,7 +63,7 @@ def effects(
     from glsweep.sweep.records import read_records
 
     opened = open_study(study)
-    space, records, console = opened.config.space, read_records(opened.ledger_jsonl), Console()
+    space, records, console = opened.config.space, read_records(opened.ledger_jsonl), open_console()
     for name in of or with_several_choices(space):
         found = effects_of(name, space, records)
         console.print(effects_table(name, found, rank_by=space.search.rank_by))
@@ -64,14 +84,13 @@ def replay(
     Parameters
     ----------
     scheduler
-        Rules to compare: asha:GRACE:REDUCTION, halving:GRACE:REDUCTION, median:GRACE, none; the first three
-        alone for several.
+        Rules: asha, halving, median (several of each), none; or one, as asha:GRACE:REDUCTION, median:GRACE.
     orders
         Shuffled orders of the trials that are played besides the plan's own.
     """
     from glsweep.report.console import replay_study
 
-    replay_study(open_study(study), scheduler, orders=orders, console=Console())
+    replay_study(open_study(study), scheduler, orders=orders, console=open_console())
 
 
 def track(study: StudyFolder, /, debug: Debug = False) -> None:
@@ -84,7 +103,7 @@ def track(study: StudyFolder, /, debug: Debug = False) -> None:
         sent = track_study(opened)
         if opened.is_done("evaluate"):
             register_members(opened)
-    Console().print(
+    open_console().print(
         f"{sent.mlflow_uri}: {sent.trials} trials are up to date", highlight=False, soft_wrap=True
     )
 
@@ -93,6 +112,7 @@ def review(
     study: StudyFolder,
     /,
     splits: Annotated[tuple[SplitName, ...], tyro.conf.arg(metavar="SPLIT...")] = ("test",),
+    log_format: LogFormatOption = "text",
     debug: Debug = False,
 ) -> None:
     """Find labels that all members contradict, and write review.gpkg to correct them in.
@@ -100,14 +120,13 @@ def review(
     Parameters
     ----------
     splits
-        Whose scenes: train, val, test. The stage evaluate has looked at those of test; others are predicted
-        now, by members that have seen their labels.
+        Whose scenes. Those of val and train are drawn now, by members that have seen their labels.
     """
     from glsweep.evaluate.review import look_again
 
-    opened, console = open_study(study), Console()
+    opened, console = open_study(study), open_console(log_format)
     opened.record("evaluate")
-    with locked(opened):
+    with locked(opened), shown("review", console):
         looked = look_again(opened, splits)
     if looked is None:
         raise StudyError(
@@ -122,7 +141,7 @@ def review(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def report_elsewhere(study: Path, out: Path) -> None:
+def report_elsewhere(study: Path, out: Path, console: Console) -> None:
     """Write page, figures and tables of an evaluated study into a new folder; the study is only read.
 
     Raises
@@ -149,4 +168,4 @@ def report_elsewhere(study: Path, out: Path) -> None:
         )
         for table in filter(Path.is_file, tables):
             shutil.copy(table, folder)
-    Console().print(f"report: {out / opened.report_html.name}", soft_wrap=True, highlight=False)
+    console.print(f"report: {out / opened.report_html.name}", soft_wrap=True, highlight=False)

@@ -104,7 +104,7 @@ def score_data(
     options : DrawingOptions
         How scenes are drawn.
     console : Console
-        Where progress and cautions are printed.
+        Where cautions are printed.
     root : Path or None
         Where the scenes of the one card are.
     out : Path or None
@@ -140,7 +140,7 @@ def score_data(
         print_if_far(one.far_from_prior, console)
         return one
 
-    scored, refused = each_scene(entries, score_one, lambda entry: entry.name, console)
+    scored, refused = each_scene(entries, score_one, lambda entry: entry.name)
     if not scored:
         return ScoredData(folder, [], refused)
     by_name = dict(zip((entry.name for entry in entries), groups or (), strict=False))

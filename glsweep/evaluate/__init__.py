@@ -18,6 +18,7 @@ from glsweep.nets import count_parameters
 from glsweep.nets.member import load_card_of, load_member, untrained_network, write_card
 from glsweep.patches import PatchArrays
 from glsweep.patches.store import open_patches
+from glsweep.progress import track
 from glsweep.registry import UNTRAINED
 from glsweep.scenes.catalogue import open_data
 from glsweep.study import Study
@@ -151,12 +152,12 @@ def _scored(
     """Score baselines, and each member with its untrained self; return members' curves and draws too."""
     scored = [
         pair
-        for size, test in tests.items()
+        for size, test in track(tests.items(), "patch sizes", "testing what is not learnt")
         for pair in (*_trivial(test, size), _phase_gradient(study, test, size))
     ]
     curves: list[MemberCurves] = []
     draws: Draws = {}
-    for stratum in strata:
+    for stratum in track(strata, "networks", "testing on patches"):
         test = tests[stratum.patch_size_px]
         with recorded_failure(failed, study, "evaluate", stratum.key):
             member, its_curves, its_draws = _member(study, stratum, test)

@@ -31,6 +31,7 @@ from glsweep.prediction.blend import Member
 from glsweep.prediction.products import GPKG_VERSION
 from glsweep.prediction.scene import predict_scene
 from glsweep.prediction.split_scenes import SHORTEST_M, SplitScene, drawing_of_study, split_scenes
+from glsweep.progress import advance, track
 from glsweep.qgis.styles import doubtful_lines, style_layers
 from glsweep.scenes.corrections import AS_FOUND, COMMENT, SCENE, VERDICT, as_text, is_edited
 from glsweep.scenes.names import acquisition_of
@@ -96,7 +97,7 @@ def look_again(study: Study, splits: Sequence[SplitName] = ("test",)) -> SecondL
     if not scenes:
         return None
     found: list[_Found] = []
-    for split, scene in scenes:
+    for split, scene in track(scenes, "scenes", "looking again"):
         with _views(study, members, scene, split) as views:
             found += [_Found(split, scene, views, doubt) for doubt in doubts_of(scene, views)]
     found.sort(key=lambda one: -one.doubt.gain_m)
@@ -145,11 +146,11 @@ def _views(
         yield [read_view(study.maps / key, scene.entry) for key in keys]
         return
     with tempfile.TemporaryDirectory(prefix=".review.", dir=study.directory) as temporary:
-        for key in keys:
+        for key in track(keys, "networks"):
             network, card = load_member(study.member(Stratum.parse(key)))
             member = Member(key, network, card, weights_hash(study.member(Stratum.parse(key))))
             folder = Path(temporary) / key
-            predict_scene(scene.header, [member], drawing_of_study(card), folder, lambda _share: None)
+            predict_scene(scene.header, [member], drawing_of_study(card), folder, advance)
         yield [read_view(Path(temporary) / key, scene.entry) for key in keys]
 
 

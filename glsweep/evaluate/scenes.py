@@ -27,6 +27,7 @@ from glsweep.prediction.split_scenes import (
     drawing_of_study,
     split_scenes,
 )
+from glsweep.progress import advance, track
 from glsweep.randomness import generator_for
 from glsweep.scenes.lines import lines_on_data
 from glsweep.scenes.probability import open_probability
@@ -211,7 +212,7 @@ def evaluate_scenes(
         return None
     members: list[MemberLines] = []
     failed = {} if failed is None else failed
-    for stratum in strata:
+    for stratum in track(strata, "networks", "drawing whole scenes"):
         with recorded_failure(failed, study, "evaluate", stratum.key):
             members.append(_member_scores(study, stratum, scenes))
     found = StudyLines(
@@ -236,7 +237,7 @@ def _member_scores(study: Study, stratum: Stratum, scenes: Sequence[SplitScene])
     network, card = load_member(folder)
     member, drawing = Member(stratum.key, network, card, weights_hash(folder)), drawing_of_study(card)
     maps = study.maps / stratum.key
-    drawn = [_draw(scene, member, drawing, maps) for scene in scenes]
+    drawn = [_draw(scene, member, drawing, maps) for scene in track(scenes, "scenes")]
     groups: list[LinesOnDataSet] = []
     for data_set in dict.fromkeys(scene.entry.data_set for scene in scenes):
         own = [one for scene, one in zip(scenes, drawn, strict=True) if scene.entry.data_set == data_set]
@@ -289,7 +290,7 @@ def _draw(scene: SplitScene, member: Member, drawing: Drawing, folder: Path) -> 
     header = scene.header
     # Relative to the map, so that a study may be moved together with its scenes.
     noted_as = os.path.relpath(header.path, folder)
-    predicted = predict_scene(header, [member], drawing, folder, lambda _share: None, noted_as=noted_as)
+    predicted = predict_scene(header, [member], drawing, folder, advance, noted_as=noted_as)
     distances = scene.distances([one.line for one in predicted.lines])
     save_errors(folder / f"{header.name}-errors.npz", scene.entry, distances)
     return MeasuredLines(distances, _curve(scene, predicted.files[0]), scene.pieces_in_band(predicted.lines))

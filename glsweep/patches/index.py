@@ -23,6 +23,7 @@ from glsweep.patches.ground import (
 from glsweep.patches.held_masks import PIXELS_AT_ONCE, PackedMask, SparseMask
 from glsweep.patches.sampler import sample_positions
 from glsweep.patches.split import GroundSplit, apportion
+from glsweep.progress import track
 from glsweep.randomness import generator_for
 from glsweep.scenes.scene import SceneEntry
 from glsweep.study.artifacts import CountsBySplit, GroundProof, PatchCounts
@@ -60,7 +61,8 @@ def draw_index(
     """
     quotas = {size_px: _quotas(ground.pieces, settings, size_px) for size_px in sizes_px}
     rows: dict[int, list[tuple[str | float | None, ...]]] = {size_px: [] for size_px in sizes_px}
-    for entry in {piece.entry.name: piece.entry for piece in ground.pieces}.values():
+    entries = {piece.entry.name: piece.entry for piece in ground.pieces}.values()
+    for entry in track(entries, "scenes", "choosing windows"):
         line, valid = _line_and_data(entry, card.line_rule)
         here = [(n, piece) for n, piece in enumerate(ground.pieces) if piece.entry.name == entry.name]
         for (number, piece), size_px in product(here, sizes_px):

@@ -20,6 +20,7 @@ from glsweep.files import replacing
 from glsweep.patches import FARTHEST_PX2, PatchArrays
 from glsweep.patches.held_masks import PIXELS_AT_ONCE
 from glsweep.patches.index import counts_by_split
+from glsweep.progress import track
 from glsweep.randomness import seed_for
 from glsweep.scenes import FULL, WIDTHS_REACHED
 from glsweep.scenes.masks import LineRows, ZoneRows, mark_unsure, squared_distance, training_target
@@ -379,7 +380,7 @@ def write_stores(
             )
             for size_px, index in indices.items()
         ]
-        for entry in entries:
+        for entry in track(entries, "scenes", "cutting patches"):
             labels = SceneLabels(entry, card, of_trials=of_trials)
             for writer in writers:
                 writer.cut(entry, labels)

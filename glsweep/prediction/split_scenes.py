@@ -21,6 +21,7 @@ from glsweep.patches.ground import in_own_map
 from glsweep.patches.prepare import survey
 from glsweep.prediction.blend import Member
 from glsweep.prediction.scene import Drawing, draw_scene
+from glsweep.progress import track
 from glsweep.scenes.lines import lines_on_data, lines_to_judge
 from glsweep.scenes.raster import RasterHeader
 from glsweep.scenes.scene import SceneEntry
@@ -172,7 +173,9 @@ def learn_uncertainty(
         When a scene cannot be read.
     """
     drawing = drawing_of_study(member.card)
-    found = [one.pieces_in_band(draw_scene(one.header, member, drawing, folder)) for one in scenes]
+    found = [
+        one.pieces_in_band(draw_scene(one.header, member, drawing, folder)) for one in track(scenes, "scenes")
+    ]
     learnt = factor_that_holds(found)
     if learnt.value is None:
         return None, learnt.unknown_because

@@ -1,9 +1,7 @@
 """What is printed of a study: results after a stage, its status, and other stopping rules replayed."""
 
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 
 import pandas as pd
 from rich.console import Console, Group
@@ -12,7 +10,7 @@ from rich.text import Text
 
 from glsweep.errors import ConfigError, StudyError
 from glsweep.files import replacing
-from glsweep.report import DASH, METRIC_WORDS, counted, duration, joined
+from glsweep.report import DASH, METRIC_WORDS, counted, joined
 from glsweep.report.figures import house_style, png_bytes
 from glsweep.report.figures.stopping import draw_replay
 from glsweep.report.scene_tables import console_line_table, data_set_lines, scenes_rows
@@ -20,13 +18,10 @@ from glsweep.report.study_facts import data_facts
 from glsweep.report.table import console_table
 from glsweep.study import Study
 from glsweep.study.artifacts import DataSummary, Failure, ReportSummary, read_artifact
-from glsweep.study.configuration import STAGES
 from glsweep.study.evaluation_artifacts import StudyLines, StudyTable
-from glsweep.sweep.outcomes import read_failures
 from glsweep.sweep.records import read_records
 from glsweep.sweep.replay import RuleSummary, Spread, replay, summarise
 from glsweep.sweep.rungs import parse_rules, rule_name
-from glsweep.sweep.status import Status, sweep_table
 from glsweep.tracking.address import browse_command, tracking_uri, trials_page
 
 
@@ -91,44 +86,6 @@ def _print_where_to_compare(study: Study, console: Console) -> None:
         page = trials_page(uri, store.experiment_id, study.id, study.config.space.search.rank_by)
         shown = "compare:" if command is None else "   then:"
         console.print(f"{shown} {page}", soft_wrap=True, highlight=False, markup=False)
-
-
-# --- The command `status`
-
-
-def print_status(study: Study, status: Status, console: Console) -> None:
-    """Print whether a study runs, its stages, and the trials of sweep and retraining."""
-    console.print(
-        Text.assemble("study ", (str(study.directory), "bold"), f": {_state(study, status)}"), soft_wrap=True
-    )
-    stages = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
-    for stage in STAGES:
-        if stage in status.done:
-            stages.add_row(stage, f"done in {duration(status.done[stage])}")
-        elif stage == status.current:
-            stages.add_row(Text(stage, style="bold"), "running" if status.is_running else "not done")
-        else:
-            stages.add_row(Text(stage, style="dim"), Text("to come", style="dim"))
-    console.print(stages)
-    print_failures(read_failures(study).values(), console)
-    for part in status.parts:
-        now_unix_s = time.time() if part is status.training else None
-        console.print()
-        console.print(sweep_table(part.records, part.terms, title=part.title, now_unix_s=now_unix_s))
-
-
-def _state(study: Study, status: Status) -> str:
-    if status.current is None and not status.is_running:
-        return "complete"
-    if status.is_running is False:
-        return f"not running; `python -m glsweep.run --study {study.directory}` continues it"
-    words = "running" if status.is_running else "running or not (its lock cannot be opened)"
-    if status.training is not None and status.training.records.trials:
-        records = status.training.records
-        begun = datetime.fromtimestamp(records.begun_unix_s).astimezone()
-        since_s = max(time.time() - records.last_unix_s, 0.0)
-        words += f" since {begun:%Y-%m-%d %H:%M}, last event {duration(since_s)} ago"
-    return words
 
 
 # --- Replayed stopping rules, as a table

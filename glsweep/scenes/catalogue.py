@@ -7,6 +7,7 @@ from pathlib import Path
 
 from glsweep.config.data_card import DataCard
 from glsweep.errors import DataError
+from glsweep.progress import track
 from glsweep.scenes.annotation import Annotation, annotate_from_masks, annotate_from_vectors, with_zones
 from glsweep.scenes.corrections import with_corrections
 from glsweep.scenes.npz_scene import read_npz_headers
@@ -128,7 +129,8 @@ def _headers(choice: SceneFiles, card: DataCard) -> list[RasterHeader]:
         return [*read_npz_headers(paths, card.posting_m, layout.bands, layout.nodata)]
     unplaced_posting_m = card.posting_m if layout.masks else None
     return [
-        read_header(path, layout.bands, posting_m=unplaced_posting_m, nodata=layout.nodata) for path in paths
+        read_header(path, layout.bands, posting_m=unplaced_posting_m, nodata=layout.nodata)
+        for path in track(paths, "scenes", "reading headers")
     ]
 
 

@@ -17,6 +17,7 @@ from shapely import LineString, Polygon
 from glsweep.config.data_card import GROUNDED_ICE, SECOND_ANALYST, UNSURE_LINES, Layout, Simulation
 from glsweep.errors import ConfigError
 from glsweep.files import replacing
+from glsweep.progress import track
 from glsweep.randomness import generator_for
 from glsweep.scenes.raster import write_interferogram
 from glsweep.scenes.scene import Scene
@@ -312,7 +313,7 @@ def simulate_data(settings: Simulation, root: Path, *, seed: int, number: int = 
     second: list[tuple[str, LineString | None]] = []
     grounded: list[Polygon] = []
     with replacing(root) as folder:
-        for index in range(settings.scenes):
+        for index in track(range(settings.scenes), "scenes"):
             name = f"sim{index:03d}_seed{seed}" + (f"_set{number}" if number else "")
             origin_xy_m = _origin_xy_m(settings, index, number)
             scene = simulate_scene(settings, seed=seed, name=name, origin_xy_m=origin_xy_m)

@@ -23,8 +23,8 @@ class Cost:
         return self.gpu_hours * price_per_gpu_hour
 
     def __str__(self) -> str:
-        gpus = f"{hours_text(self.gpu_hours)} GPU hours and " if self.gpu_hours else ""
-        return f"{gpus}{hours_text(self.cpu_hours)} CPU hours"
+        gpus = f"{_told(self.gpu_hours)} GPU hours and " if self.gpu_hours else ""
+        return f"{gpus}{_told(self.cpu_hours)} CPU hours"
 
 
 def cost_hours(trials: Iterable[TrialRecord], resources: Resources) -> Cost:
@@ -51,3 +51,7 @@ def cost_hours(trials: Iterable[TrialRecord], resources: Resources) -> Cost:
 def hours_text(hours: float) -> str:
     """Return hours with as many digits as mean something: `0.25`, `12.5`, `340`."""
     return f"{hours:.2f}" if hours < 10 else f"{hours:.1f}" if hours < 100 else f"{hours:.0f}"
+
+
+def _told(hours: float) -> str:
+    return "under 0.01" if 0 < hours < 0.01 else hours_text(hours)

@@ -29,13 +29,13 @@ from glsweep.study import Study
 from glsweep.study.artifacts import SweepSummary, Winners, write_artifact
 from glsweep.sweep.checkpoints import CheckpointCleaner, CheckpointStore
 from glsweep.sweep.journal import Journal, Listener
+from glsweep.sweep.listener import ConsoleListener
 from glsweep.sweep.mirror import mirrored
 from glsweep.sweep.outcomes import failure_in_sweep, winners, write_trials
 from glsweep.sweep.overview import SweepTerms
 from glsweep.sweep.queue import TrialQueue, cohort_sizes, groupable_strata, planned_configurations
 from glsweep.sweep.records import Ledger, SweepRecords, read_records
 from glsweep.sweep.start import load_start, metrics_at_start
-from glsweep.sweep.status import ConsoleListener
 from glsweep.sweep.tune import HaltStopper, JournalScheduler, QueueSearcher, SplitRefs, train_cohort
 from glsweep.training.fit import Schedule
 from glsweep.training.state import Start
@@ -204,7 +204,8 @@ def sweep(
         replicates=search.replicates,
         start=load_start(study),
     )
-    table = ConsoleListener(console, SweepTerms.of_search(plan, study.config.space), title="Sweep")
+    terms = SweepTerms.of_search(plan, study.config.space)
+    table = ConsoleListener(console, terms, title="Sweep", stage="sweep")
     with mirrored(study, console) as mirror:
         with connected(address, study.config.space.imported):
             requirements = requirements_of(study.config.space, study.config_yaml)

@@ -1,38 +1,31 @@
-"""The state of a sweep or study, shown: the live table in the terminal, and what `status` reads."""
+"""The state of a sweep or study: its table and its line, and what `status` reads."""
 
 import fcntl
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from glsweep.config.stopping import NoStopping
 from glsweep.config.trial import Stratum
+from glsweep.output import tell
+from glsweep.progress import Standing, clock_text
 from glsweep.search import make_plan
 from glsweep.study import Study
 from glsweep.study.artifacts import Winners, read_artifact
 from glsweep.study.configuration import STAGES, Stage
+from glsweep.study.standing import read_standing
 from glsweep.sweep.cost import Cost, cost_hours, hours_text
-from glsweep.sweep.journal import CRASHES_IN_A_ROW
 from glsweep.sweep.overview import SECONDS_PER_HOUR, Overview, StratumRow, SweepTerms, overview, seconds_left
-from glsweep.sweep.records import (
-    Began,
-    Crashed,
-    Ended,
-    Reported,
-    SweepRecords,
-    TrialEvent,
-    TrialRecord,
-    read_records,
-)
+from glsweep.sweep.records import Began, SweepRecords, read_records
 
 Cell = Callable[[StratumRow], str]
+
+LARGEST_SHARE_OF_TIME = 0.05
+"""That showing a sweep may take: a large one must not be slowed down."""
 
 
 def sweep_table(
@@ -79,9 +72,9 @@ def state_line(
 ) -> str:
     """Return one line on the whole sweep: what is over, what runs where, time left, cost so far."""
     state = state or overview(records, terms, now_unix_s=now_unix_s)
-    is_certain = terms.size is not None and terms.replicates == 1 and not terms.may_end_early
-    size = f" of {terms.size}" if is_certain else ""
-    text = f"{state.over}{size} trials over, {records.epochs} epochs in {clock(state.ran_s)}"
+    size = _trials(terms)
+    of = f" of {size}" if size is not None else ""
+    text = f"{state.over}{of} trials over, {records.epochs} epochs in {clock_text(state.ran_s)}"
     cost = cost_hours(records.trials.values(), terms.resources)
     if now_unix_s is None:
         return f"{text}, {cost}"
@@ -89,8 +82,37 @@ def state_line(
     where = f" on {len(state.nodes)} nodes" if len(state.nodes) > 1 else ""
     text += f", {running} running{where}" if running else ""
     left_s = seconds_left(records, terms, now_unix_s=now_unix_s)
-    text += f", about {clock(left_s)} left" if left_s else ""
+    text += f", about {clock_text(left_s)} left" if left_s else ""
     return f"{text}, {cost} so far"
+
+
+def tell_state(
+    records: SweepRecords, terms: SweepTerms, stage: Stage, console: Console, *, now_unix_s: float
+) -> None:
+    """Print one line on a sweep that runs, or as JSON how far it has come."""
+    state = overview(records, terms, now_unix_s=now_unix_s)
+    cost = cost_hours(records.trials.values(), terms.resources)
+    left_s = seconds_left(records, terms, now_unix_s=now_unix_s)
+    tell(
+        console,
+        f"{stage}: {state_line(records, terms, state, now_unix_s=now_unix_s)}",
+        "progress",
+        stage=stage,
+        done=state.over,
+        total=_trials(terms),
+        unit="trials",
+        elapsed_s=round(state.ran_s, 1),
+        left_s=None if left_s is None else round(left_s, 1),
+        epochs=records.epochs,
+        running=sum(row.running for row in state.rows),
+        gpu_hours=round(cost.gpu_hours, 4),
+        cpu_hours=round(cost.cpu_hours, 4),
+    )
+
+
+def _trials(terms: SweepTerms) -> int | None:
+    """Return how many trials there will be, None where that is not certain beforehand."""
+    return terms.size if terms.replicates == 1 and not terms.may_end_early else None
 
 
 def _waiting_line(state: Overview) -> str:
@@ -102,16 +124,6 @@ def _waiting_line(state: Overview) -> str:
     }
     waits = [f"{number} {reason}" for reason, number in for_what.items() if number]
     return f"waiting: {', '.join(waits)}" if waits else ""
-
-
-def clock(seconds: float) -> str:
-    """Return a time as `4:05`, `1:23:45` or `3 d 4:05:06`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours}:{minutes:02d}:{rest:02d}"
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _columns(state: Overview, terms: SweepTerms) -> dict[str, Cell]:
@@ -141,107 +153,6 @@ def _hours(row: StratumRow, state: Overview, terms: SweepTerms) -> str:
     return hours_text(row.trained_s * share / SECONDS_PER_HOUR)
 
 
-# --- The listener that shows a sweep while it runs
-
-LINE_INTERVAL_S = 30.0
-# Drawing the table of a large sweep must not slow the sweep down.
-LARGEST_SHARE_OF_TIME = 0.05
-
-
-class ConsoleListener:
-    """Shows how a sweep stands: on a terminal one live table, in a log a line now and then.
-
-    Parameters
-    ----------
-    console : Console
-        Where it is shown.
-    terms : SweepTerms
-        What is planned.
-    title : str
-        Stands above the table.
-    """
-
-    def __init__(self, console: Console, terms: SweepTerms, *, title: str) -> None:
-        self._console = console
-        self._terms = terms
-        self._title = title
-        self._records = SweepRecords()
-        self._has_news = False
-        self._micro_batches: dict[str, int] = {}
-        self._line_s = time.monotonic()
-        self._redraw_s = 0.0
-        self._drawn: RenderableType = ""
-        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=2, transient=True)
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._live.stop()
-        self._console.print(sweep_table(self._records, self._terms, title=self._title))
-
-    def catch_up(self, records: SweepRecords) -> None:
-        """Show what earlier runs of the sweep did."""
-        self._records = records
-        self._redraw_s = 0.0
-        for trial_id, record in records.trials.items():
-            if record.reached:
-                self._micro_batches[trial_id] = _micro_batch(record.epochs[record.reached], record)
-
-    def on_event(self, event: TrialEvent, record: TrialRecord) -> None:
-        """Print what went wrong; in a log, print a line on the sweep if the last one is old enough."""
-        self._has_news = True
-        notice = self._notice(event, record)
-        if notice:
-            self._console.print(Text(f"trial {record.trial.trial_id}: {notice}", style="yellow"))
-        is_time = time.monotonic() - self._line_s > LINE_INTERVAL_S
-        if is_time and not self._console.is_terminal and isinstance(event, Reported | Ended):
-            self._line_s = time.monotonic()
-            line = state_line(self._records, self._terms, now_unix_s=event.unix_s)
-            self._console.print(line, highlight=False)
-
-    def _notice(self, event: TrialEvent, record: TrialRecord) -> str | None:
-        match event:
-            case Crashed() if record.crashes < CRASHES_IN_A_ROW:
-                return f"crashed ({event.reason}), tried again ({record.crashes} of {CRASHES_IN_A_ROW - 1})"
-            case Ended(outcome="failed"):
-                return f"failed: {event.reason}"
-            case Reported():
-                return self._memory_notice(event, record)
-            case _:
-                return None
-
-    def _memory_notice(self, event: Reported, record: TrialRecord) -> str | None:
-        used = _micro_batch(event.figures, record)
-        if used >= self._micro_batches.get(event.trial_id, record.trial.parameters.batch_size):
-            return None
-        self._micro_batches[event.trial_id] = used
-        return f"trains in micro-batches of {used} since the device ran out of memory"
-
-    def _table(self) -> RenderableType:
-        """Return the table, drawn anew if that took little of the time since."""
-        start_s = time.monotonic()
-        if start_s >= self._redraw_s:
-            # Until something happens, the time since the sweep was interrupted does not count.
-            now_unix_s = time.time() if self._has_news else None
-            self._drawn = sweep_table(self._records, self._terms, title=self._title, now_unix_s=now_unix_s)
-            spent_s = time.monotonic() - start_s
-            self._redraw_s = start_s + spent_s / LARGEST_SHARE_OF_TIME
-        return self._drawn
-
-
-def _micro_batch(metrics: Mapping[str, float], record: TrialRecord) -> int:
-    """Return how many patches passed through the network at once."""
-    return int(metrics.get("micro_batch", record.trial.parameters.batch_size))
-
-
 # --- The state of a study, read from its files; it may run meanwhile
 
 
@@ -269,12 +180,15 @@ class Status:
         The stage that is not complete; None when all are.
     parts : tuple of StageTrials
         The stages that train and have begun, in their order.
+    standing : Standing or None
+        How far the stage that runs has come with what it counts; None for one that trains.
     """
 
     is_running: bool | None
     done: dict[Stage, float]
     current: Stage | None
     parts: tuple[StageTrials, ...]
+    standing: Standing | None = None
 
     @property
     def training(self) -> StageTrials | None:
@@ -289,9 +203,11 @@ class Status:
         return sum(costs, Cost())
 
     def seconds_left(self, now_unix_s: float) -> float | None:
-        """Estimate how long the stage that trains now will take; None where that is not known."""
+        """Estimate how long the stage that runs now will take; None where that is not known."""
         part = self.training
-        return None if part is None else seconds_left(part.records, part.terms, now_unix_s=now_unix_s)
+        if part is not None:
+            return seconds_left(part.records, part.terms, now_unix_s=now_unix_s)
+        return None if self.standing is None else self.standing.left_s
 
 
 def read_status(study: Study) -> Status:
@@ -307,7 +223,8 @@ def read_status(study: Study) -> Status:
         for part in parts:
             # Whatever trained when the process died does not train any more.
             part.records.apply(Began(unix_s=part.records.last_unix_s))
-    return Status(is_running, done, current, tuple(parts))
+    standing = None if is_running is False else read_standing(study)
+    return Status(is_running, done, current, tuple(parts), standing)
 
 
 def is_locked(study: Study) -> bool | None:

@@ -27,7 +27,6 @@ from mlflow.store.db import utils as schema
 from mlflow.store.db.base_sql_model import Base
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
-from rich.console import Console
 from rich.text import Text
 from sqlalchemy import (
     ColumnClause,
@@ -45,6 +44,7 @@ from sqlalchemy import (
 )
 
 from glsweep.files import replacing
+from glsweep.output import open_console
 from glsweep.tracking.address import StoreError, sqlite_uri
 
 ARTIFACTS = "mlartifacts"
@@ -308,4 +308,4 @@ def _unusable(path: Path, reason: str) -> StoreError:
 
 
 def _print_notice(line: str) -> None:
-    Console(stderr=True).print(Text(line, style="yellow"), soft_wrap=True)
+    open_console(stderr=True).print(Text(line, style="yellow"), soft_wrap=True)

@@ -134,7 +134,8 @@ def test_every_reading_has_a_short_title(phase, strength):
     assert strength is None or title.endswith(SHORT[strength])
 
 
-def test_the_table_keeps_to_80_columns_whatever_is_read(capsys, tmp_path):
+def test_the_table_keeps_to_80_columns_whatever_is_read(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("glsweep.output.LOG_WIDTH", 80)
     for role in PHASES:
         phase_rad, coherence = scene()
         per_turn = {"phase_pi": 2, "phase_cycles": 1, "phase_degrees": 360}.get(role, 2 * np.pi)

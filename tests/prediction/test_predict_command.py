@@ -72,6 +72,17 @@ def test_filters_are_noted_and_change_what_is_found(given):
     assert (given / "out" / "a-probability.tif").read_bytes() != plain
 
 
+def test_as_json_scenes_are_a_table_and_what_was_left_out_is_an_error(given, capsys):
+    write_scene(given / "scenes" / "coarse.tif", [], shape=(64, 64), transform=COARSE)
+    assert run("--formats", "gpkg", "--log-format", "json") == 2
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (table,) = [line for line in lines if line["event"] == "table"]
+    assert table["columns"][0] == "scene"
+    assert [row[0] for row in table["rows"]] == ["a", "b"]
+    (error,) = [line for line in lines if line.get("level") == "error"]
+    assert "posting is 150 m" in error["text"]
+
+
 def test_a_scene_that_does_not_fit_is_left_out_and_told(given, capsys):
     write_scene(given / "scenes" / "coarse.tif", [], shape=(64, 64), transform=COARSE)
     assert run() == 2

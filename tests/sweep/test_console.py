@@ -1,6 +1,7 @@
 """What a person sees while a sweep runs."""
 
 import io
+import json
 import time
 
 import pytest
@@ -8,9 +9,10 @@ from rich.console import Console
 from sweeps import planned
 from told_sweeps import Telling, terms
 
-from glsweep.sweep import status as console_module
+from glsweep.output import JsonConsole
+from glsweep.sweep import listener as console_module
+from glsweep.sweep.listener import ConsoleListener
 from glsweep.sweep.records import Crashed, Ended, Placed, Reported, Started
-from glsweep.sweep.status import ConsoleListener
 
 TRIAL = planned(0)
 
@@ -34,9 +36,9 @@ class Heard(Telling):
         )
 
 
-def listening(*, terminal=False):
+def listening(*, terminal=False, clock=time.monotonic):
     console = Console(file=io.StringIO(), width=120, force_terminal=terminal, color_system=None)
-    heard = Heard(ConsoleListener(console, terms([TRIAL]), title="Sweep"))
+    heard = Heard(ConsoleListener(console, terms([TRIAL]), title="Sweep", stage="sweep", clock=clock))
     return heard, console.file
 
 
@@ -69,19 +71,39 @@ def test_a_smaller_micro_batch_is_told_once_each_time_that_it_shrinks():
     assert file.getvalue().splitlines() == [words]
 
 
-def test_in_a_log_a_line_comes_now_and_then_and_the_table_at_the_end(monkeypatch):
-    heard, file = listening()
+def test_in_a_log_a_line_comes_each_half_minute_and_the_table_at_the_end():
+    now_s = [0.0]
+    heard, file = listening(clock=lambda: now_s[0])
     with heard.listener:
         begin(heard)
+        now_s[0] = 29.0
         heard.reported_in_micro_batches(2, 1)
         assert file.getvalue() == ""
-        monkeypatch.setattr(console_module, "LINE_INTERVAL_S", 0.0)
+        now_s[0] = 31.0
         heard.reported_in_micro_batches(2, 2)
-        line = file.getvalue()
-        assert line.startswith("0 of 1 trials over, 2 epochs in ")
-        assert line.count("\n") == 1
+        heard.reported_in_micro_batches(2, 3)
+        (line,) = file.getvalue().splitlines()
+        assert line.startswith("sweep: 0 of 1 trials over, 2 epochs in ")
+        assert line.endswith("CPU hours so far")
     assert "Sweep, best by relaxed_f1" in file.getvalue()
     assert "U-Net 128" in file.getvalue()
+
+
+def test_as_json_the_line_is_data(capsys):
+    now_s = [0.0]
+    listener = ConsoleListener(
+        JsonConsole(), terms([TRIAL]), title="Sweep", stage="sweep", clock=lambda: now_s[0]
+    )
+    heard = Heard(listener)
+    with listener:
+        begin(heard)
+        now_s[0] = 31.0
+        heard.reported_in_micro_batches(2, 1)
+    line, table, *_ = (json.loads(text) for text in capsys.readouterr().out.splitlines())
+    assert (line["stage"], line["done"], line["total"], line["epochs"]) == ("sweep", 0, 1, 1)
+    assert line["left_s"] >= 0
+    assert table["event"] == "table"
+    assert dict(zip(table["columns"], table["rows"][0], strict=True))["stratum"] == "U-Net 128"
 
 
 def test_on_a_terminal_one_table_lives_and_what_went_wrong_stands_above_it():

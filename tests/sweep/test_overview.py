@@ -13,7 +13,7 @@ from glsweep.config.space import Resources
 from glsweep.config.stopping import Median, NoStopping
 from glsweep.search.plan import PlannedTrial
 from glsweep.sweep.overview import distinction, overview
-from glsweep.sweep.status import clock, sweep_table
+from glsweep.sweep.status import sweep_table
 
 
 def counts(telling, of):
@@ -196,10 +196,3 @@ def timed(call):
     start_s = time.process_time()
     call()
     return time.process_time() - start_s
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(5, "0:05"), (3725, "1:02:05"), (90061, "1 d 1:01:01"), (59.6, "1:00")]
-)
-def test_times_read_like_a_clock(seconds, text):
-    assert clock(seconds) == text

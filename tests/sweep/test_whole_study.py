@@ -255,6 +255,21 @@ def test_a_finished_study_is_not_done_twice(
     assert {path: path.stat().st_mtime_ns for path in study.directory.rglob("*.json")} == before
 
 
+def test_as_json_all_that_a_study_says_is_data(
+    finished: tuple[Study, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, printed = finished
+    lines = told(capsys, *ARGUMENTS, "--study", study.directory, "--log-format", "json").splitlines()
+    objects = [json.loads(line) for line in lines]
+    assert [one["stage"] for one in objects if one["event"] == "stage"] == list(STAGES)
+    tables = {one["title"]: one for one in objects if one["event"] == "table"}
+    table = read_artifact(study.table_json, StudyTable)
+    assert len(tables["Test split"]["rows"]) >= len(table.rows) + len(table.baselines)
+    reports = [one["text"] for one in objects if one.get("text", "").startswith("report: ")]
+    assert reports[0].endswith(str(study.report_html))
+    assert str(study.report_html) in printed.splitlines()[-3], "whole, in a log"
+
+
 def test_a_complete_study_shows_sweep_and_retraining(
     capsys: pytest.CaptureFixture[str], finished: tuple[Study, str]
 ) -> None:
