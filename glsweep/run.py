@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from glsweep.cli import keep_ray_on_loopback
+from glsweep.cli.dashboard import dashboard
 from glsweep.cli.lines import adapt, compare, predict, score, zone
 from glsweep.cli.preparation import check, contract, difference, doctor, import_weights
 from glsweep.cli.stages import Options, ReportOptions, TransferOptions
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "replay": replay,
     "review": review,
     "track": track,
+    "dashboard": dashboard,
 }
 
 

@@ -218,6 +218,10 @@ IMPORTANCE = Citation(
     "Hutter, Hoos & Leyton-Brown 2014: importance of hyperparameters (fANOVA). ICML.",
     "https://proceedings.mlr.press/v32/hutter14.html",
 )
+BEST_TRIALS = Citation(
+    "Watanabe, Bansal & Hutter 2023: importance of hyperparameters among good trials (PED-ANOVA). IJCAI.",
+    "https://arxiv.org/abs/2304.10255",
+)
 SIMULATION = (
     Citation(
         "Holdsworth 1969: flexure of a floating ice tongue. Journal of Glaciology 8.",

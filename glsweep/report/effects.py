@@ -18,13 +18,13 @@ from rich.text import Text
 from scipy.stats import t as students_t
 
 from glsweep.config.dimension import Dimension, as_tuples, exists_with, parameters_of, set_by
+from glsweep.config.labels import parameter_label
 from glsweep.config.own_parameters import NAMING_PARAMETERS
 from glsweep.config.space import HIGHER_IS_BETTER, Metric, SearchSpace
 from glsweep.config.trial import PARAMETERS_OF_BUILT_IN_LOSS, TrialParameters, canonical
 from glsweep.errors import ConfigError
 from glsweep.report import DASH, short
 from glsweep.sweep.records import SweepRecords, TrialRecord
-from glsweep.tracking.address import parameter_label
 
 CONFIDENCE = 0.95
 

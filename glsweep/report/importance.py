@@ -1,13 +1,15 @@
 """How much each dimension decides a trial's metric, and how sure that is.
 
 Functional analysis of variance (Hutter, Hoos & Leyton-Brown 2014, ICML) fits a random forest to the
-metrics and splits its variance over the dimensions; Optuna's implementation does the work. Bootstrap
-draws of the trials, each with another forest, show how far the answer is chance. A shuffled copy of each
-dimension, which cannot matter, shows what a dimension without effect is given.
+metrics and splits its variance over the dimensions; Optuna's implementation does the work. Optuna's own
+figure shows one forest of the trials that ran in full: of a few dozen trials most of that is chance, and
+early stopping has chosen them. Here all trials are compared, at an epoch that all of them reached. Bootstrap
+draws, each with another forest, show how far the answer is chance. A shuffled copy of each dimension, which
+cannot matter, shows what a dimension without effect is given. PED-ANOVA (Watanabe, Bansal & Hutter 2023,
+IJCAI) says besides what tells the best trials from the rest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,62 +17,24 @@ import numpy.typing as npt
 import optuna
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.importance import FanovaImportanceEvaluator
+from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 
 from glsweep.config.dimension import Dimension, as_list
+from glsweep.config.labels import parameter_label
 from glsweep.config.space import HIGHER_IS_BETTER, SearchSpace
 from glsweep.config.trial import canonical
 from glsweep.randomness import generator_for
 from glsweep.registry import ARCHITECTURES
 from glsweep.report import counted, short
 from glsweep.report.results import Results
-from glsweep.tracking.address import parameter_label
-
-MOST_CATEGORIES = 9
-SHOWN_AS_STRATUM = {"architecture", "patch_size_px"}
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One axis of the parallel coordinates, from 0 (bottom) to 1 (top).
-
-    Attributes
-    ----------
-    title : str
-        Name of the dimension.
-    positions : float array (N,)
-        Where each trial crosses it.
-    ticks : tuple of (float, str)
-        Positions with their labels.
-    room : float
-        Height over which trials of one position may be spread; 0 on a continuous axis.
-    """
-
-    title: str
-    positions: npt.NDArray[np.float64]
-    ticks: tuple[tuple[float, str], ...]
-    room: float
-
-
-def parameters_of(name: str, dimension: Dimension) -> list[str]:
-    """Return the parameters that a dimension sets, under their own names."""
-    return [canonical(key) for key in dimension.keys or (name,)]
-
-
-def title_of(name: str, dimension: Dimension) -> str:
-    """Return what a dimension is called: its own name where it ties parameters, else the parameter's.
-
-    So several dimensions that set one parameter, under different conditions, are one axis.
-    """
-    parameters = parameters_of(name, dimension)
-    return parameters[0] if len(parameters) == 1 else name
+from glsweep.search.distributions import parameters_set, quiet_optuna, title_of
 
 
 def tied_columns(space: SearchSpace, columns: Sequence[str]) -> dict[str, list[str]]:
     """Group parameter columns into dimensions: tied parameters make one, named by their dimension."""
     groups: dict[str, list[str]] = {}
     for name, dimension in space.dimensions.items():
-        present = [key for key in parameters_of(name, dimension) if key in columns]
+        present = [key for key in parameters_set(name, dimension) if key in columns]
         if present:
             groups[title_of(name, dimension)] = present
     grouped = {column for group in groups.values() for column in group}
@@ -87,44 +51,13 @@ def labels_of(trials: pd.DataFrame, group: Sequence[str]) -> pd.Series:
     return trials[list(group)].astype(str).map(short).agg(" / ".join, axis=1)
 
 
-def axis_for(title: str, labels: pd.Series, *, log: bool) -> Axis:
-    """Place labels on an axis: few or wordy ones as categories, many numbers on a scale."""
-    numbers = pd.to_numeric(labels, errors="coerce")
-    distinct = labels.nunique()
-    if numbers.notna().all() and distinct > MOST_CATEGORIES:
-        return _scale(title, numbers.to_numpy(dtype=float), log=log)
-    return _categories(title, labels)
-
-
-def _scale(title: str, numbers: npt.NDArray[np.float64], *, log: bool) -> Axis:
-    values = np.log10(numbers) if log and (numbers > 0).all() else numbers
-    low, high = values.min(), values.max()
-    positions = (values - low) / (high - low)
-    nearest = [int(np.abs(positions - place).argmin()) for place in (0, 0.5, 1)]
-    ticks = tuple((float(positions[i]), f"{numbers[i]:.2g}") for i in dict.fromkeys(nearest))
-    return Axis(title, positions, ticks, room=0.0)
-
-
-def _categories(title: str, labels: pd.Series) -> Axis:
-    names = sorted(labels.unique(), key=_numeric_first)
-    places = (np.arange(len(names)) + 0.5) / len(names)
-    position_of = dict(zip(names, places, strict=True))
-    positions = labels.map(position_of).to_numpy(dtype=float)
-    return Axis(title, positions, tuple(zip(map(float, places), names, strict=True)), room=0.6 / len(names))
-
-
-def _numeric_first(label: str) -> tuple[bool, float, str]:
-    number = pd.to_numeric(label, errors="coerce")
-    return (bool(pd.isna(number)), 0.0 if pd.isna(number) else float(number), label)
-
-
 # --- The share of each dimension: fANOVA on bootstrap draws
 
 DRAWS = 30
 TREES = 8
 DEPTH = 6  # the time a tree takes grows with the square of its leaves
 MOST_DRAWN = 300  # a draw of fewer trials than there are only widens the interval
-SHUFFLED = "shuffled "
+SHUFFLED, BEST = "shuffled ", "best "
 
 
 @dataclass(frozen=True)
@@ -140,7 +73,8 @@ class ImportanceShare:
     """The share of the variance between trials that one dimension explains by itself.
 
     `low`, `median` and `high` are the 10th, 50th and 90th percentile over the draws; `chance` is
-    the 90th percentile of what its shuffled copy is given.
+    the 90th percentile of what its shuffled copy is given. `among_best` is the median of its share of what
+    tells the best tenth from all (PED-ANOVA); all dimensions together have 1.
     """
 
     name: str
@@ -148,12 +82,15 @@ class ImportanceShare:
     median: float
     high: float
     chance: float
+    among_best: float = 0.0
 
 
 def importance_shares(
     coordinates: Mapping[str, TrialDimension],
     values: npt.NDArray[np.float64],
     generator: np.random.Generator,
+    *,
+    higher_is_better: bool = True,
 ) -> list[ImportanceShare]:
     """Return the share of variance of each dimension, in the order of `coordinates`.
 
@@ -165,13 +102,16 @@ def importance_shares(
         What the trials reached; not all equal.
     generator : numpy.random.Generator
         Draws trials, shuffles and forests.
+    higher_is_better : bool
+        Which way the metric is good.
     """
+    losses = -values if higher_is_better else values  # the variance is the same
     draws: list[dict[str, float]] = []
-    with _quiet():
+    with quiet_optuna():
         while len(draws) < DRAWS:
             drawn = generator.integers(len(values), size=min(len(values), MOST_DRAWN))
             if np.ptp(values[drawn]) > 0:
-                draws.append(_draw(coordinates, values, drawn, generator))
+                draws.append(_draw(coordinates, losses, drawn, generator))
     return [_summary(name, draws) for name in coordinates]
 
 
@@ -200,24 +140,22 @@ def _draw(
         ]
     )
     forest_seed = int(generator.integers(2**31))
-    return FanovaImportanceEvaluator(n_trees=TREES, max_depth=DEPTH, seed=forest_seed).evaluate(study)
+    shares = FanovaImportanceEvaluator(n_trees=TREES, max_depth=DEPTH, seed=forest_seed).evaluate(study)
+    return {**shares, **_among_best(study, list(coordinates))}
+
+
+def _among_best(study: optuna.Study, names: list[str]) -> dict[str, float]:
+    """Return what PED-ANOVA gives each dimension, together 1; a study of losses, so that low is good."""
+    found = PedAnovaImportanceEvaluator().evaluate(study, params=names)
+    total = sum(found.values())
+    return {BEST + name: found[name] / total if total > 0 else 0.0 for name in names}
 
 
 def _summary(name: str, draws: list[dict[str, float]]) -> ImportanceShare:
     low, median, high = np.percentile([draw[name] for draw in draws], [10, 50, 90])
     chance = np.percentile([draw[SHUFFLED + name] for draw in draws], 90)
-    return ImportanceShare(name, float(low), float(median), float(high), float(chance))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna from announcing every study that it holds in memory."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
+    best = np.median([draw[BEST + name] for draw in draws])
+    return ImportanceShare(name, float(low), float(median), float(high), float(chance), float(best))
 
 
 # --- Panels: all trials of a patch size, then each of its strata
@@ -269,9 +207,9 @@ def _panel(results: Results, size: int, architecture: str | None) -> Panel:
     if remark:
         return Panel(size, architecture, len(trials), epoch, (), remark)
     generator = generator_for(results.config.seed, "importance", size, architecture or "all")
-    return Panel(
-        size, architecture, len(trials), epoch, tuple(importance_shares(coordinates, values, generator))
-    )
+    higher = HIGHER_IS_BETTER[results.config.space.search.rank_by]
+    shares = importance_shares(coordinates, values, generator, higher_is_better=higher)
+    return Panel(size, architecture, len(trials), epoch, tuple(shares))
 
 
 def _reached(results: Results, trials: pd.DataFrame) -> tuple[pd.DataFrame, int]:

@@ -15,6 +15,7 @@ from glsweep.pages import json_for_script, render
 from glsweep.report import METRIC_WORDS, duration, sentence
 from glsweep.report import table as tables
 from glsweep.report.definitions import (
+    BEST_TRIALS,
     CITATIONS,
     IMPORTANCE,
     PROPOSING,
@@ -26,13 +27,13 @@ from glsweep.report.definitions import (
 )
 from glsweep.report.essence import essence
 from glsweep.report.figures import CaptionedFigure, house_style
+from glsweep.report.figures.importance import draw_importance, missing_importance
 from glsweep.report.figures.labelled_scenes import draw_labelled_scenes
 from glsweep.report.figures.learning_curves import draw_losses, draw_progress, draw_scores, draw_seeds
 from glsweep.report.figures.maps import draw_samples
-from glsweep.report.figures.parameters import draw_importance, draw_parallel_coordinates, missing_importance
 from glsweep.report.figures.scene_maps import draw_line_maps
 from glsweep.report.figures.scores import draw_data_sets, draw_distance_bars, draw_metric_bars
-from glsweep.report.figures.stopping import draw_rungs
+from glsweep.report.figures.sweep import draw_tuning
 from glsweep.report.figures.thresholds import (
     draw_calibration,
     draw_line_curves,
@@ -50,6 +51,7 @@ from glsweep.report.study_facts import data_facts, setup_facts
 from glsweep.report.sweep_facts import common_parameters, outcome_rows, rung_rows, saving_words, winner_rows
 from glsweep.report.table import GROUPS, best_value
 from glsweep.report.trials import trial_data
+from glsweep.report.tuning import Tuning
 from glsweep.report.verdict import cautions, verdicts
 from glsweep.study import Study
 from glsweep.study.artifacts import ReportSummary
@@ -131,13 +133,12 @@ def _draw_sweep(results: Results, panels: list[Panel]) -> Iterator[CaptionedFigu
     figures = (
         draw_data_sets(results),
         draw_labelled_scenes(results),
-        draw_rungs(results),
         draw_progress(results),
         draw_importance(results, panels),
-        draw_parallel_coordinates(results),
         draw_seeds(results),
     )
     yield from (figure for figure in figures if figure is not None)
+    yield from draw_tuning(Tuning.of(results, panels))
 
 
 def _definitions(results: Results) -> list[Definition]:
@@ -232,6 +233,6 @@ def _citations(results: Results, pictures: dict[str, Picture]) -> list[Citation]
         *CITATIONS,
         *([PROPOSING] if search.sampler == "tpe" else []),
         *([STOPPING[search.scheduler.name]] if search.scheduler.name in STOPPING else []),
-        *([IMPORTANCE] if "importance" in pictures else []),
+        *([IMPORTANCE, BEST_TRIALS] if "importance" in pictures else []),
         *(SIMULATION if any(card.simulation for card in config.card.data_sets) else []),
     ]

@@ -132,14 +132,6 @@ def judgements(results: Results, stratum: Stratum) -> pd.DataFrame:
     return judged.sort_values(["rung_epoch", "index"], ignore_index=True)
 
 
-def ran_in_full(results: Results, stratum: Stratum) -> pd.DataFrame:
-    """Return the first seeds that ran their full budget in the plan's order, with `won` for each."""
-    trials = results.trials_of(stratum)
-    full = trials[(trials["outcome"] == "completed") & (trials["replicate"] == 0)].sort_values("index")
-    winner = results.winners.get(stratum.key)
-    return full.assign(won=full["trial_id"] == (winner.trial_id if winner else None))
-
-
 def rung_rows(results: Results) -> list[RungRow]:
     """Return one row for each stratum and rung at which a trial was judged."""
     return [row for stratum in results.trial_strata for row in _rows_of(results, stratum)]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from glsweep.config.labels import parameter_label
 from glsweep.config.space import HIGHER_IS_BETTER, Search
 from glsweep.config.trial import ParameterValue, Stratum, TrialParameters
 from glsweep.registry import ARCHITECTURES
@@ -11,7 +12,6 @@ from glsweep.report.figures import architecture_colour
 from glsweep.sweep.overview import trial_state
 from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.sweep.rungs import rung_epochs
-from glsweep.tracking.address import parameter_label
 
 STATE_WORDS = {
     "done": "completed",

@@ -18,6 +18,7 @@ from glsweep.config.dimension import Dimension, as_tuples, parameters_of, span_o
 from glsweep.config.space import HIGHER_IS_BETTER, Metric, SearchSpace
 from glsweep.config.trial import Stratum, canonical
 from glsweep.randomness import seed_for
+from glsweep.search.distributions import direction_of, quiet_optuna
 from glsweep.search.draws import Configurations, first_points, size_of, untried
 from glsweep.search.plan import (
     SET_BY_STRATUM,
@@ -42,7 +43,8 @@ class StratumStudy:
         self.stratum = stratum
         self._dimensions = dimensions
         self._sign = 1 if HIGHER_IS_BETTER[metric] else -1
-        self._study = _quiet_study(metric)
+        with quiet_optuna():
+            self._study = optuna.create_study(direction=direction_of(metric))
         self._proposed: optuna.Trial | None = None
         self._trials: list[tuple[int, optuna.Trial]] = []
         self._n_learnt = 0
@@ -116,16 +118,6 @@ class StratumStudy:
             return picked
         span = span_of(name, dimension)
         return picked if span.step is None else span.number_of(picked)
-
-
-def _quiet_study(metric: Metric) -> optuna.Study:
-    """Return an empty study; Optuna would print every study and trial."""
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        return optuna.create_study(direction="maximize" if HIGHER_IS_BETTER[metric] else "minimize")
-    finally:
-        optuna.logging.set_verbosity(verbosity)
 
 
 def _sampler(seed: int, *, at_random: bool) -> BaseSampler:

@@ -94,6 +94,11 @@ class Study:
         return self.ledger_jsonl.is_file() and self.ledger_jsonl.stat().st_size > 0
 
     @property
+    def optuna_db(self) -> Path:
+        """The sweep as an Optuna study, in an SQLite file that follows from the ledger; see `dashboard`."""
+        return self.sweep / "optuna.db"
+
+    @property
     def trained_on_json(self) -> Path:
         """Fingerprint, for each patch size, of the patches that the sweep is trained and judged on."""
         return self.sweep / "trained_on.json"

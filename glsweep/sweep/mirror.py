@@ -11,12 +11,13 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
+from glsweep.config.labels import Labelled
 from glsweep.config.space import Metric
 from glsweep.errors import GlsweepError
 from glsweep.study import Study
 from glsweep.study.artifacts import ReportSummary, Winners, read_artifact
 from glsweep.sweep.records import Event, SweepRecords, TrialRecord, read_records
-from glsweep.tracking.address import Labelled, errors_of_store, tracking_uri, without_password
+from glsweep.tracking.address import errors_of_store, tracking_uri, without_password
 from glsweep.tracking.runs import Condition, Epoch, RunState
 from glsweep.tracking.store import SystemMetrics
 from glsweep.tracking.tracker import DESCRIPTION_TAG, VERDICT, Tracker, origin_tags, track_members

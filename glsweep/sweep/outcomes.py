@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from glsweep.config.labels import parameter_label
 from glsweep.config.space import Metric, SearchSpace
 from glsweep.config.trial import Stratum, TrialParameters
 from glsweep.errors import GlsweepError, StudyError
@@ -22,7 +23,6 @@ from glsweep.study.artifacts import Failure, Winner
 from glsweep.study.configuration import STAGES, Stage
 from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.sweep.rungs import SeedScores, first_best
-from glsweep.tracking.address import parameter_label
 
 SAME_COMMAND = "in the search space, then give the same command"
 # Errors that one member can cause, by its weights or their need of memory. A full disk or an unreadable

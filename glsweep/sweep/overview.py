@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from glsweep.config.labels import Labelled, parameter_label
 from glsweep.config.space import Budget, Metric, Resources, SearchSpace
 from glsweep.config.stopping import NoStopping, Stopping
 from glsweep.config.trial import Stratum
 from glsweep.search.plan import ListedPlan, Plan
 from glsweep.sweep.records import SweepRecords, TrialRecord
 from glsweep.sweep.rungs import SeedScores, first_best, rung_epochs
-from glsweep.tracking.address import Labelled, parameter_label
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,8 @@ class TrialRecord:
     """One trial so far. `epochs` maps an epoch, from 1, to its metrics; `reached` is the last one.
 
     `node` is where it trains, None while it does not; `last_node` and `device` are where and on what it
-    trained last. `crashes` counts the crashes since its last epoch, or since the sweep last began.
+    trained last, `placed_unix_s` is when it first found a place. `crashes` counts the crashes since its last
+    epoch, or since the sweep last began.
     """
 
     trial: PlannedTrial
@@ -226,6 +227,7 @@ class TrialRecord:
     node: str | None = None
     last_node: str | None = None
     device: str = "cpu"
+    placed_unix_s: float | None = None
     crashes: int = 0
     crashes_in_all: int = 0
     outcome: Outcome | None = None
@@ -322,6 +324,7 @@ class SweepRecords:
             case Placed():
                 record.node = record.last_node = event.node
                 record.device = event.device
+                record.placed_unix_s = record.placed_unix_s or event.unix_s
             case Reported():
                 record.report(event)
                 self.epochs += 1

@@ -1,13 +1,12 @@
-"""Labels and tags as MLflow takes them, the URI of its store, and what happens when it fails."""
+"""Tags as MLflow takes them, the URI of its store, and what happens when it fails."""
 
 import math
 import os
 import re
 import shlex
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
@@ -19,43 +18,12 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from glsweep.config.labels import Labelled, parameter_label
 from glsweep.errors import GlsweepError, StudyError
 from glsweep.study import Study
 
-Labelled = str | float | Enum | Sequence["Labelled"] | None
 Tags = Mapping[str, Labelled]
 """By which runs and versions are found and described; a name without a dot goes under `glsweep.`."""
-
-
-def parameter_label(value: Labelled) -> str:
-    """Return the text under which a parameter's value is shown.
-
-    MLflow's parallel coordinates drop a run that lacks a selected parameter, so that None has
-    a label too.
-
-    Parameters
-    ----------
-    value : Labelled
-        None, a number, a string, or a tuple or list of them.
-
-    Returns
-    -------
-    str
-        `none`, `true`, `0.0001`, `unet`, or `0.1,0.2,0.3,0.4` for a tuple.
-    """
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case float():
-            return format(value, ".12g")
-        case Enum():
-            return parameter_label(value.value)
-        case tuple() | list():
-            return ",".join(map(parameter_label, value)) or "none"
-        case _:
-            return str(value)
 
 
 def metric_name(name: str) -> str:

@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple
 
 from mlflow.entities import Metric, Param, RunTag
 
+from glsweep.config.labels import parameter_label
 from glsweep.config.trial import Outcome
-from glsweep.tracking.address import Tags, as_metrics, as_tags, parameter_label
+from glsweep.tracking.address import Tags, as_metrics, as_tags
 from glsweep.tracking.store import Store
 
 Kind = Literal["sweep", "trial", "member"]

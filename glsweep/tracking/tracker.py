@@ -13,11 +13,12 @@ from typing import Self
 import pandas as pd
 
 from glsweep import __version__
+from glsweep.config.labels import Labelled
 from glsweep.nets.member import load_card_of
 from glsweep.study import Study
 from glsweep.study.artifacts import read_artifact
 from glsweep.study.evaluation_artifacts import StudyTable
-from glsweep.tracking.address import Labelled, Tags
+from glsweep.tracking.address import Tags
 from glsweep.tracking.runs import PARENT_TAG, TITLE_TAG, Epoch, Runs, RunState, TrackedRun
 from glsweep.tracking.store import Store, connect
 

@@ -13,7 +13,7 @@ from glsweep.config.trial import Stratum
 from glsweep.report import counted, duration, joined, short
 from glsweep.report.figures.learning_curves import best_so_far
 from glsweep.report.figures.maps import agreement
-from glsweep.report.importance import axis_for, labels_of, tied_columns
+from glsweep.report.importance import labels_of, tied_columns
 from glsweep.report.results import read_results, read_trials
 from glsweep.report.study_facts import data_facts
 from glsweep.report.sweep_facts import outcome_rows, relaxed_spread, winner_rows
@@ -89,15 +89,6 @@ def test_the_label_none_is_not_taken_for_a_missing_value(make_study):
     trials = read_trials(make_study().trials_csv)
     assert set(trials["ds_weights"]) == {"none", "ramp"}
     assert trials.loc[trials["outcome"] == "failed", "best"].isna().all()
-
-
-def test_many_numbers_lie_on_a_scale_and_few_are_categories():
-    rates = pd.Series([f"{10 ** (-4 + 2 * k / 20):.12g}" for k in range(21)])
-    axis = axis_for("learning_rate", rates, log=True)
-    np.testing.assert_allclose(axis.positions, np.linspace(0, 1, 21), atol=1e-9)
-    few = axis_for("bce_weight", pd.Series(["0.35", "0.2", "0.35"]), log=False)
-    assert [label for _, label in few.ticks] == ["0.2", "0.35"]
-    assert few.room > 0
 
 
 def test_labels_of_tied_parameters_are_joined():

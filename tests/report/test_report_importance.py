@@ -5,7 +5,7 @@ from synthetic_study import MEDIAN, NONE
 
 from glsweep.config.trial import Stratum
 from glsweep.report.figures import house_style
-from glsweep.report.figures.parameters import draw_importance, missing_importance
+from glsweep.report.figures.importance import draw_importance, missing_importance
 from glsweep.report.importance import TrialDimension, importance_panels, importance_shares
 from glsweep.report.results import read_results
 
@@ -52,6 +52,19 @@ def test_shares_agree_with_the_variances_of_an_additive_objective():
     found = importance_shares(coordinates, 2 * one + two + three, rng)
     variances = np.array([4 * 1 / 4, 1 / 4, 2 / 3])
     assert [share.median for share in found] == pytest.approx(variances / variances.sum(), abs=0.04)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_only_tells_bad_from_worse_matters_over_all_and_not_among_the_best(sign):
+    rng = np.random.default_rng(6)
+    coordinates = {"ruins": levels(4, rng, 200), "tunes": levels(4, rng, 200)}
+    ruins, tunes = (coordinate.places.astype(float) for coordinate in coordinates.values())
+    values = sign * (0.1 * tunes - 2 * (ruins == 0))
+    found = importance_shares(coordinates, values, rng, higher_is_better=sign > 0)
+    ruin, tune = found
+    assert ruin.median > 0.9
+    assert tune.among_best > 0.8
+    assert sum(share.among_best for share in found) == pytest.approx(1, abs=0.05)
 
 
 def test_the_same_seed_gives_the_same_shares():

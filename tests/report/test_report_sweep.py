@@ -11,7 +11,6 @@ from glsweep.config.trial import Stratum
 from glsweep.errors import StudyError
 from glsweep.report.figures import house_style
 from glsweep.report.figures.learning_curves import draw_seeds
-from glsweep.report.figures.stopping import draw_rungs
 from glsweep.report.page import write_report
 from glsweep.report.results import read_results
 from glsweep.report.study_facts import data_facts, setup_facts
@@ -62,32 +61,14 @@ def test_rungs_and_outcomes_tell_of_the_same_trials(make_study, scheduler):
         assert all(before.went_on >= after.judged for before, after in pairwise(mine))
 
 
-def test_the_figure_of_rungs_tells_the_rule_in_words(make_study):
-    results = read_results(make_study(strata=TWO))
-    with house_style():
-        plate = draw_rungs(results)
-    assert "the best 1 in 3 (at least one) go on" in plate.caption
-    assert "or above goes on" in plate.caption
-    assert "U-Net 32: " in plate.alt
-    assert "went on at epoch 1" in plate.alt
+def test_the_rule_is_told_in_words():
     assert rule_words(Median(grace_epochs=1)) == "the better half goes on"
     assert rule_words(NoStopping()) == ""
     assert "1 in 4" in rule_words(Asha(grace_epochs=1, reduction_factor=4))
 
 
-def test_many_rungs_are_drawn_as_courses(make_study):
-    results = read_results(make_study(strata=TWO, scheduler=MEDIAN, epochs=20, replicates=2))
-    with house_style():
-        plate = draw_rungs(results)
-    assert "the better half goes on" in plate.caption
-    assert "Each faint line is a trial" in plate.caption
-    assert "the mean of its seeds" in plate.caption
-    assert len(plate.alt) < 400
-
-
 def test_without_early_stopping_there_are_no_rungs_and_nothing_is_saved(make_study):
     results = read_results(make_study(strata=ONE, scheduler=NONE))
-    assert draw_rungs(results) is None
     assert rung_rows(results) == []
     rows = outcome_rows(results)
     assert [row.cost for row in rows] == [1.0]
@@ -208,7 +189,16 @@ def test_the_page_shows_the_sweep_in_its_order(make_study):
     study = make_study(strata=(Stratum("unetpp", 32),), repeats=1, replicates=2, failures=False)
     write_report(study)
     html = study.report_html.read_text(encoding="utf-8")
-    order = ["outcomes", "saving", "winners", "rungs", "rung-table", "sweep-progress", "importance", "seeds"]
+    order = [
+        "outcomes",
+        "saving",
+        "winners",
+        "intermediate-values",
+        "rung-table",
+        "sweep-progress",
+        "importance",
+        "seeds",
+    ]
     places = [html.index(f'id="{name}"') for name in order]
     assert places == sorted(places)
     assert "proceedings.mlr.press/v32/hutter14" in html

@@ -48,7 +48,8 @@ NOT_FOR_WORKERS = {
         "shapely",
         "skimage",
     ),
-    *("alembic", "jinja2", "matplotlib", "mlflow", "optuna", "sklearn", "sqlalchemy", "tyro"),
+    *("alembic", "jinja2", "matplotlib", "mlflow", "optuna", "optuna_dashboard", "plotly"),
+    *("sklearn", "sqlalchemy", "tyro"),
 }
 
 

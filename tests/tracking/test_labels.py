@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glsweep.tracking.address import as_tags, metric_name, metric_value, parameter_label
+from glsweep.config.labels import parameter_label
+from glsweep.tracking.address import as_tags, metric_name, metric_value
 
 
 @pytest.mark.parametrize(

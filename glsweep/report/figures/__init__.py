@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -195,34 +195,6 @@ def cut_colours(name: str, start: float, end: float) -> Colormap:
 def note(axes: Axes, text: str, colour: str = SOFT_INK) -> None:
     """Write a short remark in the middle of empty axes."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=colour)
-
-
-class DotStyle(TypedDict):
-    """How matplotlib draws dots."""
-
-    marker: str
-    linestyle: Literal["none"]
-    markersize: float
-    markerfacecolor: str
-    markeredgecolor: str
-    markeredgewidth: float
-
-
-def hollow_dots(size: float) -> DotStyle:
-    """Return the style of dots for what was stopped, which differ from filled ones in grey print too."""
-    return {
-        "marker": "o",
-        "linestyle": "none",
-        "markersize": size,
-        "markerfacecolor": "white",
-        "markeredgecolor": SOFT_INK,
-        "markeredgewidth": 0.6,
-    }
-
-
-def draw_star(axes: Axes, x: Any, y: Any, colour: str) -> None:
-    """Mark a winner."""
-    axes.plot(x, y, "*", markersize=8, color=colour, markeredgecolor=INK, markeredgewidth=0.6, zorder=5)
 
 
 # --- Small multiples: rows for each patch size, a column for each architecture

@@ -1,260 +1,309 @@
-"""Figures over parameters: every trial as one line, and the importance of each dimension."""
+"""What Optuna draws of parameters: slices, contours, ranks of pairs, and every configuration as one line."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection
-from matplotlib.colors import Colormap, Normalize
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, PercentFormatter
+import optuna
+from optuna import visualization
+from optuna.trial import FrozenTrial
+from scipy.interpolate import griddata
+from scipy.spatial import QhullError
 
 from glsweep.config.space import HIGHER_IS_BETTER
-from glsweep.registry import ARCHITECTURES
-from glsweep.report import METRIC_WORDS, counted, joined, sentence
-from glsweep.report.figures import INK, CaptionedFigure, architecture_colour, cut_colours, new_figure, note
-from glsweep.report.importance import DRAWS, Axis, Panel, axis_for, labels_of, tied_columns, varying
-from glsweep.report.results import Results
+from glsweep.config.trial import Stratum
+from glsweep.report import counted
+from glsweep.report.figures import GREY, CaptionedFigure
+from glsweep.report.figures.composed import PLOTLYS_SHADES, Cell, Chart, plain, shade, shortened
+from glsweep.report.figures.painted import captioned
+from glsweep.report.tuning import Tuning, completed, names_of
+from glsweep.sweep.optuna_study import in_memory
 
-COLOURS = "viridis_r"  # dark is good, and yellow lines on white would vanish
-STEPS = 24
-
-
-def draw_parallel_coordinates(results: Results) -> CaptionedFigure:
-    """Draw one panel for each patch size, since metrics of different sizes do not compare."""
-    trials = results.configurations
-    sizes = sorted(trials["patch_size_px"].dropna().astype(int).unique())
-    figure = new_figure(0.2 + 3.6 * max(len(sizes), 1))
-    grid = figure.subplots(max(len(sizes), 1), 1, squeeze=False)[:, 0]
-    for axes, size in zip(grid, sizes, strict=False):
-        _draw_coordinates(axes, results, trials[trials["patch_size_px"] == size].reset_index(drop=True))
-        axes.set_title(f"Patches of {size} px", pad=30)
-    rank_by = results.config.space.search.rank_by
-    seeds = ", mean over its seeds" if results.config.space.search.replicates > 1 else ""
-    with_metric = int(trials["best"].notna().sum())
-    return CaptionedFigure(
-        name="parallel-coordinates",
-        title="Configurations across their parameters",
-        figure=figure,
-        caption=(
-            f"Each of {counted(with_metric, 'configuration')} with a metric is one line, from its parameters "
-            f"to its best {METRIC_WORDS[rank_by]} on validation (right{seeds}); darker is better. Solid "
-            "lines ran their full budget, faint ones were stopped early. Lines that share a value are "
-            "spread a little, best on top. Dimensions in which trials do not differ are left out."
-        ),
-        alt=f"Parallel coordinates of {counted(len(trials), 'configuration')}, coloured by "
-        f"{METRIC_WORDS[rank_by]}.",
-    )
+MOST_SLICES, MOST_PAIRED, MOST_LINES = 5, 3, 300
+OUTLINE = {"color": GREY, "width": 0.6}
 
 
-def _draw_coordinates(axes: Axes, results: Results, trials: pd.DataFrame) -> None:
-    rank_by = results.config.space.search.rank_by
-    trials = trials[trials["best"].notna()]
-    if trials.empty:
-        axes.set_axis_off()
-        note(axes, "no trial reported a metric")
-        return
-    higher = HIGHER_IS_BETTER[rank_by]
-    trials = trials.sort_values("best", ascending=higher).reset_index(drop=True)
-    verticals = [*_parameter_axes(results, trials), _metric_axis(rank_by, trials["best"])]
-    heights = np.stack([_spread(axis) for axis in verticals], axis=1)
-    scale = _scale_of(trials["best"])
-    colours = cut_colours(COLOURS if higher else COLOURS.removesuffix("_r"), 0.08, 1.0)
-    _draw_lines(axes, heights, trials, scale, colours)
-    _draw_verticals(axes, verticals)
-    bar = axes.figure.colorbar(ScalarMappable(scale, colours), ax=axes, pad=0.015, aspect=28, fraction=0.03)
-    bar.outline.set_visible(False)
-    bar.set_label(sentence(METRIC_WORDS[rank_by]))
-
-
-def _parameter_axes(results: Results, trials: pd.DataFrame) -> list[Axis]:
-    space = results.config.space
-    named = trials.assign(architecture=trials["architecture"].map(ARCHITECTURES.title))
-    columns = ["architecture", *results.parameter_columns]
-    groups = varying(named, tied_columns(space, columns))
-    logs = {name for name, dimension in space.dimensions.items() if dimension.log}
-    return [axis_for(name, labels_of(named, group), log=name in logs) for name, group in groups.items()]
-
-
-def _metric_axis(rank_by: str, best: pd.Series) -> Axis:
-    scale = _scale_of(best)
-    positions = np.asarray(scale(best.to_numpy(dtype=float)), dtype=float)
-    ticks = tuple((place, f"{scale.inverse(place):.3f}") for place in (0.0, 0.5, 1.0))
-    return Axis(METRIC_WORDS[rank_by], positions, ticks, room=0.0)
-
-
-def _scale_of(best: pd.Series) -> Normalize:
-    low, high = float(best.min()), float(best.max())
-    return Normalize(low, high) if high > low else Normalize(low - 0.5, high + 0.5)
-
-
-def _spread(axis: Axis) -> npt.NDArray[np.float64]:
-    """Move trials of one category apart, in the order in which they stand."""
-    heights = axis.positions.copy()
-    for place in np.unique(axis.positions) if axis.room else ():
-        here = np.flatnonzero(axis.positions == place)
-        heights[here] += axis.room * ((np.arange(len(here)) + 0.5) / len(here) - 0.5)
-    return heights
-
-
-def _draw_lines(
-    axes: Axes, heights: npt.NDArray[np.float64], trials: pd.DataFrame, scale: Normalize, colours: Colormap
-) -> None:
-    """Draw curves that leave each axis level, so that they can be followed across it."""
-    along = np.linspace(0, 1, STEPS)
-    ease = along * along * (3 - 2 * along)
-    columns = np.arange(heights.shape[1] - 1)
-    x = (columns[:, None] + along).ravel()
-    y = (heights[:, :-1, None] + (heights[:, 1:] - heights[:, :-1])[:, :, None] * ease).reshape(
-        len(heights), -1
-    )
-    completed = (trials["outcome"] == "completed").to_numpy()
-    rgba = colours(scale(trials["best"].to_numpy(dtype=float)))
-    rgba[:, 3] = np.where(completed, 0.95, 0.28)
-    lines = [np.column_stack([x, row]) for row in y]
-    order = np.argsort(completed, kind="stable")
-    axes.add_collection(
-        LineCollection(
-            [lines[i] for i in order],
-            colors=rgba[order],
-            linewidths=np.where(completed, 1.7, 1.0)[order],
-            capstyle="round",
-        )
-    )
-
-
-def _draw_verticals(axes: Axes, verticals: list[Axis]) -> None:
-    halo = {"facecolor": "white", "edgecolor": "none", "alpha": 0.82, "boxstyle": "round,pad=0.15"}
-    last = len(verticals) - 1
-    for place, axis in enumerate(verticals):
-        axes.axvline(place, color=INK, linewidth=0.9, zorder=3)
-        axes.text(place, 1.05, axis.title, ha="center", va="bottom", fontweight="bold", fontsize=9)
-        for height, label in axis.ticks:
-            side, align = (0.02, "left") if place < last else (-0.02, "right")
-            axes.text(place + side, height, label, ha=align, va="center", fontsize=8.5, bbox=halo, zorder=4)
-    axes.set_xlim(-0.02 * max(last, 1), last + 0.02 * max(last, 1) if last else 1)
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_axis_off()
-
-
-# --- Importance of each dimension, with its interval, beside that of chance
-
-ROW_IN, ROOM_IN = 0.34, 1.0
-CHANCE = "#cfd5da"
-
-
-def draw_importance(results: Results, panels: list[Panel]) -> CaptionedFigure | None:
-    """Draw a row of panels for each patch size; None where no panel has enough trials."""
-    shown = [panel for panel in panels if panel.shares]
-    if not shown:
-        return None
-    return CaptionedFigure(
-        name="importance",
-        title="Importance of the dimensions",
-        figure=_figure(panels),
-        caption=_caption(results, shown),
-        alt="Importance of the dimensions. " + "; ".join(_in_words(panel) for panel in shown) + ".",
-    )
-
-
-def missing_importance(panels: list[Panel]) -> str:
-    """Return why importance is not shown, where it is shown for no panel."""
-    if any(panel.shares for panel in panels):
-        return ""
-    reasons = joined([f"{panel.title} ({panel.remark})" for panel in panels])
-    return f"The importance of the dimensions is not shown, for want of trials: {reasons}."
-
-
-def _figure(panels: list[Panel]) -> Figure:
-    """Lay panels out: a row for each patch size, a column for each architecture, dimensions shared."""
-    sizes = sorted({panel.patch_size_px for panel in panels})
-    columns = list(dict.fromkeys(panel.architecture for panel in panels))
-    names = {size: _dimensions([p for p in panels if p.patch_size_px == size]) for size in sizes}
-    heights = [ROOM_IN + ROW_IN * max(len(names[size]), 2) for size in sizes]
-    figure = new_figure(0.35 + sum(heights))
-    grid = figure.subplots(
-        len(sizes), len(columns), squeeze=False, sharex=True, sharey="row", height_ratios=heights
-    )
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for panel in panels:
-        axes = grid[sizes.index(panel.patch_size_px), columns.index(panel.architecture)]
-        axes.set_axis_on()
-        _draw_intervals(axes, panel, names[panel.patch_size_px])
-    figure.legend(handles=_legend(), loc="outside upper right", ncols=3, frameon=False)
-    return figure
-
-
-def _dimensions(panels: list[Panel]) -> list[str]:
-    """Names of the dimensions of a row, in the order in which panels bring them."""
-    return list(dict.fromkeys(share.name for panel in panels for share in panel.shares))
-
-
-def _draw_intervals(axes: Axes, panel: Panel, names: list[str]) -> None:
-    colour = INK if panel.architecture is None else architecture_colour(panel.architecture)
-    for share in panel.shares:
-        place = names.index(share.name)
-        axes.barh(place, share.chance, height=0.7, color=CHANCE, zorder=1)
-        axes.plot([share.low, share.high], [place, place], color=colour, linewidth=1.6, zorder=3)
-        axes.plot([share.median], [place], "o", color=colour, markersize=6.5, zorder=4)
-    if not panel.shares:
-        note(axes, panel.remark)
-    axes.set_title(panel.title)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(max(len(names), 2) - 0.4, -0.6)
-    axes.set_xlim(0, 1)
-    axes.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.tick_params(axis="x", labelbottom=True)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x")
-    axes.grid(visible=False, axis="y")
-    axes.set_xlabel("share of variance" if panel.shares else "")
-
-
-def _legend() -> list[Line2D | Patch]:
-    return [
-        Line2D([], [], marker="o", color=INK, linestyle="none", markersize=6, label="median of draws"),
-        Line2D([], [], color=INK, linewidth=1.6, label="10 to 90 % of draws"),
-        Patch(color=CHANCE, label="given to a dimension without effect"),
+def draw_slices(tuning: Tuning) -> CaptionedFigure | None:
+    """Draw the value of each configuration over each of the most important parameters, a row a stratum."""
+    cells = [
+        Cell(stratum.title, _slices(tuning, stratum), row) for row, stratum in enumerate(tuning.compared)
     ]
-
-
-def _caption(results: Results, shown: list[Panel]) -> str:
-    search = results.config.space.search
-    epochs = sorted({panel.epoch for panel in shown})
-    until = f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {joined(list(map(str, epochs)))}"
-    early = (
-        ", so that stopped trials count like others. It thus tells what matters early, which need not be "
-        "what matters in the end"
-        if epochs[0] < search.epochs
-        else ""
+    return captioned(
+        "slices",
+        "Each parameter by itself",
+        cells,
+        caption=(
+            "Each dot is a configuration that ran in full: across, its value of one parameter; up, its "
+            f"{tuning.of_seeds}. Later ones are darker. At most {MOST_SLICES} parameters a stratum, the most "
+            "important first. Strata do not share an axis, since their metrics need not compare. Where early "
+            "stopping let only good ones run in full, all dots are of these."
+        ),
+        alt="Each parameter by itself. " + _parameters_in_words(tuning),
     )
-    text = (
-        "How much of the variance between trials each dimension explains by itself, by functional analysis "
-        "of variance with random forests (Hutter et al. 2014) of each trial's best "
-        f"{METRIC_WORDS[search.rank_by]} until {until}, the last that all trials of a panel reached{early}. "
-        f"The dot is the median of {DRAWS} bootstrap draws of the trials, each with another forest, and the "
-        "line reaches from their 10th to their 90th percentile. The grey bar is what a shuffled copy of "
-        "the dimension, which cannot matter, stays below in 90 % of the draws: a line that does not leave "
-        "it shows no effect. What is missing to 100 % lies in combinations of dimensions and in noise. "
-        "Tied parameters make one dimension; one that exists under conditions stands where all trials have "
-        "it."
-    )
-    if search.rank_by == "val_loss":
-        text += (
-            " Settings of the loss change what the loss measures, so part of their share is by definition."
-        )
-    if search.sampler == "tpe":
-        text += " Most trials were proposed near good ones: what is far from them rests on few."
-    return text
 
 
-def _in_words(panel: Panel) -> str:
-    ordered = sorted(panel.shares, key=lambda share: -share.median)
-    return f"{panel.title}: " + joined(
-        [f"{s.name} {s.median:.0%} ({s.low:.0%} to {s.high:.0%}; chance {s.chance:.0%})" for s in ordered]
+def _slices(tuning: Tuning, stratum: Stratum) -> Chart:
+    study, names = tuning.strata[stratum], names_of(tuning.strata[stratum])
+    params = tuning.ranked[stratum][:MOST_SLICES]
+    # Optuna sorts parameters by name: drawn one by one they stand in the order of their importance.
+    charts = [
+        plain(visualization.plot_slice(study, params=[name], target_name=tuning.metric)) for name in params
+    ]
+    for chart in charts:
+        dots = chart["data"][0]
+        dots["text"] = [names[number] for number in dots["marker"]["color"]]
+        dots["marker"] |= {"colorscale": PLOTLYS_SHADES, "showscale": False, "line": OUTLINE, "size": 8}
+        dots["marker"].pop("colorbar", None)
+        _unquote(chart, "x")
+        chart["data"] = [dots]
+    return _in_a_row(charts, shares_height=True)
+
+
+def _unquote(chart: Chart, letter: str) -> None:
+    """Take the quotation marks from labels: Optuna writes them as Python does."""
+
+    def bare(values: list[Any]) -> list[Any]:
+        return [value.strip("'") if isinstance(value, str) else value for value in values]
+
+    for trace in chart["data"]:
+        if letter in trace:
+            trace[letter] = bare(trace[letter])
+    axis = chart["layout"][f"{letter}axis"]
+    if "categoryarray" in axis:
+        axis["categoryarray"] = bare(axis["categoryarray"])
+
+
+def _unbounded(chart: Chart) -> Chart:
+    """Return a chart without the ends of its axes, which Optuna sets so that outer dots are cut."""
+    for letter in "xy":
+        chart["layout"][f"{letter}axis"].pop("range", None)
+    return chart
+
+
+def _in_a_row(charts: list[Chart], *, shares_height: bool = False) -> Chart:
+    """Return one chart of several side by side, of axes x and y, x2 and y2, and so on."""
+    data, layout = [], {}
+    count = max(len(charts), MOST_PAIRED)
+    gap = 0.04 if shares_height else 0.11
+    width = (1 - gap * (count - 1)) / count
+    for number, chart in enumerate(charts, start=1):
+        suffix = str(number) if number > 1 else ""
+        left = (number - 1) * (width + gap)
+        layout[f"xaxis{suffix}"] = {**chart["layout"]["xaxis"], "domain": [left, left + width]}
+        up = {**chart["layout"]["yaxis"], "domain": [0, 1]}
+        if shares_height and number > 1:
+            up = {**up, "matches": "y", "showticklabels": False, "title": {"text": ""}}
+        layout[f"yaxis{suffix}"] = up
+        data += [{**trace, "xaxis": f"x{suffix}", "yaxis": f"y{suffix}"} for trace in chart["data"]]
+    return {"data": data, "layout": layout}
+
+
+def _parameters_in_words(tuning: Tuning) -> str:
+    words = [f"{s.title}: {', '.join(tuning.ranked[s][:MOST_SLICES])}" for s in tuning.compared]
+    return "; ".join(words) + "."
+
+
+# --- Pairs of parameters
+
+
+def _pairs(tuning: Tuning, stratum: Stratum) -> list[tuple[str, str]]:
+    return list(combinations(tuning.ranked[stratum][:MOST_PAIRED], 2))
+
+
+def draw_ranks(tuning: Tuning) -> CaptionedFigure | None:
+    """Draw each pair of the three most important parameters, configurations coloured by their rank."""
+    rows = [
+        (s, charts)
+        for s in tuning.compared
+        if (charts := [_rank(tuning, s, pair) for pair in _pairs(tuning, s)])
+    ]
+    better = "red" if HIGHER_IS_BETTER[tuning.results.config.space.search.rank_by] else "blue"
+    return captioned(
+        "ranks",
+        "Pairs of parameters",
+        [Cell(s.title, _in_a_row(charts), row) for row, (s, charts) in enumerate(rows)],
+        caption=(
+            "Each dot is a configuration that ran in full, at its values of two of the stratum's three most "
+            f"important parameters. Colours are ranks within the stratum by {tuning.of_seeds}, from blue to "
+            f"red; {better} is best. Where dots of one colour stand together the pair tells good from bad; "
+            "where colours mix it decides little."
+        ),
+        alt="Pairs of parameters. " + _parameters_in_words(tuning),
     )
+
+
+def _rank(tuning: Tuning, stratum: Stratum, pair: tuple[str, str]) -> Chart:
+    study = tuning.strata[stratum]
+    chart = plain(visualization.plot_rank(study, params=list(pair), target_name=tuning.metric))
+    dots = chart["data"][0]
+    numbers = [int(text.split("<br>")[0].removeprefix("Trial #")) for text in dots["hovertext"]]
+    trials, names = study.get_trials(deepcopy=False), names_of(study)
+    colours = [_hex(colour) for colour in dots["marker"]["color"]]
+    chart["data"] = [
+        {
+            **{key: dots[key] for key in ("type", "mode", "x", "y", "showlegend")},
+            "marker": {"color": colours, "size": 9, "line": OUTLINE},
+            "text": [f"{names[n]}: {trials[n].value:.4g}" for n in numbers],
+        }
+    ]
+    return _labels_across(_unbounded(chart))
+
+
+def _labels_across(chart: Chart) -> Chart:
+    """Turn a chart whose labels stand upright on the left, where long ones find no room."""
+    across, up = chart["layout"]["xaxis"], chart["layout"]["yaxis"]
+    if up.get("type") != "category" or across.get("type") == "category":
+        return chart
+    data = [{**trace, "x": trace["y"], "y": trace["x"]} for trace in chart["data"]]
+    return {"data": data, "layout": {**chart["layout"], "xaxis": up, "yaxis": across}}
+
+
+def _hex(colour: str) -> str:
+    parts = colour.removeprefix("rgb(").removesuffix(")").split(",")
+    return "#" + "".join(f"{round(float(part)):02x}" for part in parts)
+
+
+GRID_STEPS = 24
+
+
+def draw_contours(tuning: Tuning) -> CaptionedFigure | None:
+    """Draw the metric over each pair of numeric parameters among the three most important."""
+    rows = []
+    for stratum in tuning.compared:
+        charts = [chart for pair in _pairs(tuning, stratum) if (chart := _contour(tuning, stratum, pair))]
+        if charts:
+            rows.append((stratum, charts))
+    return captioned(
+        "contours",
+        "Pairs of parameters, with what lies between",
+        [Cell(s.title, _in_a_row(charts), row) for row, (s, charts) in enumerate(rows)],
+        caption=(
+            f"The {tuning.of_seeds}, interpolated linearly between the configurations that ran in full "
+            "(dots), over pairs of the three most important parameters; darker is better. Only numbers with "
+            "three values or more are shown: between labels nothing lies. Far from dots it says nothing, and "
+            "bumps of single dots are seeds as often as parameters."
+        ),
+        alt="Contours over pairs of parameters. " + _parameters_in_words(tuning),
+    )
+
+
+def _contour(tuning: Tuning, stratum: Stratum, pair: tuple[str, str]) -> Chart | None:
+    trials = [t for t in completed(tuning.strata[stratum]) if all(name in t.params for name in pair)]
+    if not all(_is_numeric(trials, name) for name in pair):
+        return None
+    chart = plain(
+        visualization.plot_contour(tuning.strata[stratum], params=list(pair), target_name=tuning.metric)
+    )
+    area, dots = chart["data"][:2]
+    if "z" not in area:
+        return None
+    scales = [chart["layout"][f"{letter}axis"].get("type") == "log" for letter in "xy"]
+    grid = _interpolated(area, *scales)
+    if grid is None:
+        return None
+    higher = HIGHER_IS_BETTER[tuning.results.config.space.search.rank_by]
+    names = names_of(tuning.strata[stratum])
+    look = {
+        "colorscale": PLOTLYS_SHADES,
+        "reversescale": not higher,
+        "showscale": False,
+        "opacity": 0.75,
+        "contours": {"showlabels": True},
+        "line": {"width": 0.5},
+    }
+    dots = {key: dots[key] for key in ("type", "mode", "x", "y")}
+    marker = {"color": "#ffffff", "size": 6, "line": OUTLINE}
+    dots |= {"marker": marker, "showlegend": False, "text": [names[t.number] for t in trials]}
+    return {**chart, "data": [{"type": "contour", **grid, **look}, dots]}
+
+
+def _is_numeric(trials: list[FrozenTrial], name: str) -> bool:
+    values = {trial.params[name] for trial in trials}
+    return len(values) >= 3 and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def _interpolated(area: Chart, x_is_log: bool, y_is_log: bool) -> Chart | None:
+    """Return Optuna's grid, which has a row for each value that was tried, on one of a fixed size."""
+    points = [
+        (float(area["x"][i]), float(area["y"][j]), value)
+        for j, row in enumerate(area["z"])
+        for i, value in enumerate(row)
+        if value is not None
+    ]
+    x, y, z = np.array(points, dtype=float).T
+    u, v = (np.log10(x) if x_is_log else x), (np.log10(y) if y_is_log else y)
+    across, up = (np.linspace(one.min(), one.max(), GRID_STEPS) for one in (u, v))
+    try:
+        between = griddata((u, v), z, tuple(np.meshgrid(across, up)), method="linear", rescale=True)
+    except QhullError:  # all dots lie on one line
+        return None
+    places = (10**across if x_is_log else across), (10**up if y_is_log else up)
+    return {"x": shortened(places[0]), "y": shortened(places[1]), "z": shortened(between)}
+
+
+# --- Every configuration as one line
+
+
+def draw_parallel_coordinates(tuning: Tuning) -> CaptionedFigure | None:
+    """Draw configurations across all their parameters, a row a patch size."""
+    sizes = sorted({stratum.patch_size_px for stratum in tuning.compared})
+    cells = [
+        Cell(f"Patches of {size} px", chart, row)
+        for row, (size, chart) in enumerate((size, _coordinates(tuning, size)) for size in sizes)
+    ]
+    count = sum(len(completed(tuning.strata[stratum])) for stratum in tuning.compared)
+    return captioned(
+        "parallel-coordinates",
+        "Configurations across their parameters",
+        cells,
+        row_px=420,
+        caption=(
+            f"Each line is a configuration that ran in full, from its {tuning.of_seeds} (left) across its "
+            "parameters; darker is better. What does not exist for a configuration is None there. "
+            f"At most the best {MOST_LINES} of a patch size are drawn, and dimensions in which they differ."
+        ),
+        alt=f"Parallel coordinates of {counted(count, 'configuration')}, coloured by {tuning.metric}.",
+    )
+
+
+def _coordinates(tuning: Tuning, size: int) -> Chart:
+    study = _of_size(tuning, size)
+    trials = study.get_trials(deepcopy=False)
+    names = dict.fromkeys(name for trial in trials for name in trial.params)
+    varying = [name for name in names if len({str(trial.params.get(name)) for trial in trials}) > 1]
+    chart = plain(visualization.plot_parallel_coordinate(study, params=varying, target_name=tuning.metric))
+    higher = HIGHER_IS_BETTER[tuning.results.config.space.search.rank_by]
+    data = []
+    for trace in chart["data"]:
+        if trace["mode"] != "lines":
+            continue
+        height = trace["y"][0]
+        line = {"color": shade(height if higher else 1 - height), "width": 1.5}
+        text = "<br>".join(f"{name}: {value}" for name, value in trace["customdata"])
+        kept = {key: trace[key] for key in ("type", "mode", "x", "y", "showlegend")}
+        data.append({**kept, "line": line, "opacity": 0.8, "text": text, "hoverinfo": "text"})
+    data.sort(key=lambda trace: trace["y"][0] if higher else -trace["y"][0])
+    for one in (*chart["layout"]["annotations"], *chart["layout"]["shapes"]):
+        one.pop("font", None)
+    return {**chart, "data": data}
+
+
+def _of_size(tuning: Tuning, size: int) -> optuna.Study:
+    """Return one study of the best configurations of a patch size, with their architecture as a parameter."""
+    rank_by = tuning.results.config.space.search.rank_by
+    sign = -1 if HIGHER_IS_BETTER[rank_by] else 1
+    trials = sorted(_with_architecture(tuning, size), key=lambda trial: sign * float(trial.value or 0))
+    return in_memory(trials[:MOST_LINES], rank_by)
+
+
+def _with_architecture(tuning: Tuning, size: int) -> Iterator[FrozenTrial]:
+    strata = [stratum for stratum in tuning.compared if stratum.patch_size_px == size]
+    known = optuna.distributions.CategoricalDistribution([stratum.architecture for stratum in strata])
+    for stratum in strata:
+        for trial in completed(tuning.strata[stratum]):
+            yield optuna.trial.create_trial(
+                value=trial.value,
+                params={"architecture": stratum.architecture, **trial.params},
+                distributions={"architecture": known, **trial.distributions},
+            )
