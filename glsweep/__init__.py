@@ -8,12 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from glsweep.api import Adapted, Prediction, adapt, check, compare, predict, score, simulate
+    from glsweep.api import Adapted, Comparison, Prediction, adapt, check, compare, predict, score, simulate
     from glsweep.opened_study import MemberModel, OpenedStudy, open_study
 
 __version__ = "0.1.0"
 __all__ = [
     "Adapted",
+    "Comparison",
     "MemberModel",
     "OpenedStudy",
     "Prediction",

@@ -3,16 +3,11 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyproj
-from affine import Affine
 from rich.console import Console
 
 from glsweep.adaptation import Adapted, adapt_member
@@ -27,8 +22,11 @@ from glsweep.config.bands import NoData, check_bands
 from glsweep.config.data_card import Simulation
 from glsweep.config.settings import validate
 from glsweep.config.space import load_space
+from glsweep.notebook.comparison import Comparison
+from glsweep.notebook.prediction import Prediction
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.command import check_options, open_drawing
+from glsweep.prediction.page import open_page_options, write_page
 from glsweep.prediction.scene import predict_scene
 from glsweep.scenes.probability import open_probability
 from glsweep.scenes.raster import read_header
@@ -36,41 +34,10 @@ from glsweep.scenes.scene import Scene
 from glsweep.search import make_plan
 from glsweep.simulation import simulate_scene
 
-__all__ = ["Adapted", "Prediction", "adapt", "check", "compare", "predict", "score", "simulate"]
+__all__ = ["Adapted", "Comparison", "Prediction", "adapt", "check", "compare", "predict", "score", "simulate"]
 
 Models = str | Path | Sequence[str | Path]
 """One member's folder or registered model (`models:/NAME@ALIAS`), or several, which are averaged."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a network draws in one scene.
-
-    Attributes
-    ----------
-    scene : str
-        The scene's name.
-    probability : float32 array (rows, cols)
-        Of a grounding line, the mean of the members; NaN where there is no data.
-    transform : Affine
-        From (col, row) pixel corners to map coordinates, in metres.
-    crs : CRS
-        The map's.
-    tau : float
-        The probability from which a pixel is line.
-    lines : GeoDataFrame
-        One row a line, with the columns of the files that `predict` writes: docs/lines.md.
-    files : list of Path
-        What was written, if a folder was named.
-    """
-
-    scene: str
-    probability: npt.NDArray[np.float32]
-    transform: Affine
-    crs: pyproj.CRS
-    tau: float
-    lines: gpd.GeoDataFrame
-    files: list[Path]
 
 
 def simulate(
@@ -151,6 +118,7 @@ def predict(
     bands: str = "auto",
     nodata: NoData = None,
     near: str | Path | None = None,
+    compare_with: str | Path | None = None,
     **drawing: Any,
 ) -> Prediction:
     """Draw the grounding lines of one scene.
@@ -169,6 +137,8 @@ def predict(
         What stands for no data in the raster.
     near : path, optional
         A file of lines known before: only what lies within `within_m` (2,000 m) of them is kept.
+    compare_with : path, optional
+        A file of lines from which the page in `out` says how far the new ones lie; nothing is cut.
     **drawing
         Further fields of `DrawingOptions`: tau, shortest_m, bridge_m, within_m, window_px, overlap,
         turned, filters, formats, scheme, device.
@@ -185,12 +155,14 @@ def predict(
     options = _options(model, near, drawing)
     check_options(options)
     check_bands(bands)
+    page = open_page_options(None if compare_with is None else Path(compare_with), None)
     members, how = open_drawing(options, Console(quiet=True))
     header = read_header(Path(scene), bands, nodata=nodata)
     with _folder(out) as folder:
         made = predict_scene(header, members, how, folder, lambda _share: None)
         with open_probability(made.probability) as raster:
             probability, transform = raster.first_band(), raster.transform
+        files = [*made.files, *write_page([made], members, how, folder, page)] if out is not None else []
     return Prediction(
         scene=made.scene,
         probability=probability,
@@ -198,7 +170,7 @@ def predict(
         crs=pyproj.CRS.from_user_input(made.table.crs),
         tau=how.tau,
         lines=made.table,
-        files=made.files if out is not None else [],
+        files=files,
     )
 
 
@@ -314,7 +286,7 @@ def compare(
     reference_layer: str | None = None,
     tolerances_m: Sequence[float] = (100.0, 200.0, 500.0),
     tell: Callable[[str], object] = lambda _remark: None,
-) -> pd.DataFrame:
+) -> Comparison:
     """Measure lines against a reference: how far off, how much missed, how much invented.
 
     Parameters
@@ -332,8 +304,9 @@ def compare(
 
     Returns
     -------
-    DataFrame
-        A row a pair, and the pooled one last where there are several; see `distance_table`.
+    Comparison
+        A DataFrame with a row a pair, and the pooled one last where there are several; see
+        `distance_table`. It shows itself with a map in notebooks.
 
     Raises
     ------
@@ -349,7 +322,7 @@ def compare(
         reference_layer=reference_layer,
         on_remark=tell,
     )
-    return distance_table(pairs, tolerances_m)
+    return Comparison(distance_table(pairs, tolerances_m), pairs)
 
 
 def _options(model: Models, near: str | Path | None, drawing: dict[str, Any]) -> DrawingOptions:

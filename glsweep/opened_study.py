@@ -13,6 +13,7 @@ from glsweep import study as studies
 from glsweep.config.trial import Stratum
 from glsweep.errors import StudyError
 from glsweep.nets.member import ModelCard, line_probability, load_card_of, load_member
+from glsweep.notebook.study import state_in_words, study_html
 from glsweep.prediction.blend import GRID_PX
 from glsweep.study import Study
 from glsweep.sweep.outcomes import trials_frame
@@ -56,6 +57,12 @@ class OpenedStudy:
     """A study on disk, read when it is asked; nothing is changed, and the study may run meanwhile."""
 
     study: Study
+
+    def __repr__(self) -> str:
+        return f"OpenedStudy({str(self.study.directory)!r}: {state_in_words(self.study)})"
+
+    def _repr_html_(self) -> str:
+        return study_html(self.study)
 
     @property
     def trials(self) -> pd.DataFrame:

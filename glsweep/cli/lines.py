@@ -28,6 +28,12 @@ def predict(
     wavelength_m: Annotated[
         float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(default: the model card's)")
     ] = None,
+    compare_with: Annotated[
+        Path | None, tyro.conf.arg(metavar="LINES", help_behavior_hint="(default: those of --near)")
+    ] = None,
+    coast: Annotated[
+        Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: the newest scene's phase)")
+    ] = None,
     log_format: LogFormatOption = "text",
     debug: Debug = False,
 ) -> int:
@@ -43,6 +49,10 @@ def predict(
         A value that stands for no data, though no file says so; as_tagged takes areas of one value for data.
     wavelength_m
         The radar's, to be compared with the model card's; rasters do not tell it.
+    compare_with
+        Lines known before: the page says how far from them the new ones lie, and nothing is cut.
+    coast
+        A coast in lines or polygons, drawn below the lines of the overview.
     """
     check_output_folder("--out", out)
     from glsweep.prediction.command import predict_scenes
@@ -50,7 +60,15 @@ def predict(
     console = open_console(log_format)
     with shown("predict", console):
         return predict_scenes(
-            scene, out, drawing, console, bands=bands, nodata=nodata, wavelength_m=wavelength_m
+            scene,
+            out,
+            drawing,
+            console,
+            bands=bands,
+            nodata=nodata,
+            wavelength_m=wavelength_m,
+            compare_with=compare_with,
+            coast=coast,
         )
 
 

@@ -15,13 +15,13 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
-from shapely import LineString, Polygon
+from shapely import LineString
 
 from glsweep.errors import ConfigError, DataError
 from glsweep.files import replacing
 from glsweep.geodesy import area_m2, metric_crs, reproject
 from glsweep.metrics.lines import STEP_M, LineDistances, line_distances
-from glsweep.metrics.zone import Zone, measure_zone
+from glsweep.metrics.zone import envelope, measure_zone
 from glsweep.prediction.products import GPKG_VERSION
 from glsweep.qgis.styles import style_layers, zone_envelope, zone_sections
 from glsweep.scenes.lines import LineFile, check_places, read_groups
@@ -225,34 +225,6 @@ def _metric_text(value: float, form: str) -> str:
 # --- The command `zone`: how far a line moves between dates
 
 PERCENTILES = (5, 50, 95)
-APART = 1.5
-"""Neighbouring transects of one line are at most a spacing apart; farther ones are of two lines."""
-
-
-def envelope(zone: Zone, *, spacing_m: float) -> list[Polygon]:
-    """Return the two-sided envelope of a zone's lines, the largest part first.
-
-    Each pair of neighbouring transects gives a piece of ground between the outermost crossings; the
-    pieces are joined. Where only one date is known, there is a gap.
-
-    Parameters
-    ----------
-    zone : Zone
-        As it was measured.
-    spacing_m : float
-        Between its transects.
-    """
-    ends = np.array([section.coords for section in zone.sections()]).reshape(-1, 2, 2)
-    known = zone.dates_at > 1
-    step_m = zone.scale[1:] * np.hypot(*np.diff(zone.origin_xy_m, axis=0).T)
-    joined = known[1:] & known[:-1] & (step_m < APART * spacing_m)
-    before, after = ends[:-1][joined], ends[1:][joined]
-    corners = np.stack([before[:, 0], after[:, 0], after[:, 1], before[:, 1]], axis=1)
-    # Where the base bends sharply transects cross each other, and a piece is a bow tie.
-    pieces = shapely.make_valid(shapely.polygons(corners))
-    parts = shapely.get_parts(shapely.get_parts(shapely.union_all(pieces))).tolist()
-    ground = [part for part in parts if part.geom_type == "Polygon" and part.area > 0]
-    return sorted(ground, key=lambda part: -part.area)
 
 
 def print_zone(

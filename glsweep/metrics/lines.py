@@ -107,10 +107,16 @@ class LineDistances:
         if not (len(self.drawn_m) and len(self.reference_m)):
             return float("nan")
         sides = (self.drawn_length_m, self.reference_length_m)
-        weight = np.concatenate([side / side.sum() for side in sides])
-        order = np.argsort(values, kind="stable")
-        below = np.cumsum(weight[order])
-        return float(values[order][np.searchsorted(below, below[-1] / 2)])
+        return weighted_quantile(values, np.concatenate([side / side.sum() for side in sides]), 0.5)
+
+
+def weighted_quantile(values: Metres, weight: Metres, share: float) -> float:
+    """Return the least of the values, (N,), up to which lies a share of the weight; NaN of no values."""
+    if not len(values):
+        return float("nan")
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(below, share * below[-1])])
 
 
 def line_distances(

@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from pyproj import CRS
-from shapely import LineString
+from shapely import LineString, Polygon
 
 from glsweep.geodesy import earth_centred, fine_vertices, lengths_m
 from glsweep.metrics.lines import Metres
 
 SPACING_M = 200.0
 REACH_M = 5_000.0
+BESIDE = 0.5
+"""Of the way along a transect; where the base comes nearer to a crossing, it lies beside another stretch."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Zone:
         Metres on the ground to one of the map, along each transect.
     offset_m : float64 array (N, dates)
         Where the line of each date crosses the transect, from the base along `normal`, on the ground:
-        the crossing nearest to the base. NaN where there is none within reach.
+        the crossing nearest to the base. NaN where there is none within reach, and where it lies beside
+        another stretch of the base, as across a bay.
     dates : tuple of str
         In the order of the columns.
     """
@@ -91,8 +94,20 @@ def measure_zone(
     offset_m = np.zeros((len(across.origin_xy_m), len(dates)))
     for column, date in enumerate(dates):
         if date != base:
-            offset_m[:, column] = across.offsets_m(by_date[date], reach_m)
+            offset_m[:, column] = _beside(across, across.offsets_m(by_date[date], reach_m), by_date[base])
     return Zone(base, across.origin_xy_m, across.normal, across.scale, offset_m, dates)
+
+
+def _beside(across: "Transects", offset_m: Metres, base: Sequence[LineString]) -> Metres:
+    """Return offsets from the base, NaN where a crossing lies beside another stretch of it."""
+    crossed = np.flatnonzero(np.isfinite(offset_m))
+    on_map = offset_m[crossed] / across.scale[crossed]
+    points = shapely.points(across.origin_xy_m[crossed] + on_map[:, None] * across.normal[crossed])
+    tree = shapely.STRtree(list(base))
+    away = shapely.distance(points, tree.geometries[tree.nearest(points)]) if len(crossed) else on_map
+    kept = offset_m.copy()
+    kept[crossed[away < BESIDE * np.abs(on_map)]] = np.nan
+    return kept
 
 
 class Transects(NamedTuple):
@@ -174,3 +189,35 @@ def _nearest_crossing(
     order = np.argsort(-np.abs(offset), kind="stable")
     nearest[transect[order]] = offset[order]
     return nearest
+
+
+# --- The ground between the outermost lines
+
+APART = 1.5
+"""Neighbouring transects of one line are at most a spacing apart; farther ones are of two lines."""
+
+
+def envelope(zone: Zone, *, spacing_m: float) -> list[Polygon]:
+    """Return the two-sided envelope of a zone's lines, the largest part first.
+
+    Each pair of neighbouring transects gives a piece of ground between the outermost crossings; the
+    pieces are joined. Where only one date is known, there is a gap.
+
+    Parameters
+    ----------
+    zone : Zone
+        As it was measured.
+    spacing_m : float
+        Between its transects.
+    """
+    ends = np.array([section.coords for section in zone.sections()]).reshape(-1, 2, 2)
+    known = zone.dates_at > 1
+    step_m = zone.scale[1:] * np.hypot(*np.diff(zone.origin_xy_m, axis=0).T)
+    joined = known[1:] & known[:-1] & (step_m < APART * spacing_m)
+    before, after = ends[:-1][joined], ends[1:][joined]
+    corners = np.stack([before[:, 0], after[:, 0], after[:, 1], before[:, 1]], axis=1)
+    # Where the base bends sharply transects cross each other, and a piece is a bow tie.
+    pieces = shapely.make_valid(shapely.polygons(corners))
+    parts = shapely.get_parts(shapely.get_parts(shapely.union_all(pieces))).tolist()
+    ground = [part for part in parts if part.geom_type == "Polygon" and part.area > 0]
+    return sorted(ground, key=lambda part: -part.area)

@@ -64,7 +64,7 @@ class Layer:
 TRUE = Layer("true", "true line", "#000000", "#ffffff")
 DRAWN = Layer("drawn", "drawn line", "#5ee7ff", "#222222")
 MISSED = Layer("missed", "missed", "#ff2fd6", "#222222")
-OLD = Layer("old", "line known before", "#8ecbff", "#222222")
+OLD = Layer("old", "line known before", "#ffe34d", "#222222")
 
 
 @dataclass(frozen=True, eq=False)

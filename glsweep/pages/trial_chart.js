@@ -165,7 +165,9 @@ const trialChart = (() => {
     charts.draw(chart, figure(latest));
     if (!isFirst) return;
     chart.on("plotly_selected", brush);
-    chart.on("plotly_doubleclick", () => latest.state.box && trials.set({ box: null }));
+    const letGo = () => latest.state.box && trials.set({ box: null });
+    chart.on("plotly_doubleclick", letGo);
+    chart.on("plotly_deselect", letGo);
     chart.on("plotly_click", (event) => at(event) && trials.select(at(event)));
     chart.on("plotly_hover", (event) => at(event) && trials.highlight(at(event).place));
     chart.on("plotly_unhover", () => trials.highlight(null));

@@ -12,11 +12,12 @@ from rich.table import Column, Table
 
 from glsweep.config.bands import NoData, check_bands
 from glsweep.errors import ConfigError, DataError
-from glsweep.metrics.reliability import FEWEST_SCENES
 from glsweep.nets.member import LineUncertainty
 from glsweep.prediction import DrawingOptions
+from glsweep.prediction.answers import why_unknown
 from glsweep.prediction.blend import EMBEDDED, GRID_PX, SAME, Member, choose_device, common_tau, open_members
 from glsweep.prediction.near import check_near, read_prior
+from glsweep.prediction.page import PAGE, open_page_options, write_page
 from glsweep.prediction.qgis_project import write_scenes_project
 from glsweep.prediction.scene import Advance, Drawing, PredictedScene, predict_scene
 from glsweep.prediction.split_scenes import uncertainty_of
@@ -171,12 +172,6 @@ def print_refused(refused: Sequence[str], console: Console) -> int:
 
 # --- The command `predict`
 
-UNKNOWN = (
-    "uncert_m is empty: it is known of what one member draws at its card's threshold, neither turned nor "
-    f"filtered, and only if its validation had {FEWEST_SCENES} scenes or more that agree; "
-    "band_m tells how wide the bands are"
-)
-
 
 def predict_scenes(
     scenes: Sequence[Path],
@@ -187,6 +182,8 @@ def predict_scenes(
     bands: str,
     nodata: NoData,
     wavelength_m: float | None,
+    compare_with: Path | None = None,
+    coast: Path | None = None,
 ) -> int:
     """Predict all scenes that can be predicted, print why others cannot, and return 0, or 2 if there are any.
 
@@ -206,6 +203,8 @@ def predict_scenes(
         What stands for no data where the files do not say so, see `NoData`.
     wavelength_m : float or None
         The radar's, where it is known.
+    compare_with, coast : Path or None
+        Lines known before and a coast, for the page of lines.
 
     Raises
     ------
@@ -219,6 +218,7 @@ def predict_scenes(
     check_options(options)
     check_bands(bands)
     paths = named_rasters(scenes, console)
+    page = open_page_options(compare_with, coast)
     members, drawing = open_drawing(options, console)
     _check_wavelength(wavelength_m, members)
 
@@ -234,10 +234,14 @@ def predict_scenes(
     if done:
         console.print(_summary(done, drawing.uncertainty))
         if drawing.uncertainty is None:
-            console.print(_why_empty(members), highlight=False, soft_wrap=True, markup=False)
+            why = f"uncert_m is empty: {why_unknown(members)}; band_m tells how wide the bands are"
+            console.print(why, highlight=False, soft_wrap=True, markup=False)
         project = write_scenes_project(out, [(one.header, one.files) for one in done], drawing.tau)
+        write_page(done, members, drawing, out, page)
         console.print(
-            f"written to {out}; {project.name} opens all of it in QGIS", highlight=False, soft_wrap=True
+            f"written to {out}; look at {PAGE} first, {project.name} opens all of it in QGIS",
+            highlight=False,
+            soft_wrap=True,
         )
     return print_refused(refused, console)
 
@@ -278,11 +282,6 @@ def _check_wavelength(wavelength_m: float | None, members: list[Member]) -> None
             f"--wavelength-m {wavelength_m:g}: {members[0].name} was trained for {known_m:g} m, in which a "
             "tide makes other fringes; use a model of that wavelength"
         )
-
-
-def _why_empty(members: Sequence[Member]) -> str:
-    learnt = members[0].card.uncertainty_unknown if len(members) == 1 else ""
-    return f"uncert_m is empty: {learnt}; band_m tells how wide the bands are" if learnt else UNKNOWN
 
 
 def _summary(done: list[PredictedScene], uncertainty: LineUncertainty | None) -> Table:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from shapely.ops import substring
 
 from glsweep.errors import ConfigError, DataError
 from glsweep.geodesy import FINE_M, earth_centred, fine_vertices, reproject
-from glsweep.metrics.lines import STEP_M, line_distances
+from glsweep.metrics.lines import STEP_M, LineDistances, line_distances
 from glsweep.prediction.blend import SceneInput
 from glsweep.scenes.lines import check_places, read_groups
 from glsweep.scenes.vector_file import split_layer
@@ -62,8 +62,7 @@ class Prior:
         if not lines:
             return []
         vertices = fine_vertices(lines, crs, STEP_M)
-        around = self._pieces_around(lines, crs)
-        near = line_distances(lines, around, crs=crs, reference_crs=self.crs).drawn_m <= self.within_m
+        near = np.isfinite(self.distances(lines, crs).drawn_m)
         line_of_piece = vertices.line[vertices.joined]
         passed = np.hypot(*vertices.ahead[vertices.joined].T)
         kept: list[LineString] = []
@@ -71,6 +70,11 @@ class Prior:
             own = line_of_piece == number
             kept += _stretches(line, near[own], np.concatenate([[0.0], np.cumsum(passed[own])]))
         return kept
+
+    def distances(self, lines: Sequence[LineString], crs: pyproj.CRS) -> LineDistances:
+        """Measure lines on a map against these, in pieces of 20 m at most; what is not near is infinite."""
+        found = line_distances(lines, self.pieces_around(lines, crs), crs=crs, reference_crs=self.crs)
+        return replace(found, drawn_m=np.where(found.drawn_m <= self.within_m, found.drawn_m, np.inf))
 
     def distance_m(self, ground: Polygon, crs: pyproj.CRS) -> float:
         """Return how far a scene's ground is from the nearest of the lines; 0 where one crosses it."""
@@ -82,7 +86,7 @@ class Prior:
         found = line_distances(border, self._pieces, crs=crs, reference_crs=self.crs, step_m=FINE_M)
         return float(found.drawn_m.min())
 
-    def _pieces_around(self, lines: Sequence[LineString], crs: pyproj.CRS) -> list[LineString]:
+    def pieces_around(self, lines: Sequence[LineString], crs: pyproj.CRS) -> list[LineString]:
         """Return the pieces that may be near: a continent's line in steps of 20 m would fill the memory."""
         coarse = earth_centred(fine_vertices(lines, crs, FINE_M).xy, crs)
         starts = earth_centred(np.array([piece.coords[0] for piece in self._pieces]), self.crs)
@@ -169,7 +173,7 @@ def check_near(near: Path | None, within_m: float | None) -> None:
         raise ConfigError(f"--within-m {within_m:g}: is not positive; choose more than 0")
 
 
-def read_prior(near: Path, within_m: float | None) -> Prior:
+def read_prior(near: Path, within_m: float | None, *, option: str = "--near") -> Prior:
     """Read the lines known before.
 
     Parameters
@@ -178,6 +182,8 @@ def read_prior(near: Path, within_m: float | None) -> Prior:
         A file of lines in any CRS; `file.gpkg|layer` names one of its layers.
     within_m : float or None
         2,000 m if None.
+    option : str
+        By which the user named the file, for the message.
 
     Raises
     ------
@@ -187,7 +193,7 @@ def read_prior(near: Path, within_m: float | None) -> Prior:
     file = read_groups(near, None, option="")
     lines = tuple(line for own in file.by_scene.values() for line in own)
     if not lines:
-        raise DataError(f"{near}: holds no line that anything could be near; name another file with --near")
+        raise DataError(f"{near}: holds no line that anything could be near; name another file with {option}")
     check_places(file)
     path, _ = split_layer(near)
     return Prior(str(near), _hash(path), lines, file.crs, WITHIN_M if within_m is None else within_m)

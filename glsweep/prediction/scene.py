@@ -28,6 +28,7 @@ from glsweep.prediction.schemes import in_scheme
 from glsweep.prediction.stac import write_item
 from glsweep.qgis import styles
 from glsweep.scenes.bending import bendings_of
+from glsweep.scenes.names import Acquisition
 from glsweep.scenes.phase_view import write_phase_view
 from glsweep.scenes.probability import OneBand, ProbabilityRaster, temporary_probability
 from glsweep.scenes.raster import RasterHeader
@@ -101,6 +102,8 @@ class PredictedScene:
     ----------
     header : RasterHeader
         The scene.
+    acquisition : Acquisition
+        Its dates and sensor, where they are known.
     lines : list of DrawnLine
         In the scene's map; near the lines known before, if there are any.
     all_lines : list of DrawnLine
@@ -119,6 +122,7 @@ class PredictedScene:
     """
 
     header: RasterHeader
+    acquisition: Acquisition
     lines: list[DrawnLine]
     table: gpd.GeoDataFrame
     probability: Path
@@ -238,7 +242,17 @@ def predict_scene(
         note=note,
     )
     others = [*files, style, *phase, picture, note, item]
-    return PredictedScene(header, lines, table, probability, others, all_lines, before_km, far_from_prior)
+    return PredictedScene(
+        header=header,
+        acquisition=provenance.acquisition,
+        lines=lines,
+        table=table,
+        probability=probability,
+        others=others,
+        all_lines=all_lines,
+        before_km=before_km,
+        far_from_prior=far_from_prior,
+    )
 
 
 def _length_km(lines: Sequence[DrawnLine]) -> float:

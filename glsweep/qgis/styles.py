@@ -126,6 +126,17 @@ def doubtful_lines() -> Style:
     )
 
 
+def dated_lines(colors: Mapping[str, str]) -> Style:
+    """Return the style of lines of several dates: by `period`, each in its colour, in their order."""
+    classes = [Category(period, period, color) for period, color in colors.items()]
+    return Style(
+        "Date",
+        "The dates of each line's interferogram, from dark to light.",
+        rendered("categorised.xml", column="period", classes=classes, width_mm=LINE_MM),
+        TIP,
+    )
+
+
 # --- The grounding zone
 
 WIDTHS = ("#fecc5c", "#fd8d3c", "#f03b20", "#bd0026")

@@ -62,6 +62,8 @@ FILTERS: dict[str, Callable[..., str]] = {
     "sentence": sentence,
     "interval": tables.interval_text,
 }
+ROOM_BYTES = 2_700_000
+"""For maps, trials and figures: with Plotly's script and its own words the page stays within 8 MB."""
 FEW_CAUTIONS = 3
 """As many as the first screen has room for, the gravest first; the others unfold."""
 PACKAGES = ("glsweep", "torch", "ray", "mlflow", "numpy")
@@ -91,11 +93,15 @@ def write_report(study: Study, out: Path | None = None) -> ReportSummary:
     results = read_results(study)
     panels = importance_panels(results)
     defined = _definitions(results)
+    second_look = second_look_section(study)
+    embedded = {"maps": _maps(results), "trials": _trials(results)}
+    room_bytes = ROOM_BYTES - sum(len(part) for part in embedded.values() if part)
+    room_bytes -= sum(len(row.picture or "") for row in second_look.rows) if second_look else 0
     with house_style(), replacing(written.figures) as folder:
         folder.mkdir()
-        pictures = write_figures(draw_all(results, panels), folder, defined)
-    context = {**_context(results, panels, pictures), "definitions": defined}
-    context["second_look"] = second_look_section(study)
+        pictures = write_figures(draw_all(results, panels), folder, defined, room_bytes=room_bytes)
+    context = {**_context(results, panels, pictures), **embedded}
+    context |= {"definitions": defined, "second_look": second_look}
     write_text(written.report_html, render(HERE / "page.html", context, filters=FILTERS))
     return ReportSummary(
         report=study.report_html.name,
@@ -140,7 +146,6 @@ def _definitions(results: Results) -> list[Definition]:
 
 
 def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]) -> dict[str, Any]:
-    maps = scene_maps(results)
     config, facts, outcomes = results.config, data_facts(results.data), outcome_rows(results)
     return {
         "config": config,
@@ -154,7 +159,6 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "sections": _table_sections(results),
         "data_sets": data_set_tables(results),
         "lines": results.lines,
-        "maps": None if maps is None else json_for_script(maps),
         "line_rows": line_rows(results.lines),
         "scenes_rows": scenes_rows(results.lines),
         "columns": (*tables.METRICS, tables.TAU, *tables.COUNTS),
@@ -164,7 +168,6 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "posting_m": results.table.posting_m,
         "pictures": pictures,
         "samples": [pictures[f"samples-{stratum.key}"] for stratum in results.members],
-        "trials": _trials(results),
         "outcomes": outcomes,
         "saving": saving_words(outcomes),
         "rungs": rung_rows(results),
@@ -177,6 +180,12 @@ def _context(results: Results, panels: list[Panel], pictures: dict[str, Picture]
         "facts": facts,
         "citations": _citations(results, pictures),
     }
+
+
+def _maps(results: Results) -> Markup | None:
+    """Return the maps of whole scenes as JSON, or None where there are none."""
+    maps = scene_maps(results)
+    return None if maps is None else json_for_script(maps)
 
 
 def _trials(results: Results) -> Markup | None:

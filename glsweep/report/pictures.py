@@ -16,8 +16,9 @@ from glsweep.report.figures import CaptionedFigure, png_bytes, svg_bytes
 CSS_PIXELS_PER_INCH = 100
 LARGE_BYTES = 200_000
 """A PNG of more bytes is a photograph rather than a drawing, and is embedded with a loss that no one sees."""
-MOST_EMBEDDED_BYTES = 1_300_000
-"""Of all pictures together, so that the page with Plotly's script stays within 8 MB."""
+BASE64 = 4 / 3
+SMALLEST = 4
+"""So many times fewer pixels to a side at most."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,21 @@ class Picture:
 
 
 def write_figures(
-    figures: Iterable[CaptionedFigure], folder: Path, defined: Sequence[Definition]
+    figures: Iterable[CaptionedFigure], folder: Path, defined: Sequence[Definition], *, room_bytes: int
 ) -> dict[str, Picture]:
-    """Write each figure as PNG and SVG into `folder`, one at a time, and return what the page shows of it."""
+    """Write each figure as PNG and SVG into `folder`, one at a time, and return what the page shows of it.
+
+    Parameters
+    ----------
+    figures : iterable of CaptionedFigure
+        Each is drawn when its turn comes.
+    folder : Path
+        It exists.
+    defined : sequence of Definition
+        All terms that the page defines.
+    room_bytes : int
+        What all of them may take of the page; pictures have fewer pixels where that is too little.
+    """
     pictures: dict[str, Picture] = {}
     embedded: dict[str, bytes] = {}
     for drawn in figures:
@@ -62,7 +75,8 @@ def write_figures(
         if drawn.interactive is None and drawn.on_page:
             embedded[drawn.name] = png
         pictures[drawn.name] = _picture(drawn, defined)
-    for name, webp in _within_budget(embedded).items():
+    drawn_bytes = sum(len(picture.interactive) for picture in pictures.values())
+    for name, webp in _within(int((room_bytes - drawn_bytes) / BASE64), embedded).items():
         source = Markup("data:image/webp;base64,") + base64.b64encode(webp).decode("ascii")
         pictures[name] = replace(pictures[name], source=source)
     return pictures
@@ -85,14 +99,14 @@ def _picture(drawn: CaptionedFigure, defined: Sequence[Definition]) -> Picture:
     )
 
 
-def _within_budget(pngs: dict[str, bytes]) -> dict[str, bytes]:
-    """Return pictures as WebP, the largest with half the pixels to a side until all fit the page."""
+def _within(most_bytes: int, pngs: dict[str, bytes]) -> dict[str, bytes]:
+    """Return pictures as WebP, the largest with ever fewer pixels until all are within `most_bytes`."""
     webps = {name: _webp(png) for name, png in pngs.items()}
-    by_size = sorted(webps, key=lambda name: -len(webps[name]))
-    for name in by_size:
-        if sum(map(len, webps.values())) <= MOST_EMBEDDED_BYTES:
-            break
-        webps[name] = _webp(pngs[name], reduced=2)
+    for reduced in range(2, SMALLEST + 1):
+        for name in sorted(webps, key=lambda name: -len(webps[name])):
+            if sum(map(len, webps.values())) <= most_bytes:
+                return webps
+            webps[name] = _webp(pngs[name], reduced=reduced)
     return webps
 
 

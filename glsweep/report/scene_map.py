@@ -7,6 +7,7 @@ from typing import Any
 
 from glsweep.pages.map_pictures import phase_picture, probability_picture
 from glsweep.pages.scene_map import DRAWN, MISSED, TRUE, MapLine, SceneMap, maps_json
+from glsweep.prediction.page_maps import about_a_line
 from glsweep.report.map_files import MapFiles, beyond, read_map
 from glsweep.report.results import Results
 from glsweep.report.scene_tables import best_member, line_rows
@@ -18,12 +19,6 @@ MOST_PHASE_BYTES = 650_000
 """Of all scenes together; with 7 members on 13 scenes the maps then have 1.5 MB of the page."""
 FOUND_M = 200.0
 TOLERANCE_PX = 0.3
-ABOUT_A_LINE = {
-    "band_m": "half its band {:.0f} m",
-    "uncert_m": "uncertain by {:.0f} m",
-    "spread_m": "networks differ by {:.0f} m",
-}
-"""Columns of the GeoPackage, and how the page says them."""
 
 
 def scene_maps(results: Results) -> dict[str, Any] | None:
@@ -111,19 +106,6 @@ def lines_of(files: MapFiles) -> list[MapLine]:
             for xy_m in beyond(files.true, FOUND_M)
         ),
     ]
-
-
-def about_a_line(columns: Mapping[str, Any]) -> str:
-    """Return in words what the GeoPackage says of a drawn line; what it does not know is left out."""
-    words = [f"{columns['length_m'] / 1000:.1f} km", f"mean probability {columns['mean_prob']:.2f}"]
-    for name, form in ABOUT_A_LINE.items():
-        value = columns.get(name)
-        if value is not None and math.isfinite(value):
-            words.append(form.format(value))
-    hinge_m = columns.get("hinge_m")
-    if hinge_m is not None and math.isfinite(hinge_m):
-        words.append(f"ice first bends {abs(hinge_m):.0f} m {'inland' if hinge_m >= 0 else 'seaward'} of it")
-    return "; ".join(words)
 
 
 def facts_of(scene: LinesOnScene) -> str:

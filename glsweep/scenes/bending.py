@@ -75,15 +75,55 @@ def bendings_of(header: RasterHeader, lines: Sequence[LineString]) -> list[Bendi
     DataError
         When the scene's pixels cannot be read.
     """
-    looks = max(1, int(FINEST_M / header.posting_m))
-    rows, cols = header.shape
-    transform = header.transform @ Affine.scale(looks)
+    scene = _Averaged(header)
+    return [
+        bending_along(scene.read, scene.shape, in_pixels(line, scene.transform), scene.posting_m)
+        for line in lines
+    ]
 
-    def read(window: Window) -> npt.NDArray[np.complex64]:
-        return multilook(header.read(Window(*(looks * number for number in window))), looks)
 
-    shape, posting_m = (rows // looks, cols // looks), looks * header.posting_m
-    return [bending_along(read, shape, in_pixels(line, transform), posting_m) for line in lines]
+def sea_sides_of(header: RasterHeader, lines: Sequence[LineString]) -> npt.NDArray[np.int64]:
+    """Return on which side of each line of a scene the sea is, by its fringes, (N,).
+
+    1 to the left of one who walks along the line on the map, -1 to the right, 0 where nothing tells the
+    sides apart. Lines are in the scene's map.
+
+    Raises
+    ------
+    DataError
+        When the scene's pixels cannot be read.
+    """
+    scene = _Averaged(header)
+    # On the map of a scene whose first row is the northern one, left is as on its picture.
+    as_on_picture = 1 if scene.transform.determinant < 0 else -1
+    sides = np.zeros(len(lines), np.int64)
+    for number, line in enumerate(lines):
+        profiles = normal_profiles(
+            scene.read, scene.shape, in_pixels(line, scene.transform), reach_px=_reach_px(scene.posting_m)
+        )
+        if profiles is not None and profiles.contrast >= LEAST_CONTRAST:
+            sides[number] = as_on_picture if profiles.is_left else -as_on_picture
+    return sides
+
+
+class _Averaged:
+    """A scene, averaged to pixels of `FINEST_M` where it is finer."""
+
+    def __init__(self, header: RasterHeader) -> None:
+        self._header, self._looks = header, max(1, int(FINEST_M / header.posting_m))
+        rows, cols = header.shape
+        self.shape = rows // self._looks, cols // self._looks
+        self.transform = header.transform @ Affine.scale(self._looks)
+        self.posting_m = self._looks * header.posting_m
+
+    def read(self, window: Window) -> npt.NDArray[np.complex64]:
+        """Read a window of it, 0 where there is no data."""
+        full = Window(*(self._looks * number for number in window))
+        return multilook(self._header.read(full), self._looks)
+
+
+def _reach_px(posting_m: float) -> int:
+    return int(np.clip(round(REACH_M / posting_m), FEWEST_PX, MOST_PX))
 
 
 def bending_along(
@@ -108,8 +148,7 @@ def bending_along(
     Bending or None
         None where no normal touches data.
     """
-    reach_px = int(np.clip(round(REACH_M / posting_m), FEWEST_PX, MOST_PX))
-    profiles = normal_profiles(read, shape, line_px, reach_px=reach_px)
+    profiles = normal_profiles(read, shape, line_px, reach_px=_reach_px(posting_m))
     if profiles is None:
         return None
     count = max(1, round(len(profiles.normals) * posting_m / PIECE_M))

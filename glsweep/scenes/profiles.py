@@ -48,6 +48,8 @@ class NormalProfiles:
     contrast : float
         By how much the seaward side is less coherent and denser in fringes than the landward one, from 0:
         the sum of both differences of means. Small where nothing tells the sides apart.
+    is_left : bool
+        Whether the sea is to the left of one who walks along the line, its scene's first row on top.
     """
 
     offsets_px: Floats
@@ -56,6 +58,7 @@ class NormalProfiles:
     products: npt.NDArray[np.complex64]
     normals: Floats
     contrast: float = 0.0
+    is_left: bool = True
 
     def turned(self) -> "NormalProfiles":
         """Return the same with landward and seaward exchanged."""
@@ -66,6 +69,7 @@ class NormalProfiles:
             self.products[:, ::-1],
             -self.normals,
             -self.contrast,
+            not self.is_left,
         )
 
     def part(self, some: npt.NDArray[np.int64]) -> "NormalProfiles":

@@ -8,8 +8,7 @@ from geodesics import map_factor
 from qgis_program import needs_qgis, seen_by_qgis
 from shapely import LineString, box
 
-from glsweep.comparison import envelope
-from glsweep.metrics.zone import measure_zone
+from glsweep.metrics.zone import envelope, measure_zone
 from glsweep.run import main
 
 

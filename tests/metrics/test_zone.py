@@ -36,6 +36,17 @@ def test_what_lies_out_of_reach_is_another_line():
     assert (measure_zone({"1": [BASE], "2": [shifted(4_000)]}).width_m()[:50] == 4_000).all()
 
 
+def test_across_a_bay_lies_another_stretch_of_the_line():
+    """Where the other date's line ends early on one shore, transects cross it on the other shore."""
+    bay = LineString([(0, 0), (10_000, 0), (10_000, -3_000), (0, -3_000)])
+    short = LineString([(5_000, 100), (10_100, 100), (10_100, -3_100), (0, -3_100)])
+    zone = measure_zone({"bay": [bay], "short": [short]})
+    assert zone.base == "bay"
+    assert np.nanmax(zone.width_m()) < 400
+    here = (zone.origin_xy_m[:, 1] == 0) & (zone.origin_xy_m[:, 0] < 4_900)
+    assert here.any() and np.isnan(zone.width_m()[here]).all()
+
+
 def test_of_two_crossings_the_nearer_one_counts():
     near, far = shifted(400, 0, 9_000), shifted(-2_500, 0, 9_000)
     for others in ([near, far], [far, near]):

@@ -41,10 +41,10 @@ def page() -> Iterator[Page]:
 
 def opened(page: Page, path: Path, size: tuple[int, int] = SIZES[0]) -> None:
     """Open a page as for the first time."""
+    if page.url.startswith("file:"):
+        page.evaluate("sessionStorage.clear(), localStorage.clear()")
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto(path.as_uri())
-    page.evaluate("sessionStorage.clear(), localStorage.clear()")
-    page.reload()
 
 
 def numbers(page: Page, column: int) -> list[float]:
@@ -104,6 +104,9 @@ def test_a_click_on_a_row_shows_the_trial_with_its_curve_and_its_parameters(page
     opened(page, reported.report_html)
     row = page.locator(ROWS).nth(3)
     name = row.locator("button").inner_text()
+    page.wait_for_selector("#trial-chart .point")
+    row.hover()
+    assert name in (page.locator("#trial-chart .hovertext").text_content() or "")
     row.locator("td").nth(1).click()
     assert page.locator("#trial-title").inner_text() == name
     facts = page.locator("#trial-facts").inner_text()
@@ -138,7 +141,10 @@ def test_a_box_over_the_dots_keeps_only_its_trials_until_it_is_let_go(page: Page
     assert count == sum(row["best"] is not None and row["best"] >= low for row in data_of(page))
     page.reload()
     assert page.locator("#trial-count").inner_text() == f"{count} of {TRIALS} trials"
-    page.click("#trial-reset")
+    page.locator("#trial-chart").scroll_into_view_if_needed()
+    page.wait_for_selector("#trial-chart .point")
+    page.mouse.dblclick(box["x"] + 5, box["y"] + 5)
+    page.wait_for_function("document.getElementById('trial-reset').disabled")
     assert page.locator("#trial-count").inner_text() == f"{TRIALS} trials"
 
 
