@@ -52,7 +52,7 @@ NEAR_M = 600_000.0
 def draw_ground(axes: Axes, picture: npt.NDArray[np.floating], bounds_m: Bounds, **colours: Any) -> AxesImage:
     """Show a picture whose rows run along the map's x axis, with kilometres of the map along the axes."""
     left, bottom, right, top = (value / 1000 for value in bounds_m)
-    shown = axes.imshow(picture, extent=(left, right, bottom, top), interpolation="nearest", **colours)
+    shown = axes.imshow(picture, extent=(left, right, bottom, top), interpolation="none", **colours)
     axes.set_facecolor(NO_DATA)
     axes.grid(visible=False)
     for axis in (axes.xaxis, axes.yaxis):
@@ -153,7 +153,7 @@ def draw_locator(axes: Axes, places: Mapping[str, Locator]) -> None:
         x, y = np.array(at_m) / 1000
         axes.plot(x, y, "o", markersize=3.5, markerfacecolor="none", markeredgecolor=HERE, markeredgewidth=1)
         words = axes.annotate(
-            letters, (x, y), (3.5, 0), textcoords="offset points", va="center", fontsize=6.5
+            _runs(letters), (x, y), (3.5, 0), textcoords="offset points", va="center", fontsize=6.5
         )
         words.set_path_effects([withStroke(linewidth=1.5, foreground=PAPER)])
     left, bottom, right, top = shapely.total_bounds(land) / 1000

@@ -6,6 +6,7 @@ const sceneMaps = (() => {
   const MARGIN = { l: 62, r: 10, t: 8, b: 44 };
   const LINE_PX = 3;
   const HALO_PX = 2.2;
+  const PRINT_PX = 670; // A4 without its margins
   const BAR_SHARE = 0.25;
   const FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", sans-serif';
 
@@ -44,6 +45,7 @@ const sceneMaps = (() => {
       const scenes = this.find(".map-scene");
       const members = this.find(".map-member");
       scenes.append(...this.maps.scenes.map((scene) => new Option(scene.name)));
+      scenes.selectedIndex = this.maps.first;
       members.append(...this.maps.members.map((member) => new Option(member.title)));
       members.closest("label").hidden = this.maps.members.length < 2;
       if (members.closest("label").hidden) members.closest("label").style.display = "none";
@@ -96,12 +98,14 @@ const sceneMaps = (() => {
       this.frame.addEventListener("pointerleave", () => this.say(this.hint));
       new ResizeObserver(() => this.drawIfResized()).observe(this.frame);
       theme.onChange(() => this.draw(true));
+      window.addEventListener("beforeprint", () => this.draw(true, PRINT_PX));
+      window.addEventListener("afterprint", () => this.draw(true));
     }
 
     // --- The plot
 
-    draw(stay = false) {
-      this.width = this.frame.clientWidth;
+    draw(stay = false, width = this.frame.clientWidth) {
+      this.width = width;
       const { scene, member } = this;
       const view = stay && this.view ? this.view : this.whole();
       Plotly.react(this.plot, this.traces(scene, member), { ...this.layout(view), images: this.pictures(scene, member) }, {
@@ -187,7 +191,7 @@ const sceneMaps = (() => {
         showlegend: false,
         hovermode: "closest",
         hoverdistance: 14,
-        dragmode: matchMedia("(pointer: coarse)").matches ? false : "pan",
+        dragmode: this.dragmode(view),
         hoverlabel: { bgcolor: "#ffffff", bordercolor: "#555", align: "left", font: { color: "#111", size: 12 } },
         xaxis: { ...axis, range: view.x, constrain: "domain", constraintoward: "left", title: title("x on the map (km)") },
         yaxis: { ...axis, range: view.y, constrain: "domain", scaleanchor: "x", scaleratio: 1, title: title("y on the map (km)") },
@@ -275,7 +279,14 @@ const sceneMaps = (() => {
     }
 
     move({ x, y }) {
-      Plotly.relayout(this.plot, { "xaxis.range": x, "yaxis.range": y });
+      Plotly.relayout(this.plot, { "xaxis.range": x, "yaxis.range": y, dragmode: this.dragmode({ x, y }) });
+    }
+
+    // On a touch screen a finger scrolls the page, until there is more map than is seen.
+    dragmode(view) {
+      const span = ([from, to]) => to - from;
+      const isWhole = span(view.x) > 0.99 * span(this.whole().x);
+      return isWhole && matchMedia("(pointer: coarse)").matches ? false : "pan";
     }
 
     onKey(event) {

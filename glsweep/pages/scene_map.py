@@ -183,6 +183,7 @@ def maps_json(
     members: Mapping[str, str],
     layers: Sequence[Layer] = (TRUE, DRAWN, MISSED),
     tolerance_m: float,
+    first: int = 0,
 ) -> dict[str, Any]:
     """Return the maps of scenes as a page's script reads them.
 
@@ -196,6 +197,8 @@ def maps_json(
         Kinds of lines, the uppermost last.
     tolerance_m : float
         By how much a line may depart from its vertices: half a pixel is not seen.
+    first : int
+        The number of the scene that is shown before the reader has chosen.
     """
     written = [scene.as_json(tolerance_m) for scene in scenes]
     crs_of_lands = dict.fromkeys(one["locator"]["crs"] for one in written if one["locator"])
@@ -205,6 +208,7 @@ def maps_json(
             one["locator"] = {"land": number_of[one["locator"]["crs"]], "at_km": one["locator"]["at_km"]}
     return {
         "scenes": written,
+        "first": first,
         "members": [{"key": key, "title": title} for key, title in members.items()],
         "layers": [
             {"key": one.key, "label": one.label, "colour": one.colour, "halo": one.halo, "shown": one.shown}

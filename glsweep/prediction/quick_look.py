@@ -11,18 +11,22 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 from affine import Affine
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator
 from shapely import LineString
+from shapely.affinity import translate
 
 from glsweep.files import replacing
 from glsweep.pages.map_furniture import add_north, add_scale_bar, draw_ground, draw_line, draw_locator
 from glsweep.pages.map_pictures import PHASE_COLOURS, north_up
-from glsweep.pages.map_place import dates_words, locator, map_bounds, place_words
+from glsweep.pages.map_place import Bounds, dates_words, locator, map_bounds, place_words
 from glsweep.pages.scene_map import TRUE, MapLine, crs_words
 
 LONGEST_PX = 1200
 WIDTH_IN = 18.3 / 2.54
 """A double column of a journal."""
+PANEL_IN = 0.42 * WIDTH_IN
 AROUND_IN = 0.95
 """Above and below the panels: the title, the numbers along the axes, and the keys."""
 SIDES = (0.35, 2.0)
@@ -30,7 +34,12 @@ DOTS_PER_INCH = 200
 COAST = (0.76, 0.76, 0.23, 0.23)
 """Of the small map with the coast, in the second panel's shares."""
 PHASE: dict[str, Any] = {"cmap": PHASE_COLOURS, "vmin": -math.pi, "vmax": math.pi}
-PHASE_TICKS = {-math.pi: "\N{MINUS SIGN}π", 0.0: "0", math.pi: "π"}
+PHASE_KEY: dict[str, Any] = {
+    "label": "wrapped phase (rad)",
+    "ticks": FixedLocator([-math.pi, 0, math.pi]),
+    "format": FixedFormatter(["\N{MINUS SIGN}π", "0", "π"]),
+}
+PROBABILITY_KEY: dict[str, Any] = {"label": "probability of a line"}
 PROBABILITY: dict[str, Any] = {"cmap": "cividis", "vmin": 0, "vmax": 1}
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -80,35 +89,46 @@ def draw_quick_look(
     title : str
         Above the panels.
     """
+    if crs is None:
+        # Where nobody knows the place, the corner is as good as any.
+        left, bottom, _, _ = map_bounds(transform, shape)
+        transform = Affine.translation(-left, -bottom) @ transform
+        lines = [translate(line, -left, -bottom) for line in lines]
     bounds_m = map_bounds(transform, shape)
-    left_m, bottom_m, right_m, top_m = bounds_m
-    side = min(max((top_m - bottom_m) / (right_m - left_m), SIDES[0]), SIDES[1])
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(WIDTH_IN, 0.42 * WIDTH_IN * side + AROUND_IN), layout="constrained")
-        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-        for axes, values, label, colours, ticks in (
-            (left, phase_rad, "wrapped phase (rad)", PHASE, PHASE_TICKS),
-            (right, probability, "probability of a line", PROBABILITY, None),
+        figure = Figure(figsize=(WIDTH_IN, _height_in(bounds_m)), layout="constrained")
+        left_panel, right_panel = figure.subplots(1, 2, sharex=True, sharey=True)
+        for axes, values, colours, key in (
+            (left_panel, phase_rad, PHASE, PHASE_KEY),
+            (right_panel, probability, PROBABILITY, PROBABILITY_KEY),
         ):
             coarse = transform @ Affine.scale(shape[1] / values.shape[1], shape[0] / values.shape[0])
             shown = draw_ground(axes, north_up(values, coarse, bounds_m, LONGEST_PX), bounds_m, **colours)
             axes.set_xlabel("x (km)")
-            bar = figure.colorbar(shown, ax=axes, location="bottom", shrink=0.6, aspect=30, label=label)
-            if ticks:
-                bar.set_ticks(list(ticks), labels=list(ticks.values()))
-        left.set_ylabel("y (km)")
+            figure.colorbar(shown, ax=axes, location="bottom", shrink=0.6, aspect=30, **key)
+        left_panel.set_ylabel("y (km)")
+        _draw_furniture(left_panel, right_panel, bounds_m, crs)
         for line in lines:
-            draw_line(left, MapLine.of(TRUE.key, line))
-        add_north(left, bounds_m, crs)
-        add_scale_bar(left, bounds_m, crs)
-        coast = locator(bounds_m, crs)
-        if coast is not None:
-            inset = right.inset_axes(COAST)
-            inset.patch.set(facecolor="white", alpha=0.85)
-            draw_locator(inset, {"": coast})
+            draw_line(left_panel, MapLine.of(TRUE.key, line))
         words = " · ".join([place_words(bounds_m, crs), dates_words(dates), crs_words(crs)])
         figure.suptitle(f"{title}\n{words}", fontsize=7.5, linespacing=1.4)
         with replacing(path) as temporary:
             figure.savefig(temporary, dpi=DOTS_PER_INCH)
+
+
+def _height_in(bounds_m: Bounds) -> float:
+    left, bottom, right, top = bounds_m
+    side = min(max((top - bottom) / (right - left), SIDES[0]), SIDES[1])
+    return PANEL_IN * side + AROUND_IN
+
+
+def _draw_furniture(left: Axes, right: Axes, bounds_m: Bounds, crs: pyproj.CRS | None) -> None:
+    add_north(left, bounds_m, crs)
+    add_scale_bar(left, bounds_m, crs)
+    coast = locator(bounds_m, crs)
+    if coast is not None:
+        inset = right.inset_axes(COAST)
+        inset.patch.set(facecolor="white", alpha=0.85)
+        draw_locator(inset, {"": coast})

@@ -15,8 +15,8 @@ from glsweep.study.evaluation_artifacts import LinesOnScene, MemberLines
 
 MOST_SCENES = 24
 PHASE_PX, LEAST_PHASE_PX, PROBABILITY_PX = 448, 128, 300
-MOST_PHASE_BYTES = 650_000
-"""Of all scenes together; with 7 members on 13 scenes the maps then have 1.5 MB of the page."""
+MOST_PHASE_BYTES = 500_000
+"""Of all scenes together; with 7 members on 13 scenes the maps then have 1.25 MB of the page."""
 FOUND_M = 200.0
 TOLERANCE_PX = 0.3
 
@@ -52,6 +52,7 @@ def scene_maps(results: Results) -> dict[str, Any] | None:
         [replace(one, phase=picture) for one, picture in zip(maps, pictures, strict=True)],
         members={member.stratum: member.title for member in members},
         tolerance_m=TOLERANCE_PX * posting_m,
+        first=_median([members[0].scenes[number] for number in shown]),
     )
 
 
@@ -59,6 +60,17 @@ def _spread(scenes: Sequence[LinesOnScene]) -> list[int]:
     """Return which scenes are shown: all, or as many as the page can hold, evenly over their list."""
     count = min(MOST_SCENES, len(scenes))
     return [number * len(scenes) // count for number in range(count)]
+
+
+def _median(scenes: Sequence[LinesOnScene]) -> int:
+    """Return the number of the scene that is drawn neither well nor badly, by its mean distance."""
+    ranked = sorted(range(len(scenes)), key=lambda number: rank_of(scenes[number]))
+    return ranked[(len(ranked) - 1) // 2]
+
+
+def rank_of(scene: LinesOnScene) -> float:
+    """Return by what scenes are ranked, the best drawn first; those without a line of one side last."""
+    return math.inf if scene.mean_m is None else scene.mean_m
 
 
 def _phase_pictures(scenes: Sequence[MapFiles]) -> list[bytes]:

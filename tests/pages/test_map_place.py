@@ -8,10 +8,12 @@ import pyproj
 import pytest
 import shapely
 from affine import Affine
+from matplotlib.figure import Figure
 
 from glsweep.geodesy import lengths_m, lon_lat
-from glsweep.pages.map_furniture import scale_bar
+from glsweep.pages.map_furniture import draw_locator, scale_bar
 from glsweep.pages.map_place import (
+    Locator,
     dates_words,
     directions,
     lands,
@@ -121,6 +123,15 @@ def test_the_small_map_has_the_scene_on_land_and_its_own_map_where_that_is_polar
     assert (longitude, latitude) == pytest.approx((15.9, 78.55), abs=0.1)
     assert locator((600_000, 4_800_000, 640_000, 4_830_000), pyproj.CRS("EPSG:32719")) is None
     assert locator(ROSS_ICE_SHELF, None) is None
+
+
+def test_places_near_each_other_have_one_mark_with_the_letters_of_all():
+    crs = pyproj.CRS("EPSG:3031").to_wkt()
+    near = {letter: Locator(crs, (1e6 + 1e4 * n, 0.0)) for n, letter in enumerate("abc")}
+    axes = Figure().subplots()
+    draw_locator(axes, {**near, "d": Locator(crs, (-1e6, 0.0)), "f": Locator(crs, (-1e6, 1e5))})
+    assert [words.get_text() for words in axes.texts] == ["a\N{EN DASH}c", "df"]
+    assert [line.get_xdata()[0] for line in axes.lines] == [1000, -1000]
 
 
 def test_antarctica_is_one_land_without_the_cut_along_the_antimeridian():

@@ -67,6 +67,7 @@ def test_the_page_has_every_scene_with_every_member_the_best_first(results):
     maps = json.loads(json.dumps(scene_maps(results)))
     assert [scene["name"] for scene in maps["scenes"]] == [f"sim/scene{n}" for n in range(4)]
     assert [member["key"] for member in maps["members"]] == ["unet-128", "unetpp-128"]
+    assert maps["first"] == 1, "each next scene is drawn 30 m farther off; that in the middle is shown first"
     for scene in maps["scenes"]:
         assert set(scene["probability"]) == set(scene["facts"]) == {"unet-128", "unetpp-128"}
         layers = [(line["layer"], line["member"]) for line in scene["lines"]]

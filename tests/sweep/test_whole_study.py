@@ -361,9 +361,10 @@ def test_an_archived_study_is_looked_at_replayed_reported_and_drawn_with(
             assert f"{archive}: cannot be written to (Read-only file system); copy it" in message
     assert everything(study) == before
     written = {path.name for path in (tmp_path / "report").iterdir()}
-    assert written == {"report.html", "figures", "table.csv", "table.json", "lines.csv", "lines.json"}
+    tables = {"table.csv", "table.json", "lines.csv", "lines.json", "review.gpkg"}
+    assert written == {"report.html", "figures", *tables}
     assert len(list((tmp_path / "report" / "figures").iterdir())) == len(list(study.figures.iterdir()))
-    assert len(list((tmp_path / "lines").iterdir())) == 5
+    assert (tmp_path / "lines" / f"{scene_of(study).stem}-lines.gpkg").is_file()
 
 
 def scene_of(study: Study) -> Path:

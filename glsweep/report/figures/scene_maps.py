@@ -25,7 +25,7 @@ from glsweep.pages.scene_map import MISSED, TRUE
 from glsweep.report.figures import WIDTH_IN, CaptionedFigure, new_figure
 from glsweep.report.map_files import MapFiles, read_map
 from glsweep.report.results import Results
-from glsweep.report.scene_map import FOUND_M, lines_of
+from glsweep.report.scene_map import FOUND_M, lines_of, rank_of
 from glsweep.report.scene_tables import best_member, line_rows
 from glsweep.study.evaluation_artifacts import LinesOnScene, MemberLines
 
@@ -34,7 +34,7 @@ COLUMNS = 3
 PHASE_PX = 450
 FADED = 0.55
 """Of the phase, so that lines stand out on it."""
-LEFT_IN, TITLE_IN, LABEL_IN = 0.55, 0.75, 0.15
+LEFT_IN, TITLE_IN, LABEL_IN = 0.55, 0.85, 0.15
 """Around a panel: the numbers along its y axis, its title with the numbers below, and a label below all."""
 SMALLEST = 1500
 """Parts of a panel's side: what is smaller is not seen in print."""
@@ -92,7 +92,7 @@ def _in_short(scene: LinesOnScene) -> str:
 
 def _from_best_to_worst(scenes: Sequence[LinesOnScene]) -> list[LinesOnScene]:
     """Return the best drawn scene, the worst, and others that are spread evenly over the ranks between."""
-    ranked = sorted(scenes, key=lambda scene: math.inf if scene.mean_m is None else scene.mean_m)
+    ranked = sorted(scenes, key=rank_of)
     count = min(MOST_SCENES, len(ranked))
     return [ranked[round(rank * (len(ranked) - 1) / max(1, count - 1))] for rank in range(count)]
 
