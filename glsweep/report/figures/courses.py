@@ -176,7 +176,7 @@ def _curves(tuning: Tuning, stratum: Stratum) -> Chart:
 
 
 def _best_curves(tuning: Tuning, stratum: Stratum) -> list[FrozenTrial]:
-    """Return the trials with the best values among those that reported any, and those without a value; the best last, on top."""
+    """Return the trials that reported anything, or the best of them; the best last, which is on top."""
     trials = [t for t in tuning.strata[stratum].get_trials(deepcopy=False) if t.intermediate_values]
     sign = -1 if HIGHER_IS_BETTER[tuning.results.config.space.search.rank_by] else 1
     return sorted(trials, key=lambda t: math.inf if t.value is None else sign * t.value)[:MOST_CURVES][::-1]
