@@ -5,13 +5,16 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from rich.console import Console, Group
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 LogFormat = Literal["text", "json"]
 
 LOG_WIDTH = 120
-"""Characters that a table may take in a log, where no terminal sets its width."""
+"""Characters of a log's line, unless a text or a table needs more: nothing is wrapped or cut."""
+
+WIDEST = 100_000
 
 LEVELS = {"red": "error", "yellow": "warning"}
 """What the colour of a message says of it."""
@@ -30,7 +33,7 @@ def open_console(log_format: LogFormat = "text", *, stderr: bool = False) -> Con
     if log_format == "json":
         return JsonConsole(stderr=stderr)
     console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=LOG_WIDTH, soft_wrap=True)
+    return console if console.is_terminal else LogConsole(stderr=stderr, width=LOG_WIDTH, soft_wrap=True)
 
 
 def tell(console: Console, text: str | Text, event: str, **data: Any) -> None:
@@ -51,6 +54,23 @@ def tell(console: Console, text: str | Text, event: str, **data: Any) -> None:
         console.event(event, **data)
     else:
         console.print(text, highlight=False, markup=False, soft_wrap=not console.is_terminal)
+
+
+class LogConsole(Console):
+    """Prints texts in one line each, and tables as wide as their longest cells."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print what Rich would, with nothing wrapped or cut."""
+        if not any(isinstance(one, Table | Group) for one in objects):
+            super().print(*objects, **options)
+            return
+        unbounded = self.options.update(width=WIDEST)
+        needed = max(Measurement.get(self, unbounded, one).maximum for one in objects)
+        self.width = max(LOG_WIDTH, needed)
+        try:
+            super().print(*objects, **{**options, "soft_wrap": False})
+        finally:
+            self.width = LOG_WIDTH
 
 
 class JsonConsole(Console):

@@ -163,8 +163,10 @@ def _report(study: Study, context: Context, _live: LivePage) -> StageSummary:
     from glsweep.register import register_members
     from glsweep.report.page import write_report
     from glsweep.sweep.mirror import track_study
+    from glsweep.sweep.optuna_file import bring_up_to_date
     from glsweep.tracking.address import carry_on_without_store
 
+    bring_up_to_date(study)
     summary = write_report(study)
     with carry_on_without_store(study, context.console):
         # The trials too: the store may not be the one of the sweep, or may have been recreated.

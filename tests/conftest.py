@@ -11,6 +11,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # loopback alone
 os.environ.setdefault("RAY_AUTH_MODE", "token")  # as glsweep.sweep sets it; read when Ray is imported
 
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
 # For `make mutants`: that an example fails is enough, the simplest one need not be sought.
 settings.register_profile(
     "mutants", phases=[Phase.explicit, Phase.generate], derandomize=True, database=None, deadline=None

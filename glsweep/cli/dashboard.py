@@ -4,9 +4,9 @@ import shlex
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from glsweep.cli import Debug, StudyFolder
+from glsweep.output import open_console
 from glsweep.study import open_study
 
 LOOKS_EVERY_S = 2.0
@@ -30,12 +30,14 @@ def dashboard(
     """
     from glsweep.sweep.optuna_file import Follower, sqlite_url
 
-    opened, console = open_study(study), Console()
+    opened, console = open_study(study), open_console()
     with Follower(opened) as follower:
         follower.look()
         if not open:
             command = shlex.join(["optuna-dashboard", sqlite_url(opened.optuna_db)])
             console.print(command, soft_wrap=True, highlight=False, markup=False)
+            if not opened.is_done("sweep"):
+                console.print("the sweep goes on: `--open` shows it live", soft_wrap=True, highlight=False)
             return
         from glsweep.sweep.dashboard import serving
 

@@ -127,6 +127,8 @@ ROOM_PX = 100  # between rows: labels of one, and the title of the next
 
 
 TOP_PX, LEGEND_PX = 36, 24
+LONGEST_LABEL = 14
+"""Characters of a category, of which many stand slanted in the room below a row."""
 
 
 def _box(cell: Cell, rows: int, row_px: int) -> Box:
@@ -174,7 +176,15 @@ def _ticks(axis: Chart, values: list[Any]) -> Chart:
     known = [value for value in values if value is not None]
     if axis.get("type") == "category":
         names = axis.get("categoryarray") or list(dict.fromkeys(map(str, known)))
-        return {"categoryorder": "array", "categoryarray": names, "range": [-0.5, len(names) - 0.5]}
+        return {
+            "categoryorder": "array",
+            "categoryarray": names,
+            "range": [-0.5, len(names) - 0.5],
+            "tickvals": names,
+            "ticktext": [
+                name if len(name) <= LONGEST_LABEL else f"{name[:LONGEST_LABEL]}…" for name in names
+            ],
+        }
     if axis.get("type") == "log":
         decades = {"dtick": 1} if known and max(known) >= 10 * min(known) else {}
         return {"tickformat": "~g", **decades}

@@ -24,14 +24,14 @@ from glsweep.report.figures import (
 from glsweep.report.figures.composed import Cell, Chart, plain, shortened
 from glsweep.report.figures.painted import captioned
 from glsweep.report.sweep_facts import judgements, rule_words
-from glsweep.report.tuning import Tuning, completed, names_of
+from glsweep.report.tuning import FEWEST, Tuning, completed, names_of
 from glsweep.search.plan import place_label
 
 # --- All strata of one patch size in one chart: history and distribution
 
 
 def _by_size(tuning: Tuning, traces_of: Callable[[Stratum, optuna.Study], Chart]) -> list[Cell]:
-    strata = [s for s, study in tuning.strata.items() if completed(study)]
+    strata = [s for s, study in tuning.strata.items() if len(completed(study)) >= FEWEST]
     sizes = sorted({stratum.patch_size_px for stratum in strata})
     cells = []
     for column, size in enumerate(sizes):

@@ -78,7 +78,8 @@ def _room_for_labels(chart: Chart) -> float:
     """Return the width of what stands left of the first column of axes, in inches."""
     layout = chart["layout"]
     first = [number_of(k) for k, axis in layout.items() if k.startswith("xaxis") and axis["domain"][0] == 0]
-    names = [name for number in first for name in layout[axis_key("y", number)].get("categoryarray", ())]
+    shown = [axis for number in first if "categoryarray" in (axis := layout[axis_key("y", number)])]
+    names = [name for axis in shown for name in axis["ticktext"]]
     return 0.6 + INCHES_A_LETTER * max((len(name) - 4 for name in names), default=0)
 
 
@@ -87,10 +88,10 @@ def _paint_axes(axes: Axes, across: Chart, up: Chart, traces: list[Chart]) -> No
     for letter, axis in (("x", across), ("y", up)):
         places = axis["places"]
         if places:
-            getattr(axes, f"set_{letter}ticks")(range(len(places)), list(places))
+            slanted = letter == "x" and not _fit(axis["ticktext"], axis)
+            slant: Any = {"rotation": 30, "ha": "right", "size": 6} if slanted else {}
+            getattr(axes, f"set_{letter}ticks")(range(len(places)), axis["ticktext"], **slant)
             getattr(axes, f"set_{letter}lim")(-0.5, len(places) - 0.5)
-            if letter == "x" and not _fit(list(places), axis):
-                axes.tick_params(axis="x", labelrotation=12, labelsize=6)
         elif "tickvals" in axis:
             getattr(axes, f"set_{letter}ticks")(axis["tickvals"], axis["ticktext"])
         if axis.get("type") == "log":

@@ -26,8 +26,10 @@ OUTLINE = {"color": GREY, "width": 0.6}
 
 def draw_slices(tuning: Tuning) -> CaptionedFigure | None:
     """Draw the value of each configuration over each of the most important parameters, a row a stratum."""
+    places = max((len(tuning.ranked[stratum]) for stratum in tuning.compared), default=0)
     cells = [
-        Cell(stratum.title, _slices(tuning, stratum), row) for row, stratum in enumerate(tuning.compared)
+        Cell(stratum.title, _slices(tuning, stratum, min(places, MOST_SLICES)), row)
+        for row, stratum in enumerate(tuning.compared)
     ]
     return captioned(
         "slices",
@@ -43,7 +45,7 @@ def draw_slices(tuning: Tuning) -> CaptionedFigure | None:
     )
 
 
-def _slices(tuning: Tuning, stratum: Stratum) -> Chart:
+def _slices(tuning: Tuning, stratum: Stratum, places: int) -> Chart:
     study, names = tuning.strata[stratum], places_of(tuning.strata[stratum])
     params = tuning.ranked[stratum][:MOST_SLICES]
     # Optuna sorts parameters by name: drawn one by one they stand in the order of their importance.
@@ -57,7 +59,7 @@ def _slices(tuning: Tuning, stratum: Stratum) -> Chart:
         dots["marker"].pop("colorbar", None)
         _unquote(chart, "x")
         chart["data"] = [dots]
-    return _in_a_row(charts, shares_height=True)
+    return _in_a_row(charts, places, shares_height=True)
 
 
 def _unquote(chart: Chart, letter: str) -> None:
@@ -81,10 +83,9 @@ def _unbounded(chart: Chart) -> Chart:
     return chart
 
 
-def _in_a_row(charts: list[Chart], *, shares_height: bool = False) -> Chart:
-    """Return one chart of several side by side, of axes x and y, x2 and y2, and so on."""
+def _in_a_row(charts: list[Chart], count: int = MOST_PAIRED, *, shares_height: bool = False) -> Chart:
+    """Return one chart of several side by side in `count` places, of axes x and y, x2 and y2, and so on."""
     data, layout = [], {}
-    count = max(len(charts), MOST_PAIRED)
     gap = 0.04 if shares_height else 0.11
     width = (1 - gap * (count - 1)) / count
     for number, chart in enumerate(charts, start=1):
