@@ -28,7 +28,7 @@ from glsweep.evaluate.patches import interval, resampled
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import Member, predict_strips
 from glsweep.prediction.command import open_drawing
-from glsweep.prediction.scene import Drawing
+from glsweep.prediction.drawing import Drawing
 from glsweep.randomness import generator_for
 from glsweep.scenes.cards import load_card
 from glsweep.scenes.scene import Scene

@@ -41,7 +41,7 @@ from glsweep.metrics.reliability import (
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import Member
 from glsweep.prediction.command import open_drawing
-from glsweep.prediction.scene import Drawing
+from glsweep.prediction.drawing import Drawing
 from glsweep.prediction.split_scenes import true_pieces
 from glsweep.randomness import generator_for
 from glsweep.scenes.cards import load_card

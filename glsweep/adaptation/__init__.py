@@ -18,7 +18,8 @@ from glsweep.nets.member import Adaptation, Agreement, save_member
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.blend import Member
 from glsweep.prediction.command import each_scene, named_rasters, open_drawing
-from glsweep.prediction.scene import Advance, Drawing
+from glsweep.prediction.drawing import Drawing
+from glsweep.prediction.scene import Advance
 from glsweep.progress import counted
 from glsweep.randomness import generator_for
 from glsweep.registry import UNTRAINED

@@ -7,7 +7,7 @@ from glsweep.adaptation.scenes import LinePixels, TaughtScene
 from glsweep.config.trial import FilterName
 from glsweep.nets.member import Agreement
 from glsweep.prediction.blend import Member
-from glsweep.prediction.scene import Drawing
+from glsweep.prediction.drawing import Drawing
 
 CHECKED_FILTERS: tuple[FilterName, ...] = ("boxcar3", "goldstein.6", "multilooked")
 TAUS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

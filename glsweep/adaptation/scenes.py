@@ -11,7 +11,7 @@ from skimage.morphology import skeletonize
 
 from glsweep.config.trial import FilterName
 from glsweep.prediction.blend import Member, SceneInput, fit_to, predict_strips
-from glsweep.prediction.scene import Drawing
+from glsweep.prediction.drawing import Drawing
 from glsweep.scenes.raster import RasterHeader
 
 Floats = npt.NDArray[np.float32]

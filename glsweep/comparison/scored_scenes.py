@@ -16,8 +16,9 @@ from glsweep.evaluate.patches import FEWEST_SCENES
 from glsweep.evaluate.scenes import intervals, line_scores
 from glsweep.metrics.lines import TOLERANCES_M, LineDistances, line_distances
 from glsweep.prediction.blend import Member
+from glsweep.prediction.drawing import Drawing
 from glsweep.prediction.products import known_table, write_lines
-from glsweep.prediction.scene import Advance, Drawing, predict_scene
+from glsweep.prediction.scene import Advance, predict_scene
 from glsweep.qgis.styles import known_lines
 from glsweep.report import counted
 from glsweep.scenes.lines import lines_on_data, lines_to_judge

@@ -18,7 +18,8 @@ from glsweep.metrics.lines import TOLERANCES_M, LineDistances
 from glsweep.metrics.reliability import PiecesInBand
 from glsweep.nets.member import LineUncertainty, ModelCard, load_member, weights_hash
 from glsweep.prediction.blend import Member
-from glsweep.prediction.scene import Drawing, predict_scene
+from glsweep.prediction.drawing import Drawing
+from glsweep.prediction.scene import predict_scene
 from glsweep.prediction.split_scenes import (
     BRIDGE_M,
     SHORTEST_M,

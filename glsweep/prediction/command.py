@@ -16,10 +16,11 @@ from glsweep.nets.member import LineUncertainty
 from glsweep.prediction import DrawingOptions
 from glsweep.prediction.answers import why_unknown
 from glsweep.prediction.blend import EMBEDDED, GRID_PX, SAME, Member, choose_device, common_tau, open_members
+from glsweep.prediction.drawing import Drawing
 from glsweep.prediction.near import check_near, read_prior
 from glsweep.prediction.page import PAGE, open_page_options, write_page
 from glsweep.prediction.qgis_project import write_scenes_project
-from glsweep.prediction.scene import Advance, Drawing, PredictedScene, predict_scene
+from glsweep.prediction.scene import Advance, PredictedScene, predict_scene
 from glsweep.prediction.split_scenes import uncertainty_of
 from glsweep.progress import advance, track
 from glsweep.registry import is_imported

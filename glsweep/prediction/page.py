@@ -15,13 +15,14 @@ from glsweep.prediction import answers
 from glsweep.prediction.answers import Compared
 from glsweep.prediction.blend import Member
 from glsweep.prediction.citation import Producer, bibtex, producers, text_to_cite
+from glsweep.prediction.drawing import Drawing
 from glsweep.prediction.near import Prior, read_prior
 from glsweep.prediction.old_lines import WITHIN_M, from_old, lines_within
 from glsweep.prediction.overview import Overview, overview_of, span_in_words
 from glsweep.prediction.overview_files import Coast, as_bytes, read_coast, write_overview
 from glsweep.prediction.overview_picture import coast_below, draw_overview, view_of
 from glsweep.prediction.page_maps import MOST_SCENES, maps_of
-from glsweep.prediction.scene import Drawing, PredictedScene
+from glsweep.prediction.scene import PredictedScene
 from glsweep.qgis.project import PROJECT
 
 PAGE = "lines.html"

@@ -11,16 +11,12 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pyproj
-import torch
 
 from glsweep import progress
-from glsweep.config.trial import FilterName
-from glsweep.files import write_json
 from glsweep.metrics.spread import line_spreads_m
-from glsweep.nets.member import LineUncertainty
-from glsweep.prediction import Format, Scheme
 from glsweep.prediction.blend import Member, SceneInput, fit_to, predict_strips
-from glsweep.prediction.near import Prior, cut_to_near, remark_if_far
+from glsweep.prediction.drawing import Drawing, length_km, write_note
+from glsweep.prediction.near import cut_to_near, remark_if_far
 from glsweep.prediction.products import as_table, write_lines
 from glsweep.prediction.provenance import provenance_of
 from glsweep.prediction.quick_look import LONGEST_PX, draw_quick_look
@@ -36,62 +32,6 @@ from glsweep.vectorize import DrawnLine, draw_lines
 from glsweep.vectorize.outlines import ProbabilityGrid
 
 Advance = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """How scenes are predicted and lines are drawn.
-
-    Attributes
-    ----------
-    window_px : int
-        Side of a window.
-    overlap : float
-        Share of its side that a window has in common with the next.
-    turned : bool
-        Whether to average over flips and quarter turns.
-    tau : float
-        Probability from which a pixel is line.
-    shortest_m, bridge_m : float
-        Shorter lines are left out; gaps up to this length are bridged.
-    formats : tuple of str
-        Of the files of lines.
-    device : torch.device
-        Where the networks are.
-    uncertainty : LineUncertainty or None
-        What makes metres of a band's width; None where it was not learnt for lines that are drawn so.
-    prior : Prior or None
-        Only what lies near these lines is kept.
-    filters : tuple of str
-        What probabilities are averaged over besides: the phase as it is (raw), or filtered.
-    scheme : str
-        Whose columns the files of lines have.
-    """
-
-    window_px: int
-    overlap: float
-    turned: bool
-    tau: float
-    shortest_m: float
-    bridge_m: float
-    formats: tuple[Format, ...]
-    device: torch.device
-    uncertainty: LineUncertainty | None = None
-    prior: Prior | None = None
-    filters: tuple[FilterName, ...] = ("raw",)
-    scheme: Scheme = "glsweep"
-
-    def settings(self) -> dict[str, float | bool | tuple[FilterName, ...]]:
-        """Return all on which the lines depend, to be written beside them."""
-        return {
-            "tau": self.tau,
-            "window_px": self.window_px,
-            "overlap": self.overlap,
-            "turned": self.turned,
-            "filters": self.filters,
-            "shortest_m": self.shortest_m,
-            "bridge_m": self.bridge_m,
-        }
 
 
 @dataclass(frozen=True)
@@ -144,7 +84,7 @@ class PredictedScene:
     @property
     def length_km(self) -> float:
         """Length of all lines."""
-        return _length_km(self.lines)
+        return length_km(self.lines)
 
 
 def predict_scene(
@@ -193,7 +133,7 @@ def predict_scene(
         lines, before_km = all_lines, None
         if drawing.prior is not None:
             lines = cut_to_near(drawing.prior, all_lines, raster, scene, shortest_m=drawing.shortest_m)
-            before_km = _length_km(all_lines)
+            before_km = length_km(all_lines)
         probability = folder / f"{header.name}-probability.tif"
         raster.write_cog(probability, provenance.tags())
         table = as_table(
@@ -223,11 +163,11 @@ def predict_scene(
             shape=scene.shape,
             crs=_map_of(scene),
             dates=provenance.acquisition.dates,
-            title=f"{header.name}: {_length_km(lines):.1f} km of line",
+            title=f"{header.name}: {length_km(lines):.1f} km of line",
         )
     note = folder / f"{header.name}.json"
     named = noted_as or str(header.path)
-    _write_note(note, scene, members, drawing, lines, noted_as=named, before_km=before_km)
+    write_note(note, scene, members, drawing, lines, noted_as=named, before_km=before_km)
     item = folder / f"{header.name}.stac.json"
     write_item(
         item,
@@ -253,10 +193,6 @@ def predict_scene(
         before_km=before_km,
         far_from_prior=far_from_prior,
     )
-
-
-def _length_km(lines: Sequence[DrawnLine]) -> float:
-    return sum(one.length_m for one in lines) / 1000
 
 
 def draw_scene(header: RasterHeader, member: Member, drawing: Drawing, folder: Path) -> list[DrawnLine]:
@@ -369,37 +305,3 @@ def _fill(
         seen.append(np.where(coarse != 0, np.angle(coarse), np.nan).astype(np.float32))
         advance(len(interferogram) / scene.shape[0])
     return np.concatenate(seen)
-
-
-def _write_note(
-    path: Path,
-    scene: SceneInput,
-    members: Sequence[Member],
-    drawing: Drawing,
-    lines: Sequence[DrawnLine],
-    *,
-    noted_as: str,
-    before_km: float | None,
-) -> None:
-    """Write down how the files were made, so that they can be made again."""
-    write_json(
-        path,
-        {
-            "scene": noted_as,
-            "posting_m": scene.header.posting_m,
-            "looks": scene.looks,
-            "members": [
-                {
-                    "name": member.name,
-                    "weights_hash": member.weights_hash,
-                    "card": member.card.model_dump(mode="json"),
-                }
-                for member in members
-            ],
-            **drawing.settings(),
-            "uncertainty": drawing.uncertainty.model_dump(mode="json") if drawing.uncertainty else None,
-            "lines": len(lines),
-            "length_km": _length_km(lines),
-            "near": drawing.prior and {**drawing.prior.settings(), "length_km_before": before_km},
-        },
-    )

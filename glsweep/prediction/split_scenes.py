@@ -20,7 +20,8 @@ from glsweep.nets.member import LineUncertainty, ModelCard
 from glsweep.patches.ground import in_own_map
 from glsweep.patches.prepare import survey
 from glsweep.prediction.blend import Member
-from glsweep.prediction.scene import Drawing, draw_scene
+from glsweep.prediction.drawing import Drawing
+from glsweep.prediction.scene import draw_scene
 from glsweep.progress import track
 from glsweep.scenes.lines import lines_on_data, lines_to_judge
 from glsweep.scenes.raster import RasterHeader

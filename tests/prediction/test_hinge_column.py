@@ -7,7 +7,8 @@ import pytest
 import torch
 from made_input import NORTH_UP, POLAR, seeing_member, write_bands
 
-from glsweep.prediction.scene import Drawing, predict_scene
+from glsweep.prediction.drawing import Drawing
+from glsweep.prediction.scene import predict_scene
 from glsweep.scenes.raster import RasterHeader, read_header
 from glsweep.simulation.phase import Beam
 from glsweep.simulation.radar import speckled_interferogram

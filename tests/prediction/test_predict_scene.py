@@ -19,7 +19,8 @@ from glsweep.errors import DataError
 from glsweep.metrics.lines import line_distances
 from glsweep.nets.member import LineUncertainty
 from glsweep.prediction.blend import fit_to
-from glsweep.prediction.scene import Drawing, predict_scene
+from glsweep.prediction.drawing import Drawing
+from glsweep.prediction.scene import predict_scene
 from glsweep.prediction.split_scenes import uncertainty_of
 from glsweep.scenes.raster import read_header
 from glsweep.scenes.resample import multilook

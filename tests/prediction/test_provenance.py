@@ -18,7 +18,8 @@ from rio_cogeo.cogeo import cog_validate
 
 from glsweep import __version__
 from glsweep.prediction.blend import open_members
-from glsweep.prediction.scene import Drawing, predict_scene
+from glsweep.prediction.drawing import Drawing
+from glsweep.prediction.scene import predict_scene
 from glsweep.run import main
 from glsweep.scenes.raster import give_own_ground, read_header
 

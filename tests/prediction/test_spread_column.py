@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from glsweep.metrics.lines import line_distances
 from glsweep.nets.ensemble import Ensemble
 from glsweep.prediction.blend import Member, member_probability
-from glsweep.prediction.scene import Drawing, PredictedScene, predict_scene
+from glsweep.prediction.drawing import Drawing
+from glsweep.prediction.scene import PredictedScene, predict_scene
 from glsweep.scenes.raster import read_header
 
 ROW = 60.5
