@@ -37,7 +37,7 @@ def dashboard(
             command = shlex.join(["optuna-dashboard", sqlite_url(opened.optuna_db)])
             console.print(command, soft_wrap=True, highlight=False, markup=False)
             if not opened.is_done("sweep"):
-                console.print("the sweep goes on: `--open` shows it live", soft_wrap=True, highlight=False)
+                open_console(stderr=True).print("the sweep is not over: `--open` shows it live")
             return
         from glsweep.sweep.dashboard import serving
 

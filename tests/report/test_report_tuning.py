@@ -142,7 +142,7 @@ def test_where_hardly_a_trial_ran_in_full_what_compares_parameters_is_left_out(m
         record.outcome = "stopped"
     with house_style():
         names = [figure.name for figure in draw_tuning(Tuning.of(results, []))]
-    assert names == ["intermediate-values", "optimization-history", "distributions", "timeline"]
+    assert names == ["intermediate-values", "timeline"]
 
 
 def test_a_sweep_of_which_nothing_ran_in_full_is_drawn_as_far_as_it_goes(make_study):
