@@ -36,8 +36,6 @@ def dashboard(
         if not open:
             command = shlex.join(["optuna-dashboard", sqlite_url(opened.optuna_db)])
             console.print(command, soft_wrap=True, highlight=False, markup=False)
-            if not opened.is_done("sweep"):
-                open_console(stderr=True).print("the sweep is not over: `--open` shows it live")
             return
         from glsweep.sweep.dashboard import serving
 
