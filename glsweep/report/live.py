@@ -58,7 +58,6 @@ class LivePage:
         self._console = console
         self._interval_s = interval_s
         self._terms = terms
-        self._records: dict[Stage, SweepRecords] = {}
         self._stage: Stage | None = None
         self._has_news = False
         self._is_over = threading.Event()
@@ -92,12 +91,10 @@ class LivePage:
             self._console.print(Text(told, style="dim"), soft_wrap=True)
             self._thread.start()
 
-    def catch_up(self, records: SweepRecords) -> None:
-        """Take in what earlier runs of the stage did."""
-        assert self._stage is not None, "a stage begins before its trials do"
-        self._records[self._stage] = records
+    def catch_up(self, _records: SweepRecords) -> None:
+        """Nothing to keep: pages are made from the ledger, since the journal goes on to change its records."""
 
-    def on_event(self, event: TrialEvent, record: TrialRecord) -> None:
+    def on_event(self, _event: TrialEvent, _record: TrialRecord) -> None:
         """Note that there is something new to show."""
         self._has_news = True
 
@@ -120,7 +117,7 @@ class LivePage:
     def _write(self, *, runs: bool) -> None:
         try:
             assert self._stage is not None, "nothing is written before a stage begins"
-            write_live_page(self._study, self._stage, self._terms, self._records, runs=runs)
+            write_live_page(self._study, self._stage, self._terms, runs=runs)
         except Exception as error:  # noqa: BLE001 (whatever it is, the study goes on)
             told = f"{self._study.report_html}: the page of the running study cannot be written ({error})"
             if told not in self._told:
@@ -132,7 +129,6 @@ def write_live_page(
     study: Study,
     stage: Stage,
     terms: SweepTerms,
-    records: dict[Stage, SweepRecords] | None = None,
     *,
     runs: bool = True,
     now_unix_s: float | None = None,
@@ -147,8 +143,6 @@ def write_live_page(
         The one that runs, or that ran last.
     terms : SweepTerms
         Of the sweep.
-    records : dict, optional
-        What is known of the trials of a stage that trains; read from its ledger where that is missing.
     runs : bool
         Whether the study runs; the page then reloads itself.
     now_unix_s : float, optional
@@ -157,7 +151,7 @@ def write_live_page(
     from glsweep.report.trials import trial_data  # noqa: PLC0415 (loads matplotlib in the page's own thread)
 
     now_unix_s = time.time() if now_unix_s is None else now_unix_s
-    known = {one: (records or {}).get(one) or read_records(_ledger(study, one)) for one in TRAINING}
+    known = {one: read_records(_ledger(study, one)) for one in TRAINING}
     search, data = study.config.space.search, data_facts(read_artifact(study.data_json, DataSummary))
     won = {} if stage == "sweep" else read_artifact(study.winners_json, Winners).by_stratum
     winners = {key: winner.trial_id for key, winner in won.items()}
