@@ -92,7 +92,7 @@ class LivePage:
             self._thread.start()
 
     def catch_up(self, _records: SweepRecords) -> None:
-        """Nothing to keep: pages are made from the ledger, since the journal goes on to change its records."""
+        """Nothing to keep: pages are made from the ledger, as the journal changes its records."""
 
     def on_event(self, _event: TrialEvent, _record: TrialRecord) -> None:
         """Note that there is something new to show."""
