@@ -9,6 +9,7 @@
   const written = Number(document.querySelector("[data-live]").dataset.live);
   const loaded = Date.now();
   let touched = 0;
+  let timer;
 
   function age() {
     const seconds = Math.max(Math.round(Date.now() / 1000 - written), 0);
@@ -29,6 +30,7 @@
     age();
     const now = Date.now();
     if (document.hidden || now - loaded < RELOAD_S * 1000 || now - touched < QUIET_S * 1000) return;
+    clearInterval(timer); // a second call would begin the loading anew
     memory((store) => store.setItem(KEY, String(scrollY)));
     location.reload();
   }
@@ -41,6 +43,6 @@
     memory((store) => store.removeItem(KEY));
     if (top !== null) scrollTo({ top: Number(top), behavior: "instant" });
     age();
-    setInterval(tick, 1000);
+    timer = setInterval(tick, 1000);
   });
 })();
