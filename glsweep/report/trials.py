@@ -44,7 +44,7 @@ def trial_data(records: SweepRecords, search: Search, winners: Mapping[str, str]
     Parameters
     ----------
     records : SweepRecords
-        They may change meanwhile.
+        What is known of them.
     search : Search
         What ranks, a trial's full budget, and the rungs.
     winners : mapping
@@ -57,9 +57,7 @@ def trial_data(records: SweepRecords, search: Search, winners: Mapping[str, str]
         values of those that differ between trials, which `parameters` names; `common` holds the others. A
         `curve` has the metric of each epoch from the first, null where one is missing.
     """
-    # A list first, since the sweep goes on meanwhile.
-    trials = list(records.trials.values())
-    trials.sort(key=lambda r: (r.trial.index, r.trial.replicate))
+    trials = sorted(records.trials.values(), key=lambda r: (r.trial.index, r.trial.replicate))
     strata = sorted({record.trial.stratum for record in trials}, key=_rank)
     names = _parameter_names(trials)
     values = {name: [record.trial.parameters.by_name.get(name) for record in trials] for name in names}
@@ -137,8 +135,7 @@ def _trial(
 ) -> list[Any]:
     best = record.best(search.rank_by)
     state = trial_state(record, rungs)
-    epochs = dict(list(record.epochs.items()))
-    last = max(epochs, default=0)
+    epochs, last = record.epochs, max(record.epochs, default=0)
     curve = [_rounded(epochs[n][search.rank_by]) if n in epochs else None for n in range(1, last + 1)]
     return [
         record.trial.trial_id,
