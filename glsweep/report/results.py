@@ -162,6 +162,11 @@ class Results:
         return remark if len({row.patch_size_px for row in self.table.rows}) > 1 else ""
 
     @property
+    def simulated(self) -> set[str]:
+        """Names of the data sets whose scenes are simulated."""
+        return {card.name for card in self.config.card.data_sets if card.simulation}
+
+    @property
     def parameter_columns(self) -> list[str]:
         """Columns of `trials` that are hyperparameters, in the file's order."""
         return [name for name in self.trials.columns if name in HYPERPARAMETERS or "." in name]

@@ -10,7 +10,7 @@ from glsweep.pages.scene_map import DRAWN, MISSED, TRUE, MapLine, SceneMap, maps
 from glsweep.prediction.page_maps import about_a_line
 from glsweep.report.map_files import MapFiles, beyond, read_map
 from glsweep.report.results import Results
-from glsweep.report.scene_tables import best_member, line_rows
+from glsweep.report.scene_tables import members_best_first
 from glsweep.study.evaluation_artifacts import LinesOnScene, MemberLines
 
 MOST_SCENES = 24
@@ -32,11 +32,9 @@ def scene_maps(results: Results) -> dict[str, Any] | None:
     StudyError
         When a file in `maps/` is missing.
     """
-    best = best_member(line_rows(results.lines))
-    if results.lines is None or best is None:
+    members = members_best_first(results.lines)
+    if not members:
         return None
-    members = sorted(results.lines.members, key=lambda member: member.stratum != best)
-    simulated = {card.name for card in results.config.card.data_sets if card.simulation}
     shown = _spread(list(members[0].scenes))
     maps, phases = [], []
     for number in shown:
@@ -44,8 +42,8 @@ def scene_maps(results: Results) -> dict[str, Any] | None:
             member.stratum: read_map(results.maps / member.stratum, member.scenes[number])
             for member in members
         }
-        phases.append(read[best])
-        maps.append(_scene_map(members, read, number, simulated))
+        phases.append(read[members[0].stratum])
+        maps.append(_scene_map(members, read, number, results.simulated))
     pictures = _phase_pictures(phases)
     posting_m = results.table.posting_m
     return maps_json(

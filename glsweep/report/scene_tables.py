@@ -16,6 +16,7 @@ from glsweep.study.evaluation_artifacts import (
     DataSetRow,
     LineIntervals,
     LineMetrics,
+    MemberLines,
     PatchFacts,
     StudyLines,
     StudyTable,
@@ -143,6 +144,14 @@ def best_member(rows: Sequence[LineRow]) -> str | None:
     """Return the stratum of the member that draws the first data set's scenes best."""
     own = [row for row in rows if row.data_set == rows[0].data_set] if rows else []
     return max(own, key=lambda row: row.f1).stratum if own else None
+
+
+def members_best_first(lines: StudyLines | None) -> list[MemberLines]:
+    """Return the members that drew whole scenes, the best one before all others; none without scenes."""
+    best = best_member(line_rows(lines))
+    if lines is None or best is None:
+        return []
+    return sorted(lines.members, key=lambda member: member.stratum != best)
 
 
 def console_line_table(rows: Sequence[ScenesRow]) -> Table:

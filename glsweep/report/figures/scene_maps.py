@@ -26,7 +26,7 @@ from glsweep.report.figures import WIDTH_IN, CaptionedFigure, new_figure
 from glsweep.report.map_files import MapFiles, read_map
 from glsweep.report.results import Results
 from glsweep.report.scene_map import FOUND_M, lines_of, rank_of
-from glsweep.report.scene_tables import best_member, line_rows
+from glsweep.report.scene_tables import members_best_first
 from glsweep.study.evaluation_artifacts import LinesOnScene, MemberLines
 
 MOST_SCENES = 8
@@ -51,13 +51,11 @@ def draw_line_maps(results: Results) -> CaptionedFigure | None:
     StudyError
         When a file in `maps/` is missing.
     """
-    best = best_member(line_rows(results.lines))
-    if results.lines is None or best is None:
+    member = next(iter(members_best_first(results.lines)), None)
+    if member is None:
         return None
-    member = next(member for member in results.lines.members if member.stratum == best)
     scenes = _from_best_to_worst(member.scenes)
-    read = [read_map(results.maps / best, scene) for scene in scenes]
-    simulated = {card.name for card in results.config.card.data_sets if card.simulation}
+    read = [read_map(results.maps / member.stratum, scene) for scene in scenes]
     cells = len(scenes) + 1
     columns = 2 if cells in (2, 4) else COLUMNS
     rows = math.ceil(cells / columns)
@@ -65,11 +63,9 @@ def draw_line_maps(results: Results) -> CaptionedFigure | None:
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, letter, scene, files in zip(grid, ascii_lowercase, scenes, read, strict=False):
         _draw_scene(axes, files)
-        when = "simulated" if scene.data_set in simulated else dates_words(files.dates)
+        when = "simulated" if scene.data_set in results.simulated else dates_words(files.dates)
         words = f"{place_words(files.bounds_m, files.crs)}\n{when}\n{_in_short(scene)}"
-        axes.set_title(
-            f"{letter}  {scene.scene}\n{words}", fontsize=6.5, fontweight="normal", linespacing=1.25
-        )
+        axes.set_title(f"{letter}  {scene.scene}\n{words}", **TITLE)
     grid[0].set(xlabel="x (km)", ylabel="y (km)")
     for axes in grid[len(scenes) + 1 :]:
         axes.set_axis_off()
